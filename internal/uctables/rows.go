@@ -1,0 +1,129 @@
+// Package uctables holds what the OTEL tables of a Unity Catalog trace location are: their rows,
+// their schema (version v2), their names and the SQL that makes and fills them.
+// It is pure: the writers are in the packages warehouse and deltalake.
+package uctables
+
+import (
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+)
+
+// JSON is the text of one VARIANT value: a valid JSON document that Spark's parse_json takes (no
+// duplicate keys, no NaN, within VARIANT's limits). nil is SQL NULL; the text null is a VARIANT null.
+type JSON []byte
+
+// Span is one row of <prefix>_otel_spans. Nil pointers are NULL.
+type Span struct {
+	RecordID               string // UUIDv7 form, a function of the span's time and key
+	TimeMicros             int64  // column time: start, microseconds since the Unix epoch; column date is its UTC day
+	ServiceName            *string
+	TraceID                string // 32 lowercase hex digits
+	SpanID                 string // 16 lowercase hex digits
+	TraceState             *string
+	ParentSpanID           *string // nil for a root span
+	Flags                  int32
+	Name                   string
+	Kind                   tracepb.Span_SpanKind // column kind holds its enumeration name
+	StartTimeUnixNano      int64
+	EndTimeUnixNano        *int64
+	Attributes             JSON // an object
+	DroppedAttributesCount int32
+	Events                 []Event
+	DroppedEventsCount     int32
+	Links                  []Link
+	DroppedLinksCount      int32
+	StatusMessage          *string
+	StatusCode             tracepb.Status_StatusCode // unset is written as NULL, others by their enumeration name
+	ResourceAttributes     JSON                      // nil: resource is NULL
+}
+
+// IsRoot says whether readers find the trace by this span.
+func (s *Span) IsRoot() bool { return s.ParentSpanID == nil }
+
+// Event is one element of a span's events.
+type Event struct {
+	TimeUnixNano           int64
+	Name                   string
+	Attributes             JSON // an object, or nil
+	DroppedAttributesCount int32
+}
+
+// Link is one element of a span's links.
+type Link struct {
+	TraceID                string // 32 lowercase hex digits where the source's link is an OTEL one
+	SpanID                 string
+	TraceState             *string
+	Attributes             JSON // an object, or nil
+	DroppedAttributesCount int32
+	Flags                  int32
+}
+
+// TargetType says what an annotation is attached to.
+type TargetType string
+
+// The values of column target_type.
+const (
+	TargetTrace TargetType = "TRACE"
+	TargetSpan  TargetType = "SPAN"
+)
+
+// AnnotationType is the value of column annotation_type.
+type AnnotationType string
+
+// The annotation types of schema version v2.
+const (
+	Metadata    AnnotationType = "METADATA"
+	Tag         AnnotationType = "TAG"
+	Feedback    AnnotationType = "FEEDBACK"
+	Expectation AnnotationType = "EXPECTATION"
+	RunLink     AnnotationType = "RUN_LINK"
+)
+
+// Annotation is one row of <prefix>_otel_annotations. Nil pointers are NULL. Times are microseconds
+// since the Unix epoch.
+type Annotation struct {
+	AnnotationID    string
+	TargetType      TargetType
+	TargetID        string // "{trace_id}" or "{trace_id}:{span_id}"
+	Type            AnnotationType
+	Name            string
+	Value           JSON
+	Comment         *string
+	Metadata        JSON
+	CreatedAtMicros int64
+	CreatedBy       *string
+	UpdatedAtMicros int64
+	UpdatedBy       *string
+	DeletedAtMicros *int64
+	DeletedBy       *string
+}
+
+// Trace is all rows of one trace. A writer writes Annotations in their order and before Spans;
+// METADATA stands last among the annotations, root spans stand last among the spans, so that a trace
+// written in several commits becomes visible with the last one.
+type Trace struct {
+	TraceID     string // column trace_id, 32 lowercase hex digits
+	Annotations []Annotation
+	Spans       []Span
+}
+
+// Provenance is what tracemig notes in column metadata of a trace's METADATA row, so that the
+// source's trace stays findable and a lost checkpoint can be rebuilt from the target.
+// Keys: tracemig.source, tracemig.source_trace_id, tracemig.digest, tracemig.spans,
+// tracemig.spans_missing (absent when the spans were there).
+type Provenance struct {
+	Source        string // the source's identity, e.g. "https://host#experiment/123"
+	SourceTraceID string
+	TraceID       string // column target_id
+	Digest        string // of the source's listing, see mlflow.TraceInfo.Digest
+	Spans         int    // span rows that the trace has when complete
+	SpansMissing  string // reason, or empty
+}
+
+// Provenance keys in the METADATA row's metadata column.
+const (
+	KeySource        = "tracemig.source"
+	KeySourceTraceID = "tracemig.source_trace_id"
+	KeyDigest        = "tracemig.digest"
+	KeySpans         = "tracemig.spans"
+	KeySpansMissing  = "tracemig.spans_missing"
+)

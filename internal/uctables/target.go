@@ -1,0 +1,74 @@
+package uctables
+
+import (
+	"context"
+	"fmt"
+)
+
+// Written counts what one write did.
+type Written struct {
+	Inserted int   // rows this write added
+	Present  int   // rows the table already had
+	Bytes    int64 // payload bytes sent or written
+}
+
+// Limits bounds one commit of a target.
+type Limits struct {
+	Rows  int
+	Bytes int64
+}
+
+// Writer writes rows idempotently: a row whose key the table already holds is left alone, whoever
+// wrote it and whenever (spans by (trace_id, span_id), annotations by (annotation_id, updated_at)).
+// Each call is one atomic commit, or nothing. Methods may be called at the same time.
+//
+// Errors: *RowError when the table refuses a row, *TooLargeError when the commit must be split;
+// any other error has been retried as far as the writer is willing to, and an unknown outcome has
+// been looked up in the table.
+type Writer interface {
+	WriteAnnotations(ctx context.Context, rows []Annotation) (Written, error)
+	WriteSpans(ctx context.Context, rows []Span) (Written, error)
+	// Limits says how much one commit should hold at most.
+	Limits() Limits
+	// Migrated calls yield for each trace of source that is complete in the tables: its METADATA
+	// row is there and as many spans as it names. It is how a lost checkpoint is rebuilt.
+	Migrated(ctx context.Context, source string, yield func(Provenance) error) error
+	// Check says whether both tables are there with the expected schema; it writes nothing.
+	Check(ctx context.Context) error
+	// Create makes the tables (and, where the target has such, the views) that are missing.
+	Create(ctx context.Context) error
+	// String names the target for people: catalog.schema.prefix or file:path.
+	String() string
+	Close() error
+}
+
+// RowError says that the table refuses the rows of one write for what they hold. The caller splits
+// the write until a single row is left.
+type RowError struct {
+	Table string
+	Err   error
+}
+
+func (e *RowError) Error() string { return fmt.Sprintf("%s refuses a row: %v", e.Table, e.Err) }
+func (e *RowError) Unwrap() error { return e.Err }
+
+// TooLargeError says that one write was larger than the target takes. The caller splits it.
+type TooLargeError struct {
+	Table string
+	Bytes int64
+	Err   error
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%s refuses %d bytes in one write: %v", e.Table, e.Bytes, e.Err)
+}
+func (e *TooLargeError) Unwrap() error { return e.Err }
+
+// TableError says that a table is missing or has another form than schema version v2.
+type TableError struct {
+	Table   string
+	Problem string // what is wrong, a clause
+	Next    string // what to do, a sentence
+}
+
+func (e *TableError) Error() string { return fmt.Sprintf("%s %s. %s", e.Table, e.Problem, e.Next) }
