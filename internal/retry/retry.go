@@ -1,0 +1,69 @@
+// Package retry repeats an operation with exponential backoff and jitter. It knows neither HTTP nor
+// SQL: the operation itself says, by the error it returns, whether another try can help.
+package retry
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Policy says how long and how often to try.
+type Policy struct {
+	Initial time.Duration // first wait; doubled each time
+	Max     time.Duration // longest wait that backoff itself asks for; a server's Retry-After may be longer
+	Budget  time.Duration // no wait begins that would end later than this after the start
+}
+
+// Default is the policy for REST calls and statements: waits from 0.5 s to 30 s, for five minutes.
+var Default = Policy{Initial: 500 * time.Millisecond, Max: 30 * time.Second, Budget: 5 * time.Minute}
+
+// Again marks err as one that another try may cure. after is the least time to wait, as a server
+// asks for it with Retry-After, or zero.
+func Again(err error, after time.Duration) error {
+	return &again{err, after}
+}
+
+type again struct {
+	err   error
+	after time.Duration
+}
+
+func (e *again) Error() string { return e.err.Error() }
+func (e *again) Unwrap() error { return e.err }
+
+// Do calls op until it succeeds, returns an error not marked by Again, the policy's budget is
+// exhausted, or ctx ends. It starts nothing when ctx has already ended. waiting, which may be nil,
+// hears of every wait before it begins. The error is op's last, without the mark.
+func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting func(err error, wait time.Duration)) error {
+	deadline := time.Now().Add(p.Budget)
+	backoff := p.Initial
+	for {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		err := op(ctx)
+		var a *again
+		if !errors.As(err, &a) {
+			return err
+		}
+		// Full jitter over the upper half keeps clients apart without ever hammering the server.
+		wait := backoff/2 + rand.N(backoff/2+1)
+		wait = max(wait, a.after)
+		backoff = min(2*backoff, p.Max)
+		if time.Now().Add(wait).After(deadline) {
+			return a.err
+		}
+		if waiting != nil {
+			waiting(a.err, wait)
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var errBusy = errors.New("busy")
+
+func TestDoHonoursRetryAfterAndBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Initial: time.Second, Max: 4 * time.Second, Budget: time.Hour}
+		var waits []time.Duration
+		tries := 0
+		err := Do(t.Context(), p, func(context.Context) error {
+			tries++
+			switch tries {
+			case 1, 2, 3, 4:
+				return Again(errBusy, 0)
+			case 5:
+				return Again(errBusy, time.Minute)
+			}
+			return nil
+		}, func(_ error, w time.Duration) { waits = append(waits, w) })
+		if err != nil || tries != 6 {
+			t.Fatalf("err %v after %d tries", err, tries)
+		}
+		for i, top := range []time.Duration{1, 2, 4, 4} {
+			if w := waits[i]; w < top*time.Second/2 || w > top*time.Second {
+				t.Errorf("wait %d is %v, want within half of %ds", i, w, top)
+			}
+		}
+		if waits[4] != time.Minute {
+			t.Errorf("wait after Retry-After is %v, want 1m", waits[4])
+		}
+	})
+}
+
+func TestDoStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Initial: time.Second, Max: time.Second, Budget: 10 * time.Second}
+		permanent := errors.New("permanent")
+		if err := Do(t.Context(), p, func(context.Context) error { return permanent }, nil); err != permanent {
+			t.Errorf("permanent error: got %v", err)
+		}
+		start := time.Now()
+		if err := Do(t.Context(), p, func(context.Context) error { return Again(errBusy, time.Minute) }, nil); err != errBusy {
+			t.Errorf("hopeless wait: got %v", err)
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("slept %v before giving up", time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		tries := 0
+		err := Do(ctx, p, func(context.Context) error {
+			tries++
+			cancel()
+			return Again(errBusy, 0)
+		}, nil)
+		if !errors.Is(err, context.Canceled) || tries != 1 {
+			t.Errorf("cancelled: %v after %d tries", err, tries)
+		}
+		if err := Do(ctx, p, func(context.Context) error { t.Error("started on a cancelled context"); return nil }, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("started cancelled: %v", err)
+		}
+	})
+}
