@@ -1,0 +1,391 @@
+// Package checkpoint remembers what became of every trace of one source-target pair, so that a rerun
+// reads and writes only what is new. It only saves work: the target decides what is there, and a lost
+// checkpoint is rebuilt from it.
+//
+// A checkpoint is one SQLite file. Its tables may be read with any SQLite tool while no run is active;
+// traces and runs are the ones meant for people.
+package checkpoint
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+// State is what became of a trace.
+type State string
+
+// The states of a trace. Migrated and Skipped are final; a later run takes up the others again.
+const (
+	Migrated State = "migrated" // complete in the target
+	Deferred State = "deferred" // not ended yet at the source
+	Skipped  State = "skipped"  // nothing to move, see the reason
+	Failed   State = "failed"   // could not be moved, see the reason
+)
+
+// Final says whether a later run need not look at the trace again.
+func (s State) Final() bool { return s == Migrated || s == Skipped }
+
+// Record is what the checkpoint knows of one trace.
+type Record struct {
+	TraceID       string // as the source names it
+	TargetTraceID string // column trace_id in the target; empty if nothing was written
+	RequestTimeMs int64  // milliseconds since the Unix epoch
+	State         State
+	Reason        string // why it is not, or not wholly, migrated; empty otherwise
+	Digest        string // of the source's listing when it was migrated
+	Spans         int
+	Annotations   int
+	Bytes         int64
+	RunID         string // the run that last looked at it
+}
+
+// Pair names the two ends that a checkpoint belongs to.
+type Pair struct {
+	Source string // identity of the source experiment
+	Target string // catalog.schema.prefix or file:path
+}
+
+// Run is one execution over a pair.
+type Run struct {
+	ID       string
+	Start    time.Time
+	End      time.Time // zero while it runs, and for one that was killed
+	By       string    // user@host
+	Outcome  string
+	Migrated int64
+	Failed   int64
+	Summary  string // the run's summary as JSON
+}
+
+// Store is an open checkpoint. Its methods may be called at the same time.
+type Store struct {
+	db   *sql.DB
+	path string
+}
+
+// DamagedError says that the file is not a usable checkpoint of the pair.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("checkpoint %s can't be used: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
+}
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// DefaultPath is where the checkpoint of a pair lies: tracemig/<name>-<hash>.db in the XDG state
+// folder ($XDG_STATE_HOME, else ~/.local/state).
+func DefaultPath(getenv func(string) string, p Pair) (string, error) {
+	dir := getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(dir) { // the XDG specification has relative paths ignored
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("no folder for the checkpoint: %w. Name a file with --checkpoint", err)
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	sum := sha256.Sum256([]byte(p.Source + "\x00" + p.Target))
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-' {
+			return r
+		}
+		return '_'
+	}, filepath.Base(strings.TrimPrefix(p.Target, "file:")))
+	return filepath.Join(dir, "tracemig", fmt.Sprintf("%.60s-%s.db", name, hex.EncodeToString(sum[:6]))), nil
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS traces (
+  trace_id TEXT PRIMARY KEY,
+  target_trace_id TEXT NOT NULL,
+  request_time_ms INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  spans INTEGER NOT NULL,
+  annotations INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  run_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed');
+CREATE TABLE IF NOT EXISTS runs (
+  run_id TEXT PRIMARY KEY,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,
+  by TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  migrated INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  summary TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID;
+`
+
+const formatVersion = "1"
+
+// Open opens or makes the checkpoint of pair p at path; an empty path makes one in memory. Files are
+// for the owner only. The error is a *DamagedError for a file that is no checkpoint or belongs to
+// another pair.
+func Open(ctx context.Context, path string, p Pair) (*Store, error) {
+	dsn := ":memory:"
+	if path != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("make the checkpoint's folder: %w", err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("open the checkpoint: %w. Name another file with --checkpoint", err)
+		}
+		f.Close()
+		// A SQLite URI gives ?, # and % a meaning of their own.
+		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint: %w", err)
+	}
+	// One connection: SQLite has one writer anyway, and an in-memory database is per connection.
+	db.SetMaxOpenConns(1)
+	s := &Store{db: db, path: path}
+	if err := s.init(ctx, p); err != nil {
+		db.Close()
+		return nil, &DamagedError{path, err}
+	}
+	return s, nil
+}
+
+func (s *Store) init(ctx context.Context, p Pair) error {
+	// WAL with NORMAL can lose the last transactions in a power cut, never corrupt the file; losing
+	// some costs work, nothing else.
+	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
+		if _, err := s.db.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	for _, kv := range [][2]string{{"format", formatVersion}, {"source", p.Source}, {"target", p.Target}} {
+		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", kv[0], kv[1]); err != nil {
+			return err
+		}
+		got, err := s.meta(ctx, kv[0])
+		if err != nil {
+			return err
+		}
+		if got != kv[1] {
+			return fmt.Errorf("its %s is %q, not %q", kv[0], got, kv[1])
+		}
+	}
+	return nil
+}
+
+func (s *Store) meta(ctx context.Context, key string) (string, error) {
+	var v string
+	err := s.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return v, err
+}
+
+// Path is the file of the checkpoint, or empty for one in memory.
+func (s *Store) Path() string { return s.path }
+
+// Close closes the checkpoint.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Complete says whether the checkpoint holds all that the target holds; a new one does not until it
+// was rebuilt and SetComplete was called.
+func (s *Store) Complete(ctx context.Context) (bool, error) {
+	v, err := s.meta(ctx, "complete")
+	return v == "yes", s.wrap(err)
+}
+
+// SetComplete notes that the checkpoint was rebuilt from the target to its end.
+func (s *Store) SetComplete(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('complete', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'")
+	return s.wrap(err)
+}
+
+func (s *Store) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("checkpoint %s: %w", s.path, err)
+}
+
+const columns = "trace_id, target_trace_id, request_time_ms, state, reason, digest, spans, annotations, bytes, run_id"
+
+func scan(rows *sql.Rows) (Record, error) {
+	var r Record
+	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
+	return r, err
+}
+
+func (s *Store) query(ctx context.Context, q string, args ...any) ([]Record, error) {
+	rows, err := s.db.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	var rs []Record
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, s.wrap(err)
+		}
+		rs = append(rs, r)
+	}
+	return rs, s.wrap(rows.Err())
+}
+
+// Get returns the records of the given source trace IDs that the checkpoint has, by trace ID.
+func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, error) {
+	list, err := json.Marshal(traceIDs)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := s.query(ctx, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))", string(list))
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[string]Record, len(rs))
+	for _, r := range rs {
+		m[r.TraceID] = r
+	}
+	return m, nil
+}
+
+// Pending returns up to limit records, in the order of their trace IDs and after the given one, that
+// wait for a later run (deferred and failed) and that run runID has not looked at.
+func (s *Store) Pending(ctx context.Context, runID, after string, limit int) ([]Record, error) {
+	return s.query(ctx, "SELECT "+columns+` FROM traces WHERE state IN ('deferred', 'failed') AND run_id <> ? AND trace_id > ?
+		ORDER BY trace_id LIMIT ?`, runID, after, limit)
+}
+
+// Put notes records in one transaction, in place of what was known of their traces.
+func (s *Store) Put(ctx context.Context, rs ...Record) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?)")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, r := range rs {
+			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.wrap(err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return s.wrap(err)
+	}
+	return s.wrap(tx.Commit())
+}
+
+// Counts returns how many traces are in each state.
+func (s *Store) Counts(ctx context.Context) (map[State]int64, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT state, count(*) FROM traces GROUP BY state")
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	m := map[State]int64{}
+	for rows.Next() {
+		var st State
+		var n int64
+		if err := rows.Scan(&st, &n); err != nil {
+			return nil, s.wrap(err)
+		}
+		m[st] = n
+	}
+	return m, s.wrap(rows.Err())
+}
+
+// ResetLinks forgets all run links; they are read anew by each run.
+func (s *Store) ResetLinks(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, "DELETE FROM run_links")
+	return s.wrap(err)
+}
+
+// AddLinks notes that the traces are linked to an MLflow run.
+func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []string) error {
+	list, err := json.Marshal(traceIDs)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, "INSERT OR IGNORE INTO run_links SELECT value, ? FROM json_each(?)", mlflowRunID, string(list))
+	return s.wrap(err)
+}
+
+// Links returns the MLflow runs that each of the given traces is linked to, sorted.
+func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string][]string, error) {
+	list, err := json.Marshal(traceIDs)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, "SELECT trace_id, run_id FROM run_links WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id", string(list))
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	m := map[string][]string{}
+	for rows.Next() {
+		var trace, run string
+		if err := rows.Scan(&trace, &run); err != nil {
+			return nil, s.wrap(err)
+		}
+		m[trace] = append(m[trace], run)
+	}
+	return m, s.wrap(rows.Err())
+}
+
+// StartRun notes that a run began; FinishRun how it ended.
+func (s *Store) StartRun(ctx context.Context, r Run) error {
+	_, err := s.db.ExecContext(ctx, "INSERT INTO runs VALUES (?, ?, NULL, ?, 'running', 0, 0, '')", r.ID, r.Start.UnixMilli(), r.By)
+	return s.wrap(err)
+}
+
+// FinishRun notes the end, outcome, counts and summary of the run r.ID.
+func (s *Store) FinishRun(ctx context.Context, r Run) error {
+	_, err := s.db.ExecContext(ctx, "UPDATE runs SET end_ms = ?, outcome = ?, migrated = ?, failed = ?, summary = ? WHERE run_id = ?",
+		r.End.UnixMilli(), r.Outcome, r.Migrated, r.Failed, r.Summary, r.ID)
+	return s.wrap(err)
+}
+
+// Holder is who holds the lock of a checkpoint, as far as it left word.
+type Holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	User  string    `json:"user"`
+	Since time.Time `json:"since"`
+	RunID string    `json:"run_id"`
+}
+
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return "another process"
+	}
+	return "process " + strconv.Itoa(h.PID) + " of " + h.User + " on " + h.Host + " (run " + h.RunID + ", since " + h.Since.Format(time.RFC3339) + ")"
+}

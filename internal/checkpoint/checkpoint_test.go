@@ -1,0 +1,201 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+func TestMain(m *testing.M) {
+	// The test binary runs itself as a process that holds a lock until it is killed.
+	if path := os.Getenv("CHECKPOINT_HOLD"); path != "" {
+		if _, err := TakeLock(context.Background(), path, 0, Holder{PID: os.Getpid(), Host: "there", User: "ann", RunID: "r1"}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("held")
+		select {}
+	}
+	flag.Set("rapid.checks", "15") // each opens a file many times
+	goleak.VerifyTestMain(m)
+}
+
+var pair = Pair{Source: "http://localhost:5000#1", Target: "main.agents.prod"}
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), path, pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// A store must behave as a map from trace ID to the last record put, over reopening.
+func TestStoreIsAMap(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		path := filepath.Join(dir, fmt.Sprintf("%d # %%41?.db", n))
+		s, err := Open(t.Context(), path, pair)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { s.Close() }()
+		ids := rapid.SampledFrom([]string{"tr-1", "tr-2", "tr-'3'", "tr-ü", ""})
+		want := map[string]Record{}
+		rt.Repeat(map[string]func(*rapid.T){
+			"put": func(rt *rapid.T) {
+				rs := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Record {
+					return Record{
+						TraceID: ids.Draw(rt, "id"), State: rapid.SampledFrom([]State{Migrated, Deferred, Skipped, Failed}).Draw(rt, "state"),
+						RequestTimeMs: rapid.Int64().Draw(rt, "time"), Reason: rapid.String().Draw(rt, "reason"), RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run"),
+						Spans: rapid.IntRange(0, 1<<40).Draw(rt, "spans"), Bytes: rapid.Int64().Draw(rt, "bytes"), Digest: "d",
+					}
+				}), 0, 4).Draw(rt, "records")
+				if err := s.Put(t.Context(), rs...); err != nil {
+					rt.Fatal(err)
+				}
+				for _, r := range rs {
+					want[r.TraceID] = r
+				}
+			},
+			"reopen": func(rt *rapid.T) {
+				s.Close()
+				if s, err = Open(t.Context(), path, pair); err != nil {
+					rt.Fatal(err)
+				}
+			},
+			"": func(rt *rapid.T) {
+				got, err := s.Get(t.Context(), []string{"tr-1", "tr-2", "tr-'3'", "tr-ü", "", "none"})
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if d := cmp.Diff(want, got); d != "" {
+					rt.Fatalf("records differ (-want +got):\n%s", d)
+				}
+				pending := map[string]bool{}
+				after := ""
+				for {
+					rs, err := s.Pending(t.Context(), "a", after, 2)
+					if err != nil {
+						rt.Fatal(err)
+					}
+					if len(rs) == 0 {
+						break
+					}
+					for _, r := range rs {
+						pending[r.TraceID], after = true, r.TraceID
+					}
+				}
+				for id, r := range want {
+					// The paging begins after "", which no source uses as an ID.
+					if is := !r.State.Final() && r.RunID != "a" && id != ""; is != pending[id] {
+						rt.Fatalf("%q pending: %v, want %v", id, pending[id], is)
+					}
+				}
+			},
+		})
+	})
+}
+
+func TestLinks(t *testing.T) {
+	s := open(t, "")
+	for _, run := range []string{"r2", "r1", "r2"} {
+		if err := s.AddLinks(t.Context(), run, []string{"a", "b"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Links(t.Context(), []string{"a", "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string][]string{"a": {"r1", "r2"}}, got); d != "" {
+		t.Error(d)
+	}
+	if err := s.ResetLinks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = s.Links(t.Context(), []string{"a"}); len(got) != 0 {
+		t.Errorf("links after reset: %v", got)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "c.db")
+	open(t, path).Close()
+	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", fi.Mode())
+	}
+	var damaged *DamagedError
+	if _, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"}); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "main.agents.prod") {
+		t.Errorf("another pair's file: %v", err)
+	}
+	junk := filepath.Join(dir, "junk.db")
+	os.WriteFile(junk, []byte(strings.Repeat("no database\n", 1000)), 0o600)
+	if _, err := Open(t.Context(), junk, pair); !errors.As(err, &damaged) {
+		t.Errorf("junk: %v", err)
+	}
+}
+
+func TestLockNamesItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "CHECKPOINT_HOLD="+path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4)
+	if _, err := out.Read(buf); err != nil || string(buf) != "held" {
+		t.Fatalf("child said %q, %v", buf, err)
+	}
+	var locked *LockedError
+	if _, err := TakeLock(t.Context(), path, 0, Holder{}); !errors.As(err, &locked) || locked.Holder.PID != cmd.Process.Pid || !strings.Contains(err.Error(), "ann on there (run r1") {
+		t.Errorf("taken while held: %v", err)
+	}
+	// A waiting run gets the lock of a killed one.
+	got := make(chan error, 1)
+	go func() {
+		l, err := TakeLock(t.Context(), path, time.Minute, Holder{})
+		if err == nil {
+			err = l.Release()
+		}
+		got <- err
+	}()
+	cmd.Process.Kill()
+	cmd.Wait()
+	if err := <-got; err != nil {
+		t.Errorf("after the holder died: %v", err)
+	}
+}
+
+func TestDefaultPath(t *testing.T) {
+	env := map[string]string{"XDG_STATE_HOME": "/state"}
+	a, _ := DefaultPath(func(k string) string { return env[k] }, pair)
+	b, _ := DefaultPath(func(k string) string { return env[k] }, Pair{Source: pair.Source, Target: "file:./lake/ag ent"})
+	if !strings.HasPrefix(a, "/state/tracemig/main.agents.prod-") || !strings.HasPrefix(b, "/state/tracemig/ag_ent-") {
+		t.Errorf("%s, %s", a, b)
+	}
+	env["XDG_STATE_HOME"] = "relative"
+	if p, err := DefaultPath(func(k string) string { return env[k] }, pair); err != nil || !filepath.IsAbs(p) {
+		t.Errorf("relative XDG_STATE_HOME: %s, %v", p, err)
+	}
+}
