@@ -1,0 +1,215 @@
+package uctables
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+)
+
+// A batch travels to a SQL warehouse as one string parameter of JSON lines, one object a row with
+// the columns as keys and absent keys for NULL. Times are integers: microseconds for TIMESTAMP,
+// days for DATE. VARIANT values are nested JSON, so that from_json reads them as parse_json would.
+
+const microsPerDay = 24 * 60 * 60 * 1_000_000
+
+// AppendSpan appends the span as one line without its end.
+//
+// status is always a struct, events and links are empty arrays where there are none; resource is
+// NULL without attributes, and the columns MLflow knows nothing of (schema URLs, scope) are NULL.
+func AppendSpan(b []byte, s *Span) []byte {
+	b = append(b, `{"record_id":`...)
+	b = appendString(b, s.RecordID)
+	b = appendInt(b, "time", s.TimeMicros)
+	b = appendInt(b, "date", floorDiv(s.TimeMicros, microsPerDay))
+	b = appendOptional(b, "service_name", s.ServiceName)
+	b = appendText(b, "trace_id", s.TraceID)
+	b = appendText(b, "span_id", s.SpanID)
+	b = appendOptional(b, "trace_state", s.TraceState)
+	b = appendOptional(b, "parent_span_id", s.ParentSpanID)
+	b = appendInt(b, "flags", int64(s.Flags))
+	b = appendText(b, "name", s.Name)
+	b = appendText(b, "kind", s.Kind.String())
+	b = appendInt(b, "start_time_unix_nano", s.StartTimeUnixNano)
+	if s.EndTimeUnixNano != nil {
+		b = appendInt(b, "end_time_unix_nano", *s.EndTimeUnixNano)
+	}
+	b = appendJSON(b, "attributes", s.Attributes)
+	b = appendInt(b, "dropped_attributes_count", int64(s.DroppedAttributesCount))
+	b = append(b, `,"events":[`...)
+	for i := range s.Events {
+		e := &s.Events[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"time_unix_nano":`...)
+		b = strconv.AppendInt(b, e.TimeUnixNano, 10)
+		b = appendText(b, "name", e.Name)
+		b = appendJSON(b, "attributes", e.Attributes)
+		b = appendInt(b, "dropped_attributes_count", int64(e.DroppedAttributesCount))
+		b = append(b, '}')
+	}
+	b = append(b, ']')
+	b = appendInt(b, "dropped_events_count", int64(s.DroppedEventsCount))
+	b = append(b, `,"links":[`...)
+	for i := range s.Links {
+		l := &s.Links[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"trace_id":`...)
+		b = appendString(b, l.TraceID)
+		b = appendText(b, "span_id", l.SpanID)
+		b = appendOptional(b, "trace_state", l.TraceState)
+		b = appendJSON(b, "attributes", l.Attributes)
+		b = appendInt(b, "dropped_attributes_count", int64(l.DroppedAttributesCount))
+		b = appendInt(b, "flags", int64(l.Flags))
+		b = append(b, '}')
+	}
+	b = append(b, ']')
+	b = appendInt(b, "dropped_links_count", int64(s.DroppedLinksCount))
+	b = append(b, `,"status":{`...)
+	comma := false
+	if s.StatusMessage != nil {
+		b = append(b, `"message":`...)
+		b = appendString(b, *s.StatusMessage)
+		comma = true
+	}
+	if s.StatusCode != tracepb.Status_STATUS_CODE_UNSET {
+		if comma {
+			b = append(b, ',')
+		}
+		b = append(b, `"code":`...)
+		b = appendString(b, s.StatusCode.String())
+	}
+	b = append(b, '}')
+	if s.ResourceAttributes != nil {
+		b = append(b, `,"resource":{"dropped_attributes_count":0`...)
+		b = appendJSON(b, "attributes", s.ResourceAttributes)
+		b = append(b, '}')
+	}
+	return append(b, '}')
+}
+
+// AppendAnnotation appends the annotation as one line without its end.
+func AppendAnnotation(b []byte, a *Annotation) []byte {
+	b = append(b, `{"annotation_id":`...)
+	b = appendString(b, a.AnnotationID)
+	b = appendText(b, "target_type", string(a.TargetType))
+	b = appendText(b, "target_id", a.TargetID)
+	b = appendText(b, "annotation_type", string(a.Type))
+	b = appendText(b, "name", a.Name)
+	b = appendJSON(b, "value", a.Value)
+	b = appendOptional(b, "comment", a.Comment)
+	b = appendJSON(b, "metadata", a.Metadata)
+	b = appendInt(b, "created_at", a.CreatedAtMicros)
+	b = appendOptional(b, "created_by", a.CreatedBy)
+	b = appendInt(b, "updated_at", a.UpdatedAtMicros)
+	b = appendOptional(b, "updated_by", a.UpdatedBy)
+	if a.DeletedAtMicros != nil {
+		b = appendInt(b, "deleted_at", *a.DeletedAtMicros)
+	}
+	b = appendOptional(b, "deleted_by", a.DeletedBy)
+	return append(b, '}')
+}
+
+// AppendSpanKey appends the columns by which CountSpans finds the span.
+func AppendSpanKey(b []byte, s *Span) []byte {
+	b = append(b, `{"trace_id":`...)
+	b = appendString(b, s.TraceID)
+	b = appendText(b, "span_id", s.SpanID)
+	return append(b, '}')
+}
+
+// AppendAnnotationKey appends the columns by which CountAnnotations finds the annotation.
+func AppendAnnotationKey(b []byte, a *Annotation) []byte {
+	b = append(b, `{"annotation_id":`...)
+	b = appendString(b, a.AnnotationID)
+	b = appendInt(b, "updated_at", a.UpdatedAtMicros)
+	return append(b, '}')
+}
+
+func appendKey(b []byte, key string) []byte {
+	b = append(b, `,"`...)
+	b = append(b, key...)
+	return append(b, `":`...)
+}
+
+func appendInt(b []byte, key string, v int64) []byte {
+	return strconv.AppendInt(appendKey(b, key), v, 10)
+}
+
+func appendText(b []byte, key, v string) []byte { return appendString(appendKey(b, key), v) }
+
+func appendOptional(b []byte, key string, v *string) []byte {
+	if v == nil {
+		return b
+	}
+	return appendText(b, key, *v)
+}
+
+// appendJSON splices a document in. A raw newline is white space there, since JSON strings hold
+// none, but would end our line.
+func appendJSON(b []byte, key string, v JSON) []byte {
+	if v == nil {
+		return b
+	}
+	b = appendKey(b, key)
+	start := len(b)
+	b = append(b, v...)
+	for i := start; i < len(b); i++ {
+		if b[i] == '\n' {
+			b[i] = ' '
+		}
+	}
+	return b
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(b, s[start:i]...)
+				b = append(b, "\ufffd"...)
+				start = i + 1
+			}
+			i += n
+			continue
+		}
+		if c < ' ' || c == '"' || c == '\\' {
+			b = append(b, s[start:i]...)
+			switch c {
+			case '"', '\\':
+				b = append(b, '\\', c)
+			case '\n':
+				b = append(b, `\n`...)
+			case '\r':
+				b = append(b, `\r`...)
+			case '\t':
+				b = append(b, `\t`...)
+			default:
+				b = append(b, `\u00`...)
+				b = append(b, hexDigits[c>>4], hexDigits[c&0xf])
+			}
+			start = i + 1
+		}
+		i++
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}

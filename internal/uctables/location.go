@@ -1,0 +1,148 @@
+package uctables
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// MaxPrefix is the longest table prefix, in characters, that a trace location takes.
+const MaxPrefix = 238
+
+// Location is a Unity Catalog trace location: where the tables <prefix>_otel_… lie.
+type Location struct {
+	Catalog string
+	Schema  string
+	Prefix  string
+}
+
+// ParseLocation reads "catalog.schema.prefix". Each part may stand in backquotes. The error says
+// what is wrong with the text and what to write instead.
+func ParseLocation(s string) (Location, error) {
+	parts, err := splitName(s)
+	if err != nil {
+		return Location{}, fmt.Errorf("target %q: %w", s, err)
+	}
+	if len(parts) != 3 {
+		return Location{}, fmt.Errorf("target %q has %s; name a trace location as catalog.schema.prefix, such as main.agents.prod", s, count(len(parts), "part"))
+	}
+	l := Location{parts[0], parts[1], parts[2]}
+	if err := l.Validate(); err != nil {
+		return Location{}, fmt.Errorf("target %q: %w", s, err)
+	}
+	return l, nil
+}
+
+// Validate says whether the three names can be those of a trace location.
+func (l Location) Validate() error {
+	for _, n := range []struct{ what, name string }{{"catalog", l.Catalog}, {"schema", l.Schema}} {
+		switch {
+		case n.name == "":
+			return fmt.Errorf("the %s is empty; write catalog.schema.prefix", n.what)
+		case len(n.name) > 255:
+			return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", n.what)
+		case strings.ContainsFunc(n.name, func(r rune) bool {
+			return r == '.' || r == '/' || r == ' ' || r == unicode.ReplacementChar || unicode.IsControl(r)
+		}):
+			return fmt.Errorf("the %s %q holds a dot, slash, space or control character; Unity Catalog takes no such name", n.what, n.name)
+		}
+	}
+	p := l.Prefix
+	for _, t := range Tables {
+		if strings.HasSuffix(p, t.Suffix) {
+			return fmt.Errorf("%s is a table, not a prefix; leave %s off", p, t.Suffix)
+		}
+	}
+	switch {
+	case p == "":
+		return errors.New("the table prefix is empty; write catalog.schema.prefix")
+	case len(p) > MaxPrefix:
+		return fmt.Errorf("the table prefix has %d characters; use at most %d", len(p), MaxPrefix)
+	case strings.ContainsFunc(p, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
+	}):
+		return fmt.Errorf("the table prefix %q holds other characters than ASCII letters, digits and underscores; choose one without", p)
+	case strings.HasSuffix(p, "_"):
+		return fmt.Errorf("the table prefix ends in an underscore; write %q, since the tables' names go on with _otel_… anyway", strings.TrimRight(p, "_"))
+	}
+	return nil
+}
+
+// String is catalog.schema.prefix, with backquotes where ParseLocation or SQL needs them.
+func (l Location) String() string {
+	return bare(l.Catalog) + "." + bare(l.Schema) + "." + bare(l.Prefix)
+}
+
+// Name is the full name of one of the location's tables for people and for the REST API.
+func (l Location) Name(t Table) string {
+	return l.Catalog + "." + l.Schema + "." + l.Prefix + t.Suffix
+}
+
+// quoted is the full name of a table or view in SQL.
+func (l Location) quoted(suffix string) string {
+	return QuoteName(l.Catalog) + "." + QuoteName(l.Schema) + "." + QuoteName(l.Prefix+suffix)
+}
+
+// QuoteName makes an SQL identifier of any name: in backquotes, those inside doubled.
+func QuoteName(name string) string {
+	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
+}
+
+// bare leaves the quotes off a name that needs none.
+func bare(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
+	}) {
+		return QuoteName(name)
+	}
+	return name
+}
+
+// splitName splits a name at the dots outside of backquotes and takes the backquotes off.
+func splitName(s string) ([]string, error) {
+	var parts []string
+	for {
+		part := ""
+		if rest, quoted := strings.CutPrefix(s, "`"); quoted {
+			for {
+				i := strings.IndexByte(rest, '`')
+				if i < 0 {
+					return nil, errors.New("a backquote is not closed; close it")
+				}
+				part += rest[:i]
+				rest = rest[i+1:]
+				if !strings.HasPrefix(rest, "`") {
+					break
+				}
+				part += "`"
+				rest = rest[1:]
+			}
+			if rest != "" && rest[0] != '.' {
+				return nil, errors.New("text follows a closing backquote; put the dot there or the backquotes around the whole part")
+			}
+			s = rest
+		} else {
+			i := strings.IndexByte(s, '.')
+			if i < 0 {
+				i = len(s)
+			}
+			part, s = s[:i], s[i:]
+			if strings.Contains(part, "`") {
+				return nil, errors.New("a backquote stands inside a part; put backquotes around the whole part")
+			}
+		}
+		parts = append(parts, part)
+		if s == "" {
+			return parts, nil
+		}
+		s = s[1:]
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

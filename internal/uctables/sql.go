@@ -1,0 +1,215 @@
+package uctables
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The parameters of the statements.
+const (
+	ParamRows   = "rows"   // STRING: JSON lines, see AppendSpan and its siblings
+	ParamLow    = "lo"     // BIGINT: the earliest time of the rows, in microseconds
+	ParamHigh   = "hi"     // BIGINT: the latest
+	ParamSource = "source" // STRING: Provenance.Source
+)
+
+// jsonOptions: a malformed row fails the statement (the default would make it NULL), and strings
+// may be as long as a VARIANT takes. Numbers keep the parser's limit of 1,000 digits, beyond which
+// an engine would silently store Infinity; a document may nest up to that parser's 1,000 levels
+// although a row wraps it in three more.
+const jsonOptions = `map('mode', 'FAILFAST', 'maxStringLen', '2000000000', 'maxNestingDepth', '1010')`
+
+// key is what a table is written idempotently by.
+type key struct {
+	column string
+	time   bool
+}
+
+var (
+	spanKey       = []key{{"trace_id", false}, {"span_id", false}}
+	annotationKey = []key{{"annotation_id", false}, {"updated_at", true}}
+)
+
+// InsertSpans is the statement that adds the spans of ParamRows that the table lacks.
+//
+// It reads the keys of the rows already there within [ParamLow, ParamHigh] of time, so that Delta
+// prunes files, and writes the others. Because it reads the table that it writes, Delta makes two
+// such statements at once conflict instead of adding a row twice.
+func (l Location) InsertSpans() string { return l.insert(Spans, "time", spanKey) }
+
+// InsertAnnotations is the statement that adds the annotations of ParamRows that the table lacks,
+// as InsertSpans does, within a range of created_at.
+func (l Location) InsertAnnotations() string {
+	return l.insert(Annotations, "created_at", annotationKey)
+}
+
+// CountSpans counts the keys of ParamRows (see AppendSpanKey) that the table holds.
+func (l Location) CountSpans() string { return l.countKeys(Spans, "time", spanKey) }
+
+// CountAnnotations counts the keys of ParamRows (see AppendAnnotationKey) that the table holds.
+func (l Location) CountAnnotations() string {
+	return l.countKeys(Annotations, "created_at", annotationKey)
+}
+
+func (l Location) insert(t Table, timeColumn string, keys []key) string {
+	var names, values []string
+	for _, c := range t.Columns {
+		if c.Name == "resource_schema_url" || c.Name == "instrumentation_scope" || c.Name == "span_schema_url" {
+			continue // MLflow keeps none of these
+		}
+		names = append(names, c.Name)
+		v := "r." + c.Name
+		switch {
+		case c.Type == "TIMESTAMP":
+			v = "timestamp_micros(" + v + ")"
+		case c.Type == "DATE":
+			v = "date_from_unix_date(" + v + ")"
+		case c.Name == keys[0].column:
+			// from_json gives NULL for an empty line: nothing may be dropped silently.
+			v = "coalesce(" + v + ", raise_error('a row has no " + c.Name + "'))"
+		}
+		values = append(values, v)
+	}
+	return fmt.Sprintf(`INSERT INTO %s (
+  %s
+)
+SELECT
+  %s
+FROM %s AS incoming
+LEFT ANTI JOIN (
+  %s
+) AS present
+ON %s`,
+		l.quoted(t.Suffix), strings.Join(names, ",\n  "), strings.Join(values, ",\n  "),
+		parsed(t, names), l.existing(t, timeColumn, keys), match(keys))
+}
+
+func (l Location) countKeys(t Table, timeColumn string, keys []key) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.column)
+	}
+	return fmt.Sprintf(`SELECT count(*) AS found
+FROM %s AS incoming
+LEFT SEMI JOIN (
+  %s
+) AS present
+ON %s`, parsed(t, names), l.existing(t, timeColumn, keys), match(keys))
+}
+
+// parsed is a relation with one column r, the struct of the named columns, from ParamRows. A
+// literal '\n' in SQL is a newline; JSON lines hold no other.
+func parsed(t Table, names []string) string {
+	var fields []string
+	for _, name := range names {
+		for _, c := range t.Columns {
+			if c.Name == name {
+				fields = append(fields, c.Name+": "+wireType(c.Type))
+			}
+		}
+	}
+	return fmt.Sprintf(`(
+  SELECT from_json(line,
+    'STRUCT<%s>',
+    %s) AS r
+  FROM (SELECT explode(split(:%s, '\n')) AS line)
+)`, strings.Join(fields, ", "), jsonOptions, ParamRows)
+}
+
+// wireType is the type in which a column stands in a JSON line.
+func wireType(sqlType string) string {
+	switch sqlType {
+	case "TIMESTAMP":
+		return "BIGINT"
+	case "DATE":
+		return "INT"
+	}
+	return sqlType
+}
+
+func (l Location) existing(t Table, timeColumn string, keys []key) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.column)
+	}
+	return fmt.Sprintf(`SELECT %s FROM %s
+  WHERE %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`,
+		strings.Join(names, ", "), l.quoted(t.Suffix), timeColumn, ParamLow, ParamHigh)
+}
+
+func match(keys []key) string {
+	var conds []string
+	for _, k := range keys {
+		v := "incoming.r." + k.column
+		if k.time {
+			v = "timestamp_micros(" + v + ")"
+		}
+		conds = append(conds, "present."+k.column+" = "+v)
+	}
+	return strings.Join(conds, " AND ")
+}
+
+// SelectMigrated is the query for the traces of ParamSource that are complete: columns
+// source_trace_id, trace_id, digest, spans (BIGINT) and spans_missing.
+func (l Location) SelectMigrated() string {
+	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing
+FROM (
+  SELECT target_id AS trace_id,
+    try_variant_get(metadata, '$["%s"]', 'STRING') AS source,
+    try_variant_get(metadata, '$["%s"]', 'STRING') AS source_trace_id,
+    try_variant_get(metadata, '$["%s"]', 'STRING') AS digest,
+    try_variant_get(metadata, '$["%s"]', 'BIGINT') AS spans,
+    try_variant_get(metadata, '$["%s"]', 'STRING') AS spans_missing,
+    deleted_at,
+    row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+  FROM %s
+  WHERE annotation_type = 'METADATA'
+) AS m
+LEFT JOIN (
+  SELECT trace_id, count(DISTINCT span_id) AS spans FROM %s GROUP BY trace_id
+) AS s ON s.trace_id = m.trace_id
+WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans, 0) >= m.spans`,
+		KeySource, KeySourceTraceID, KeyDigest, KeySpans, KeySpansMissing,
+		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource)
+}
+
+// DescribeTable lists the columns of a table, ShowProperties its properties.
+func (l Location) DescribeTable(t Table) string { return "DESCRIBE TABLE " + l.quoted(t.Suffix) }
+
+// ShowProperties lists the table properties of a table.
+func (l Location) ShowProperties(t Table) string { return "SHOW TBLPROPERTIES " + l.quoted(t.Suffix) }
+
+// ShowBetaProperties lists the table properties of the beta form's spans table in the same schema.
+func (l Location) ShowBetaProperties() string {
+	return "SHOW TBLPROPERTIES " + QuoteName(l.Catalog) + "." + QuoteName(l.Schema) + "." + QuoteName(BetaSpansTable)
+}
+
+// CreateTable makes a table where it is missing.
+func (l Location) CreateTable(t Table) string {
+	var columns, properties []string
+	for _, c := range t.Columns {
+		columns = append(columns, c.Name+" "+c.Type)
+	}
+	for _, p := range Properties {
+		properties = append(properties, fmt.Sprintf("'%s' = '%s'", p[0], p[1]))
+	}
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
+  %s
+)
+USING DELTA
+CLUSTER BY (%s)
+TBLPROPERTIES (%s)`, l.quoted(t.Suffix), strings.Join(columns, ",\n  "),
+		strings.Join(t.ClusterBy, ", "), strings.Join(properties, ", "))
+}
+
+// Grants are the statements that let a principal, written `<you>`, write to the location.
+func (l Location) Grants() []string {
+	g := []string{
+		fmt.Sprintf("GRANT USE CATALOG ON CATALOG %s TO `<you>`", QuoteName(l.Catalog)),
+		fmt.Sprintf("GRANT USE SCHEMA ON SCHEMA %s.%s TO `<you>`", QuoteName(l.Catalog), QuoteName(l.Schema)),
+	}
+	for _, t := range []Table{Spans, Annotations} {
+		g = append(g, fmt.Sprintf("GRANT SELECT, MODIFY ON TABLE %s TO `<you>`", l.quoted(t.Suffix)))
+	}
+	return g
+}

@@ -1,0 +1,56 @@
+package uctables
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// Every SQL text that tracemig can send is one of these files.
+func TestSQL(t *testing.T) {
+	l := Location{Catalog: "main", Schema: "my-agents", Prefix: "prod"}
+	texts := map[string]string{
+		"insert_spans":         l.InsertSpans(),
+		"insert_annotations":   l.InsertAnnotations(),
+		"count_spans":          l.CountSpans(),
+		"count_annotations":    l.CountAnnotations(),
+		"select_migrated":      l.SelectMigrated(),
+		"show_beta_properties": l.ShowBetaProperties(),
+		"create_view_metadata": l.CreateViews()[0],
+		"create_view_unified":  l.CreateViews()[1],
+	}
+	for _, table := range Tables {
+		texts["describe"+table.Suffix] = l.DescribeTable(table)
+		texts["show_properties"+table.Suffix] = l.ShowProperties(table)
+		texts["create"+table.Suffix] = l.CreateTable(table)
+	}
+	for name, got := range texts {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("testdata", "sql", name+".sql")
+			if *update {
+				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got+"\n"); diff != "" {
+				t.Errorf("run the test with -update and read what changed (-want +got):\n%s", diff)
+			}
+		})
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "sql", "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(texts) {
+		t.Errorf("%d golden files for %d texts: one is left over", len(files), len(texts))
+	}
+}

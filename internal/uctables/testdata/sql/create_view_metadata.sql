@@ -1,0 +1,54 @@
+CREATE VIEW IF NOT EXISTS `main`.`my-agents`.`prod_trace_metadata` AS
+WITH latest AS (
+  SELECT *, substring_index(target_id, ':', 1) AS trace_id
+  FROM (
+    SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+    FROM `main`.`my-agents`.`prod_otel_annotations`
+  )
+  WHERE age = 1 AND deleted_at IS NULL
+),
+info AS (
+  SELECT trace_id,
+    max_by(try_variant_get(value, '$.client_request_id', 'STRING'), updated_at) AS client_request_id,
+    max_by(try_variant_get(value, '$.trace_metadata', 'MAP<STRING, STRING>'), updated_at) AS trace_metadata
+  FROM latest WHERE annotation_type = 'METADATA' GROUP BY trace_id
+),
+tags AS (
+  SELECT trace_id, map_from_entries(collect_list(struct(name, value))) AS tags
+  FROM (
+    SELECT trace_id, name, max_by(try_variant_get(value, '$', 'STRING'), updated_at) AS value
+    FROM latest WHERE annotation_type = 'TAG' GROUP BY trace_id, name
+  )
+  GROUP BY trace_id
+),
+assessments AS (
+  SELECT trace_id, array_sort(collect_list(struct(
+    created_at AS create_time,
+    annotation_id AS assessment_id,
+    name AS assessment_name,
+    struct(try_variant_get(metadata, '$["mlflow.assessment.source_id"]', 'STRING') AS source_id, try_variant_get(metadata, '$["mlflow.assessment.source_type"]', 'STRING') AS source_type) AS source,
+    updated_at AS last_update_time,
+    CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
+      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') IS NULL THEN to_json(value) END AS value,
+      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') IS NOT NULL THEN struct(try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') AS serialization_format, try_variant_get(value, '$', 'STRING') AS value) END AS serialized_value,
+      CAST(NULL AS STRING) AS stack_trace) END AS expectation,
+    CASE WHEN annotation_type = 'FEEDBACK' THEN struct(
+      to_json(value) AS value,
+      CASE WHEN coalesce(try_variant_get(metadata, '$["mlflow.assessment.error_code"]', 'STRING'), try_variant_get(metadata, '$["mlflow.assessment.error_message"]', 'STRING'), try_variant_get(metadata, '$["mlflow.assessment.error_stack_trace"]', 'STRING')) IS NOT NULL THEN struct(
+        try_variant_get(metadata, '$["mlflow.assessment.error_code"]', 'STRING') AS error_code, try_variant_get(metadata, '$["mlflow.assessment.error_message"]', 'STRING') AS error_message, try_variant_get(metadata, '$["mlflow.assessment.error_stack_trace"]', 'STRING') AS stack_trace) END AS error) END AS feedback,
+    comment AS rationale,
+    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, 'mlflow.assessment.')) AS metadata,
+    CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
+    try_variant_get(metadata, '$["mlflow.assessment.overrides"]', 'STRING') AS overrides,
+    try_variant_get(metadata, '$["mlflow.assessment.valid"]', 'BOOLEAN') AS valid
+  ))) AS list
+  FROM latest WHERE annotation_type IN ('FEEDBACK', 'EXPECTATION') GROUP BY trace_id
+)
+SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
+  transform(a.list, x -> struct(
+    x.assessment_id, t.trace_id AS trace_id, x.assessment_name, x.source, x.create_time, x.last_update_time,
+    x.expectation, x.feedback, x.rationale, x.metadata, x.span_id, x.overrides, x.valid)) AS assessments
+FROM (SELECT DISTINCT trace_id FROM latest) AS t
+LEFT JOIN info AS i ON i.trace_id = t.trace_id
+LEFT JOIN tags AS g ON g.trace_id = t.trace_id
+LEFT JOIN assessments AS a ON a.trace_id = t.trace_id

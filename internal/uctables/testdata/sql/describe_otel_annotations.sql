@@ -1,0 +1,1 @@
+DESCRIBE TABLE `main`.`my-agents`.`prod_otel_annotations`

@@ -1,0 +1,17 @@
+SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing
+FROM (
+  SELECT target_id AS trace_id,
+    try_variant_get(metadata, '$["tracemig.source"]', 'STRING') AS source,
+    try_variant_get(metadata, '$["tracemig.source_trace_id"]', 'STRING') AS source_trace_id,
+    try_variant_get(metadata, '$["tracemig.digest"]', 'STRING') AS digest,
+    try_variant_get(metadata, '$["tracemig.spans"]', 'BIGINT') AS spans,
+    try_variant_get(metadata, '$["tracemig.spans_missing"]', 'STRING') AS spans_missing,
+    deleted_at,
+    row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+  FROM `main`.`my-agents`.`prod_otel_annotations`
+  WHERE annotation_type = 'METADATA'
+) AS m
+LEFT JOIN (
+  SELECT trace_id, count(DISTINCT span_id) AS spans FROM `main`.`my-agents`.`prod_otel_spans` GROUP BY trace_id
+) AS s ON s.trace_id = m.trace_id
+WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :source AND coalesce(s.spans, 0) >= m.spans

@@ -1,0 +1,144 @@
+package uctables
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The suffixes of the views beside the tables.
+const (
+	MetadataView = "_trace_metadata"
+	UnifiedView  = "_trace_unified"
+)
+
+// Attributes of the root span that hold a trace's request and response, the first present one wins:
+// MLflow's own, OpenInference's, Traceloop's, those of the OTEL GenAI conventions and of Google's ADK.
+var (
+	requestAttributes = []string{
+		"mlflow.spanInputs", "input.value", "traceloop.entity.input", "gen_ai.input.messages",
+		"gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_call_args",
+	}
+	responseAttributes = []string{
+		"mlflow.spanOutputs", "output.value", "traceloop.entity.output", "gen_ai.output.messages",
+		"gcp.vertex.agent.llm_response", "gcp.vertex.agent.tool_response",
+	}
+)
+
+// CreateViews makes the two views where they are missing. They use only what both Databricks and
+// open-source Spark understand: no col:path, and VARIANT never leaves them.
+func (l Location) CreateViews() []string {
+	return []string{l.createMetadataView(), l.createUnifiedView()}
+}
+
+// createMetadataView is one row a trace that has annotations.
+func (l Location) createMetadataView() string {
+	meta := func(k string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, k) }
+	return fmt.Sprintf(`CREATE VIEW IF NOT EXISTS %s AS
+WITH latest AS (
+  SELECT *, substring_index(target_id, ':', 1) AS trace_id
+  FROM (
+    SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+    FROM %s
+  )
+  WHERE age = 1 AND deleted_at IS NULL
+),
+info AS (
+  SELECT trace_id,
+    max_by(try_variant_get(value, '$.client_request_id', 'STRING'), updated_at) AS client_request_id,
+    max_by(try_variant_get(value, '$.trace_metadata', 'MAP<STRING, STRING>'), updated_at) AS trace_metadata
+  FROM latest WHERE annotation_type = 'METADATA' GROUP BY trace_id
+),
+tags AS (
+  SELECT trace_id, map_from_entries(collect_list(struct(name, value))) AS tags
+  FROM (
+    SELECT trace_id, name, max_by(try_variant_get(value, '$', 'STRING'), updated_at) AS value
+    FROM latest WHERE annotation_type = 'TAG' GROUP BY trace_id, name
+  )
+  GROUP BY trace_id
+),
+assessments AS (
+  SELECT trace_id, array_sort(collect_list(struct(
+    created_at AS create_time,
+    annotation_id AS assessment_id,
+    name AS assessment_name,
+    struct(%s AS source_id, %s AS source_type) AS source,
+    updated_at AS last_update_time,
+    CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
+      CASE WHEN %s IS NULL THEN to_json(value) END AS value,
+      CASE WHEN %s IS NOT NULL THEN struct(%s AS serialization_format, try_variant_get(value, '$', 'STRING') AS value) END AS serialized_value,
+      CAST(NULL AS STRING) AS stack_trace) END AS expectation,
+    CASE WHEN annotation_type = 'FEEDBACK' THEN struct(
+      to_json(value) AS value,
+      CASE WHEN coalesce(%s, %s, %s) IS NOT NULL THEN struct(
+        %s AS error_code, %s AS error_message, %s AS stack_trace) END AS error) END AS feedback,
+    comment AS rationale,
+    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, 'mlflow.assessment.')) AS metadata,
+    CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
+    %s AS overrides,
+    try_variant_get(metadata, '$["%s"]', 'BOOLEAN') AS valid
+  ))) AS list
+  FROM latest WHERE annotation_type IN ('FEEDBACK', 'EXPECTATION') GROUP BY trace_id
+)
+SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
+  transform(a.list, x -> struct(
+    x.assessment_id, t.trace_id AS trace_id, x.assessment_name, x.source, x.create_time, x.last_update_time,
+    x.expectation, x.feedback, x.rationale, x.metadata, x.span_id, x.overrides, x.valid)) AS assessments
+FROM (SELECT DISTINCT trace_id FROM latest) AS t
+LEFT JOIN info AS i ON i.trace_id = t.trace_id
+LEFT JOIN tags AS g ON g.trace_id = t.trace_id
+LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
+		l.quoted(MetadataView), l.quoted(Annotations.Suffix),
+		meta(AssessmentSourceID), meta(AssessmentSourceType),
+		meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat),
+		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
+		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
+		meta(AssessmentOverrides), AssessmentValid)
+}
+
+// createUnifiedView is one row a root span: a trace is seen from the commit of its root on.
+func (l Location) createUnifiedView() string {
+	first := func(names []string) string {
+		var gets []string
+		for _, n := range names {
+			gets = append(gets, fmt.Sprintf(`try_variant_get(root.attributes, '$["%s"]', 'STRING')`, n))
+		}
+		return "coalesce(\n    " + strings.Join(gets, ",\n    ") + ")"
+	}
+	return fmt.Sprintf(`CREATE VIEW IF NOT EXISTS %s AS
+WITH spans AS (
+  SELECT trace_id, array_sort(collect_list(struct(
+    start_time_unix_nano, span_id, parent_span_id, trace_id, trace_state, flags, name, kind, end_time_unix_nano,
+    try_variant_get(attributes, '$', 'MAP<STRING, STRING>') AS attributes,
+    dropped_attributes_count,
+    transform(events, e -> struct(e.time_unix_nano, e.name,
+      try_variant_get(e.attributes, '$', 'MAP<STRING, STRING>') AS attributes, e.dropped_attributes_count)) AS events,
+    dropped_events_count,
+    transform(links, k -> struct(k.trace_id, k.span_id, k.trace_state,
+      try_variant_get(k.attributes, '$', 'MAP<STRING, STRING>') AS attributes, k.dropped_attributes_count, k.flags)) AS links,
+    dropped_links_count, status
+  )), (a, b) -> CASE
+    WHEN a.start_time_unix_nano < b.start_time_unix_nano THEN -1
+    WHEN a.start_time_unix_nano > b.start_time_unix_nano THEN 1
+    WHEN a.span_id < b.span_id THEN -1
+    WHEN a.span_id > b.span_id THEN 1
+    ELSE 0 END) AS spans
+  FROM %s GROUP BY trace_id
+)
+SELECT root.trace_id, m.client_request_id,
+  timestamp_millis(root.start_time_unix_nano DIV 1000000) AS request_time,
+  CASE
+    WHEN root.status.code IS NULL OR root.status.code = 'STATUS_CODE_OK' THEN 'OK'
+    WHEN root.status.code = 'STATUS_CODE_ERROR' THEN 'ERROR'
+    ELSE root.status.code END AS state,
+  CAST((root.end_time_unix_nano - root.start_time_unix_nano) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(30, 9)) AS execution_duration_ms,
+  %s AS request,
+  %s AS response,
+  m.trace_metadata, m.tags, s.spans, m.assessments
+FROM %s AS root
+LEFT JOIN spans AS s ON s.trace_id = root.trace_id
+LEFT JOIN %s AS m ON m.trace_id = root.trace_id
+WHERE root.parent_span_id IS NULL OR root.parent_span_id = ''`,
+		l.quoted(UnifiedView), l.quoted(Spans.Suffix),
+		first(requestAttributes), first(responseAttributes),
+		l.quoted(Spans.Suffix), l.quoted(MetadataView))
+}
