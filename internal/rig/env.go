@@ -1,0 +1,269 @@
+// Package rig starts what the tests with the build tag rig run against: MLflow servers, a stand-in
+// for a Databricks SQL warehouse, and fronts before them. The programs are in testdata/rig; `make rig`
+// installs what they need.
+package rig
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// readyTimeout is how long a program may take until it says that it serves: Spark on a machine with
+// other work needs most of a minute.
+const readyTimeout = 3 * time.Minute
+
+// Root is the root directory of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// Dir is where install.sh puts what the programs need: $TRACEMIG_RIG_DIR, or .rig in the repository.
+func Dir() string {
+	if dir := os.Getenv("TRACEMIG_RIG_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join(Root(), ".rig")
+}
+
+// Script is the path of a file in testdata/rig.
+func Script(name string) string { return filepath.Join(Root(), "testdata", "rig", name) }
+
+// Command is a command that runs a Python script of testdata/rig in the virtual environment venv of
+// Dir ("venv" is the one with Spark and the current MLflow). It fails the test when the environment
+// is not installed.
+func Command(t testing.TB, venv, script string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd, err := command(venv, script, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+func command(venv, script string, args ...string) (*exec.Cmd, error) {
+	python := filepath.Join(Dir(), venv, "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		return nil, fmt.Errorf("the test rig is not installed (%w). Run `make rig`", err)
+	}
+	cmd := exec.Command(python, append([]string{Script(script)}, args...)...)
+	cmd.Env = environ()
+	return cmd, nil
+}
+
+// environ is the environment of this process without what would lead Python and Spark elsewhere.
+func environ() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		switch {
+		case strings.HasPrefix(name, "PYTHON"), strings.HasPrefix(name, "PYSPARK"), strings.HasPrefix(name, "SPARK"),
+			strings.HasPrefix(name, "MLFLOW"), strings.HasPrefix(name, "DATABRICKS"), strings.EqualFold(name, "no_proxy"):
+		default:
+			env = append(env, kv)
+		}
+	}
+	env = append(env, "PYTHONUNBUFFERED=1", "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost")
+	if os.Getenv("JAVA_HOME") == "" {
+		if java, err := exec.LookPath("java"); err == nil {
+			if java, err = filepath.EvalSymlinks(java); err == nil {
+				env = append(env, "JAVA_HOME="+filepath.Dir(filepath.Dir(java)))
+			}
+		}
+	}
+	return env
+}
+
+// Process is a running program of the rig.
+type Process struct {
+	URL     string // what it printed after READY
+	LogFile string // its standard output and error
+
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	waited chan struct{} // closed when the process has ended
+	once   sync.Once
+}
+
+// Start starts the command and waits for its line "READY <url>" on standard output. Its output goes
+// to a log file, whose end is shown when the test fails. It is stopped when the test ends.
+func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p, err := start(name, t.TempDir(), cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("end of the log of %s:\n%s", name, tail(p.LogFile))
+		}
+	})
+	return p
+}
+
+func start(name, logDir string, cmd *exec.Cmd) (*Process, error) {
+	logFile, err := os.Create(filepath.Join(logDir, name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer logFile.Close()
+
+	// A group of its own, so that Stop gets the children too. The pipe ends with this process however
+	// it ends: programs that watch it never outlive a killed test.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	// An own pipe and not StdoutPipe, whose Wait would close it under the reader.
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = in, logFile
+	err = cmd.Start()
+	in.Close()
+	if err != nil {
+		out.Close()
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+
+	p := &Process{LogFile: logFile.Name(), cmd: cmd, stdin: stdin, waited: make(chan struct{})}
+	ready := make(chan string, 1)
+	output, err := os.OpenFile(logFile.Name(), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		out.Close()
+		p.kill()
+		return nil, err
+	}
+	go func() {
+		defer close(p.waited)
+		defer output.Close()
+		defer out.Close()
+		r := bufio.NewReader(out)
+		for {
+			line, err := r.ReadString('\n')
+			_, _ = output.WriteString(line)
+			if url, ok := strings.CutPrefix(line, "READY "); ok {
+				select {
+				case ready <- strings.TrimSpace(url):
+				default:
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		_ = cmd.Wait() // How it ended stands in its log.
+	}()
+
+	select {
+	case p.URL = <-ready:
+		return p, nil
+	case <-p.waited:
+		err = fmt.Errorf("%s ended before it was ready (%v)", name, cmd.ProcessState)
+	case <-time.After(readyTimeout):
+		err = fmt.Errorf("%s was not ready in %v", name, readyTimeout)
+	}
+	p.Stop()
+	return nil, fmt.Errorf("%w; end of its log:\n%s", err, tail(p.LogFile))
+}
+
+// Stop kills the process and its children and waits for its end. A second call does nothing.
+func (p *Process) Stop() {
+	p.once.Do(func() {
+		p.kill()
+		<-p.waited
+	})
+}
+
+func (p *Process) kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	p.stdin.Close()
+}
+
+// tail is the end of a file, for messages.
+func tail(path string) []byte {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	const most = 8 << 10
+	if len(data) > most {
+		data = data[len(data)-most:]
+		data = data[bytes.IndexByte(data, '\n')+1:]
+	}
+	return data
+}
+
+// FreePort is a TCP port of the loopback interface that was free a moment ago.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+var notName = regexp.MustCompile(`\W+`)
+
+// TablePrefix is a table prefix of this test alone: its name and a random end, so that tests can
+// share a warehouse.
+func TablePrefix(t testing.TB) string {
+	t.Helper()
+	var random [4]byte
+	_, _ = rand.Read(random[:])
+	name := strings.ToLower(strings.Trim(notName.ReplaceAllString(t.Name(), "_"), "_"))
+	return name + "_" + hex.EncodeToString(random[:])
+}
+
+var shared struct {
+	sync.Mutex
+	stop []func()
+}
+
+// atEnd has Main call f after the tests.
+func atEnd(f func()) {
+	shared.Lock()
+	defer shared.Unlock()
+	shared.stop = append(shared.stop, f)
+}
+
+// Main runs the tests of a package, stops what they shared, and fails on leaked goroutines. A package
+// that uses SharedWarehouse calls it from its TestMain.
+func Main(m *testing.M, opts ...goleak.Option) {
+	code := m.Run()
+	shared.Lock()
+	for _, stop := range shared.stop {
+		stop()
+	}
+	shared.Unlock()
+	if code == 0 {
+		if err := goleak.Find(opts...); err != nil {
+			fmt.Fprintln(os.Stderr, errors.Join(errors.New("goroutines leaked:"), err))
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

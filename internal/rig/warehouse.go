@@ -1,0 +1,284 @@
+package rig
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Warehouse is a running stand-in for a SQL warehouse (testdata/rig/warehouse.py): Spark and Delta
+// behind the Databricks Thrift protocol. Its one catalog is spark_catalog, with the schema default.
+// testdata/rig/README.md says what it does and how databricks-sql-go takes its faults.
+type Warehouse struct {
+	Host     string // 127.0.0.1, plain HTTP
+	Port     int
+	HTTPPath string // /sql/1.0/warehouses/<id>
+	Token    string // the bearer token it lets in
+	Dir      string // directory of the tables; those of the schema default are in Dir/tables/<name>
+
+	process *Process
+	client  *http.Client
+}
+
+// WarehouseOptions says how a warehouse is to be; the zero value is fine.
+type WarehouseOptions struct {
+	Dir           string // directory of the tables, "" for a temporary one; tables found in it are taken up again
+	Port          int    // 0 for any
+	MaxParamBytes int    // a larger parameter is refused with 413, 0 for 64 MiB
+	Memory        string // heap of the JVM, "" for 2g
+	DirectSeconds int    // a statement that takes longer is answered as running and polled for, 0 for 5
+}
+
+// StartWarehouse starts a warehouse of the test's own. It costs 10 to 15 seconds: prefer
+// SharedWarehouse.
+func StartWarehouse(t testing.TB, opts WarehouseOptions) *Warehouse {
+	t.Helper()
+	if opts.Dir == "" {
+		opts.Dir = t.TempDir()
+	}
+	w, err := startWarehouse(opts, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		w.Stop()
+		if t.Failed() {
+			t.Logf("end of the warehouse's log:\n%s", tail(w.process.LogFile))
+		}
+	})
+	return w
+}
+
+func startWarehouse(opts WarehouseOptions, logDir string) (*Warehouse, error) {
+	args := []string{"--dir", opts.Dir, "--jars", filepath.Join(Dir(), "jars"), "--port", strconv.Itoa(opts.Port)}
+	w := &Warehouse{HTTPPath: "/sql/1.0/warehouses/rig", Token: "rig-token", Dir: opts.Dir, client: &http.Client{
+		// No connection outlives its request: tests look for leaked goroutines.
+		Transport: &http.Transport{DisableKeepAlives: true},
+	}}
+	args = append(args, "--token", w.Token)
+	if opts.MaxParamBytes > 0 {
+		args = append(args, "--max-param-bytes", strconv.Itoa(opts.MaxParamBytes))
+	}
+	if opts.Memory != "" {
+		args = append(args, "--memory", opts.Memory)
+	}
+	if opts.DirectSeconds > 0 {
+		args = append(args, "--direct-seconds", strconv.Itoa(opts.DirectSeconds))
+	}
+	cmd, err := command("venv", "warehouse.py", args...)
+	if err != nil {
+		return nil, err
+	}
+	if w.process, err = start("warehouse", logDir, cmd); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(w.process.URL)
+	if err == nil {
+		w.Host = u.Hostname()
+		w.Port, err = strconv.Atoi(u.Port())
+	}
+	if err != nil {
+		w.Stop()
+		return nil, fmt.Errorf("warehouse: READY line: %w", err)
+	}
+	return w, nil
+}
+
+var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
+	dir, err := os.MkdirTemp("", "tracemig-warehouse-")
+	if err != nil {
+		return nil, err
+	}
+	w, err := startWarehouse(WarehouseOptions{Dir: dir}, dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	atEnd(func() {
+		w.Stop()
+		_ = os.RemoveAll(dir)
+	})
+	return w, nil
+})
+
+// SharedWarehouse is the one warehouse of the test binary, started at the first call and stopped by
+// Main. Tests keep apart by TablePrefix, and give their faults a Match with it; Stats and Reset are
+// for all tests at once.
+func SharedWarehouse(t testing.TB) *Warehouse {
+	t.Helper()
+	w, err := sharedWarehouse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("end of the warehouse's log:\n%s", tail(w.process.LogFile))
+		}
+	})
+	return w
+}
+
+// Stop kills the warehouse. Its tables stay in Dir.
+func (w *Warehouse) Stop() { w.process.Stop() }
+
+// URL is http://host:port.
+func (w *Warehouse) URL() string { return w.process.URL }
+
+// SQL runs a statement beside the Thrift protocol (no fault meets it, Stats doesn't count it) and
+// returns the rows. Integers come as int64, floating point as float64 (NaN and the infinities as
+// strings), decimals, dates and times as strings, binary as hex, VARIANT as its JSON text, arrays as
+// []any and structs as map[string]any.
+func (w *Warehouse) SQL(t testing.TB, query string) [][]any {
+	t.Helper()
+	rows, err := w.TrySQL(query)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, query)
+	}
+	return rows
+}
+
+// TrySQL is SQL for a statement that may fail.
+func (w *Warehouse) TrySQL(query string) ([][]any, error) {
+	var answer struct{ Rows [][]any }
+	if err := w.call(http.MethodPost, "/_sql", map[string]any{"sql": query}, &answer); err != nil {
+		return nil, err
+	}
+	for _, row := range answer.Rows {
+		for i := range row {
+			row[i] = typed(row[i])
+		}
+	}
+	return answer.Rows, nil
+}
+
+// typed replaces the numbers in a decoded JSON value: those without point and exponent were integers.
+func typed(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if !strings.ContainsAny(v.String(), ".eE") {
+			if n, err := v.Int64(); err == nil {
+				return n
+			}
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = typed(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = typed(v[k])
+		}
+	}
+	return v
+}
+
+// WarehouseStats is what came by the Thrift protocol since the start or the last Reset.
+type WarehouseStats struct {
+	Statements int // executed, failed ones too; what a fault refused is not executed
+	Writes     int // successful INSERT, MERGE, UPDATE and DELETE statements
+	Faults     int // faults that fired
+	Log        []WarehouseStatement
+}
+
+// WarehouseStatement is one executed statement.
+type WarehouseStatement struct {
+	Kind      string // first keyword: INSERT, MERGE, SELECT, CREATE, ...
+	Table     string // the table it is about as the statement names it, "" if unknown
+	Rows      int64  // affected rows of a write, returned rows of others
+	Statement string // its text, without parameters, at most 4096 characters
+	Error     string // first line of its error, "" if it succeeded
+}
+
+// Stats returns what came by the Thrift protocol, the last 1000 statements with their texts.
+func (w *Warehouse) Stats(t testing.TB) WarehouseStats {
+	t.Helper()
+	var stats WarehouseStats
+	w.must(t, http.MethodGet, "/_stats", nil, &stats)
+	return stats
+}
+
+// Reset forgets statistics and faults. The tables stay.
+func (w *Warehouse) Reset(t testing.TB) {
+	t.Helper()
+	w.must(t, http.MethodPost, "/_reset", struct{}{}, nil)
+}
+
+// Kinds of a Fault. How databricks-sql-go v1.14.0 takes each is in testdata/rig/README.md.
+const (
+	Refuse429      = "refuse429"        // HTTP 429 with Retry-After, not executed
+	Refuse503      = "refuse503"        // HTTP 503 with Retry-After, not executed
+	Error500       = "error500"         // HTTP 500, not executed
+	ResetBefore    = "reset_before"     // the connection is reset, not executed
+	CutAfterEffect = "cut_after_effect" // executed, then the connection is closed without an answer
+	TooLarge       = "too_large"        // HTTP 413, not executed
+	Hang           = "hang"             // no answer until the client gives up, not executed
+)
+
+// Fault is a failure of statements to come.
+type Fault struct {
+	Match      string `json:"match"`                 // regular expression (Python's) on the statement text, case-insensitive; "" for all
+	Nth        int    `json:"nth,omitempty"`         // the first matching statement it hits, 0 for 1
+	Kind       string `json:"kind"`                  // one of the kinds above
+	Times      int    `json:"times,omitempty"`       // how many matching statements it hits, one after another, 0 for 1
+	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a refusal
+}
+
+// Fault has the statements it matches fail. The driver's own attempts count as statements each.
+func (w *Warehouse) Fault(t testing.TB, f Fault) {
+	t.Helper()
+	w.must(t, http.MethodPost, "/_fault", f, nil)
+}
+
+func (w *Warehouse) must(t testing.TB, method, path string, in, out any) {
+	t.Helper()
+	if err := w.call(method, path, in, out); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call calls the control API with a JSON body and decodes the answer.
+func (w *Warehouse) call(method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequest(method, w.URL()+path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("warehouse control: %w", err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("warehouse control: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct{ Error string }
+		_ = json.Unmarshal(data, &e)
+		return fmt.Errorf("warehouse: %s", e.Error)
+	}
+	if out == nil {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(out)
+}

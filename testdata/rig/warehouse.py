@@ -1,0 +1,704 @@
+"""A stand-in for a Databricks SQL warehouse: its Thrift protocol over HTTP, on Spark and Delta.
+
+It serves what databricks-sql-go asks for: sessions, statements with typed parameters, results as
+Arrow record batches. The one catalog is spark_catalog. Beside the warehouse's own path it has a
+control API for tests, without a token: POST /_sql, GET /_stats, POST /_reset, POST /_fault (see
+README.md). Prints one line `READY http://127.0.0.1:PORT` when it serves, and ends with its standard
+input when that is a pipe, so that it never outlives the test that started it.
+"""
+
+import argparse
+import concurrent.futures
+import datetime
+import decimal
+import glob
+import json
+import logging
+import os
+import re
+import socket
+import stat
+import struct
+import sys
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+import pyarrow as pa  # noqa: E402
+from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes as tt  # noqa: E402
+from pyspark.errors import PySparkException  # noqa: E402
+from pyspark.sql import SparkSession, functions as F, types as st  # noqa: E402
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol  # noqa: E402
+from thrift.transport.TTransport import TMemoryBuffer, TTransportException  # noqa: E402
+
+PROTOCOL = tt.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
+BATCH_ROWS = 10_000  # rows of one Arrow batch
+PAGE_BYTES = 8 << 20  # Arrow bytes of one answer, about
+MAX_PARAMETERS = 256  # as the service documents
+USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+# Statement texts hold no values (these are parameters), so the log can show them.
+log = logging.getLogger("warehouse")
+
+
+class StatementError(Exception):
+    """A statement failed: what the warehouse says of it."""
+
+    def __init__(self, message, sql_state=None):
+        super().__init__(message)
+        self.sql_state = sql_state
+
+
+class HTTPAnswer(TTransportException):
+    """Answer the whole request with an HTTP status instead of Thrift. It is a transport exception
+    because the generated processor lets only those through."""
+
+    def __init__(self, status, message, headers=None):
+        super().__init__(message=message)
+        self.status = status
+        self.headers = headers or {}
+
+
+class Cut(TTransportException):
+    """Close the connection without an answer."""
+
+
+# --- statements -----------------------------------------------------------------------------------
+
+_NAME = r"((?:`[^`]+`|\w+)(?:\s*\.\s*(?:`[^`]+`|\w+)){0,2})"
+_WRITES = [
+    ("INSERT", re.compile(r"\bINSERT\s+(?:INTO|OVERWRITE)\s+(?:TABLE\s+)?" + _NAME, re.I)),
+    ("MERGE", re.compile(r"\bMERGE\s+(?:WITH\s+SCHEMA\s+EVOLUTION\s+)?INTO\s+" + _NAME, re.I)),
+    ("DELETE", re.compile(r"\bDELETE\s+FROM\s+" + _NAME, re.I)),
+    ("UPDATE", re.compile(r"\bUPDATE\s+" + _NAME, re.I)),
+]
+_FROM = re.compile(r"\b(?:FROM|TABLE|VIEW|DESCRIBE|HISTORY|DETAIL)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:EXTENDED\s+)?" + _NAME, re.I)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
+
+
+def classify(sql):
+    """The statement's kind (INSERT, SELECT, CREATE, ...) and the table it is about, or None."""
+    text = _COMMENT.sub(" ", sql).strip()
+    first = re.match(r"\w*", text).group().upper()
+    if first in ("INSERT", "MERGE", "DELETE", "UPDATE", "WITH"):
+        for kind, pattern in _WRITES:
+            if (first in (kind, "WITH")) and (m := pattern.search(text)):
+                return kind, re.sub(r"\s", "", m.group(1))
+    if first == "WITH":
+        first = "SELECT"
+    m = _FROM.search(text)
+    return first, m and re.sub(r"\s", "", m.group(1))
+
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SUFFIX = {"TINYINT": "Y", "SMALLINT": "S", "INTEGER": "", "INT": "", "BIGINT": "L"}
+
+
+def literal(param):
+    """The typed literal of one TSparkParameter, as the driver names its type."""
+    kind = (param.type or "STRING").upper()
+    if kind == "VOID" or param.value is None:
+        return F.lit(None)
+    v = param.value
+    text = next((str(x) for x in (v.stringValue, v.doubleValue, v.booleanValue) if x is not None), "")
+
+    def refuse():
+        raise StatementError(f"[INVALID_PARAMETER_MARKER_VALUE] {kind} parameter {param.name or param.ordinal}: "
+                             "the value is not one of this type. SQLSTATE: 22023", "22023")
+
+    if kind == "STRING":
+        return F.lit(text)
+    if kind == "BOOLEAN":
+        return F.lit(text.lower() == "true") if text.lower() in ("true", "false") else refuse()
+    if kind in _SUFFIX:
+        return F.expr(text.lstrip("+") + _SUFFIX[kind]) if _INTEGER.fullmatch(text) else refuse()
+    if kind in ("FLOAT", "DOUBLE"):
+        if text in ("NaN", "+Inf", "-Inf", "Infinity", "-Infinity"):
+            return F.lit(float(text))
+        return F.expr(text.lstrip("+") + kind[0]) if _NUMBER.fullmatch(text) else refuse()
+    if kind.startswith("DECIMAL"):
+        return F.expr(text.lstrip("+") + "BD") if _NUMBER.fullmatch(text) else refuse()
+    if kind == "DATE":
+        try:
+            return F.lit(datetime.date.fromisoformat(text))
+        except ValueError:
+            refuse()
+    if kind == "TIMESTAMP":
+        try:  # Nanoseconds are cut to what a TIMESTAMP holds.
+            return F.lit(datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)))
+        except ValueError:
+            refuse()
+    raise StatementError(f"[UNSUPPORTED_PARAMETER_TYPE] parameter type {kind}. SQLSTATE: 0A000", "0A000")
+
+
+def bind(params):
+    """spark.sql's args for the parameters: a dict for named ones, a list for positional ones."""
+    if not params:
+        return None
+    if len(params) > MAX_PARAMETERS:
+        raise StatementError(f"[TOO_MANY_PARAMETERS] {len(params)} parameters, at most {MAX_PARAMETERS} are allowed. "
+                             "SQLSTATE: 54023", "54023")
+    if params[0].name:
+        return {p.name: literal(p) for p in params}
+    return [literal(p) for p in params]
+
+
+def failure(e):
+    """What a warehouse would say of the exception: (message, SQLSTATE)."""
+    if isinstance(e, StatementError):
+        return str(e), e.sql_state
+    message, state = str(e), None
+    if isinstance(e, PySparkException):
+        state = e.getSqlState()
+    elif hasattr(e, "java_exception"):
+        message = str(e.java_exception.getMessage())
+    message = message.split("\n\nJVM stacktrace:")[0]
+    message = re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", message)
+    if state is None and (m := re.search(r"SQLSTATE: (\w{5})", message)):
+        state = m.group(1)
+    return message, state
+
+
+def has(kind, wanted):
+    """Whether the Spark type is or holds the wanted type."""
+    if isinstance(kind, wanted):
+        return True
+    if isinstance(kind, st.ArrayType):
+        return has(kind.elementType, wanted)
+    if isinstance(kind, st.MapType):
+        return has(kind.keyType, wanted) or has(kind.valueType, wanted)
+    if isinstance(kind, st.StructType):
+        return any(has(f.dataType, wanted) for f in kind.fields)
+    return False
+
+
+class Warehouse:
+    def __init__(self, spark, options):
+        self.spark = spark
+        self.options = options
+        self.lock = threading.Lock()
+        self.sessions = {}
+        self.operations = {}
+        self.workers = concurrent.futures.ThreadPoolExecutor(16)
+        self.reset()
+
+    def reset(self):
+        with self.lock:
+            self.statements = self.writes = self.fired = 0
+            self.log = []
+            self.faults = []
+
+    # Every statement ends here: Arrow table, and one log entry.
+    def run(self, session, sql, args=None, record=None):
+        """Runs one statement in the session and returns its result, an Arrow table and the Spark
+        types of its columns. Raises StatementError."""
+        kind, table = classify(sql)
+        entry = {"kind": kind, "table": table, "rows": 0, "statement": sql[:4096]}
+        commit = str(uuid.uuid4())
+        try:
+            if kind in ("INSERT", "MERGE", "DELETE", "UPDATE"):
+                session.conf.set(USER_METADATA, commit)
+            df = session.sql(sql, args=args) if args else session.sql(sql)
+            if kind == "INSERT":
+                n = self.inserted(session, table, commit)
+                result = pa.table({"num_affected_rows": pa.array([n], pa.int64()),
+                                   "num_inserted_rows": pa.array([n], pa.int64())})
+                types = [st.LongType(), st.LongType()]
+            else:
+                result, types = self.collect(df)
+        except Exception as e:  # Py4J, Spark and Python errors alike are the statement's failure.
+            message, state = failure(e)
+            entry["error"] = message.split("\n")[0][:500]
+            if record:
+                self.record(entry, False)
+            raise StatementError(message, state) from None
+        write = kind in ("INSERT", "MERGE", "DELETE", "UPDATE")
+        entry["rows"] = result.column(0)[0].as_py() if write and result.num_rows else result.num_rows
+        if record:
+            self.record(entry, write)
+        return result, types
+
+    def record(self, entry, write):
+        with self.lock:
+            self.statements += 1
+            self.writes += write
+            self.log = self.log[-999:] + [entry]
+
+    def inserted(self, session, table, commit):
+        """The rows that the INSERT with this commit mark added. Open source Spark answers an INSERT
+        with nothing, so they come from the Delta commit itself."""
+        state = session._jsparkSession.sessionState()
+        ident = state.sqlParser().parseTableIdentifier(table)
+        location = state.catalog().getTableMetadata(ident).location().getPath()
+        for path in sorted(glob.glob(os.path.join(location, "_delta_log", "*.json")), reverse=True):
+            with open(path, encoding="utf-8") as f:
+                info = next((a["commitInfo"] for a in map(json.loads, f) if "commitInfo" in a), {})
+            if info.get("userMetadata") == commit:
+                return int(info.get("operationMetrics", {}).get("numOutputRows", 0))
+        return 0  # Delta commits nothing when there is nothing to add.
+
+    def collect(self, df):
+        fields = df.schema.fields
+        if not fields:
+            return pa.table({}), []
+        names = [f"c{i}" for i in range(len(fields))]
+        columns, types = [], []
+        for name, field in zip(names, fields):
+            if has(field.dataType, st.VariantType):  # A warehouse hands VARIANT out as JSON text.
+                columns.append(F.to_json(name))
+                types.append(st.StringType())
+            elif isinstance(field.dataType, (st.DecimalType, st.DayTimeIntervalType, st.YearMonthIntervalType)):
+                columns.append(F.col(name).cast("string"))  # What the driver asks for by default.
+                types.append(field.dataType)
+            else:
+                columns.append(F.col(name))
+                types.append(field.dataType)
+        if types != [f.dataType for f in fields] or any(isinstance(t, (st.DecimalType, st.AnsiIntervalType)) for t in types):
+            df = df.toDF(*names).select(*columns)
+        else:
+            df = df.toDF(*names)
+        return df.toArrow().rename_columns([f.name for f in fields]), types
+
+    # --- faults ---
+
+    def fault(self, sql):
+        """The fault that this statement meets, if any."""
+        with self.lock:
+            for f in self.faults:
+                if f["pattern"].search(sql):
+                    f["seen"] += 1
+                    if f["nth"] <= f["seen"] < f["nth"] + f["times"]:
+                        self.fired += 1
+                        return f
+        return None
+
+    def add_fault(self, spec):
+        kinds = ("refuse429", "refuse503", "error500", "reset_before", "cut_after_effect", "too_large", "hang")
+        if spec.get("kind") not in kinds:
+            raise ValueError(f"fault kind {spec.get('kind')!r}: want one of {', '.join(kinds)}")
+        fault = {"pattern": re.compile(spec.get("match", ""), re.I | re.S), "kind": spec["kind"], "seen": 0,
+                 "nth": int(spec.get("nth") or 1), "times": int(spec.get("times") or 1),
+                 "retry_after": int(spec.get("retry_after") or 0)}
+        with self.lock:
+            self.faults.append(fault)
+
+
+# --- Thrift service -------------------------------------------------------------------------------
+
+OK = tt.TStatus(statusCode=tt.TStatusCode.SUCCESS_STATUS)
+
+_TYPE_IDS = [
+    (st.BooleanType, tt.TTypeId.BOOLEAN_TYPE), (st.ByteType, tt.TTypeId.TINYINT_TYPE),
+    (st.ShortType, tt.TTypeId.SMALLINT_TYPE), (st.IntegerType, tt.TTypeId.INT_TYPE),
+    (st.LongType, tt.TTypeId.BIGINT_TYPE), (st.FloatType, tt.TTypeId.FLOAT_TYPE),
+    (st.DoubleType, tt.TTypeId.DOUBLE_TYPE), (st.TimestampType, tt.TTypeId.TIMESTAMP_TYPE),
+    (st.TimestampNTZType, tt.TTypeId.TIMESTAMP_TYPE), (st.BinaryType, tt.TTypeId.BINARY_TYPE),
+    (st.ArrayType, tt.TTypeId.ARRAY_TYPE), (st.MapType, tt.TTypeId.MAP_TYPE),
+    (st.StructType, tt.TTypeId.STRUCT_TYPE), (st.DecimalType, tt.TTypeId.DECIMAL_TYPE),
+    (st.DateType, tt.TTypeId.DATE_TYPE), (st.NullType, tt.TTypeId.NULL_TYPE),
+]
+
+
+def column_desc(position, name, kind):
+    type_id = next((i for t, i in _TYPE_IDS if isinstance(kind, t)), tt.TTypeId.STRING_TYPE)
+    qualifiers = None
+    if isinstance(kind, st.DecimalType):
+        qualifiers = tt.TTypeQualifiers({"precision": tt.TTypeQualifierValue(i32Value=kind.precision),
+                                         "scale": tt.TTypeQualifierValue(i32Value=kind.scale)})
+    entry = tt.TTypeEntry(primitiveEntry=tt.TPrimitiveTypeEntry(type=type_id, typeQualifiers=qualifiers))
+    return tt.TColumnDesc(columnName=name, typeDesc=tt.TTypeDesc(types=[entry]), position=position)
+
+
+class Session:
+    def __init__(self, spark):
+        self.guid = uuid.uuid4().bytes
+        self.spark = spark
+        # The commit mark is a setting of the session, so a session runs one statement at a time.
+        self.lock = threading.Lock()
+
+
+class Operation:
+    def __init__(self):
+        self.guid = uuid.uuid4().bytes
+        self.done = threading.Event()
+        self.state = tt.TOperationState.RUNNING_STATE
+        self.error = None
+        self.batches = []
+        self.next_row = 0
+        self.metadata = None
+
+    def handle(self):
+        return tt.TOperationHandle(operationId=tt.THandleIdentifier(guid=self.guid, secret=self.guid),
+                                   operationType=tt.TOperationType.EXECUTE_STATEMENT, hasResultSet=True)
+
+    def finish(self, table, types):
+        columns = [column_desc(i + 1, name, kind) for i, (name, kind) in enumerate(zip(table.column_names, types))]
+        self.metadata = tt.TGetResultSetMetadataResp(
+            status=OK, schema=tt.TTableSchema(columns=columns), resultFormat=tt.TSparkRowSetType.ARROW_BASED_SET,
+            lz4Compressed=False, arrowSchema=table.schema.serialize().to_pybytes(), isStagingOperation=False)
+        self.batches = table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS) if table.num_rows else []
+        self.state = tt.TOperationState.FINISHED_STATE
+
+    def status(self):
+        r = tt.TGetOperationStatusResp(status=OK, operationState=self.state, hasResultSet=True)
+        if self.error:
+            message, r.sqlState = str(self.error), self.error.sql_state
+            r.errorCode = 0
+            r.displayMessage = message
+            r.errorMessage = f"org.apache.hive.service.cli.HiveSQLException: Error running query: {message}"
+        return r
+
+    def page(self, max_rows):
+        """The next rows of the result: whole batches, at least one, at most about PAGE_BYTES."""
+        out, rows, size, start = [], 0, 0, self.next_row
+        while self.batches and (not out or (size < PAGE_BYTES and rows + self.batches[0].num_rows <= max_rows)):
+            batch = self.batches.pop(0)
+            data = batch.serialize().to_pybytes()
+            out.append(tt.TSparkArrowBatch(batch=data, rowCount=batch.num_rows))
+            rows, size = rows + batch.num_rows, size + len(data)
+        self.next_row += rows
+        return tt.TFetchResultsResp(status=OK, hasMoreRows=bool(self.batches), resultSetMetadata=self.metadata,
+                                    results=tt.TRowSet(startRowOffset=start, rows=[], arrowBatches=out))
+
+
+class Service:
+    """TCLIService for one request; connection is the socket it came by."""
+
+    def __init__(self, warehouse, connection):
+        self.w = warehouse
+        self.connection = connection
+
+    def session(self, handle):
+        with self.w.lock:
+            s = self.w.sessions.get(handle.sessionId.guid)
+        if s is None:
+            message = f"Invalid SessionHandle: SessionHandle [{handle.sessionId.guid.hex()}]"
+            raise HTTPAnswer(404, message, {"X-Thriftserver-Error-Message": message})
+        return s
+
+    def operation(self, handle):
+        with self.w.lock:
+            op = self.w.operations.get(handle.operationId.guid)
+        if op is None:
+            message = f"Invalid OperationHandle: OperationHandle [{handle.operationId.guid.hex()}]"
+            raise HTTPAnswer(404, message, {"X-Thriftserver-Error-Message": message})
+        return op
+
+    def OpenSession(self, req):
+        spark = self.w.spark.newSession()
+        s = Session(spark)
+        try:
+            for key, value in (req.configuration or {}).items():
+                if key.startswith("spark.sql."):
+                    spark.conf.set(key, value)
+            ns = req.initialNamespace
+            if ns and ns.catalogName:
+                spark.catalog.setCurrentCatalog(ns.catalogName)
+            if ns and ns.schemaName:
+                spark.catalog.setCurrentDatabase(ns.schemaName)
+        except Exception as e:
+            message, state = failure(e)
+            return tt.TOpenSessionResp(serverProtocolVersion=PROTOCOL, status=tt.TStatus(
+                statusCode=tt.TStatusCode.ERROR_STATUS, errorMessage=message, displayMessage=message, sqlState=state))
+        with self.w.lock:
+            self.w.sessions[s.guid] = s
+        return tt.TOpenSessionResp(
+            status=OK, serverProtocolVersion=PROTOCOL, canUseMultipleCatalogs=True, configuration={},
+            sessionHandle=tt.TSessionHandle(sessionId=tt.THandleIdentifier(guid=s.guid, secret=s.guid),
+                                            serverProtocolVersion=PROTOCOL))
+
+    def CloseSession(self, req):
+        self.session(req.sessionHandle)
+        with self.w.lock:
+            del self.w.sessions[req.sessionHandle.sessionId.guid]
+        return tt.TCloseSessionResp(status=OK)
+
+    def ExecuteStatement(self, req):
+        s = self.session(req.sessionHandle)
+        sql = req.statement
+        log.info("statement, %d bytes of parameters: %s",
+                 sum(len(p.value.stringValue or "") for p in req.parameters or [] if p.value), " ".join(sql.split())[:300])
+        fault = self.w.fault(sql)
+        kind = fault and fault["kind"]
+        if fault:
+            log.info("fault %s", kind)
+        self.before(kind, fault, req)
+
+        op = Operation()
+        with self.w.lock:
+            self.w.operations[op.guid] = op
+        self.w.workers.submit(self.work, s, op, req)
+        # Like the service: a statement that takes longer is polled for by the client.
+        op.done.wait(None if kind == "cut_after_effect" else self.w.options.direct_seconds)
+        if kind == "cut_after_effect":
+            raise Cut()
+
+        direct = tt.TSparkDirectResults(operationStatus=op.status())
+        resp = tt.TExecuteStatementResp(status=OK, operationHandle=op.handle(), directResults=direct)
+        if not op.done.is_set():
+            return resp
+        if op.error is None:
+            limit = req.getDirectResults.maxRows if req.getDirectResults else BATCH_ROWS
+            direct.resultSetMetadata = op.metadata
+            direct.resultSet = op.page(limit)
+        if op.error or not direct.resultSet.hasMoreRows:
+            direct.closeOperation = tt.TCloseOperationResp(status=OK)
+            with self.w.lock:
+                self.w.operations.pop(op.guid, None)
+        return resp
+
+    def before(self, kind, fault, req):
+        """What a fault does instead of executing."""
+        size = max((len((p.value.stringValue or "").encode()) for p in req.parameters or [] if p.value), default=0)
+        if kind == "too_large" or size > self.w.options.max_param_bytes:
+            raise HTTPAnswer(413, "Request Entity Too Large")
+        if kind in ("refuse429", "refuse503"):
+            status = int(kind[-3:])
+            message = "REQUEST_LIMIT_EXCEEDED: Too many requests" if status == 429 else "TEMPORARILY_UNAVAILABLE: The warehouse is starting"
+            raise HTTPAnswer(status, message, {"Retry-After": str(fault["retry_after"]), "X-Thriftserver-Error-Message": message})
+        if kind == "error500":
+            raise HTTPAnswer(500, "INTERNAL_ERROR", {"X-Thriftserver-Error-Message": "INTERNAL_ERROR: fault"})
+        if kind == "reset_before":
+            # Linger 0: the close is a TCP reset, as from a load balancer that lost its backend.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise Cut()
+        if kind == "hang":
+            self.connection.settimeout(600)
+            try:
+                self.connection.recv(1, socket.MSG_PEEK)  # Until the client gives up.
+            except OSError:
+                pass
+            raise Cut()
+
+    def work(self, s, op, req):
+        try:
+            with s.lock:
+                sc = s.spark.sparkContext
+                sc.setJobGroup(op.guid.hex(), "statement", interruptOnCancel=True)
+                op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=True))
+        except StatementError as e:
+            op.error = e
+            if op.state != tt.TOperationState.CANCELED_STATE:
+                op.state = tt.TOperationState.ERROR_STATE
+        except Exception as e:
+            log.exception("statement")
+            op.error, op.state = StatementError(str(e)), tt.TOperationState.ERROR_STATE
+        finally:
+            op.done.set()
+
+    def GetOperationStatus(self, req):
+        op = self.operation(req.operationHandle)
+        op.done.wait(self.w.options.direct_seconds)
+        return op.status()
+
+    def GetResultSetMetadata(self, req):
+        op = self.operation(req.operationHandle)
+        op.done.wait()
+        return op.metadata
+
+    def FetchResults(self, req):
+        op = self.operation(req.operationHandle)
+        op.done.wait()
+        return op.page(req.maxRows)
+
+    def CancelOperation(self, req):
+        op = self.operation(req.operationHandle)
+        if not op.done.is_set():
+            op.state = tt.TOperationState.CANCELED_STATE
+            self.w.spark.sparkContext.cancelJobGroup(op.guid.hex())
+        return tt.TCancelOperationResp(status=OK)
+
+    def CloseOperation(self, req):
+        self.operation(req.operationHandle)
+        with self.w.lock:
+            self.w.operations.pop(req.operationHandle.operationId.guid, None)
+        return tt.TCloseOperationResp(status=OK)
+
+
+# --- HTTP -----------------------------------------------------------------------------------------
+
+def plain(v):
+    """A value of an Arrow result as JSON holds it without loss."""
+    if isinstance(v, float) and (v != v or v in (float("inf"), float("-inf"))):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(v)]
+    if isinstance(v, (datetime.datetime, datetime.date)):
+        return v.isoformat()
+    if isinstance(v, decimal.Decimal):
+        return str(v)
+    if isinstance(v, bytes):
+        return v.hex()
+    if isinstance(v, dict):
+        return {k: plain(x) for k, x in v.items()}
+    if isinstance(v, list):
+        return [plain(x) for x in v]
+    return v
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    warehouse = None  # set by main
+
+    def log_message(self, fmt, *args):
+        pass
+
+    def answer(self, status, body, content_type="application/json", headers=None):
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for k, v in (headers or {}).items():
+            self.send_header(k, v)
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def json(self, status, value):
+        self.answer(status, json.dumps(value).encode())
+
+    def body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def do_GET(self):
+        w = self.warehouse
+        if self.path != "/_stats":
+            return self.json(404, {"error": "not found"})
+        with w.lock:
+            self.json(200, {"statements": w.statements, "writes": w.writes, "faults": w.fired, "log": w.log})
+
+    def do_POST(self):
+        body = self.body()
+        if self.path.startswith("/sql/1.0/warehouses/"):
+            return self.thrift(body)
+        try:
+            spec = json.loads(body or b"{}")
+            if self.path == "/_sql":
+                table, _ = self.warehouse.run(self.warehouse.spark, spec["sql"])
+                columns = [c.to_pylist() for c in table.columns]
+                return self.json(200, {"columns": table.column_names, "rows": [[plain(v) for v in row] for row in zip(*columns)]})
+            if self.path == "/_reset":
+                self.warehouse.reset()
+                return self.json(200, {})
+            if self.path == "/_fault":
+                self.warehouse.add_fault(spec)
+                return self.json(200, {})
+        except (StatementError, ValueError, KeyError, re.error) as e:
+            return self.json(400, {"error": str(e)})
+        self.json(404, {"error": "not found"})
+
+    def thrift(self, body):
+        given = self.headers.get("Authorization", "")
+        if given != f"Bearer {self.warehouse.options.token}":
+            status, message = (403, "Invalid access token.") if given else (401, "Credential was not sent or was of an unsupported type.")
+            return self.answer(status, json.dumps({"error_code": status, "message": message}).encode(),
+                               headers={"X-Thriftserver-Error-Message": message})
+        out = TMemoryBuffer()
+        try:
+            TCLIService.Processor(Service(self.warehouse, self.connection)).process(
+                TBinaryProtocol(TMemoryBuffer(body)), TBinaryProtocol(out))
+        except HTTPAnswer as e:
+            return self.answer(e.status, str(e.message).encode(), "text/plain", e.headers)
+        except Cut:
+            # Close at once: leave nothing to the handler's end, which would shut down politely.
+            self.close_connection = True
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+            return None
+        self.answer(200, out.getvalue(), "application/x-thrift")
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def shutdown_request(self, request):
+        try:
+            super().shutdown_request(request)
+        except OSError:
+            pass
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ValueError, OSError)):
+            log.exception("request")
+
+
+def start_spark(options):
+    os.makedirs(options.dir, exist_ok=True)
+    tables = os.path.join(os.path.abspath(options.dir), "tables")
+    conf = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": options.memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraClassPath": os.path.join(os.path.abspath(options.jars), "*"),
+        "spark.driver.extraJavaOptions": "-Dderby.system.home=" + os.path.abspath(options.dir) + " -Duser.timezone=UTC",
+        "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.default.parallelism": "2",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": tables,
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        # A warehouse makes Delta tables unless told otherwise.
+        "spark.sql.sources.default": "delta",
+        # Parameters of megabytes stand in the plans: without these two they fill the heap.
+        "spark.sql.ui.retainedExecutions": "2",
+        "spark.sql.maxPlanStringLength": "4096",
+    }
+    builder = SparkSession.builder.appName("warehouse")
+    for k, v in conf.items():
+        builder = builder.config(k, v)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    # The catalog is in memory: tables that an earlier run left in the directory are taken up again.
+    for path in sorted(glob.glob(os.path.join(tables, "*", "_delta_log"))):
+        table = os.path.dirname(path)
+        spark.sql(f"CREATE TABLE `{os.path.basename(table)}` USING delta LOCATION '{table}'")
+    spark.sql("SELECT 1").toArrow()  # The first statement of a JVM is slow; let it not be a test's.
+    return spark
+
+
+def follow_stdin():
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return
+
+    def watch():
+        os.read(0, 1)
+        os._exit(0)  # The JVM goes with us: it watches our end of its pipe.
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--dir", required=True, help="directory of the tables")
+    p.add_argument("--jars", required=True, help="directory of the Delta jars")
+    p.add_argument("--port", type=int, default=0)
+    p.add_argument("--token", default="rig-token", help="the bearer token that is let in")
+    p.add_argument("--memory", default="2g", help="heap of the JVM")
+    p.add_argument("--max-param-bytes", type=int, default=64 << 20, help="a larger parameter is refused as too large")
+    p.add_argument("--direct-seconds", type=float, default=5, help="a statement that takes longer is answered as running")
+    options = p.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    for noisy in ("py4j", "TCLIService"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+    follow_stdin()
+    Handler.warehouse = Warehouse(start_spark(options), options)
+    server = Server(("127.0.0.1", options.port), Handler)
+    print(f"READY http://127.0.0.1:{server.server_address[1]}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
