@@ -1,0 +1,1054 @@
+"""Fills an MLflow server with a corpus of hard traces, written by MLflow's own SDK.
+
+  corpus.py fill --uri URL --experiment NAME [--dump FILE] [--bulk N --db FILE]
+  corpus.py add --uri URL --experiment NAME --count N
+  corpus.py end-in-progress --uri URL --experiment NAME
+  corpus.py dump --uri URL --experiment NAME --dump FILE
+
+Every command prints one JSON object (see main). Content and start times are fixed; trace, span and assessment
+IDs are new each time. The tag `corpus.case` of each trace names its case; a case of several traces gives all the
+same tag. A case named X_artifact is case X with its spans in the artifact repository (traces.json), the older way.
+"""
+
+import argparse
+import base64
+import contextlib
+import datetime
+import json
+import math
+import os
+import secrets
+import sqlite3
+import sys
+import time
+from unittest import mock
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+sys.setrecursionlimit(20000)
+
+import mlflow
+import requests
+from mlflow.entities import (
+    AssessmentError,
+    AssessmentSource,
+    Expectation,
+    Feedback,
+    Link,
+    SpanEvent,
+    SpanType,
+    TraceInfo,
+    TraceLocation,
+    TraceState,
+)
+from mlflow.entities.assessment import IssueReference
+from mlflow.entities.span import Span, SpanStatus, SpanStatusCode
+from mlflow.tracing.client import TracingClient
+from mlflow.tracing.export.mlflow_v3 import MlflowV3SpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+MS = 1_000_000
+SECOND = 1_000 * MS
+
+
+def utc_ns(year, month, day, *rest):
+    return int(datetime.datetime(year, month, day, *rest, tzinfo=datetime.timezone.utc).timestamp()) * SECOND
+
+
+BASE = utc_ns(2025, 3, 1)
+
+CASES = []  # (name, function, artifact twin wanted)
+
+
+def case(function=None, *, twin=False):
+    def register(f):
+        CASES.append((f.__name__, f, twin))
+        return f
+
+    return register(function) if function else register
+
+
+@contextlib.contextmanager
+def spans_to_artifacts():
+    """The SDK then stores spans as traces.json, as it does where the server can't take spans."""
+    with mock.patch.object(MlflowV3SpanExporter, "_export_spans_incrementally", lambda *_: None):
+        yield
+
+
+@contextlib.contextmanager
+def spans_lost():
+    """The trace arrives, its spans never do: as when the process dies before the upload."""
+    with spans_to_artifacts(), mock.patch.object(TracingClient, "_upload_trace_data", lambda *_: None):
+        yield
+
+
+class Corpus:
+    """What a case writes with. `at` is the case's own start, one second after that of the case before it."""
+
+    def __init__(self, uri, experiment):
+        mlflow.set_tracking_uri(uri)
+        self.uri = uri
+        self.client = TracingClient(uri)
+        found = mlflow.get_experiment_by_name(experiment)
+        self.experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment)
+        self.name = None
+        self.at = BASE
+        self.traces = {}  # case -> trace IDs
+        self.deleted = []
+        self.errors = {}
+
+    def keep(self, trace_id):
+        self.traces.setdefault(self.name, []).append(trace_id)
+        return trace_id
+
+    def root(self, name="root", at=None, tags=None, kind=SpanType.AGENT, **kw):
+        span = mlflow.start_span_no_context(
+            name, span_type=kind, experiment_id=self.experiment_id, start_time_ns=self.at if at is None else at,
+            tags={"corpus.case": self.name, **(tags or {})}, **kw)
+        self.keep(span.trace_id)
+        return span
+
+    def child(self, parent, name="child", after=1, lasts=3, kind=SpanType.UNKNOWN, end=True, **kw):
+        start = parent.start_time_ns + after * MS
+        outputs, status = kw.pop("outputs", None), kw.pop("status", None)
+        span = mlflow.start_span_no_context(name, span_type=kind, parent_span=parent, start_time_ns=start, **kw)
+        if end:
+            span.end(outputs=outputs, status=status, end_time_ns=start + lasts * MS)
+        return span
+
+    def end(self, span, lasts=30, **kw):
+        span.end(end_time_ns=span.start_time_ns + lasts * MS, **kw)
+        return span.trace_id
+
+    def trace(self, inputs=None, outputs=None, attributes=None, name="simple", lasts=30, **kw):
+        """A root with one child, both with the given values."""
+        root = self.root(name, inputs=inputs, attributes=attributes, **kw)
+        self.child(root, inputs=inputs, outputs=outputs, attributes=attributes, kind=SpanType.LLM)
+        return self.end(root, lasts, outputs=outputs)
+
+    def update_info(self, trace_id, **fields):
+        """Sets fields of a trace still in memory (before its root ends)."""
+        from mlflow.tracing.trace_manager import InMemoryTraceManager
+
+        with InMemoryTraceManager.get_instance().get_trace(trace_id) as trace:
+            for key, value in fields.items():
+                current = getattr(trace.info, key)
+                if isinstance(current, dict):
+                    current.update(value)
+                else:
+                    setattr(trace.info, key, value)
+
+    def info_only(self, state, at=None, trace_id=None, **kw):
+        """A trace record as the REST API takes it, without spans."""
+        info = TraceInfo(
+            trace_id=trace_id or "tr-" + secrets.token_hex(16),
+            trace_location=TraceLocation.from_experiment_id(self.experiment_id),
+            request_time=(self.at if at is None else at) // MS, state=state,
+            **{"tags": {"corpus.case": self.name, "mlflow.traceName": "info only"},
+               "trace_metadata": {"mlflow.trace_schema.version": "3"}, **kw})
+        self.client.start_trace(info)
+        return self.keep(info.trace_id)
+
+    def feedback(self, trace_id, name, value=None, kind="HUMAN", source="ann@example.com", **kw):
+        return self.client.log_assessment(trace_id, Feedback(
+            name=name, value=value, source=AssessmentSource(kind, source), **self.times(kw)))
+
+    def expectation(self, trace_id, name, value, kind="HUMAN", source="ann@example.com", **kw):
+        return self.client.log_assessment(trace_id, Expectation(
+            name=name, value=value, source=AssessmentSource(kind, source), **self.times(kw)))
+
+    def times(self, kw):
+        return {"create_time_ms": self.at // MS + 60_000, "last_update_time_ms": self.at // MS + 61_000, **kw}
+
+
+# --- span kinds, states, structure ------------------------------------------------------------------------------
+
+SPAN_TYPES = [v for k, v in vars(SpanType).items() if k.isupper()]
+
+
+@case(twin=True)
+def span_types(c):
+    root = c.root("every type")
+    for i, kind in enumerate([*SPAN_TYPES, "MY_OWN_TYPE"]):
+        c.child(root, f"a {kind}", after=i, kind=kind, inputs={"kind": kind}, outputs=kind)
+    c.end(root)
+
+
+@case(twin=True)
+def state_error(c):
+    root = c.root("fails", inputs={"q": "divide"})
+    child = c.child(root, "tool", kind=SpanType.TOOL, end=False)
+    try:
+        try:
+            1 / 0
+        except ZeroDivisionError as e:
+            raise ValueError("no \"good\" divisor: ${x} 'y' \\ \n\t é") from e
+    except ValueError as e:
+        child.record_exception(e)
+    child.end(status=SpanStatus(SpanStatusCode.ERROR, "ValueError: no divisor"), end_time_ns=root.start_time_ns + 5 * MS)
+    c.end(root, status=SpanStatus(SpanStatusCode.ERROR, "the tool failed\nbadly"))
+
+
+@case
+def state_error_in_child_only(c):
+    root = c.root("recovers")
+    c.child(root, "first try", status="ERROR")
+    c.child(root, "second try", after=5, outputs="fine")
+    c.end(root, outputs="fine")
+
+
+@case
+def state_unset(c):
+    """OTLP producers may leave the status unset."""
+    span_id = secrets.token_hex(8)
+    c.keep(otlp(c, [otlp_span(c, "unset root", span_id), otlp_span(c, "unset child", parent=span_id)]))
+
+
+@case(twin=True)
+def events(c):
+    root = c.root("events")
+    root.add_event(SpanEvent("plain", timestamp=root.start_time_ns + 1))
+    root.add_event(SpanEvent("typed", timestamp=root.start_time_ns + 2, attributes={
+        "s": "text", "i": 2**53 + 1, "neg": -(2**63), "f": 0.1, "b": True, "list": ["a", "b"], "ints": [1, 2], "empty": ""}))
+    root.add_event(SpanEvent("before the span", timestamp=root.start_time_ns - 5 * MS, attributes={"dots.in.key": 1}))
+    root.add_event(SpanEvent("", timestamp=root.start_time_ns + 3))
+    for i in range(20):
+        root.add_event(SpanEvent("same", timestamp=root.start_time_ns + 4, attributes={"n": i}))
+    c.end(root)
+
+
+@case(twin=True)
+def links(c):
+    other = c.root("linked to")
+    c.end(other)
+    root = c.root("links", at=c.at + 100 * MS)
+    root.add_link(Link(other.trace_id, other.span_id, {"why": "follows", "n": 3, "f": 0.5, "b": True, "u": "ü😀"}))
+    root.add_link(Link("tr-4bf92f3577b34da6a3ce929d0e0e4736", "00000000000000ff"))
+    child = c.child(root, "links within", end=False)
+    child.add_link(Link(root.trace_id, root.span_id, {"self": "trace"}))
+    child.end(end_time_ns=child.start_time_ns + MS)
+    c.end(root)
+
+
+@case(twin=True)
+def span_200(c):
+    """200 spans: 10 branches, each a chain."""
+    root = c.root("200 spans")
+    parents = [root]
+    with batched(c):
+        for i in range(199):
+            parent = root if i % 20 == 0 else parents[-1]
+            parents.append(c.child(parent, f"span {i + 1}", after=0, lasts=1, kind=SPAN_TYPES[i % len(SPAN_TYPES)], inputs={"i": i}))
+        c.end(root)
+
+
+@case
+def child_outlasts_root(c):
+    root = c.root("short root")
+    c.child(root, "late child", after=100, lasts=1000)
+    c.child(root, "child before root", after=-50, lasts=10)
+    c.end(root, lasts=1)
+
+
+@case
+def zero_duration(c):
+    root = c.root("no time at all")
+    c.end(root, lasts=0)
+
+
+@case
+def nanosecond_times(c):
+    root = c.root("odd nanoseconds", at=c.at + 123_456_789)
+    root.end(end_time_ns=c.at + 987_654_321)
+
+
+# --- values -----------------------------------------------------------------------------------------------------
+
+NESTED = {"a": [1, [2, [3, {"b": {"c": [None, True, False, {}, [], ""]}}]]], "empty": {}, "list": [], "s": ""}
+
+
+@case(twin=True)
+def json_types(c):
+    values = {"null": None, "true": True, "false": False, "int": 1, "zero": 0, "float": 1.5, "string": "s", "empty": "",
+              "object": {"k": "v"}, "empty object": {}, "list": [1, "a", None], "empty list": [], "nested": NESTED}
+    c.trace(values, [values], values)
+
+
+for _label, _value in {"string": "just text", "empty_string": "", "int": 42, "zero": 0, "float": 2.5, "true": True,
+                       "false": False, "list": [1, 2], "empty_list": [], "empty_object": {}, "json_text": '{"a": "{\\"b\\": 1}"}'}.items():
+    def _payload(c, value=_value):
+        c.trace(value, value)
+
+    _payload.__name__ = f"payload_{_label}"
+    case(_payload)
+
+
+@case
+def no_payload(c):
+    c.trace()
+
+
+@case(twin=True)
+def integers(c):
+    values = {"2^53": 2**53, "2^53+1": 2**53 + 1, "max": 2**63 - 1, "min": -(2**63), "minus": -1, "zero": 0,
+              "nanos": 1794753967747983009}
+    c.trace(values, [values], {"i." + k: v for k, v in values.items()})
+
+
+@case(twin=True)
+def integers_beyond_64_bits(c):
+    values = {"2^63": 2**63, "2^64": 2**64, "below": -(2**63) - 1, "38 digits": 10**38 - 1, "39 digits": 10**38, "100 digits": 10**99 + 7}
+    c.trace(json.dumps(values), "as text", {"text": json.dumps(values)})
+    c.at += 10 * MS
+    c.trace(values, [values])
+
+
+@case(twin=True)
+def floats(c):
+    values = {"0.1": 0.1, "1e-7": 1e-7, "1e300": 1e300, "1e22": 1e22, "1e21": 1e21, "-0.0": -0.0, "1.0": 1.0, "100.0": 100.0, "pi": math.pi,
+              "smallest": 5e-324, "largest": 1.7976931348623157e308, "third": 1 / 3, "0.30000000000000004": 0.1 + 0.2,
+              "-1.5": -1.5, "123456789.123456789": 123456789.123456789}
+    c.trace(values, [values], {"f." + k: v for k, v in values.items()})
+
+
+@case(twin=True)
+def not_finite(c):
+    values = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "list": [math.nan, 1.0]}
+    c.trace(values, [values], {"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
+
+
+TEXTS = {
+    "emoji": "😀👩‍👩‍👧‍👦🏳️‍🌈", "combining": "e\u0301 a\u0308\u0323 \u0e19\u0e33", "rtl": "שלום \u202eعالم\u202c", "cjk": "漢字かな交じり文 𠮷", "bom": "\ufeffx",
+    "noncharacters": "\ufffe\uffff\ufffd", "separators": "\u2028\u2029\u0085\u00a0", "nul": "a\x00b", "controls": "".join(map(chr, range(1, 32))) + "\x7f",
+    "dollar": "${x} $x ${env:HOME} ${spark.app.name} $$", "braces": "{{x}} {x} %s %(x)s :rows ? @p", "quotes": "'single' \"double\" `back`",
+    "backslashes": "\\ \\\\ \\n \\u0041 \\x41 C:\\new\\table", "newlines": "a\nb\r\nc\rd\te", "sql": "'); DROP TABLE t; -- /* */ ' OR 1=1",
+    "html": "<script>alert('x')</script> &amp;", "json": '{"a": [1, "b"]}', "json string": '"quoted"', "json number": "12345678901234567890", "json null": "null",
+    "spaces": "  lead and trail  ", "long": "x" * 10_000, "empty": "",
+}
+
+
+@case(twin=True)
+def texts(c):
+    c.trace(TEXTS, [TEXTS], {"text." + k: v for k, v in TEXTS.items()}, name=TEXTS["dollar"] + TEXTS["quotes"] + TEXTS["emoji"] + TEXTS["sql"])
+
+
+@case(twin=True)
+def text_keys(c):
+    keys = {v: k for k, v in TEXTS.items() if k not in ("long", "nul")}
+    c.trace({"in object": keys}, keys, keys)
+
+
+@case(twin=True)
+def nul_in_keys_and_names(c):
+    c.trace({"a\x00b": 1, "\x00": 2}, None, {"attr\x00key": "x"}, name="nul\x00name")
+
+
+@case(twin=True)
+def odd_keys(c):
+    keys = {"": "empty", ".": 1, "a.b": 2, "a": {"b": 3}, "a.b.c": 4, "A": 5, "a ": 6, " a": 7, "ä": "composed", "a\u0308": "decomposed",
+            "$": 1, "$.a": 2, "[0]": 3, "key with spaces": 4, "k" * 1000: "long key", "mlflow.mine": "not MLflow's"}
+    c.trace(keys, keys, keys)
+
+
+@case
+def lone_surrogates(c):
+    """A high surrogate alone, as an emoji cut in two. Not in the root's payload: the SDK fails on its preview."""
+    root = c.root("surrogates")
+    c.child(root, "cut", inputs={"text": "cut \ud83d", "key \udc00": 1}, outputs="cut \ud83d", attributes={"attr": "\ude00 low"})
+    c.end(root)
+
+
+@case
+def lone_surrogates_artifact(c):
+    """As files of older SDKs hold it: the escape of the file's JSON, the escape of the attribute's, and both."""
+    info = c.client.get_trace_info(c.info_only(TraceState.OK, execution_duration=30))
+    span = {"name": "cut \ud83d", "context": {"trace_id": info.trace_id.removeprefix("tr-"), "span_id": secrets.token_hex(8)}, "parent_id": None,
+            "start_time": c.at, "end_time": c.at + 30 * MS, "status_code": "OK", "status_message": "", "events": [],
+            "attributes": {"mlflow.traceRequestId": json.dumps(info.trace_id), "outer": '"cut \ud83d"', "inner": '"cut \\ud83d"', "pair": '"\\ud83d\\ude00"',
+                           "key": '{"\\udc00": 1}'}}
+    upload_artifact(c, info, json.dumps({"spans": [span], "request": None, "response": None}))
+
+
+@case
+def lone_surrogate_escapes(c):
+    """The same within JSON text that was set as it stands."""
+    root = c.root("escapes")
+    root._span.set_attribute("raw.surrogate", '"cut \\ud83d"')
+    root._span.set_attribute("raw.pair", '"whole \\ud83d\\ude00"')
+    c.end(root)
+
+
+@case(twin=True)
+def raw_attribute_texts(c):
+    """Attribute texts that MLflow did not encode: plain text, broken JSON, duplicate keys, odd numbers."""
+    root = c.root("raw texts")
+    for key, text in {"plain": "not JSON at all", "broken": '{"a": 1,', "duplicates": '{"a": 1, "a": 2, "b": {"c": 1, "c": 2}}',
+                      "number": "1.50", "exponent": "1E400", "minus zero": "-0", "spaced": ' { "a" : 1 } ', "two": "1 2", "empty": "",
+                      "nan": "NaN", "escaped": '"\\u0041\\/\\b"', "nul escape": '"a\\u0000b"', "nul key": '{"a\\u0000b": 1}'}.items():
+        root._span.set_attribute("raw." + key, text)
+    c.end(root)
+
+
+def deep(levels):
+    value = "bottom"
+    for i in range(levels):
+        value = [value] if i % 2 else {"d": value}
+    return value
+
+
+@case(twin=True)
+def deep_nesting_90(c):
+    c.trace({"deep": deep(90)}, "ok")
+
+
+@case(twin=True)
+def deep_nesting_200(c):
+    c.trace({"deep": deep(200)}, "ok")
+
+
+@case(twin=True)
+def deep_nesting_1500(c):
+    c.trace({"deep": deep(1500)}, "ok")
+
+
+@case(twin=True)
+def large_payload(c):
+    """5 MB in one attribute."""
+    root = c.root("large")
+    c.child(root, "small child", inputs={"q": 1})
+    c.end(root, outputs={"text": "0123456789abcdef" * (5 * 1024 * 1024 // 16)})
+
+
+@case(twin=True)
+def many_attributes(c):
+    c.trace({"q": 1}, "a", {f"attribute.{i:03d}": {"i": i, "text": f"value {i}"} for i in range(120)})
+
+
+@case
+def token_usage_cost(c):
+    root = c.root("usage")
+    for i in range(3):
+        llm = c.child(root, f"llm {i}", after=i, kind=SpanType.CHAT_MODEL, end=False, inputs={"messages": [{"role": "user", "content": "hi"}]})
+        llm.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 10 + i, "output_tokens": 5, "total_tokens": 15 + i})
+        llm.set_attribute("mlflow.llm.cost", {"input_cost": 1e-7, "output_cost": 0.25, "total_cost": 0.2500001})
+        llm.set_attribute("mlflow.llm.model", "model-x")
+        llm.end(end_time_ns=llm.start_time_ns + MS)
+    c.end(root)
+
+
+# --- trace fields -----------------------------------------------------------------------------------------------
+
+
+@case(twin=True)
+def tags(c):
+    trace_id = c.trace({"q": 1}, "a", tags={"plain": "value", "empty": "", "number": "12", "json": '{"a": 1}', "nested.key": "x"})
+    for key, value in {"key/with:odd-chars_1 2.3": "ok", "unicode value": TEXTS["emoji"] + TEXTS["rtl"], "sql": TEXTS["sql"], "dollar": TEXTS["dollar"],
+                       "quotes": TEXTS["quotes"], "newlines": TEXTS["newlines"], "long": "y" * 4000, "k" * 250: "long key"}.items():
+        c.client.set_trace_tag(trace_id, key, value)
+    c.client.set_trace_tag(trace_id, "gone", "soon")
+    c.client.delete_trace_tag(trace_id, "gone")
+    c.client.set_trace_tag(trace_id, "plain", "changed")
+
+
+@case
+def tag_keys_of_any_kind(c):
+    """Keys which the tag endpoint refuses still arrive with the trace."""
+    c.trace({"q": 1}, "a", tags={"ключ 😀": "unicode", "${x}": "dollar", "'quote\"": "q", "back\\slash": "b", "new\nline": "n", "%$#@!": "p"})
+
+
+@case(twin=True)
+def trace_metadata(c):
+    root = c.root("metadata", metadata={"mine": "value", "empty": "", "dots.in.key": "x", "unicode": TEXTS["emoji"], "ключ": "v", "sql": TEXTS["sql"], "json": '{"a": 1}'})
+    c.end(root)
+
+
+@case
+def session_and_user(c):
+    for turn in range(3):
+        root = c.root(f"turn {turn}", at=c.at + turn * 10 * MS, metadata={"mlflow.trace.session": "session-😀-1", "mlflow.trace.user": "user 'one'"},
+                      inputs={"turn": turn})
+        c.end(root, outputs=turn)
+
+
+@case(twin=True)
+def client_request_id(c):
+    for i, request_id in enumerate(["req-1", "req 'quoted' 😀 ${x}"]):
+        root = c.root("request id", at=c.at + i * 50 * MS)
+        c.update_info(root.trace_id, client_request_id=request_id)
+        c.end(root)
+
+
+@case
+def previews(c):
+    root = c.root("previews", inputs={"q": "long " * 1000}, )
+    c.update_info(root.trace_id, request_preview="mine: " + TEXTS["quotes"] + TEXTS["emoji"], response_preview="")
+    c.end(root, outputs="x" * 5000)
+    root = c.root("own previews absent", at=c.at + 10 * MS)
+    c.end(root)
+
+
+# --- assessments ------------------------------------------------------------------------------------------------
+
+
+@case(twin=True)
+def feedback_values(c):
+    trace_id = c.trace({"q": 1}, "a")
+    for name, value in {"true": True, "false": False, "int": 5, "zero": 0, "negative": -3, "float": 0.1, "small": 1e-7, "big": 2**53, "beyond": 2**63 - 1,
+                        "text": "good", "empty text": "", "unicode": TEXTS["emoji"], "sql": TEXTS["sql"], "list": ["a", "b"], "ints": [1, 2], "empty list": [],
+                        "object": {"k": "v", "n": 1}, "empty object": {}, "nested": {"a": [{"b": 1}]}, "json text": '{"a": 1}'}.items():
+        c.feedback(trace_id, name, value)
+
+
+@case
+def feedback_null(c):
+    trace_id = c.trace({"q": 1}, "a")
+    c.feedback(trace_id, "null with error", None, error=AssessmentError(error_code="X", error_message="no value"))
+
+
+@case
+def feedback_sources(c):
+    trace_id = c.trace({"q": 1}, "a")
+    c.feedback(trace_id, "human", True, "HUMAN", "ann@example.com")
+    c.feedback(trace_id, "judge", 0.75, "LLM_JUDGE", "judge-model-1")
+    c.feedback(trace_id, "code", 1, "CODE", "scorer.py:12")
+    c.feedback(trace_id, "unspecified", "x", "SOURCE_TYPE_UNSPECIFIED", "default")
+    c.feedback(trace_id, "human", False, "HUMAN", "bob@example.com")
+    c.feedback(trace_id, "odd 'name' ${x} 😀", "v", "HUMAN", "O'Brien \"q\" 😀")
+
+
+@case
+def feedback_errors(c):
+    trace_id = c.trace({"q": 1}, "a")
+    c.feedback(trace_id, "code only", None, "LLM_JUDGE", "j", error=AssessmentError("RATE_LIMIT"))
+    c.feedback(trace_id, "full", None, "LLM_JUDGE", "j", error=AssessmentError("TIMEOUT", "took 'too' long: ${x}", "Traceback:\n  line 1\n  line 2"))
+    c.feedback(trace_id, "value and error", 0.5, "LLM_JUDGE", "j", error=AssessmentError("PARTIAL", "half"))
+
+
+@case
+def feedback_rationale_and_metadata(c):
+    trace_id = c.trace({"q": 1}, "a")
+    c.feedback(trace_id, "rationale", True, rationale="because\n'it' \"is\" ${x} 😀")
+    c.feedback(trace_id, "metadata", True, metadata={"k": "v", "empty": "", "mlflow.mine": "x", "dots.in.key": "y", "ключ": "😀"})
+    c.feedback(trace_id, "long rationale", True, rationale="r" * 60_000)
+
+
+@case(twin=True)
+def span_level_assessments(c):
+    root = c.root("span level")
+    child = c.child(root, "judged", kind=SpanType.LLM)
+    c.end(root)
+    c.feedback(root.trace_id, "on child", 1, "LLM_JUDGE", "j", span_id=child.span_id, rationale="fine")
+    c.feedback(root.trace_id, "on root", 2, span_id=root.span_id)
+    c.expectation(root.trace_id, "expected on child", {"k": [1]}, span_id=child.span_id)
+
+
+@case
+def overridden_feedback(c):
+    trace_id = c.trace({"q": 1}, "a")
+    first = c.feedback(trace_id, "relevance", 0.2, "LLM_JUDGE", "j", rationale="first", metadata={"v": "1"})
+    second = mlflow.override_feedback(trace_id=trace_id, assessment_id=first.assessment_id, value=0.9, rationale="human says so",
+                                      source=AssessmentSource("HUMAN", "ann@example.com"), metadata={"v": "2"})
+    mlflow.override_feedback(trace_id=trace_id, assessment_id=second.assessment_id, value=0.5, rationale="third",
+                             source=AssessmentSource("HUMAN", "bob@example.com"))
+
+
+@case
+def invalidated_feedback(c):
+    trace_id = c.trace({"q": 1}, "a")
+    c.feedback(trace_id, "withdrawn", True, valid=False)
+
+
+@case
+def updated_and_deleted_assessments(c):
+    trace_id = c.trace({"q": 1}, "a")
+    kept = c.feedback(trace_id, "updated", "before")
+    mlflow.update_assessment(trace_id=trace_id, assessment_id=kept.assessment_id,
+                             assessment=Feedback(name="updated", value="after", rationale="changed", source=AssessmentSource("HUMAN", "ann@example.com")))
+    gone = c.feedback(trace_id, "deleted", True)
+    mlflow.delete_assessment(trace_id, gone.assessment_id)
+
+
+@case(twin=True)
+def expectations(c):
+    trace_id = c.trace({"q": 1}, "a")
+    for name, value in {"text": "the answer", "empty": "", "int": 7, "float": 0.25, "true": True, "list": ["a", 1, None, {"b": 2}], "empty list": [],
+                        "object": {"facts": ["x", "y"], "n": 2**53 + 1}, "empty object": {}, "unicode": TEXTS["rtl"], "json text": "[1]"}.items():
+        c.expectation(trace_id, name, value, metadata={"set": "gold"} if name == "text" else None)
+    c.expectation(trace_id, "by code", 1, "CODE", "label.py")
+
+
+@case
+def issue_reference(c):
+    trace_id = c.trace({"q": 1}, "a")
+    issue = c.client._create_issue(experiment_id=c.experiment_id, name="Slow 'tool'", description="slow", severity="high", status="pending")
+    mlflow.log_issue(trace_id=trace_id, issue_id=issue.issue_id, source=AssessmentSource("LLM_JUDGE", "finder"), rationale="seen here")
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+
+@case
+def in_run(c):
+    with mlflow.start_run(experiment_id=c.experiment_id, run_name="producer"):
+        c.trace({"q": "in run"}, "a")
+
+
+@case
+def linked_to_runs(c):
+    ids = []
+    for i in range(5):
+        root = c.root(f"linked {i}", at=c.at + i * 10 * MS)
+        ids.append(c.end(root))
+    runs = [mlflow.MlflowClient().create_run(c.experiment_id, run_name=f"evaluation {i}").info.run_id for i in range(2)]
+    link = mlflow.MlflowClient().link_traces_to_run
+    link(ids, runs[0])
+    link(ids[:2], runs[1])
+
+
+@case
+def in_run_and_linked(c):
+    with mlflow.start_run(experiment_id=c.experiment_id, run_name="source") as source:
+        trace_id = c.trace({"q": 1}, "a")
+    client = mlflow.MlflowClient()
+    other = client.create_run(c.experiment_id, run_name="finished").info.run_id
+    client.link_traces_to_run([trace_id], other)
+    client.link_traces_to_run([trace_id], source.info.run_id)
+    client.set_terminated(other)
+    deleted = client.create_run(c.experiment_id, run_name="deleted run").info.run_id
+    client.link_traces_to_run([trace_id], deleted)
+    client.delete_run(deleted)
+
+
+# --- life of a trace --------------------------------------------------------------------------------------------
+
+
+@case
+def deleted(c):
+    for i in range(3):
+        root = c.root("to be deleted", at=c.at + i * MS)
+        trace_id = c.end(root)
+        c.feedback(trace_id, "lost", True)
+    c.deleted = c.traces.pop(c.name)
+    c.client.delete_traces(c.experiment_id, trace_ids=c.deleted)
+
+
+@case
+def in_progress(c):
+    """A child has ended and arrived, the root has not."""
+    root = c.root("still running", inputs={"q": "wait"})
+    c.child(root, "done already", kind=SpanType.TOOL, outputs="x")
+    # Through the store: the SDK keeps the tags of an unfinished trace to itself.
+    c.client.store.set_trace_tag(root.trace_id, "corpus.case", c.name)
+
+
+@case
+def in_progress_info_only(c):
+    c.info_only(TraceState.IN_PROGRESS, request_preview="unfinished")
+
+
+@case
+def state_unspecified(c):
+    c.info_only(TraceState.STATE_UNSPECIFIED)
+
+
+@case
+def no_spans(c):
+    """The upload of the spans was lost; the annotations remain."""
+    with spans_lost():
+        root = c.root("lost", inputs={"q": "lost"})
+        trace_id = c.end(root, outputs="lost")
+    c.feedback(trace_id, "kept", True, rationale="still there")
+    c.client.set_trace_tag(trace_id, "kept", "yes")
+
+
+@case
+def no_spans_info_only(c):
+    c.info_only(TraceState.OK, execution_duration=12, client_request_id="info-only", request_preview="{}", response_preview="")
+
+
+@case
+def partial_spans(c):
+    """One span of three never arrived, which MLflow's get refuses unless asked for a partial trace."""
+    export = MlflowV3SpanExporter._export_spans_incrementally
+    root = c.root("partly lost")
+    c.child(root, "arrives")
+    with mock.patch.object(MlflowV3SpanExporter, "_export_spans_incrementally", lambda self, spans: None):
+        c.child(root, "never arrives", after=4)
+    assert MlflowV3SpanExporter._export_spans_incrementally is export
+    c.end(root)
+
+
+@case
+def custom_trace_ids(c):
+    """MLflow 2 gave trace IDs that differ from the spans' own; some users gave their own."""
+    for trace_id in ("tr-custom-" + secrets.token_hex(4), "tr-" + secrets.token_hex(16), secrets.token_hex(16)):
+        info_id = c.info_only(TraceState.OK, trace_id=trace_id, execution_duration=30)
+        info = c.client.get_trace_info(info_id)
+        otel_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+        data = {"spans": [{"name": "v2 root", "context": {"trace_id": otel_id, "span_id": span_id}, "parent_id": None,
+                           "start_time": c.at, "end_time": c.at + 30 * MS, "status_code": "OK", "status_message": "",
+                           "attributes": {"mlflow.traceRequestId": json.dumps(trace_id), "mlflow.spanType": '"AGENT"', "mlflow.spanInputs": '{"q": 1}'}, "events": []}],
+                "request": '{"q": 1}', "response": None}
+        upload_artifact(c, info, json.dumps(data))
+        c.at += MS
+
+
+@case
+def corrupt_artifact(c):
+    for body in ("", "{", "[]", '{"spans": null}', '{"spans": [{"name": "no ids"}]}'):
+        info = c.client.get_trace_info(c.info_only(TraceState.OK))
+        upload_artifact(c, info, body)
+        c.at += MS
+
+
+# --- times ------------------------------------------------------------------------------------------------------
+
+
+@case
+def same_millisecond(c):
+    """12 traces in one millisecond, listed in an order of the server's own."""
+    for i in range(12):
+        root = c.root(f"at once {i}", at=c.at + i)
+        c.end(root, lasts=1)
+
+
+@case
+def old_times(c):
+    boundary = utc_ns(2020, 1, 1)
+    for name, at in {"last of 2019": boundary - 1, "first of 2020": boundary, "2001": utc_ns(2001, 9, 9), "one second after 1970": SECOND, "future": utc_ns(2035, 1, 1)}.items():
+        root = c.root(name, at=at)
+        c.end(root)
+
+
+@case
+def epoch_zero(c):
+    """The SDK takes a start of 0 for none, so this one comes by OTLP, one nanosecond late."""
+    c.keep(otlp(c, [otlp_span(c, "1970", at=1, lasts=2)]))
+
+
+# --- OTLP -------------------------------------------------------------------------------------------------------
+
+
+def any_value(value):
+    if value is None:
+        return {}
+    if isinstance(value, bool):
+        return {"bool_value": value}
+    if isinstance(value, int):
+        return {"int_value": value}
+    if isinstance(value, float):
+        return {"double_value": value}
+    if isinstance(value, bytes):
+        return {"bytes_value": value}
+    if isinstance(value, list):
+        return {"array_value": {"values": [any_value(v) for v in value]}}
+    if isinstance(value, dict):
+        return {"kvlist_value": {"values": key_values(value)}}
+    return {"string_value": value}
+
+
+def key_values(attributes):
+    return [{"key": k, "value": any_value(v)} for k, v in attributes.items()]
+
+
+def otlp_span(c, name, span_id=None, parent=None, at=None, lasts=20 * MS, **kw):
+    start = c.at if at is None else at
+    return {"name": name, "span_id": bytes.fromhex(span_id or secrets.token_hex(8)), "parent_span_id": bytes.fromhex(parent or ""),
+            "start_time_unix_nano": start, "end_time_unix_nano": start + lasts, **kw}
+
+
+def otlp(c, spans, trace_id=None, resource=None):
+    """Sends spans to the server's OTLP endpoint, as any OpenTelemetry SDK would; returns the MLflow trace ID."""
+    trace_id = trace_id or secrets.token_hex(16)
+    for span in spans:
+        span["trace_id"] = bytes.fromhex(trace_id)
+    request = ExportTraceServiceRequest(resource_spans=[{
+        "resource": {"attributes": key_values(resource or {"service.name": "otel-service"})},
+        "scope_spans": [{"scope": {"name": "my.instrumentation", "version": "1.2"}, "spans": spans}]}])
+    response = requests.post(f"{c.uri}/v1/traces", data=request.SerializeToString(), timeout=60,
+                             headers={"content-type": "application/x-protobuf", "x-mlflow-experiment-id": c.experiment_id})
+    response.raise_for_status()
+    c.client.set_trace_tag("tr-" + trace_id, "corpus.case", c.name)
+    return "tr-" + trace_id
+
+
+@case
+def otlp_gen_ai(c):
+    root = secrets.token_hex(8)
+    c.keep(otlp(c, [
+        otlp_span(c, "invoke_agent", root, kind=2, status={"code": 1}, attributes=key_values({
+            "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "helper", "session.id": "otlp-session", "user.id": "otlp-user"})),
+        otlp_span(c, "chat gpt", parent=root, kind=3, status={"code": 1}, attributes=key_values({
+            "gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-x", "gen_ai.usage.input_tokens": 12,
+            "gen_ai.usage.output_tokens": 3, "gen_ai.response.finish_reasons": ["stop", "length"], "gen_ai.request.temperature": 0.7,
+            "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "hi ${x}"}]}]',
+            "gen_ai.output.messages": '[{"role": "assistant", "parts": [{"type": "text", "content": "hello"}]}]'})),
+    ]))
+
+
+@case
+def otlp_attribute_kinds(c):
+    attributes = {"string": "text", "empty": "", "int": 2**63 - 1, "min": -(2**63), "double": 1e-7, "whole double": 3.0, "nan": math.nan, "inf": math.inf,
+                  "bool": True, "bytes": b"\x00\xff\xfe", "strings": ["a", "b"], "ints": [1, 2**62], "mixed": [1, "a", None, 0.5, True], "empty list": [],
+                  "kv": {"a": {"b": None, "c": [1]}}, "empty kv": {}, "none": None, "json text": '{"a": 1}', "quoted": '"q"', "number text": "12", "null text": "null",
+                  "dots.in.key": 1, "": "empty key"}
+    linked = {"trace_id": secrets.token_bytes(16), "span_id": secrets.token_bytes(8), "attributes": key_values({"l": "1", "n": 2})}
+    c.keep(otlp(c, [otlp_span(c, "kinds", attributes=key_values(attributes), kind=5, trace_state="a=b", status={"code": 2, "message": "otlp error"},
+                              events=[{"time_unix_nano": c.at + 1, "name": "ev", "attributes": key_values(attributes)}], links=[linked])]))
+
+
+@case
+def otlp_exception(c):
+    c.keep(otlp(c, [otlp_span(c, "raises", status={"code": 2}, events=[{"time_unix_nano": c.at + 5, "name": "exception", "attributes": key_values({
+        "exception.type": "KeyError", "exception.message": "'k'", "exception.stacktrace": "Traceback\n  x", "exception.escaped": False})}])]))
+
+
+@case
+def otlp_parts(c):
+    """A trace whose spans come in several requests, its children first."""
+    trace_id, root = secrets.token_hex(16), secrets.token_hex(8)
+    for i in range(3):
+        otlp(c, [otlp_span(c, f"part {i}", parent=root, at=c.at + i * MS, lasts=MS)], trace_id)
+    c.keep(otlp(c, [otlp_span(c, "root at last", root)], trace_id))
+
+
+@case
+def otlp_orphans(c):
+    """The parent is not in the trace, so the trace has no root and never ends."""
+    c.keep(otlp(c, [otlp_span(c, "orphan", parent=secrets.token_hex(8))]))
+
+
+@case
+def otlp_two_roots(c):
+    c.keep(otlp(c, [otlp_span(c, "root one"), otlp_span(c, "root two", at=c.at + MS)]))
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def batched(c):
+    """Sends all spans that end within in one request, not one each."""
+    kept = []
+
+    def keep(self, experiment_id, spans, workspace=None):
+        kept.extend(spans)
+
+    log_trace = MlflowV3SpanExporter._log_trace
+
+    def flush_then_log(self, *args, **kw):
+        if kept:
+            c.client.log_spans(c.experiment_id, kept)
+            kept.clear()
+        return log_trace(self, *args, **kw)
+
+    with mock.patch.object(MlflowV3SpanExporter, "_log_spans", keep), mock.patch.object(MlflowV3SpanExporter, "_log_trace", flush_then_log):
+        yield
+
+
+def upload_artifact(c, info, text):
+    """Puts text as it stands where traces.json of the trace belongs."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "traces.json")
+        with open(path, "w") as f:
+            f.write(text)
+        c.client._get_artifact_repo_for_trace(info).log_artifact(path)
+
+
+def fill(c):
+    for index, (name, function, twin) in enumerate(CASES):
+        for suffix in ("", "_artifact") if twin else ("",):
+            c.name = name + suffix
+            c.at = BASE + index * SECOND + (500 * MS if suffix else 0)
+            # A span of a broken case must not become the parent of anything else: all spans here are detached.
+            with spans_to_artifacts() if suffix else contextlib.nullcontext():
+                try:
+                    function(c)
+                except Exception as e:  # what the SDK refuses is told, not hidden
+                    c.errors[c.name] = f"{type(e).__name__}: {e}"[:300]
+
+
+def add(c, count):
+    """New small traces, later than everything before, each with a tag and a feedback."""
+    c.name = "added"
+    start = max(int(time.time_ns()), BASE)
+    for i in range(count):
+        c.at = start + i * MS
+        trace_id = c.trace({"added": i}, f"answer {i}", name="added")
+        c.feedback(trace_id, "added", i)
+
+
+def end_in_progress(c):
+    """Ends what `in_progress` left open: the roots that its children name, with the ends and tags of a normal trace."""
+    for info in list_infos(c, "trace.status = 'IN_PROGRESS' AND tag.`corpus.case` = 'in_progress'"):
+        c.name = "in_progress"
+        trace = c.client.store.get_trace(info.trace_id, allow_partial=True)
+        child = trace.data.spans[0]
+        start = info.request_time * MS
+        root = Span.from_dict({
+            **child.to_dict(), "span_id": base64.b64encode(bytes.fromhex(child.parent_id)).decode(), "parent_span_id": None, "name": "still running",
+            "start_time_unix_nano": start, "end_time_unix_nano": start + 90 * MS, "status": {"code": "STATUS_CODE_OK", "message": ""},
+            "attributes": {"mlflow.traceRequestId": json.dumps(info.trace_id), "mlflow.spanType": '"AGENT"', "mlflow.spanInputs": '{"q": "wait"}',
+                           "mlflow.spanOutputs": '"done"', "mlflow.experimentId": json.dumps(c.experiment_id)}})
+        c.client.log_spans(c.experiment_id, [root])
+        info.state, info.execution_duration, info.response_preview = TraceState.OK, 90, '"done"'
+        c.client.start_trace(info)
+        c.keep(info.trace_id)
+    for info in list_infos(c, "trace.status = 'IN_PROGRESS' AND tag.`corpus.case` = 'in_progress_info_only'"):
+        c.name = "in_progress_info_only"
+        info.state, info.execution_duration = TraceState.ERROR, 5
+        c.client.start_trace(info)
+        c.keep(info.trace_id)
+
+
+def bulk(c, count, db):
+    """Copies one small trace of two spans many times, by SQL in the server's own database: no SDK is fast enough."""
+    c.name = "bulk"
+    c.at = BASE + 3600 * SECOND
+    model = c.trace({"question": "how many?"}, "many", name="bulk")
+    connection = sqlite3.connect(db, timeout=60)
+    connection.row_factory = sqlite3.Row
+    tables = {"trace_info": "request_id", "trace_tags": "request_id", "trace_request_metadata": "request_id", "spans": "trace_id"}
+    rows = {table: [dict(r) for r in connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (model,))] for table, key in tables.items()}
+    old_hex = model.removeprefix("tr-")
+    old_b64 = base64.b64encode(bytes.fromhex(old_hex)).decode()
+    generated = {"spans": {r[1] for r in connection.execute("PRAGMA table_xinfo(spans)") if r[6]}}
+    for start in range(1, count, 5000):
+        batch = {table: [] for table in tables}
+        for i in range(start, min(start + 5000, count)):
+            new_hex = secrets.token_hex(16)
+            new_b64 = base64.b64encode(bytes.fromhex(new_hex)).decode()
+            for table, key in tables.items():
+                for row in rows[table]:
+                    row = {**row, key: "tr-" + new_hex}
+                    if table == "trace_info":
+                        row["timestamp_ms"] += i
+                    elif table == "trace_tags" and row["key"] == "mlflow.artifactLocation":
+                        row["value"] = row["value"].replace(old_hex, new_hex)
+                    elif table == "spans":
+                        content = json.loads(row["content"].replace(old_b64, new_b64).replace(old_hex, new_hex))
+                        for field in ("start_time_unix_nano", "end_time_unix_nano"):
+                            row[field] += i * MS
+                            content[field] += i * MS
+                        row["content"] = json.dumps(content)
+                    batch[table].append(row)
+        with connection:
+            for table, new in batch.items():
+                columns = [k for k in new[0] if k not in generated.get(table, ())]
+                connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+                                       ([row[k] for k in columns] for row in new))
+    connection.close()
+
+
+def list_infos(c, filter_string=None):
+    token = None
+    while True:
+        page, token = c.client.store.search_traces(locations=[c.experiment_id], filter_string=filter_string, max_results=500,
+                                                   order_by=["timestamp_ms ASC"], page_token=token)
+        yield from list(page)
+        if not token:
+            return
+
+
+def plain(value):
+    """JSON values with NaN and the infinities as texts, and without lone surrogates' loss (they stay escaped)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+def decoded(text):
+    """The value of an attribute text; a text that is no JSON stands for itself."""
+    if not isinstance(text, str):
+        return plain(text)
+    try:
+        return plain(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def runs_of_traces(c):
+    linked = {}
+    for run in mlflow.MlflowClient().search_runs([c.experiment_id], run_view_type=3, max_results=5000):
+        for info in list_infos(c, f"attributes.run_id = '{run.info.run_id}'"):
+            linked.setdefault(info.trace_id, []).append(run.info.run_id)
+    return linked
+
+
+def dump(c, path):
+    """One line a trace with what the SDK reads back: every value that a migration has to carry."""
+    linked = runs_of_traces(c)
+    with open(path, "w") as out:
+        for info in list_infos(c):
+            record = {
+                "case": info.tags.get("corpus.case"), "trace_id": info.trace_id, "state": info.state.value, "request_time_ms": info.request_time,
+                "execution_duration_ms": info.execution_duration, "client_request_id": info.client_request_id, "request_preview": info.request_preview,
+                "response_preview": info.response_preview, "tags": info.tags, "trace_metadata": info.trace_metadata, "runs": sorted(linked.get(info.trace_id, [])),
+                "assessments": [plain(a.to_dictionary()) for a in info.assessments], "spans": [], "error": None}
+            try:
+                if info.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE":
+                    spans = c.client.store.get_trace(info.trace_id, allow_partial=True).data.spans
+                else:
+                    spans = c.client._download_trace_data(info).spans
+                for span in spans:
+                    source = span.to_dict()
+                    record["spans"].append({
+                        "trace_id": span._trace_id, "span_id": span.span_id, "parent_span_id": span.parent_id, "name": span.name, "type": span.span_type,
+                        "start_time_unix_nano": span.start_time_ns, "end_time_unix_nano": span.end_time_ns, "status_code": span.status.status_code.value,
+                        "status_message": span.status.description, "attributes": {k: decoded(v) for k, v in source["attributes"].items()},
+                        "events": [{"name": e.name, "time_unix_nano": e.timestamp, "attributes": plain(dict(e.attributes or {}))} for e in span.events],
+                        "links": [plain(link.to_dict()) for link in span.links]})
+            except Exception as e:
+                record["error"] = f"{type(e).__name__}: {e}"[:300]
+            out.write(json.dumps(record) + "\n")
+
+
+def summary(c):
+    states = {}
+    for info in list_infos(c):
+        states[info.state.value] = states.get(info.state.value, 0) + 1
+    cases = {name: ids for name, ids in c.traces.items()}
+    return {
+        "experiment_id": c.experiment_id, "listed": sum(states.values()), "states": states, "deleted": c.deleted, "cases": cases,
+        "in_progress": [t for name in ("in_progress", "in_progress_info_only", "otlp_orphans") for t in cases.get(name, [])],
+        "no_spans": [t for name in ("no_spans", "no_spans_info_only", "state_unspecified") for t in cases.get(name, [])],
+        "errors": c.errors}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["fill", "add", "end-in-progress", "dump"])
+    parser.add_argument("--uri", required=True)
+    parser.add_argument("--experiment", required=True)
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--bulk", type=int, default=0, help="so many small traces besides (fill), or alone (add)")
+    parser.add_argument("--db", help="the server's SQLite file, for --bulk")
+    parser.add_argument("--only", help="comma-separated cases (fill)")
+    parser.add_argument("--dump", help="file for the expected values")
+    args = parser.parse_args()
+    stdout, sys.stdout = sys.stdout, sys.stderr  # the SDK prints links to runs
+    c = Corpus(args.uri.rstrip("/"), args.experiment)
+    if args.only:
+        CASES[:] = [entry for entry in CASES if entry[0] in args.only.split(",")]
+    if args.command == "fill":
+        fill(c)
+    elif args.command == "add" and not args.bulk:
+        add(c, args.count)
+    elif args.command == "end-in-progress":
+        end_in_progress(c)
+    if args.bulk:
+        bulk(c, args.bulk, args.db)
+    if args.dump:
+        dump(c, args.dump)
+    print(json.dumps(summary(c)), file=stdout)
+
+
+if __name__ == "__main__":
+    main()
