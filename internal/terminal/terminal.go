@@ -1,0 +1,113 @@
+// Package terminal is the only door to standard error: log lines and a status block that is redrawn
+// in place share it without tearing each other apart.
+package terminal
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// Terminal is standard error, as a person's terminal or as a pipe.
+type Terminal struct {
+	mu    sync.Mutex
+	out   io.Writer
+	fd    int
+	tty   bool
+	color bool
+	block string // the status block on screen, without colors
+	lines int    // how many lines it takes
+}
+
+// New looks at f and the environment: a terminal gets a status block, unless TERM is dumb; NO_COLOR
+// (https://no-color.org) takes its colors.
+func New(f *os.File, getenv func(string) string) *Terminal {
+	t := &Terminal{out: f, fd: int(f.Fd())}
+	t.tty = term.IsTerminal(t.fd) && getenv("TERM") != "dumb"
+	t.color = t.tty && getenv("NO_COLOR") == ""
+	return t
+}
+
+// Interactive says whether a status block can be shown.
+func (t *Terminal) Interactive() bool { return t.tty }
+
+// Write prints above the status block. It is what log handlers write to.
+func (t *Terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lines == 0 {
+		return t.out.Write(p)
+	}
+	var b bytes.Buffer
+	t.clear(&b)
+	b.Write(p)
+	t.draw(&b)
+	if _, err := t.out.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Block shows text as the status block in place of the one before; empty text removes it. It does
+// nothing where no block can be shown.
+func (t *Terminal) Block(text string) {
+	if !t.tty {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b bytes.Buffer
+	t.clear(&b)
+	t.block = t.fit(text)
+	t.draw(&b)
+	t.out.Write(b.Bytes())
+}
+
+// fit cuts lines at the terminal's width: a wrapped line could not be cleared again.
+func (t *Terminal) fit(text string) string {
+	text = strings.TrimRight(text, "\n")
+	width, _, err := term.GetSize(t.fd)
+	if err != nil || width < 20 {
+		width = 80
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if r := []rune(l); len(r) >= width {
+			lines[i] = string(r[:width-1])
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (t *Terminal) clear(b *bytes.Buffer) {
+	for range t.lines {
+		b.WriteString("\x1b[1A\x1b[2K")
+	}
+	t.lines = 0
+}
+
+func (t *Terminal) draw(b *bytes.Buffer) {
+	if t.block == "" {
+		return
+	}
+	t.lines = 1 + strings.Count(t.block, "\n")
+	text := t.block
+	if t.color {
+		text = "\x1b[36m" + strings.ReplaceAll(text, "\n", "\x1b[0m\n\x1b[36m") + "\x1b[0m"
+	}
+	b.WriteString(text + "\n")
+}
+
+// Logger returns a logger that writes to t in format "text" or "json" from level on.
+func (t *Terminal) Logger(format string, level slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(t, opts))
+	}
+	return slog.New(slog.NewTextHandler(t, opts))
+}

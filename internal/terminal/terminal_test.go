@@ -1,0 +1,70 @@
+package terminal
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// screen plays what was written on a terminal and returns its lines.
+func screen(out string) []string {
+	lines := []string{""}
+	for len(out) > 0 {
+		switch {
+		case strings.HasPrefix(out, "\x1b[1A\x1b[2K"):
+			// The cursor stands at the start of an empty last line.
+			lines = lines[:len(lines)-1]
+			lines[len(lines)-1] = ""
+			out = out[len("\x1b[1A\x1b[2K"):]
+		case out[0] == '\n':
+			lines = append(lines, "")
+			out = out[1:]
+		default:
+			lines[len(lines)-1] += out[:1]
+			out = out[1:]
+		}
+	}
+	return lines
+}
+
+func TestLogLinesStandAboveTheBlock(t *testing.T) {
+	var b bytes.Buffer
+	term := &Terminal{out: &b, fd: -1, tty: true}
+	log := func(s string) { term.Write([]byte(s + "\n")) }
+	log("one")
+	term.Block("a\nb")
+	log("two")
+	term.Block("c\nd\ne\n")
+	log("three")
+	if d := cmp.Diff([]string{"one", "two", "three", "c", "d", "e", ""}, screen(b.String())); d != "" {
+		t.Error(d)
+	}
+	term.Block(strings.Repeat("ü", 200))
+	if got := screen(b.String()); len([]rune(got[3])) != 79 {
+		t.Errorf("long line: %q", got[3])
+	}
+	term.Block("")
+	log("four")
+	if d := cmp.Diff([]string{"one", "two", "three", "four", ""}, screen(b.String())); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPipeGetsNoBlock(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	term := New(f, func(string) string { return "" })
+	term.Block("block")
+	term.Logger("json", slog.LevelInfo).Info("line", "n", 1)
+	got, _ := os.ReadFile(f.Name())
+	if term.Interactive() || strings.Contains(string(got), "block") || !strings.Contains(string(got), `"msg":"line","n":1`) {
+		t.Errorf("wrote %q", got)
+	}
+}
