@@ -1,0 +1,334 @@
+package convert
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Keys in the metadata column beside the user's own and those of uctables.Provenance.
+const (
+	// In METADATA rows: what the source lists of a trace and the tables have no column for.
+	KeyExperimentID      = "tracemig.source_experiment_id"
+	KeyState             = "tracemig.source_state"
+	KeyExecutionDuration = "tracemig.source_execution_duration"
+	KeyOTelTraceID       = "tracemig.otel_trace_id" // the spans' own trace ID, where trace_id is another
+
+	// In FEEDBACK and EXPECTATION rows.
+	KeySourceType          = "mlflow.assessment.sourceType"
+	KeySourceID            = "mlflow.assessment.sourceId"
+	KeyFeedbackError       = "mlflow.assessment.feedbackError" // object {code, message, stackTrace}
+	KeyOverrides           = "mlflow.assessment.overrides"
+	KeyValid               = "mlflow.assessment.valid" // boolean
+	KeySpanID              = "mlflow.assessment.spanId"
+	KeySerializationFormat = "mlflow.assessment.serializationFormat"
+	KeyIssueName           = "mlflow.assessment.issueName"
+)
+
+var assessmentKeys = []string{
+	KeySourceType, KeySourceID, KeyFeedbackError, KeyOverrides, KeyValid, KeySpanID, KeySerializationFormat, KeyIssueName,
+}
+
+// metadataUser is the metadata key under which MLflow notes who made a trace.
+const metadataUser = "mlflow.user"
+
+// annotate builds the annotation rows: tags by key, assessments in the source's order, run links by ID,
+// the parts of values over the size limit, METADATA last.
+func (c *converter) annotate() {
+	info := c.in.Info
+	var user *string
+	if u, ok := info.Metadata[metadataUser]; ok && u != "" {
+		u = c.valid(u, metadataUser)
+		user = &u
+	}
+	at := info.RequestTime.UnixMicro()
+	own := func(id string, typ uctables.AnnotationType, name string, value uctables.JSON) uctables.Annotation {
+		return uctables.Annotation{
+			AnnotationID: id, TargetType: uctables.TargetTrace, TargetID: c.traceID, Type: typ, Name: name, Value: value,
+			CreatedAtMicros: at, CreatedBy: user, UpdatedAtMicros: at, UpdatedBy: user,
+		}
+	}
+	var parts []uctables.Annotation
+	split := func(a *uctables.Annotation, over []overflow) {
+		for i := range over {
+			ov := &over[i]
+			chunks := ov.chunks()
+			c.note(TooLarge, a.Name, fmt.Sprintf("%d bytes of %s in %d tags %s.…", len(ov.text), ov.of, len(chunks), OverflowName))
+			for n, chunk := range chunks {
+				id := derive("overflow", a.AnnotationID, ov.of, string(ov.key), strconv.Itoa(n+1)).String()
+				p := own(id, uctables.Tag, OverflowName+"."+id, quote(nil, chunk))
+				p.Metadata = append(quote(append(ov.describe(n+1, len(chunks)), `,"annotation_id":`...), a.AnnotationID), '}')
+				parts = append(parts, p)
+			}
+		}
+	}
+	add := func(a uctables.Annotation, over ...overflow) {
+		if len(a.Value) > maxVariant/variantFactor && variantBound(a.Value) > maxVariant {
+			ov := overflow{of: "value", text: a.Value}
+			a.Value = quote(nil, ov.marker())
+			over = append(over, ov)
+		}
+		split(&a, over)
+		c.annotations = append(c.annotations, a)
+	}
+
+	c.annotations = make([]uctables.Annotation, 0, len(info.Tags)+len(info.Assessments)+len(c.in.Runs)+2)
+	for _, key := range slices.Sorted(maps.Keys(info.Tags)) {
+		name := c.valid(key, "tags")
+		add(own(derive("tag", c.traceID, key).String(), uctables.Tag, name, quote(nil, c.valid(info.Tags[key], name))))
+	}
+
+	first := len(c.annotations)
+	for i := range info.Assessments {
+		a, over := c.assessment(&info.Assessments[i], i)
+		if dup := slices.IndexFunc(c.annotations[first:], func(b uctables.Annotation) bool { return b.AnnotationID == a.AnnotationID }); dup >= 0 {
+			if reflect.DeepEqual(c.annotations[first+dup], a) {
+				c.note(BadAssessment, a.Name, "assessment "+a.AnnotationID+" is listed twice; one row")
+				continue
+			}
+			id := derive("assessment", c.traceID, a.AnnotationID, strconv.Itoa(i)).String()
+			c.note(BadAssessment, a.Name, "another assessment has ID "+a.AnnotationID+"; this one got "+id)
+			a.AnnotationID = id
+		}
+		add(a, over...)
+	}
+
+	runs := slices.Clone(c.in.Runs)
+	if run := info.Metadata[mlflow.MetadataSourceRun]; run != "" {
+		runs = append(runs, run)
+	}
+	slices.Sort(runs)
+	for _, run := range slices.Compact(runs) {
+		if run != "" {
+			add(own(derive("run_link", c.traceID, run).String(), uctables.RunLink, "run_link", quote(nil, c.valid(run, "run_link"))))
+		}
+	}
+
+	meta := own(derive("metadata", c.traceID).String(), uctables.Metadata, "metadata", nil)
+	var over []overflow
+	meta.Value, over = c.metadataValue()
+	meta.Metadata = c.provenance()
+	split(&meta, over)
+	c.annotations = append(append(c.annotations, parts...), meta)
+}
+
+// valid gives s with U+FFFD for what is no UTF-8.
+func (c *converter) valid(s, key string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	c.note(InvalidUTF8, strings.ToValidUTF8(key, "\uFFFD"), "replaced by U+FFFD")
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// stringMap adds a map's members in the order of their keys.
+func (c *converter) stringMap(o *object, m map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		c.stringMember(o, key, m[key])
+	}
+}
+
+func (c *converter) stringMember(o *object, key, value string) {
+	name := c.valid(key, key)
+	if o.begin([]byte(name), false) {
+		c.note(DuplicateKey, name, "the last one stands")
+	}
+	o.buf = quote(o.buf, c.valid(value, name))
+	o.end(nil, false)
+}
+
+// metadataValue is {client_request_id, trace_metadata, request_preview, response_preview}. Absent ones
+// are left out; trace_metadata is always there.
+func (c *converter) metadataValue() (uctables.JSON, []overflow) {
+	info := c.in.Info
+	o := &c.subAttrs
+	o.reset()
+	c.stringMap(o, info.Metadata)
+	inner, over := o.finish("value.trace_metadata")
+	o.reset()
+	optional := func(key string, s *string) {
+		if s != nil {
+			c.stringMember(o, key, *s)
+		}
+	}
+	optional("client_request_id", info.ClientRequestID)
+	o.begin([]byte("trace_metadata"), true)
+	o.buf = append(o.buf, inner...)
+	o.end(nil, false)
+	optional("request_preview", info.RequestPreview)
+	optional("response_preview", info.ResponsePreview)
+	value, more := o.finish("value")
+	return value, append(over, more...)
+}
+
+// provenance is the metadata column of METADATA: see uctables.Provenance.
+func (c *converter) provenance() uctables.JSON {
+	info := c.in.Info
+	b := quote(append(quote([]byte{'{'}, uctables.KeySource), ':'), c.opt.Source)
+	str := func(key, value string) {
+		b = quote(append(quote(append(b, ','), key), ':'), value)
+	}
+	str(uctables.KeySourceTraceID, info.TraceID)
+	str(uctables.KeyDigest, c.in.Digest)
+	b = append(quote(append(b, ','), uctables.KeySpans), ':')
+	b = strconv.AppendInt(b, int64(len(c.rows)), 10)
+	if c.in.SpansMissing != "" {
+		str(uctables.KeySpansMissing, c.in.SpansMissing)
+	}
+	str(KeyExperimentID, info.ExperimentID)
+	str(KeyState, string(info.State))
+	if info.ExecutionDuration != nil {
+		str(KeyExecutionDuration, *info.ExecutionDuration)
+	}
+	if c.otelID != "" && c.otelID != c.traceID {
+		str(KeyOTelTraceID, c.otelID)
+	}
+	return append(b, '}')
+}
+
+// assessment builds the row of one assessment.
+func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annotation, []overflow) {
+	at := c.in.Info.RequestTime
+	created, updated := a.CreateTime, a.LastUpdateTime
+	if created.IsZero() {
+		created = at
+		c.note(BadTime, a.Name, "no create time; the trace's request time stands instead")
+	}
+	if updated.IsZero() {
+		updated = created
+	}
+	row := uctables.Annotation{
+		AnnotationID: c.valid(a.ID, "assessment_id"), TargetType: uctables.TargetTrace, TargetID: c.traceID,
+		Type: uctables.Feedback, Name: c.valid(a.Name, "assessment_name"),
+		CreatedAtMicros: created.UnixMicro(), UpdatedAtMicros: updated.UnixMicro(),
+	}
+	if row.AnnotationID == "" {
+		row.AnnotationID = derive("assessment", c.traceID, a.Name, strconv.Itoa(index)).String()
+		c.note(BadAssessment, row.Name, "no ID; it got "+row.AnnotationID)
+	}
+	if a.Rationale != nil {
+		s := c.valid(*a.Rationale, "rationale")
+		row.Comment = &s
+	}
+	if a.SourceID != "" {
+		s := c.valid(a.SourceID, "source_id")
+		row.CreatedBy, row.UpdatedBy = &s, &s
+	}
+
+	o := &c.subAttrs
+	o.reset()
+	for _, key := range slices.Sorted(maps.Keys(a.Metadata)) {
+		name := key
+		if slices.Contains(assessmentKeys, key) {
+			name = RawPrefix + key
+			for n := 2; ; n++ {
+				if _, taken := a.Metadata[name]; !taken {
+					break
+				}
+				name = RawPrefix + key + "." + strconv.Itoa(n)
+			}
+			c.note(KeyCollision, key, "the user's value is under "+name)
+		}
+		c.stringMember(o, name, a.Metadata[key])
+	}
+	optional := func(key string, s *string) {
+		if s != nil {
+			c.stringMember(o, key, *s)
+		}
+	}
+	literal := func(key string, value []byte) {
+		o.begin([]byte(key), true)
+		o.buf = append(o.buf, value...)
+		o.end(nil, false)
+	}
+	value := func(v []byte) uctables.JSON {
+		if v == nil {
+			return nil
+		}
+		if !utf8.Valid(v) {
+			c.note(InvalidUTF8, "value", "replaced by U+FFFD")
+			v = bytes.ToValidUTF8(v, []byte("\uFFFD"))
+		}
+		out, l, ok := compact(nil, v, 0)
+		if !ok {
+			out = quote(nil, v)
+			if l == 0 {
+				c.note(InvalidJSON, "value", "kept as a string")
+			}
+		}
+		c.noteLoss(l, "value")
+		if l&keepsRaw != 0 {
+			o.raws = append(o.raws, raw{"value", v})
+		}
+		return out
+	}
+	optional(KeySourceType, &a.SourceType)
+	optional(KeySourceID, &a.SourceID)
+	optional(KeyOverrides, a.Overrides)
+	if a.Valid != nil {
+		literal(KeyValid, strconv.AppendBool(nil, *a.Valid))
+	}
+	if a.SpanID != nil && *a.SpanID != "" {
+		row.TargetType = uctables.TargetSpan
+		id, exact := decodeID(*a.SpanID, 8)
+		if id == "" {
+			id = deriveSpanID(*a.SpanID)
+		}
+		if !exact {
+			c.note(BadID, "span_id", "of assessment "+row.AnnotationID+"; replaced by "+id)
+		}
+		row.TargetID = c.traceID + ":" + id
+		optional(KeySpanID, a.SpanID)
+	}
+	values := 0
+	if f := a.Feedback; f != nil {
+		values++
+		row.Value = value(f.Value)
+		if e := f.Error; e != nil {
+			b := []byte{'{'}
+			for _, m := range []struct {
+				key string
+				s   *string
+			}{{"code", e.Code}, {"message", e.Message}, {"stackTrace", e.StackTrace}} {
+				if m.s != nil {
+					if len(b) > 1 {
+						b = append(b, ',')
+					}
+					b = quote(append(quote(b, m.key), ':'), c.valid(*m.s, KeyFeedbackError))
+				}
+			}
+			literal(KeyFeedbackError, append(b, '}'))
+		}
+	}
+	if e := a.Expectation; e != nil {
+		values++
+		row.Type = uctables.Expectation
+		row.Value = value(e.Value)
+		if s := e.Serialized; s != nil {
+			row.Value = quote(nil, c.valid(s.Value, "value"))
+			optional(KeySerializationFormat, &s.Format)
+		}
+	}
+	if a.Issue != nil {
+		values++
+		c.note(IssueLink, row.Name, "kept as FEEDBACK with the issue's name as value")
+		if values == 1 {
+			row.Value = quote(nil, c.valid(*a.Issue, "issue_name"))
+		}
+		optional(KeyIssueName, a.Issue)
+	}
+	if values != 1 {
+		c.note(BadAssessment, row.Name, fmt.Sprintf("%d of feedback, expectation and issue are set", values))
+	}
+	var over []overflow
+	row.Metadata, over = o.finish("metadata")
+	return row, over
+}

@@ -1,0 +1,237 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Options are the same for all traces of a run.
+type Options struct {
+	Source      string // the source's identity, for provenance
+	ServiceName string // service.name of all spans; "" for none, as MLflow keeps no resource
+}
+
+// Input is one trace of the source.
+type Input struct {
+	Info *mlflow.TraceInfo
+	// Digest is of the source's listing of the trace.
+	Digest string
+	// Spans is a JSON array of spans, or an object with such a member "spans". nil when the source has
+	// no spans; then SpansMissing says why. Convert does not change it, and the result does not share it.
+	Spans        []byte
+	SpansMissing string
+	// Runs are IDs of runs that the trace is linked to, besides mlflow.sourceRun of its metadata.
+	Runs []string
+}
+
+// Result is one converted trace.
+type Result struct {
+	Trace uctables.Trace
+	Notes []Note
+}
+
+// Note tells of something that the target does not hold as the source had it.
+type Note struct {
+	Code   NoteCode
+	SpanID string // of the row; "" outside spans
+	Key    string // attribute or field
+	Detail string // what was done
+}
+
+// NoteCode is one of a closed list; see the package documentation for what each result is.
+type NoteCode string
+
+// All note codes.
+const (
+	NonFinite     NoteCode = "non_finite"      // NaN or an infinity, now a string
+	InexactNumber NoteCode = "inexact_number"  // a number that no VARIANT number equals, now a string of its digits
+	LoneSurrogate NoteCode = "lone_surrogate"  // half a surrogate pair, now U+FFFD
+	InvalidUTF8   NoteCode = "invalid_utf8"    // bytes that are no UTF-8, now U+FFFD
+	DuplicateKey  NoteCode = "duplicate_key"   // the last one stands
+	NULInKey      NoteCode = "nul_in_key"      // NUL in an object key, now U+FFFD
+	InvalidJSON   NoteCode = "invalid_json"    // text that begins like JSON but is not, kept as a string
+	TooDeep       NoteCode = "too_deep"        // nested deeper than the limit, kept as a string of its JSON text
+	LongKey       NoteCode = "long_key"        // an object key over the limit
+	TooLarge      NoteCode = "too_large"       // over the size limit of a VARIANT, kept in parts
+	BadID         NoteCode = "bad_id"          // no OTEL ID, replaced by a derived one
+	OtherTraceID  NoteCode = "other_trace_id"  // a span with another trace ID than the trace's first
+	BadTime       NoteCode = "bad_time"        // no time in nanoseconds, replaced
+	BadValue      NoteCode = "bad_value"       // a field of another type than the format has
+	UnknownField  NoteCode = "unknown_field"   // a field that the format does not have
+	DuplicateSpan NoteCode = "duplicate_span"  // the same span twice: one row, or a derived span ID where they differ
+	NoRoot        NoteCode = "no_root"         // no span without parent: readers' views do not show the trace
+	IssueLink     NoteCode = "issue_reference" // an issue reference, kept as FEEDBACK
+	KeyCollision  NoteCode = "key_collision"   // the user's own key is one of tracemig's, and was renamed
+	BadAssessment NoteCode = "bad_assessment"  // without ID or value, or with an ID that comes twice
+)
+
+// NoteCodes lists all note codes.
+var NoteCodes = []NoteCode{
+	NonFinite, InexactNumber, LoneSurrogate, InvalidUTF8, DuplicateKey, NULInKey, InvalidJSON, TooDeep,
+	LongKey, TooLarge, BadID, OtherTraceID, BadTime, BadValue, UnknownField, DuplicateSpan, NoRoot,
+	IssueLink, KeyCollision, BadAssessment,
+}
+
+// Reason says why a trace cannot be migrated.
+type Reason string
+
+// All reasons.
+const (
+	NoTrace      Reason = "no_trace"       // no TraceInfo, or one without ID
+	SpansNotJSON Reason = "spans_not_json" // the spans document is no JSON, not even with NaN allowed
+	SpansForm    Reason = "spans_form"     // it is JSON of another form
+)
+
+// Error says that a trace cannot be migrated.
+type Error struct {
+	Reason  Reason
+	TraceID string // of the source
+	Err     error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("trace %s cannot be converted (%s): %v; open it at the source to see whether it is damaged there",
+		e.TraceID, e.Reason, e.Err)
+}
+func (e *Error) Unwrap() error { return e.Err }
+
+// Convert gives the rows of one trace. The error is an *Error; a bad value inside a well-formed trace
+// is a Note, never an error.
+func Convert(in Input, opt Options) (Result, error) {
+	if in.Info == nil || in.Info.TraceID == "" {
+		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
+	}
+	c := converter{in: in, opt: opt, traceID: targetTraceID(in.Info.TraceID)}
+	if opt.ServiceName != "" {
+		c.serviceName = &opt.ServiceName
+		c.resource = append(quote([]byte(`{"service.name":`), opt.ServiceName), '}')
+	}
+	if in.Spans != nil {
+		if err := c.readSpans(); err != nil {
+			err.TraceID = in.Info.TraceID
+			return Result{}, err
+		}
+	}
+	if c.traceID == "" {
+		c.traceID = c.otelID
+	}
+	if c.traceID == "" {
+		u := derive("trace", in.Info.TraceID)
+		c.traceID = strings.ReplaceAll(u.String(), "-", "")
+	}
+	c.finishSpans()
+	c.annotate()
+	return Result{
+		Trace: uctables.Trace{TraceID: c.traceID, Annotations: c.annotations, Spans: c.rows},
+		Notes: c.notes,
+	}, nil
+}
+
+// converter holds the state of one Convert.
+type converter struct {
+	in      Input
+	opt     Options
+	traceID string // target's; "" until known
+	otelID  string // first OTEL trace ID of the spans
+
+	doc         []byte // spans document, valid UTF-8
+	spanAttrs   object // attributes of the span being read
+	subAttrs    object // attributes of the event or link being read, or METADATA's value
+	text        []byte // scratch: unquoted attribute text
+	plain       []byte // scratch: OTLP value as plain JSON
+	over        []overflow
+	serviceName *string
+	resource    uctables.JSON
+
+	rows        []uctables.Span
+	otelIDs     []string // trace ID of each row at the source
+	annotations []uctables.Annotation
+	notes       []Note
+}
+
+func (c *converter) note(code NoteCode, key, detail string) {
+	c.notes = append(c.notes, Note{Code: code, Key: key, Detail: detail})
+}
+
+// noteLoss reports what compact lost.
+func (c *converter) noteLoss(l loss, key string) {
+	if l == 0 {
+		return
+	}
+	for _, n := range []struct {
+		l      loss
+		code   NoteCode
+		detail string
+	}{
+		{lostNonFinite, NonFinite, "kept as a string"},
+		{lostNumber, InexactNumber, "kept as a string of its digits"},
+		{lostSurrogate, LoneSurrogate, "replaced by U+FFFD"},
+		{lostDuplicate, DuplicateKey, "the last one stands"},
+		{lostNUL, NULInKey, "replaced by U+FFFD"},
+		{lostDepth, TooDeep, "kept as a string of its JSON text"},
+		{lostName, LongKey, "kept as a string of its JSON text"},
+	} {
+		if l&n.l != 0 {
+			c.note(n.code, key, n.detail)
+		}
+	}
+}
+
+// finishSpans gives the rows their trace ID and unique keys, and puts the roots last: a trace that is
+// written in several commits becomes visible with its root.
+func (c *converter) finishSpans() {
+	seen := make(map[string]int, len(c.rows))
+	kept := c.rows[:0]
+	for i := range c.rows {
+		s := c.rows[i]
+		s.TraceID = c.traceID
+		id := s.SpanID
+		for n := 2; ; n++ {
+			at, dup := seen[s.SpanID]
+			if !dup {
+				break
+			}
+			if equalSpans(&kept[at], &s, id) {
+				c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "", "the source lists the same span twice; one row"})
+				s.SpanID = ""
+				break
+			}
+			s.SpanID = deriveSpanID(c.traceID, id, fmt.Sprint(n))
+		}
+		if s.SpanID == "" {
+			continue
+		}
+		if s.SpanID != id {
+			c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "span_id", "the source lists another span with ID " + id + "; this one got a derived ID"})
+		}
+		s.RecordID = recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID)
+		seen[s.SpanID] = len(kept)
+		kept = append(kept, s)
+	}
+	clear(c.rows[len(kept):])
+	c.rows = kept
+	roots := 0
+	for i := range kept {
+		if kept[i].IsRoot() {
+			roots++
+		}
+	}
+	if roots == 0 && c.in.Spans != nil {
+		c.note(NoRoot, "", fmt.Sprintf("%d spans; the rows are written, but the views begin at a root span", len(kept)))
+	}
+	if roots > 0 && roots < len(kept) {
+		slices.SortStableFunc(kept, func(a, b uctables.Span) int { return rootRank(&a) - rootRank(&b) })
+	}
+}
+
+func rootRank(s *uctables.Span) int {
+	if s.IsRoot() {
+		return 1
+	}
+	return 0
+}

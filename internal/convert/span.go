@@ -1,0 +1,938 @@
+package convert
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// formError says that a document is JSON, but not of the expected form.
+type formError string
+
+func (e formError) Error() string { return string(e) }
+
+// reader streams the spans document. Values are given as parts of the document itself.
+type reader struct {
+	*jsontext.Decoder
+	doc []byte
+}
+
+func newReader(doc []byte) reader {
+	return reader{jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), doc}
+}
+
+// value reads the next value, or the next object key.
+func (r reader) value() ([]byte, error) {
+	v, err := r.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := r.InputOffset()
+	return r.doc[end-int64(len(v)) : end], nil
+}
+
+// object calls f for each member of the next value, an object, with the literal of the key; f reads the
+// value. array does the same for the elements of an array.
+func (r reader) object(f func(key []byte) error) error {
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for r.PeekKind() != '}' {
+		key, err := r.value()
+		if err != nil {
+			return err
+		}
+		if err := f(key); err != nil {
+			return err
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+func (r reader) array(f func(i int) error) error {
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for i := 0; r.PeekKind() != ']'; i++ {
+		if err := f(i); err != nil {
+			return err
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+// readSpans reads the spans document into c.rows.
+func (c *converter) readSpans() *Error {
+	c.doc = c.in.Spans
+	if !utf8.Valid(c.doc) {
+		c.doc = bytes.ToValidUTF8(c.doc, []byte("\uFFFD"))
+		c.note(InvalidUTF8, "", "the spans document: replaced by U+FFFD")
+	}
+	notes := len(c.notes)
+	err := c.readDocument()
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		if doc, n := repairNonFinite(c.doc); n > 0 {
+			c.doc, c.notes, c.otelID = doc, c.notes[:notes], ""
+			c.note(NonFinite, "", fmt.Sprintf("%d outside of attribute texts: kept as strings", n))
+			err = c.readDocument()
+		}
+	}
+	var form formError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &form):
+		return &Error{Reason: SpansForm, Err: err}
+	default:
+		return &Error{Reason: SpansNotJSON, Err: err}
+	}
+}
+
+func (c *converter) readDocument() error {
+	r := newReader(c.doc)
+	found := false
+	spans := func() error {
+		if r.PeekKind() != '[' {
+			if _, err := r.value(); err != nil {
+				return err
+			}
+			return formError("spans is no array")
+		}
+		found = true
+		c.rows, c.otelIDs = c.rows[:0], c.otelIDs[:0]
+		return r.array(func(i int) error { return c.readSpan(r, i) })
+	}
+	var err error
+	switch r.PeekKind() {
+	case '[':
+		err = spans()
+	case '{':
+		err = r.object(func(key []byte) error {
+			if string(key) == `"spans"` {
+				return spans()
+			}
+			return r.SkipValue()
+		})
+	default:
+		if _, err = r.value(); err == nil {
+			err = formError("the document is neither an array nor an object")
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := r.ReadToken(); err != io.EOF {
+		if err == nil {
+			err = &jsontext.SyntacticError{ByteOffset: r.InputOffset(), Err: errors.New("data after the document")}
+		}
+		return err
+	}
+	if !found {
+		return formError("the document has no member spans")
+	}
+	return nil
+}
+
+// field is a field of a span, whatever its spelling.
+type field int
+
+const (
+	fName field = iota
+	fContext
+	fTraceID
+	fSpanID
+	fParent
+	fTraceState
+	fFlags
+	fKind
+	fStart
+	fEnd
+	fAttributes
+	fDroppedAttributes
+	fEvents
+	fDroppedEvents
+	fLinks
+	fDroppedLinks
+	fStatus
+	fStatusCode
+	fStatusMessage
+	fieldCount
+)
+
+// spanFields names the fields in all forms: MLflow 2 (context, parent_id, start_time), MLflow 3
+// (…_unix_nano), OTLP as protobuf's JSON with and without the names of the proto file.
+func spanField(key []byte) (field, bool) {
+	switch string(key) {
+	case `"name"`:
+		return fName, true
+	case `"context"`:
+		return fContext, true
+	case `"trace_id"`, `"traceId"`:
+		return fTraceID, true
+	case `"span_id"`, `"spanId"`:
+		return fSpanID, true
+	case `"parent_span_id"`, `"parentSpanId"`, `"parent_id"`:
+		return fParent, true
+	case `"trace_state"`, `"traceState"`:
+		return fTraceState, true
+	case `"flags"`:
+		return fFlags, true
+	case `"kind"`:
+		return fKind, true
+	case `"start_time_unix_nano"`, `"startTimeUnixNano"`, `"start_time"`:
+		return fStart, true
+	case `"end_time_unix_nano"`, `"endTimeUnixNano"`, `"end_time"`:
+		return fEnd, true
+	case `"attributes"`:
+		return fAttributes, true
+	case `"dropped_attributes_count"`, `"droppedAttributesCount"`:
+		return fDroppedAttributes, true
+	case `"events"`:
+		return fEvents, true
+	case `"dropped_events_count"`, `"droppedEventsCount"`:
+		return fDroppedEvents, true
+	case `"links"`:
+		return fLinks, true
+	case `"dropped_links_count"`, `"droppedLinksCount"`:
+		return fDroppedLinks, true
+	case `"status"`:
+		return fStatus, true
+	case `"status_code"`:
+		return fStatusCode, true
+	case `"status_message"`:
+		return fStatusMessage, true
+	}
+	return 0, false
+}
+
+// readSpan reads one span. Nested objects are read where they stand, scalar fields at the end.
+func (c *converter) readSpan(r reader, index int) error {
+	if r.PeekKind() != '{' {
+		if _, err := r.value(); err != nil {
+			return err
+		}
+		return formError(fmt.Sprintf("span %d is no object", index))
+	}
+	notes := len(c.notes)
+	attrs := &c.spanAttrs
+	attrs.reset()
+	c.over = c.over[:0]
+	s := uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource}
+	var lits [fieldCount][]byte
+	keep := func(name string, lit []byte) { attrs.raws = append(attrs.raws, raw{"span." + name, lit}) }
+
+	var member func(key []byte) error
+	member = func(key []byte) error {
+		f, ok := spanField(key)
+		if !ok {
+			lit, err := r.value()
+			if err != nil {
+				return err
+			}
+			name, _ := jsontext.AppendUnquote(nil, key)
+			c.note(UnknownField, string(name), "kept as attribute "+RawPrefix+"span."+string(name))
+			keep(string(name), lit)
+			return nil
+		}
+		if old := lits[f]; old != nil && f != fContext {
+			name := string(key[1 : len(key)-1])
+			c.note(DuplicateKey, name, "the last one stands")
+			keep(name, old)
+			switch f {
+			case fAttributes:
+				raws := attrs.raws
+				attrs.raws = nil
+				attrs.reset()
+				attrs.raws = raws
+			case fEvents:
+				s.Events = nil
+			case fLinks:
+				s.Links = nil
+			}
+		}
+		start := r.InputOffset()
+		kind := r.PeekKind()
+		var err error
+		switch {
+		case f == fContext && kind == '{', f == fStatus && kind == '{':
+			err = r.object(func(key []byte) error {
+				if f == fStatus {
+					switch string(key) {
+					case `"code"`:
+						key = []byte(`"status_code"`)
+					case `"message"`:
+						key = []byte(`"status_message"`)
+					}
+				}
+				return member(key)
+			})
+		case f == fAttributes && (kind == '{' || kind == '['):
+			err = c.readAttributes(r, attrs, true)
+		case f == fEvents && kind == '[':
+			err = r.array(func(i int) error { return c.readEvent(r, i, &s, keep) })
+		case f == fLinks && kind == '[':
+			err = r.array(func(i int) error { return c.readLink(r, i, &s, keep) })
+		default:
+			lits[f], err = r.value()
+			if err != nil {
+				return err
+			}
+			switch f {
+			case fContext, fStatus, fAttributes, fEvents, fLinks:
+				if kind != 'n' {
+					c.note(BadValue, string(key[1:len(key)-1]), "kept as attribute "+RawPrefix+"span."+string(key[1:len(key)-1]))
+					keep(string(key[1:len(key)-1]), lits[f])
+				}
+			}
+			return nil
+		}
+		lits[f] = bytes.TrimLeft(r.doc[start:r.InputOffset()], ": \t\r\n")
+		return err
+	}
+	if err := r.object(member); err != nil {
+		return err
+	}
+
+	c.fillSpan(&s, &lits, index, keep)
+	var over []overflow
+	s.Attributes, over = attrs.finish("attributes")
+	c.over = append(c.over, over...)
+	for i := range c.over {
+		s.Events = append(s.Events, c.overflowEvents(&c.over[i], s.StartTimeUnixNano)...)
+	}
+	c.rows = append(c.rows, s)
+	for i := notes; i < len(c.notes); i++ {
+		c.notes[i].SpanID = s.SpanID
+	}
+	return nil
+}
+
+// fillSpan reads the scalar fields.
+func (c *converter) fillSpan(s *uctables.Span, lits *[fieldCount][]byte, index int, keep func(string, []byte)) {
+	bad := func(code NoteCode, name string, lit []byte, detail string) {
+		c.note(code, name, detail)
+		if lit != nil {
+			keep(name, lit)
+		}
+	}
+	s.Name, _ = c.str(lits[fName], "name", keep)
+
+	traceID, ok := c.str(lits[fTraceID], "trace_id", keep)
+	own := ""
+	if ok {
+		var exact bool
+		own, exact = decodeID(traceID, 16)
+		if !exact || own == "" {
+			bad(BadID, "trace_id", lits[fTraceID], "not an OTEL trace ID")
+		}
+	}
+	if own != "" && c.otelID == "" {
+		c.otelID = own
+	}
+	if own != "" && own != c.otelID {
+		bad(OtherTraceID, "trace_id", lits[fTraceID], "the row has the trace's one ID")
+	}
+
+	// The parent's row gets its ID from the same text in the same way, so the tree stays whole.
+	spanID := func(f field, name string) string {
+		text, ok := c.str(lits[f], name, keep)
+		if !ok || text == "" {
+			return ""
+		}
+		id, exact := decodeID(text, 8)
+		if id == "" {
+			id = deriveSpanID(text)
+		}
+		if !exact {
+			bad(BadID, name, lits[f], "no OTEL span ID; replaced by "+id)
+		}
+		return id
+	}
+	if s.SpanID = spanID(fSpanID, "span_id"); s.SpanID == "" {
+		s.SpanID = deriveSpanID(c.in.Info.TraceID, "index", strconv.Itoa(index))
+		bad(BadID, "span_id", nil, "none; replaced by "+s.SpanID)
+	}
+	if text, _ := unquote(lits[fParent]); !isZeroID(text) {
+		if id := spanID(fParent, "parent_span_id"); id != "" {
+			s.ParentSpanID = &id
+		}
+	}
+	if state, _ := c.str(lits[fTraceState], "trace_state", keep); state != "" {
+		s.TraceState = &state
+	}
+
+	start, ok := c.nanos(lits[fStart], "start_time_unix_nano", keep)
+	if !ok || start == nil {
+		t := c.in.Info.RequestTime.UnixMilli() * 1e6
+		start = &t
+		c.note(BadTime, "start_time_unix_nano", "none; the trace's request time stands instead")
+	}
+	s.StartTimeUnixNano = *start
+	s.TimeMicros = floorDiv(*start, 1000)
+	if end, ok := c.nanos(lits[fEnd], "end_time_unix_nano", keep); ok && end != nil && *end != 0 {
+		s.EndTimeUnixNano = end
+	}
+	for i := range s.Events {
+		if s.Events[i].TimeUnixNano == math.MinInt64 {
+			s.Events[i].TimeUnixNano = s.StartTimeUnixNano
+		}
+	}
+
+	s.StatusCode = statusCode(lits[fStatusCode])
+	if s.StatusCode < 0 {
+		s.StatusCode = tracepb.Status_STATUS_CODE_UNSET
+		bad(BadValue, "status_code", lits[fStatusCode], "unset instead")
+	}
+	if msg, _ := c.str(lits[fStatusMessage], "status_message", keep); msg != "" {
+		s.StatusMessage = &msg
+	}
+	s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+	if lit := lits[fKind]; lit != nil {
+		text, _ := unquote(lit)
+		if v, ok := tracepb.Span_SpanKind_value[text]; ok {
+			s.Kind = tracepb.Span_SpanKind(v)
+		} else if n, err := strconv.ParseInt(text, 10, 32); err == nil && tracepb.Span_SpanKind_name[int32(n)] != "" {
+			s.Kind = tracepb.Span_SpanKind(n)
+		} else if string(lit) != "null" {
+			bad(BadValue, "kind", lit, "internal instead")
+		}
+		if s.Kind == tracepb.Span_SPAN_KIND_UNSPECIFIED {
+			s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+		}
+	}
+	s.Flags = c.int32(lits[fFlags], "flags", keep)
+	s.DroppedAttributesCount = c.int32(lits[fDroppedAttributes], "dropped_attributes_count", keep)
+	s.DroppedEventsCount = c.int32(lits[fDroppedEvents], "dropped_events_count", keep)
+	s.DroppedLinksCount = c.int32(lits[fDroppedLinks], "dropped_links_count", keep)
+}
+
+// statusCode reads STATUS_CODE_OK, OK or 1, and so on; -1 for anything else.
+func statusCode(lit []byte) tracepb.Status_StatusCode {
+	if lit == nil || string(lit) == "null" {
+		return tracepb.Status_STATUS_CODE_UNSET
+	}
+	text, _ := unquote(lit)
+	switch strings.TrimPrefix(text, "STATUS_CODE_") {
+	case "UNSET", "0":
+		return tracepb.Status_STATUS_CODE_UNSET
+	case "OK", "1":
+		return tracepb.Status_STATUS_CODE_OK
+	case "ERROR", "2":
+		return tracepb.Status_STATUS_CODE_ERROR
+	}
+	return -1
+}
+
+// unquote gives the text of a string literal (lone surrogates as U+FFFD: clean is false), or the JSON
+// of any other value.
+func unquote(lit []byte) (text string, clean bool) {
+	if len(lit) == 0 || lit[0] != '"' {
+		return string(lit), true
+	}
+	if bytes.IndexByte(lit, '\\') < 0 {
+		return string(lit[1 : len(lit)-1]), true
+	}
+	b, err := jsontext.AppendUnquote(nil, lit)
+	return string(b), err == nil
+}
+
+// str reads a string field. ok is false for an absent or null one.
+func (c *converter) str(lit []byte, name string, keep func(string, []byte)) (s string, ok bool) {
+	if lit == nil || string(lit) == "null" {
+		return "", false
+	}
+	s, clean := unquote(lit)
+	if lit[0] != '"' {
+		c.note(BadValue, name, "no string; its JSON text stands instead")
+	}
+	if !clean {
+		c.note(LoneSurrogate, name, "replaced by U+FFFD")
+		keep(name, lit)
+	}
+	return s, true
+}
+
+// nanos reads a time: an integer, as number or string, or a float that MLflow would cut to one. nil is
+// null, absent or empty. ok is false when it is none of these.
+func (c *converter) nanos(lit []byte, name string, keep func(string, []byte)) (t *int64, ok bool) {
+	if lit == nil || string(lit) == "null" {
+		return nil, true
+	}
+	text, _ := unquote(lit)
+	if text == "" {
+		return nil, true
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return &n, true
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(f) < 1<<63 {
+		n := int64(f)
+		c.note(BadTime, name, "a float, cut to an integer")
+		keep(name, lit)
+		return &n, true
+	}
+	c.note(BadTime, name, "no time in nanoseconds")
+	keep(name, lit)
+	return nil, false
+}
+
+func (c *converter) int32(lit []byte, name string, keep func(string, []byte)) int32 {
+	if lit == nil || string(lit) == "null" {
+		return 0
+	}
+	text, _ := unquote(lit)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n > math.MaxUint32 || n < math.MinInt32 {
+		c.note(BadValue, name, "no 32-bit integer; 0 instead")
+		keep(name, lit)
+		return 0
+	}
+	return int32(n) // the bits of OTLP's fixed32
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// readAttributes reads an attributes object, or OTLP's list of key and value, into o. With texts, string
+// values of the object hold JSON texts, as in MLflow's span attributes.
+func (c *converter) readAttributes(r reader, o *object, texts bool) error {
+	if r.PeekKind() == '[' {
+		return r.array(func(int) error { return c.readKeyValue(r, o) })
+	}
+	return r.object(func(key []byte) error {
+		lit, err := r.value()
+		if err != nil {
+			return err
+		}
+		c.attribute(o, key, lit, texts && lit[0] == '"')
+		return nil
+	})
+}
+
+// attribute adds one attribute. lit is its JSON, or with text a literal whose text may be JSON.
+func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
+	key, clean, l := attributeKey(keyLit)
+	if l != 0 {
+		c.noteLoss(l, string(key))
+		o.raws = append(o.raws, raw{string(key) + ".key", keyLit})
+	}
+	if len(key) > maxName {
+		long := key
+		key, clean = []byte(longKeyPrefix+derive("key", string(long)).String()), true
+		c.note(LongKey, string(key), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
+		o.raws = append(o.raws, raw{string(key) + ".key", keyLit})
+	}
+	if o.begin(key, clean) {
+		c.note(DuplicateKey, string(key), "the last one stands")
+	}
+	if !text {
+		l := c.jsonValue(o, lit)
+		o.end(lit, false)
+		if l&keepsRaw != 0 {
+			o.raws = append(o.raws, raw{string(key), lit})
+		}
+		c.noteLoss(l, string(key))
+		return
+	}
+	inner, err := jsontext.AppendUnquote(c.text[:0], lit)
+	c.text = inner
+	if err != nil {
+		inner, _ = jsontext.AppendUnquote(nil, replaceLone(lit, true))
+	}
+	var ok bool
+	at := len(o.buf)
+	if mayBeJSON(inner) {
+		o.buf, l, ok = compact(o.buf, inner, 1)
+	}
+	switch {
+	case ok:
+		o.end(lit, true)
+		if l&keepsRaw != 0 {
+			o.raws = append(o.raws, raw{string(key), bytes.Clone(inner)})
+		}
+	default:
+		if l == 0 && beginsJSON(inner) {
+			c.note(InvalidJSON, string(key), "kept as a string")
+		}
+		if err != nil {
+			l |= lostSurrogate
+			o.buf = append(o.buf[:at], replaceLone(lit, false)...)
+			o.raws = append(o.raws, raw{string(key), lit})
+		} else {
+			o.buf = append(o.buf[:at], lit...)
+		}
+		o.end(lit, false)
+	}
+	c.noteLoss(l, string(key))
+}
+
+// jsonValue appends a JSON value as it is, as far as a VARIANT takes it.
+func (c *converter) jsonValue(o *object, lit []byte) loss {
+	at := len(o.buf)
+	var l loss
+	var ok bool
+	o.buf, l, ok = compact(o.buf, lit, 1)
+	if !ok {
+		o.buf = quote(o.buf[:at], lit)
+	}
+	return l
+}
+
+func attributeKey(lit []byte) (key []byte, clean bool, l loss) {
+	if bytes.IndexByte(lit, '\\') < 0 {
+		return lit[1 : len(lit)-1], true, 0
+	}
+	_, name, l := objectName(lit)
+	return []byte(name), false, l
+}
+
+// mayBeJSON says whether text could be JSON by its first character.
+func mayBeJSON(text []byte) bool {
+	b := bytes.TrimLeft(text, " \t\r\n")
+	if len(b) == 0 {
+		return false
+	}
+	switch c := b[0]; c {
+	case '{', '[', '"', '-', 't', 'f', 'n', 'N', 'I':
+		return true
+	default:
+		return c >= '0' && c <= '9'
+	}
+}
+
+// beginsJSON says whether text that is no JSON was meant as such: cut off, in most cases.
+func beginsJSON(text []byte) bool {
+	b := bytes.TrimLeft(text, " \t\r\n")
+	return len(b) > 0 && (b[0] == '{' || b[0] == '[' || b[0] == '"')
+}
+
+// readKeyValue reads one element of OTLP's attribute list: {"key": …, "value": AnyValue}.
+func (c *converter) readKeyValue(r reader, o *object) error {
+	if r.PeekKind() != '{' {
+		lit, err := r.value()
+		if err != nil {
+			return err
+		}
+		c.note(BadValue, "attributes", "an element that is no key and value")
+		o.raws = append(o.raws, raw{"attributes", lit})
+		return nil
+	}
+	key := []byte(`""`)
+	c.plain = append(c.plain[:0], "null"...)
+	err := r.object(func(k []byte) error {
+		var err error
+		switch string(k) {
+		case `"key"`:
+			if key, err = r.value(); err == nil && key[0] != '"' {
+				c.note(BadValue, "attributes", "a key that is no string")
+				key = quote(nil, key)
+			}
+		case `"value"`:
+			c.plain, err = c.anyValue(r, c.plain[:0])
+		default:
+			err = r.SkipValue()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	at := len(o.raws)
+	c.attribute(o, key, c.plain, false)
+	// c.plain is scratch: nothing that stays may share it.
+	o.members[len(o.members)-1].lit = nil
+	for i := at; i < len(o.raws); i++ {
+		o.raws[i].text = bytes.Clone(o.raws[i].text)
+	}
+	return nil
+}
+
+// anyValue appends OTLP's AnyValue as the plain JSON that MLflow's attribute texts have for it.
+func (c *converter) anyValue(r reader, dst []byte) ([]byte, error) {
+	if r.PeekKind() != '{' {
+		lit, err := r.value()
+		return append(dst, lit...), err
+	}
+	at := len(dst)
+	dst = append(dst, "null"...)
+	err := r.object(func(key []byte) error {
+		dst = dst[:at]
+		switch name := strings.ToLower(strings.ReplaceAll(string(key), "_", "")); name {
+		case `"arrayvalue"`, `"kvlistvalue"`:
+			open, shut := byte('['), byte(']')
+			if name == `"kvlistvalue"` {
+				open, shut = '{', '}'
+			}
+			dst = append(dst, open)
+			if r.PeekKind() != '{' {
+				dst = append(dst, shut)
+				return r.SkipValue()
+			}
+			err := r.object(func(key []byte) error {
+				if string(key) != `"values"` || r.PeekKind() != '[' {
+					return r.SkipValue()
+				}
+				return r.array(func(i int) error {
+					if i > 0 {
+						dst = append(dst, ',')
+					}
+					var err error
+					if open == '[' {
+						dst, err = c.anyValue(r, dst)
+					} else {
+						dst, err = c.anyMember(r, dst)
+					}
+					return err
+				})
+			})
+			dst = append(dst, shut)
+			return err
+		case `"intvalue"`:
+			lit, err := r.value()
+			if err != nil {
+				return err
+			}
+			if text, _ := unquote(lit); validNumber([]byte(text)) {
+				dst = append(dst, text...)
+			} else {
+				dst = append(dst, lit...)
+			}
+			return nil
+		case `"doublevalue"`:
+			lit, err := r.value()
+			if err != nil {
+				return err
+			}
+			dst = appendDouble(dst, lit)
+			return nil
+		default:
+			lit, err := r.value()
+			dst = append(dst, lit...)
+			return err
+		}
+	})
+	return dst, err
+}
+
+// anyMember appends one element of a kvlist as a member of an object.
+func (c *converter) anyMember(r reader, dst []byte) ([]byte, error) {
+	if r.PeekKind() != '{' {
+		lit, err := r.value()
+		return append(append(dst, `"":`...), lit...), err
+	}
+	key := []byte(`""`)
+	at := len(dst)
+	value := []byte("null")
+	err := r.object(func(k []byte) error {
+		var err error
+		switch string(k) {
+		case `"key"`:
+			if key, err = r.value(); err == nil && key[0] != '"' {
+				key = quote(nil, key)
+			}
+		case `"value"`:
+			value, err = c.anyValue(r, nil)
+		default:
+			err = r.SkipValue()
+		}
+		return err
+	})
+	dst = append(append(dst[:at], key...), ':')
+	return append(dst, value...), err
+}
+
+// appendDouble spells a double_value as Python's repr does, because MLflow's attribute texts do.
+func appendDouble(dst, lit []byte) []byte {
+	text, _ := unquote(lit)
+	if !validNumber([]byte(text)) {
+		return append(dst, lit...) // "NaN", "Infinity", "-Infinity"
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return append(dst, text...)
+	}
+	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
+		return strconv.AppendFloat(dst, f, 'e', -1, 64)
+	}
+	at := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
+	if bytes.IndexByte(dst[at:], '.') < 0 {
+		dst = append(dst, ".0"...)
+	}
+	return dst
+}
+
+// readEvent reads one event into s.
+func (c *converter) readEvent(r reader, index int, s *uctables.Span, keepSpan func(string, []byte)) error {
+	path := func() string { return "events[" + strconv.Itoa(index) + "]" }
+	if r.PeekKind() != '{' {
+		return c.badElement(r, path(), keepSpan)
+	}
+	o := &c.subAttrs
+	o.reset()
+	keep := func(name string, lit []byte) { o.raws = append(o.raws, raw{"event." + name, lit}) }
+	notes := len(c.notes)
+	var e uctables.Event
+	var name, nanos, dropped []byte
+	err := r.object(func(key []byte) (err error) {
+		switch string(key) {
+		case `"name"`:
+			name, err = r.value()
+		case `"time_unix_nano"`, `"timeUnixNano"`, `"timestamp"`:
+			nanos, err = r.value()
+		case `"dropped_attributes_count"`, `"droppedAttributesCount"`:
+			dropped, err = r.value()
+		default:
+			err = c.subField(r, o, key, keep)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.Name, _ = c.str(name, "name", keep)
+	if t, ok := c.nanos(nanos, "time_unix_nano", keep); ok && t != nil {
+		e.TimeUnixNano = *t
+	} else {
+		c.note(BadTime, "time_unix_nano", "none; the span's start stands instead")
+		e.TimeUnixNano = math.MinInt64 // until the start is known
+	}
+	e.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", keep)
+	var over []overflow
+	e.Attributes, over = o.finish(path() + ".attributes")
+	c.over = append(c.over, over...)
+	s.Events = append(s.Events, e)
+	c.prefixNotes(notes, path())
+	return nil
+}
+
+// readLink reads one link into s.
+func (c *converter) readLink(r reader, index int, s *uctables.Span, keepSpan func(string, []byte)) error {
+	path := func() string { return "links[" + strconv.Itoa(index) + "]" }
+	if r.PeekKind() != '{' {
+		return c.badElement(r, path(), keepSpan)
+	}
+	o := &c.subAttrs
+	o.reset()
+	keep := func(name string, lit []byte) { o.raws = append(o.raws, raw{"link." + name, lit}) }
+	notes := len(c.notes)
+	var l uctables.Link
+	var traceID, spanID, state, dropped, flags []byte
+	err := r.object(func(key []byte) (err error) {
+		switch string(key) {
+		case `"trace_id"`, `"traceId"`:
+			traceID, err = r.value()
+		case `"span_id"`, `"spanId"`:
+			spanID, err = r.value()
+		case `"trace_state"`, `"traceState"`:
+			state, err = r.value()
+		case `"dropped_attributes_count"`, `"droppedAttributesCount"`:
+			dropped, err = r.value()
+		case `"flags"`:
+			flags, err = r.value()
+		default:
+			err = c.subField(r, o, key, keep)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.TraceID, _ = c.str(traceID, "trace_id", keep)
+	if id, exact := decodeID(l.TraceID, 16); exact && !strings.HasPrefix(l.TraceID, "trace:/") && id != "" {
+		l.TraceID = id
+	}
+	l.SpanID, _ = c.str(spanID, "span_id", keep)
+	if id, exact := decodeID(l.SpanID, 8); exact && id != "" {
+		l.SpanID = id
+	}
+	if text, _ := c.str(state, "trace_state", keep); text != "" {
+		l.TraceState = &text
+	}
+	l.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", keep)
+	l.Flags = c.int32(flags, "flags", keep)
+	if attrs, over := o.finish(path() + ".attributes"); len(attrs) > len("{}") {
+		l.Attributes = attrs
+		c.over = append(c.over, over...)
+	}
+	s.Links = append(s.Links, l)
+	c.prefixNotes(notes, path())
+	return nil
+}
+
+// subField reads the attributes of an event or link, or a field it does not know.
+func (c *converter) subField(r reader, o *object, key []byte, keep func(string, []byte)) error {
+	kind := r.PeekKind()
+	if string(key) == `"attributes"` && (kind == '{' || kind == '[') {
+		return c.readAttributes(r, o, false)
+	}
+	lit, err := r.value()
+	if err != nil {
+		return err
+	}
+	name, _ := unquote(key)
+	switch {
+	case name != "attributes":
+		c.note(UnknownField, name, "kept beside the attributes")
+		keep(name, lit)
+	case kind != 'n':
+		c.note(BadValue, name, "kept beside the attributes")
+		keep(name, lit)
+	}
+	return nil
+}
+
+func (c *converter) badElement(r reader, path string, keep func(string, []byte)) error {
+	lit, err := r.value()
+	if err != nil {
+		return err
+	}
+	c.note(BadValue, path, "no object; kept as attribute "+RawPrefix+"span."+path)
+	keep(path, lit)
+	return nil
+}
+
+func (c *converter) prefixNotes(from int, path string) {
+	for i := from; i < len(c.notes); i++ {
+		c.notes[i].Key = strings.TrimSuffix(path+"."+c.notes[i].Key, ".")
+	}
+}
+
+// overflowEvents gives the events that hold a value over the size limit.
+func (c *converter) overflowEvents(ov *overflow, nanos int64) []uctables.Event {
+	chunks := ov.chunks()
+	c.note(TooLarge, strings.TrimSuffix(ov.of+"."+string(ov.key), "."), fmt.Sprintf("%d bytes in %d events %s", len(ov.text), len(chunks), OverflowName))
+	events := make([]uctables.Event, len(chunks))
+	for i, chunk := range chunks {
+		attrs := append(ov.describe(i+1, len(chunks)), `,"text":`...)
+		events[i] = uctables.Event{TimeUnixNano: nanos, Name: OverflowName, Attributes: append(quote(attrs, chunk), '}')}
+	}
+	return events
+}
+
+// equalSpans says whether b is a again; id is the span ID of b at the source.
+func equalSpans(a, b *uctables.Span, id string) bool {
+	x, y := *a, *b
+	x.RecordID, y.RecordID = "", ""
+	x.SpanID, y.SpanID = id, id
+	return reflect.DeepEqual(x, y)
+}
