@@ -28,6 +28,7 @@ const (
 	TagArtifactLocation = "mlflow.artifactLocation"
 	MetadataSourceRun   = "mlflow.sourceRun"
 	MetadataSizeBytes   = "mlflow.trace.sizeBytes" // decimal, bytes of the trace's spans
+	MetadataSizeStats   = "mlflow.trace.sizeStats" // JSON: total_size_bytes, num_spans, ...
 )
 
 // TraceInfo is everything that the source lists of a trace except its spans.

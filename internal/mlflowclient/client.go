@@ -1,0 +1,252 @@
+// Package mlflowclient reads traces from an MLflow tracking server or a Databricks workspace over
+// REST: experiments, listings, run links and spans. It never writes to the source.
+//
+// A listing neither loses nor repeats a trace (list.go says how), requests stay under the source's
+// quotas and repeat after faults (http.go), and spans come as the bytes the source stores (spans.go).
+package mlflowclient
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/retry"
+)
+
+// Limits are the requests a second that the client allows itself for each class of endpoints.
+// Zero means the default.
+type Limits struct {
+	SearchPerSecond   float64 // searches, polls of searches, experiments and runs; default 25
+	DownloadPerSecond float64 // spans: credentials and signed downloads each count; default 200
+}
+
+// The quotas that Databricks documents for a workspace are the defaults, for every kind of source.
+const (
+	DefaultSearchPerSecond   = 25
+	DefaultDownloadPerSecond = 200
+)
+
+// DefaultMaxTraceBytes is the largest answer that is read, decompressed: room for any trace that a
+// target could hold, and an end to a decompression bomb.
+const DefaultMaxTraceBytes = 1 << 30
+
+// Options of a Client; the zero value is usable.
+type Options struct {
+	Transport     http.RoundTripper // default: a transport of its own that obeys the proxy environment
+	Limits        Limits
+	Retry         retry.Policy // default: retry.Default
+	MaxTraceBytes int64        // default: DefaultMaxTraceBytes
+	Logger        *slog.Logger // default: silent
+	UserAgent     string       // default: "tracemig"
+	WarehouseID   string       // SQL warehouse for the long-running search of Databricks; may be empty
+}
+
+// ServerCredentials are what an open-source MLflow server asks for. As in MLflow's own client a user
+// with a password comes before a token.
+type ServerCredentials struct {
+	Token              string
+	Username, Password string
+}
+
+// ServerCredentialsFromEnv reads the variables that MLflow's own client reads.
+func ServerCredentialsFromEnv(getenv func(string) string) ServerCredentials {
+	return ServerCredentials{
+		Token:    getenv("MLFLOW_TRACKING_TOKEN"),
+		Username: getenv("MLFLOW_TRACKING_USERNAME"),
+		Password: getenv("MLFLOW_TRACKING_PASSWORD"),
+	}
+}
+
+// DatabricksURI tells whether a tracking URI names a Databricks workspace ("databricks" or
+// "databricks://profile") and which profile of .databrickscfg, if any.
+func DatabricksURI(trackingURI string) (profile string, ok bool) {
+	if trackingURI == "databricks" {
+		return "", true
+	}
+	return strings.CutPrefix(trackingURI, "databricks://")
+}
+
+// Client reads from one source. It is safe for concurrent use.
+type Client struct {
+	base         *url.URL // scheme, host and path prefix only
+	databricks   bool
+	authenticate func(*http.Request) error // adds the credentials of the source; nil for none
+	api          *http.Client
+	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
+	search       *class
+	download     *class
+	retry        retry.Policy
+	maxBytes     int64
+	log          *slog.Logger
+	userAgent    string
+	warehouseID  string
+
+	// What the source has shown not to have; remembered so that it is asked once.
+	noLongSearch atomic.Bool
+	noArtifact   atomic.Bool
+	noBatch      atomic.Bool
+	reached      atomic.Bool // it has answered at least once
+
+	requests, retries, received atomic.Int64
+}
+
+// Stats are counters since the client was made.
+type Stats struct {
+	Requests  int64
+	Retries   int64
+	Throttled time.Duration // time in which the source had asked to hold back
+	Bytes     int64         // received, decompressed
+}
+
+// Stats returns the counters; they may be read at any time.
+func (c *Client) Stats() Stats {
+	return Stats{
+		Requests:  c.requests.Load(),
+		Retries:   c.retries.Load(),
+		Throttled: c.search.throttledFor() + c.download.throttledFor(),
+		Bytes:     c.received.Load(),
+	}
+}
+
+// Identity is the source's address without credentials or query, such as https://mlflow.example.com.
+// It is the same for two clients of one source.
+func (c *Client) Identity() string { return c.base.String() }
+
+// NewServer makes a client of an open-source MLflow server at an http or https address. Credentials
+// in the address (http://user:password@host) count when creds has none. It refuses to send
+// credentials in plain http to another machine.
+func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Client, error) {
+	if _, ok := DatabricksURI(trackingURI); ok {
+		return nil, errors.New("the tracking URI names a Databricks workspace, not an MLflow server")
+	}
+	u, err := url.Parse(trackingURI)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// The address is not repeated: it may hold a password.
+		return nil, errors.New("the tracking URI is no http or https address; give one such as http://127.0.0.1:5000")
+	}
+	if u.User != nil && creds == (ServerCredentials{}) {
+		creds.Username = u.User.Username()
+		creds.Password, _ = u.User.Password()
+	}
+	c := newClient(u, opts)
+	switch {
+	case creds.Username != "" && creds.Password != "":
+		c.authenticate = func(r *http.Request) error {
+			r.SetBasicAuth(creds.Username, creds.Password)
+			return nil
+		}
+	case creds.Token != "":
+		c.authenticate = func(r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+creds.Token)
+			return nil
+		}
+	}
+	if c.authenticate != nil && !private(c.base) {
+		return nil, fmt.Errorf("refusing to send credentials to %s in plain http; use https, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
+	}
+	return c, nil
+}
+
+// NewDatabricks makes a client of the workspace that cfg resolves to, with the identity that cfg
+// resolves to. Only a loopback host may be plain http.
+func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
+	if err := cfg.EnsureResolved(); err != nil {
+		return nil, fmt.Errorf("resolving the Databricks configuration: %w", err)
+	}
+	u, err := url.Parse(cfg.Host)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("no Databricks host is configured; set DATABRICKS_HOST, or choose a profile of .databrickscfg with --profile")
+	}
+	if u.Scheme != "https" && !private(u) {
+		return nil, fmt.Errorf("refusing to send Databricks credentials to %s without https", u.Host)
+	}
+	if opts.Transport == nil {
+		opts.Transport = cfg.HTTPTransport
+	}
+	if opts.Transport == nil && cfg.InsecureSkipVerify {
+		t := newTransport()
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // what the profile's skip_verify asks for
+		opts.Transport = t
+	}
+	c := newClient(u, opts)
+	c.databricks = true
+	c.authenticate = func(r *http.Request) error {
+		if cfg.WorkspaceID != "" {
+			// A host that serves several workspaces routes by it; the others ignore it.
+			r.Header.Set("X-Databricks-Workspace-Id", cfg.WorkspaceID)
+		}
+		return cfg.Authenticate(r)
+	}
+	return c, nil
+}
+
+func newClient(u *url.URL, opts Options) *Client {
+	or := func(v, def float64) float64 {
+		if v > 0 {
+			return v
+		}
+		return def
+	}
+	c := &Client{
+		base:        &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
+		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
+		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
+		retry:       opts.Retry,
+		maxBytes:    opts.MaxTraceBytes,
+		log:         opts.Logger,
+		userAgent:   opts.UserAgent,
+		warehouseID: opts.WarehouseID,
+	}
+	if c.retry == (retry.Policy{}) {
+		c.retry = retry.Default
+	}
+	if c.maxBytes <= 0 {
+		c.maxBytes = DefaultMaxTraceBytes
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.userAgent == "" {
+		c.userAgent = "tracemig"
+	}
+	rt := opts.Transport
+	if rt == nil {
+		rt = newTransport()
+	}
+	// Redirects are answers to look at, not orders: following one could carry credentials away.
+	asIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.api = &http.Client{Transport: rt, CheckRedirect: asIs}
+	c.storage = &http.Client{Transport: rt, CheckRedirect: asIs}
+	return c
+}
+
+func newTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64 // as many requests are in flight to one host
+	t.MaxIdleConns = 256
+	return t
+}
+
+// Close drops idle connections. Requests in flight are ended by their context.
+func (c *Client) Close() {
+	c.api.CloseIdleConnections()
+	c.storage.CloseIdleConnections()
+}
+
+// private tells whether what is sent to u can be read by nobody on the way.
+func private(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	host := u.Hostname()
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}

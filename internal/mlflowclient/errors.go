@@ -1,0 +1,102 @@
+package mlflowclient
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// APIError is an answer other than 2xx, or the error of a long-running search. Its text holds no
+// credential and no query string.
+type APIError struct {
+	Status    int    // HTTP status; 200 for the error of a long-running search
+	Code      string // MLflow's error_code, such as RESOURCE_DOES_NOT_EXIST; "" when the answer had none
+	Message   string // the server's words, shortened
+	Method    string
+	Path      string // without query
+	RequestID string // for a report to the service's operator; may be empty
+}
+
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.Status)
+	if e.Code != "" {
+		b.WriteString(" " + e.Code)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.RequestID != "" {
+		b.WriteString(" (request " + e.RequestID + ")")
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		b.WriteString("; check the credentials of the source")
+	case http.StatusForbidden:
+		b.WriteString("; check that this identity may read the source experiment")
+	}
+	return b.String()
+}
+
+// NotFoundError says that the source has no such experiment.
+type NotFoundError struct {
+	Ref    string // as the user gave it
+	Source string // Client.Identity
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("%s has no experiment %q that this identity can see; give its ID, or its full name (in Databricks the workspace path, such as /Users/me@example.com/agent)", e.Source, e.Ref)
+}
+
+// ListingError says that a server pages in a way that cannot be followed without losing traces.
+type ListingError struct {
+	ExperimentID string
+	Reason       string
+}
+
+func (e *ListingError) Error() string {
+	return fmt.Sprintf("listing the traces of experiment %s: %s; nothing is certain to be missing, but the listing was stopped: try again, or report the server's version", e.ExperimentID, e.Reason)
+}
+
+// TooLargeError says that an answer is larger than Options.MaxTraceBytes once decompressed.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the answer is larger than the limit of %d bytes", e.Limit)
+}
+
+// CorruptError says that the stored spans of a trace cannot be read.
+type CorruptError struct {
+	TraceID string
+	Reason  string
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the stored spans of trace %s are damaged at the source: %s", e.TraceID, e.Reason)
+}
+
+// withoutURL replaces a *url.Error, whose text repeats the whole address, by what went wrong and where.
+func withoutURL(err error, method, where string) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err
+	}
+	return fmt.Errorf("%s %s: %w", method, where, err)
+}
+
+func isCode(err error, status int, codes ...string) bool {
+	e, ok := errors.AsType[*APIError](err)
+	if !ok {
+		return false
+	}
+	if status != 0 && e.Status == status {
+		return true
+	}
+	for _, c := range codes {
+		if e.Code == c {
+			return true
+		}
+	}
+	return false
+}

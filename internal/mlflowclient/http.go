@@ -1,0 +1,278 @@
+package mlflowclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/retry"
+)
+
+// stallTimeout ends an attempt in which nothing has arrived for so long. It is no limit on a whole
+// download, which may be large.
+const stallTimeout = 2 * time.Minute
+
+var errStalled = fmt.Errorf("nothing arrived for %v", stallTimeout)
+
+// request is one question to the source's API. Everything this package asks for only reads, POST
+// searches included, so any fault that another try may cure leads to one.
+type request struct {
+	class  *class
+	method string // default GET
+	path   string // below the base address, escaped
+	query  url.Values
+	body   []byte // JSON, or nil
+	// check, which may be nil, looks at the body of a 2xx answer. io.ErrUnexpectedEOF from it asks for
+	// another try.
+	check func([]byte) error
+	// faults is how many answers 500 are taken before the request is given up, 0 for as many as the
+	// retry policy bears. A 500 to a download is more often a trace that the server cannot serve than a
+	// server in trouble.
+	faults int
+}
+
+const downloadFaults = 4
+
+// call sends r until it is answered, and returns the body of the 2xx answer.
+func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	method, path, body, check := r.method, r.path, r.body, r.check
+	u, err := url.Parse(c.base.String() + path)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: not a valid address", method, path)
+	}
+	u.RawQuery = r.query.Encode()
+	again401 := c.databricks // an OAuth token may have ended early; a fresh look may bring a new one
+	var answer []byte
+	err = c.try(ctx, r.class, r.faults, func(ctx context.Context) error {
+		for {
+			req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+			if err != nil {
+				return withoutURL(err, method, path)
+			}
+			if body == nil {
+				req.Body, req.ContentLength = nil, 0
+			} else {
+				req.Header.Set("Content-Type", "application/json")
+			}
+			req.Header.Set("Accept", "application/json, */*;q=0.5")
+			req.Header.Set("User-Agent", c.userAgent)
+			if c.authenticate != nil {
+				if err := c.authenticate(req); err != nil {
+					return fmt.Errorf("authenticating at %s: %w", c.base.Host, err)
+				}
+			}
+			answer, err = c.attempt(c.api, req)
+			if again401 && isCode(err, http.StatusUnauthorized) {
+				again401 = false
+				continue
+			}
+			if err == nil && check != nil {
+				if err = check(answer); errors.Is(err, io.ErrUnexpectedEOF) {
+					err = retry.Again(err, 0)
+				}
+			}
+			return err
+		}
+	})
+	return answer, err
+}
+
+// try repeats op under the class's limits. A throttle holds back the whole class.
+func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context.Context) error) error {
+	return retry.Do(ctx, c.retry, func(ctx context.Context) error {
+		if err := cl.wait(ctx); err != nil {
+			return err
+		}
+		err := op(ctx)
+		if isCode(err, http.StatusInternalServerError) {
+			if faults--; faults == 0 {
+				e, _ := errors.AsType[*APIError](err)
+				return e // without the mark of retry.Again
+			}
+		}
+		return err
+	}, func(err error, wait time.Duration) {
+		c.retries.Add(1)
+		if isCode(err, http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED") || isCode(err, http.StatusServiceUnavailable) {
+			cl.throttled(wait)
+		}
+		c.log.LogAttrs(ctx, levelRetry, "request failed, trying again", attrErr(err), attrWait(wait))
+	})
+}
+
+// attempt sends req once. Its errors carry retry.Again when another attempt may succeed.
+func (c *Client) attempt(via *http.Client, req *http.Request) ([]byte, error) {
+	c.requests.Add(1)
+	outer := req.Context()
+	ctx, cancel := context.WithCancelCause(outer)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
+	defer watchdog.Stop()
+
+	where := c.base.Host + req.URL.Path
+	if via == c.storage {
+		where = "a signed address at " + req.URL.Host
+	}
+	fail := func(err error) error {
+		if outer.Err() != nil {
+			return context.Cause(outer)
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return c.transient(withoutURL(err, req.Method, where))
+	}
+	resp, err := via.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, fail(err)
+	}
+	defer resp.Body.Close()
+	c.reached.Store(true)
+	watchdog.Reset(stallTimeout)
+	limit := c.maxBytes
+	if resp.StatusCode/100 != 2 {
+		limit = 64 << 10 // enough of an error to understand it
+	}
+	body := &bytes.Buffer{}
+	if n := resp.ContentLength; n > 0 && n <= limit && n <= 64<<20 {
+		body.Grow(int(n) + bytes.MinRead) // larger ones prove their size by arriving
+	}
+	if to, err := resp.Location(); err == nil && via == c.storage && resp.StatusCode/100 == 3 {
+		return nil, &redirect{to}
+	}
+	_, err = body.ReadFrom(&watched{r: io.LimitReader(resp.Body, limit+1), dog: watchdog, n: &c.received})
+	if resp.StatusCode/100 != 2 {
+		return nil, answerError(resp, req.Method, where, body.Bytes())
+	}
+	if err != nil {
+		return nil, fail(err)
+	}
+	if int64(body.Len()) > limit {
+		return nil, withoutURL(&TooLargeError{limit}, req.Method, where)
+	}
+	return body.Bytes(), nil
+}
+
+// redirect is the answer of an object store that sends its clients on.
+type redirect struct{ to *url.URL }
+
+func (r *redirect) Error() string { return "redirected to " + r.to.Host }
+
+type watched struct {
+	r   io.Reader
+	dog *time.Timer
+	n   interface{ Add(int64) int64 }
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.dog.Reset(stallTimeout)
+		w.n.Add(int64(n))
+	}
+	return n, err
+}
+
+// transient marks the errors of a connection or of a body that ended early, which all may pass, but
+// for those that say that this is not the server that was meant.
+func (c *Client) transient(err error) error {
+	if !c.reached.Load() && unreachable(err) {
+		// A wrong address should be told at once; a server that restarts later is waited for.
+		return fmt.Errorf("%w; check the address of the source", err)
+	}
+	if errors.Is(err, context.Canceled) || untrusted(err) {
+		return err
+	}
+	return retry.Again(err, 0)
+}
+
+func answerError(resp *http.Response, method, where string, body []byte) error {
+	e := &APIError{
+		Status:    resp.StatusCode,
+		Method:    method,
+		Path:      where,
+		RequestID: resp.Header.Get("X-Request-Id"),
+	}
+	e.Code, e.Message = errorBody(body)
+	if e.Code == "" && e.Status == http.StatusNotFound {
+		e.Code = codeNoEndpoint // as MLflow's client takes a 404 that is no JSON
+	}
+	switch {
+	case e.Status/100 == 3:
+		e.Message = "the server sends its clients elsewhere, which is not followed because credentials could leak"
+		if to, err := resp.Location(); err == nil {
+			e.Message += fmt.Sprintf("; if %s://%s is right, give that address", to.Scheme, to.Host)
+		}
+		return e
+	case e.Status == http.StatusTooManyRequests, e.Status >= 500 && e.Status != http.StatusNotImplemented:
+		return retry.Again(e, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
+	}
+	return e
+}
+
+// The error codes of MLflow that this package decides on.
+const (
+	codeNoEndpoint   = "ENDPOINT_NOT_FOUND"
+	codeInvalidParam = "INVALID_PARAMETER_VALUE"
+	codeNotThere     = "RESOURCE_DOES_NOT_EXIST"
+)
+
+// errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only
+// repeats the status, and some are no JSON at all; these are a proxy's and are not quoted.
+func errorBody(body []byte) (code, message string) {
+	dec := jsontext.NewDecoder(bytes.NewReader(body), mlflow.DecodeOptions...)
+	if dec.PeekKind() != jsontext.KindBeginObject {
+		return "", ""
+	}
+	err := mlflow.ReadObject(dec, func(name string) error {
+		if (name == "error_code" || name == "message") && dec.PeekKind() == jsontext.KindString {
+			tok, err := dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			if name == "message" {
+				message = tok.String()
+			} else {
+				code = tok.String()
+			}
+			return nil
+		}
+		return dec.SkipValue()
+	})
+	if err != nil && message == "" && code == "" {
+		return "", ""
+	}
+	return code, shorten(message)
+}
+
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 500 {
+		s = string(r[:500]) + "…"
+	}
+	return redactQueries(s)
+}
+
+// retryAfter reads a Retry-After header: seconds or an HTTP date.
+func retryAfter(h string, now time.Time) time.Duration {
+	if s, err := strconv.ParseInt(h, 10, 32); err == nil {
+		return max(0, time.Duration(s)*time.Second)
+	}
+	if t, err := http.ParseTime(h); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}

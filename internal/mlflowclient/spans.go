@@ -1,0 +1,374 @@
+package mlflowclient
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/retry"
+)
+
+// Spans is what the source holds of the spans of one trace.
+type Spans struct {
+	// JSON is a document with the key "spans" (traces.json) or, from traces/get and traces/batchGet,
+	// the array of OTLP spans alone. It is not decoded: it may hold what strict JSON does not (NaN).
+	JSON []byte
+	// Missing is why there are no spans, or fewer than the trace has: one of the reasons below.
+	// Empty when all are there.
+	Missing string
+	// Err is a fault of this trace's answer after all retries; the other traces are not concerned.
+	Err error
+}
+
+// Reasons of Spans.Missing.
+const (
+	MissingLost       = "spans_lost"       // the trace had spans, and the source has none any more
+	MissingNever      = "never_had_spans"  // nothing says that it ever had any
+	MissingIncomplete = "spans_incomplete" // fewer than the trace reported: still arriving, or lost; JSON holds these
+	MissingArchived   = "archived"         // in an archive that the source does not serve
+	MissingDeleted    = "deleted"          // the trace itself is gone since it was listed
+)
+
+// batchSize is the number of traces that traces/batchGet takes.
+const batchSize = 10
+
+// FetchGroup is how many traces one call of FetchSpans should carry now. It may change once the
+// client has seen what the source serves.
+func (c *Client) FetchGroup() int {
+	if !c.databricks && c.noArtifact.Load() && !c.noBatch.Load() {
+		return batchSize
+	}
+	return 1
+}
+
+// FetchSpans gets the spans of each trace, in the order of infos.
+//
+// Databricks serves the stored traces.json by a signed address. An open-source server has two forms
+// of the same spans. get-trace-artifact hands out the stored text of every span wherever it is kept
+// (tracking store, artifacts, archive) and of any version since 2.14; traces/get and batchGet decode
+// each span and encode it as OTLP, in which integers beyond 64 bits fail (in batchGet with the whole
+// group), numbers change their spelling, bytes and links of odd width are dropped. Measured on one
+// worker of MLflow 3.17 with ten spans a trace: get-trace-artifact 110 traces/s, traces/get 100,
+// batchGet 230. Values must survive exactly, so the artifact comes first; the OTLP forms are for
+// servers or proxies that do not serve it.
+func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Spans {
+	out := make([]Spans, len(infos))
+	if c.databricks {
+		for i, t := range infos {
+			out[i] = c.assess(t, c.signedSpans(ctx, t))
+		}
+		return out
+	}
+	var rest []int // those that the artifact endpoint did not serve
+	for i, t := range infos {
+		if c.noArtifact.Load() {
+			rest = append(rest, i)
+			continue
+		}
+		s, served := c.artifactSpans(ctx, t)
+		if !served {
+			rest = append(rest, i)
+		}
+		out[i] = s
+	}
+	for len(rest) > 0 {
+		n := min(batchSize, len(rest))
+		c.inlineSpans(ctx, infos, rest[:n], out)
+		rest = rest[n:]
+	}
+	for i, t := range infos {
+		out[i] = c.assess(t, out[i])
+	}
+	return out
+}
+
+// assess compares what was served with what the trace says of itself.
+func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
+	if s.Err != nil {
+		s.Err = fmt.Errorf("fetching the spans of trace %s: %w", t.TraceID, s.Err)
+		return s
+	}
+	want, told := spanCount(t)
+	absent := func() string {
+		switch {
+		case told && want > 0:
+			return MissingLost
+		case told:
+			return MissingNever
+		case t.Metadata["mlflow.trace_schema.version"] == "3" && t.Metadata[mlflow.MetadataSizeBytes] == "":
+			// Whoever stores spans in MLflow 3 stores their size too.
+			return MissingNever
+		}
+		return MissingLost
+	}
+	if s.Missing == MissingLost {
+		s.Missing = absent()
+	}
+	if s.Missing != "" {
+		return s
+	}
+	have := 0
+	var err error
+	if len(s.JSON) > 0 && s.JSON[0] == '[' {
+		err = elements(s.JSON, func([]byte) error { have++; return nil })
+	} else {
+		have, err = countSpans(s.JSON)
+	}
+	switch {
+	case err != nil:
+		return Spans{Err: &CorruptError{t.TraceID, err.Error()}}
+	case have == 0 && !told:
+		return Spans{Missing: MissingNever}
+	case have == 0:
+		return Spans{Missing: absent()}
+	case have < want:
+		s.Missing = MissingIncomplete
+	}
+	return s
+}
+
+// spanCount is the number of spans that the trace reports of itself.
+func spanCount(t *mlflow.TraceInfo) (n int, told bool) {
+	stats, ok := t.Metadata["mlflow.trace.sizeStats"]
+	if !ok {
+		return 0, false
+	}
+	var s struct {
+		N *int `json:"num_spans"`
+	}
+	if json.Unmarshal([]byte(stats), &s) != nil || s.N == nil {
+		return 0, false
+	}
+	return *s.N, true
+}
+
+// artifactSpans downloads the trace's document from an open-source server. Not served means that
+// another endpoint should be asked.
+func (c *Client) artifactSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans, served bool) {
+	// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
+	body, err := c.call(ctx, request{
+		class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
+		check: endsEarly, faults: downloadFaults,
+	})
+	switch {
+	case err == nil:
+		return Spans{JSON: body}, true
+	case isCode(err, 0, codeNoEndpoint), isCode(err, http.StatusMethodNotAllowed):
+		c.noArtifact.Store(true)
+		return Spans{}, false
+	case isCode(err, http.StatusNotFound), isCode(err, http.StatusInternalServerError):
+		// Servers that keep spans in the tracking store but do not serve them here answer so.
+		if t.Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" {
+			return Spans{}, false
+		}
+		return c.absent(ctx, t, err), true
+	}
+	return Spans{Err: err}, true
+}
+
+// absent tells why a trace has no data, where err is what the server said to the request for it.
+func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spans {
+	if t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO" {
+		return Spans{Missing: MissingArchived}
+	}
+	if !isCode(err, http.StatusNotFound) {
+		return Spans{Err: err}
+	}
+	switch _, err := c.TraceInfo(ctx, t.TraceID); {
+	case err == nil:
+		return Spans{Missing: MissingLost}
+	case isCode(err, http.StatusNotFound):
+		return Spans{Missing: MissingDeleted}
+	default:
+		return Spans{Err: err}
+	}
+}
+
+// inlineSpans asks for the traces infos[i] for i in at, at most batchSize of them, and falls back to
+// one request each for those that the batch does not bring.
+func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at []int, out []Spans) {
+	got := map[string][]byte{}
+	if len(at) > 1 && !c.noBatch.Load() {
+		query := url.Values{}
+		for _, i := range at {
+			query.Add("trace_ids", infos[i].TraceID)
+		}
+		body, err := c.call(ctx, request{class: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly, faults: 1})
+		if err == nil {
+			got, err = tracesIn(body)
+		}
+		if isCode(err, 0, codeNoEndpoint) {
+			c.noBatch.Store(true)
+		}
+		// Any other failure may be that of one trace in the group: ask for each.
+	}
+	for _, i := range at {
+		t := infos[i]
+		if spans, ok := got[t.TraceID]; ok {
+			out[i] = Spans{JSON: bytes.Clone(spans)} // the group's answer should not outlive the group
+			continue
+		}
+		out[i] = c.inlineOne(ctx, t)
+	}
+}
+
+func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
+	body, err := c.call(ctx, request{
+		class: c.download, path: "/api/3.0/mlflow/traces/get",
+		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
+		check: endsEarly, faults: downloadFaults,
+	})
+	if err != nil {
+		if isCode(err, http.StatusNotFound) {
+			return c.absent(ctx, t, err)
+		}
+		return Spans{Err: err}
+	}
+	got, err := tracesIn(body)
+	if err != nil {
+		return Spans{Err: &CorruptError{t.TraceID, err.Error()}}
+	}
+	spans, ok := got[t.TraceID]
+	if !ok {
+		return Spans{Err: errors.New("the server answered with another trace")}
+	}
+	return Spans{JSON: spans}
+}
+
+// endsEarly asks for another try of a document that ends early although the connection did not tell.
+func endsEarly(b []byte) error {
+	if end, err := skipValue(b, skipSpace(b, 0)); err != nil || end == 0 {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+	}
+	return nil
+}
+
+// signedSpans downloads traces.json of a Databricks trace from its signed address.
+func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
+	if t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO" {
+		return Spans{Missing: MissingArchived} // MLflow's client cannot read these either
+	}
+	// An address may end before its turn comes; three in a row that do are another fault.
+	for tries := 0; ; tries++ {
+		cred, err := c.credentials(ctx, t.TraceID)
+		if err != nil {
+			if isCode(err, http.StatusNotFound) {
+				return c.absent(ctx, t, err)
+			}
+			return Spans{Err: err}
+		}
+		body, err := c.signedGet(ctx, cred)
+		switch {
+		case err == nil:
+			return Spans{JSON: body}
+		case isCode(err, http.StatusNotFound):
+			return Spans{Missing: MissingLost}
+		case (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2:
+			c.retries.Add(1)
+			continue
+		}
+		return Spans{Err: err}
+	}
+}
+
+type credential struct {
+	uri     string
+	headers [][2]string
+}
+
+func (c *Client) credentials(ctx context.Context, traceID string) (cred credential, err error) {
+	path := "/api/2.0/mlflow/traces/" + url.PathEscape(traceID) + "/credentials-for-data-download"
+	_, err = c.call(ctx, request{class: c.download, path: path, faults: downloadFaults, check: func(b []byte) (err error) {
+		cred, err = decodeCredential(b)
+		return err
+	}})
+	if err == nil && cred.uri == "" {
+		err = errors.New("the workspace gave no signed address")
+	}
+	return cred, err
+}
+
+// decodeCredential reads {"credential_info": {"signed_uri": …, "headers": [{"name": …, "value": …}]}}.
+func decodeCredential(b []byte) (cred credential, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+	err = mlflow.ReadObject(dec, func(name string) error {
+		if name != "credential_info" {
+			return dec.SkipValue()
+		}
+		return mlflow.ReadObject(dec, func(name string) error {
+			switch name {
+			case "signed_uri":
+				return readText(dec, &cred.uri)
+			case "headers":
+				return mlflow.ReadArray(dec, func() error {
+					var h [2]string
+					err := mlflow.ReadObject(dec, func(name string) error {
+						switch name {
+						case "name":
+							return readText(dec, &h[0])
+						case "value":
+							return readText(dec, &h[1])
+						}
+						return dec.SkipValue()
+					})
+					cred.headers = append(cred.headers, h)
+					return err
+				})
+			}
+			return dec.SkipValue()
+		})
+	})
+	return cred, err
+}
+
+// signedGet downloads from a signed address with the headers listed with it and nothing else of ours:
+// object stores refuse a second authentication, and the workspace's token is none of their business.
+func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error) {
+	var body []byte
+	err := c.try(ctx, c.download, downloadFaults, func(ctx context.Context) error {
+		at, err := url.Parse(cred.uri)
+		if err != nil {
+			return errors.New("the workspace gave a signed address that is none")
+		}
+		headers := cred.headers
+		for hop := 0; hop <= 5; hop++ {
+			if !private(at) {
+				return fmt.Errorf("refusing to download from %s without https", at.Host)
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+			if err != nil {
+				return errors.New("the workspace gave a signed address that is none")
+			}
+			req.Header.Set("User-Agent", c.userAgent)
+			for _, h := range headers {
+				req.Header.Set(h[0], h[1])
+			}
+			body, err = c.attempt(c.storage, req)
+			if r, ok := errors.AsType[*redirect](err); ok {
+				if r.to.Scheme != at.Scheme || r.to.Host != at.Host {
+					headers = nil // meant for the host that they were signed for
+				}
+				at = r.to
+				continue
+			}
+			if err == nil {
+				if err = endsEarly(body); err != nil {
+					err = retry.Again(err, 0)
+				}
+			}
+			return err
+		}
+		return fmt.Errorf("too many redirects from a signed address at %s", at.Host)
+	})
+	return body, err
+}
