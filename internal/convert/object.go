@@ -131,7 +131,7 @@ func (o *object) source(m *member) []byte {
 	case m.text:
 		text, err := jsontext.AppendUnquote(nil, m.lit)
 		if err != nil {
-			text, _ = jsontext.AppendUnquote(nil, replaceLone(m.lit, true))
+			text, _ = jsontext.AppendUnquote(nil, keepLone(m.lit))
 		}
 		return text
 	default:
@@ -231,7 +231,6 @@ func (o *object) shrink(of string) []overflow {
 	o.end(nil, false)
 	return append(over, ov)
 }
-
 
 // marker is what stands in the place of the value.
 func (ov *overflow) marker() string {

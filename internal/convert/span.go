@@ -243,9 +243,9 @@ func (c *converter) readSpan(r reader, index int) error {
 			if err != nil {
 				return err
 			}
-			name, _ := jsontext.AppendUnquote(nil, key)
-			c.note(UnknownField, string(name), "kept as attribute "+RawPrefix+"span."+string(name))
-			keep(string(name), lit)
+			name, _ := unquote(key)
+			c.note(UnknownField, name, "kept as attribute "+RawPrefix+"span."+name)
+			keep(name, lit)
 			return nil
 		}
 		if old := lits[f]; old != nil && f != fContext {
@@ -556,7 +556,7 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 	inner, err := jsontext.AppendUnquote(c.text[:0], lit)
 	c.text = inner
 	if err != nil {
-		inner, _ = jsontext.AppendUnquote(nil, replaceLone(lit, true))
+		inner, _ = jsontext.AppendUnquote(nil, keepLone(lit))
 	}
 	var ok bool
 	at := len(o.buf)
@@ -575,11 +575,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		}
 		if err != nil {
 			l |= lostSurrogate
-			o.buf = append(o.buf[:at], replaceLone(lit, false)...)
 			o.raws = append(o.raws, raw{string(key), lit})
-		} else {
-			o.buf = append(o.buf[:at], lit...)
 		}
+		o.buf = append(o.buf[:at], canonical(lit)...)
 		o.end(lit, false)
 	}
 	c.noteLoss(l, string(key))

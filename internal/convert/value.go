@@ -52,7 +52,7 @@ const keepsRaw = lostSurrogate | lostDuplicate | lostNUL
 // over its output suffice. Everything else goes through a lenient parser.
 func compact(dst, src []byte, depth int) (out []byte, l loss, ok bool) {
 	start := len(dst)
-	out, err := jsontext.AppendFormat(dst, src, jsontext.PreserveRawStrings(true))
+	out, err := jsontext.AppendFormat(dst, src)
 	if err == nil && plain(out[start:], depth) {
 		return out, 0, true
 	}
@@ -334,8 +334,7 @@ func validNumber(b []byte) bool {
 	return i == len(b)
 }
 
-// str reads a string literal and gives it as it is to be written: unchanged, or with lone surrogate
-// escapes replaced by U+FFFD.
+// str reads a string literal and gives it as it is to be written.
 func (p *parser) str() ([]byte, bool) {
 	start := p.i
 	lone := false
@@ -346,9 +345,8 @@ func (p *parser) str() ([]byte, bool) {
 			lit := p.src[start:p.i]
 			if lone {
 				p.loss |= lostSurrogate
-				lit = replaceLone(lit, false)
 			}
-			return lit, true
+			return canonical(lit), true
 		case c < 0x20:
 			return nil, false
 		case c != '\\':
@@ -380,6 +378,16 @@ func (p *parser) str() ([]byte, bool) {
 	return nil, false
 }
 
+// canonical gives a string literal in its shortest spelling, with lone surrogates as U+FFFD, so that
+// a text gives the same row whichever way the source spelled it.
+func canonical(lit []byte) []byte {
+	if !bytes.Contains(lit, []byte(`\u`)) && !bytes.Contains(lit, []byte(`\/`)) {
+		return lit
+	}
+	text, _ := jsontext.AppendUnquote(nil, lit)
+	return quote(make([]byte, 0, len(text)+2), text)
+}
+
 // hex4 reads an escape of the form \uXXXX at the beginning of b.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
@@ -402,11 +410,10 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// replaceLone rewrites the lone surrogate escapes of a valid string literal: as U+FFFD, or, with keep,
-// as an escaped backslash before the rest, so that the unquoted text holds the escape itself and is
-// still JSON where it was JSON. Behind an odd number of backslashes it would mean something else, and
-// is replaced all the same.
-func replaceLone(lit []byte, keep bool) []byte {
+// keepLone puts a backslash before the lone surrogate escapes of a valid string literal, so that the
+// unquoted text holds the escape itself, and is still JSON where it was JSON. Behind an odd number of
+// backslashes it would mean something else, and becomes U+FFFD.
+func keepLone(lit []byte) []byte {
 	out := make([]byte, 0, len(lit)+8)
 	backslashes := 0 // at the end of the unquoted text so far
 	for i := 0; i < len(lit); {
@@ -443,7 +450,7 @@ func replaceLone(lit []byte, keep bool) []byte {
 			} else {
 				backslashes = 0
 			}
-		case keep && backslashes%2 == 0:
+		case backslashes%2 == 0:
 			out = append(out, '\\')
 			out = append(out, lit[i:i+6]...)
 			backslashes = 0
