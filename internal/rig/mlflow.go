@@ -1,0 +1,266 @@
+package rig
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MLflow is a running open-source MLflow server on SQLite.
+type MLflow struct {
+	URI string
+	DB  string // path of its SQLite file
+
+	process *Process
+}
+
+// StartMLflow starts an empty server of the test's own (some seconds).
+func StartMLflow(t testing.TB) *MLflow {
+	t.Helper()
+	m, err := startMLflow(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Stop)
+	return m
+}
+
+func startMLflow(dir string) (*MLflow, error) {
+	cmd, err := command("venv", "mlflow_server.py", dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := start("mlflow", dir, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &MLflow{URI: p.URL, DB: filepath.Join(dir, "mlflow.db"), process: p}, nil
+}
+
+// Stop ends the server.
+func (m *MLflow) Stop() { m.process.Stop() }
+
+// SharedExperiment is the experiment of SharedMLflow's corpus.
+const SharedExperiment = "/Shared/corpus"
+
+var sharedMLflow = sync.OnceValues(func() (*filledMLflow, error) {
+	dir, err := os.MkdirTemp("", "tracemig-mlflow-")
+	if err != nil {
+		return nil, err
+	}
+	m, err := startMLflow(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	atEnd(func() {
+		m.Stop()
+		_ = os.RemoveAll(dir)
+	})
+	c, err := m.corpus("fill", SharedExperiment, "--dump", filepath.Join(dir, "expected.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	c.Expected, err = readExpected(filepath.Join(dir, "expected.jsonl"))
+	return &filledMLflow{m, c}, err
+})
+
+type filledMLflow struct {
+	server *MLflow
+	corpus Corpus
+}
+
+// SharedMLflow is a server with a filled corpus, started once for all tests of the binary, which must
+// not change it. The package's TestMain calls Main.
+func SharedMLflow(t testing.TB) (*MLflow, Corpus) {
+	t.Helper()
+	f, err := sharedMLflow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.server, f.corpus
+}
+
+// Corpus is what testdata/rig/corpus.py says of an experiment after it wrote to it. Trace IDs are
+// MLflow's ("tr-…"). After Add and EndInProgress, Cases, Deleted, InProgress and NoSpans have only
+// what that call wrote.
+type Corpus struct {
+	Experiment   string              `json:"-"`
+	ExperimentID string              `json:"experiment_id"`
+	Listed       int                 `json:"listed"` // traces that the server lists
+	States       map[string]int      `json:"states"` // how many of them are in each state
+	Cases        map[string][]string `json:"cases"`  // case to trace IDs; the tag corpus.case names the case
+	Deleted      []string            `json:"deleted"`
+	InProgress   []string            `json:"in_progress"`
+	NoSpans      []string            `json:"no_spans"` // traces that have ended, whose spans the server has not
+	Errors       map[string]string   `json:"errors"`   // cases that the SDK refused
+	Expected     []ExpectedTrace     `json:"-"`        // what MLflow's own client reads, one a listed trace; Fill only
+}
+
+// ExpectedTrace is a trace as MLflow's own client reads it back: an independent view of the source.
+// In JSON values, NaN and the infinities are the strings NaN, Infinity and -Infinity.
+type ExpectedTrace struct {
+	Case                string            `json:"case"`
+	TraceID             string            `json:"trace_id"`
+	State               string            `json:"state"`
+	RequestTimeMS       int64             `json:"request_time_ms"`
+	ExecutionDurationMS *int64            `json:"execution_duration_ms"`
+	ClientRequestID     *string           `json:"client_request_id"`
+	RequestPreview      *string           `json:"request_preview"`
+	ResponsePreview     *string           `json:"response_preview"`
+	Tags                map[string]string `json:"tags"`
+	Metadata            map[string]string `json:"trace_metadata"`
+	Runs                []string          `json:"runs"` // IDs of the runs it is linked to, sorted
+	Assessments         []jsontext.Value  `json:"assessments"`
+	Spans               []ExpectedSpan    `json:"spans"`
+	Error               *string           `json:"error"` // why the client could not read the spans
+}
+
+// ExpectedSpan is a span of an ExpectedTrace.
+type ExpectedSpan struct {
+	TraceID       string                    `json:"trace_id"` // 32 hex digits
+	SpanID        string                    `json:"span_id"`  // 16 hex digits
+	ParentSpanID  *string                   `json:"parent_span_id"`
+	Name          string                    `json:"name"`
+	Type          string                    `json:"type"`
+	Start         int64                     `json:"start_time_unix_nano"`
+	End           *int64                    `json:"end_time_unix_nano"`
+	StatusCode    string                    `json:"status_code"` // OK, ERROR or UNSET
+	StatusMessage string                    `json:"status_message"`
+	Attributes    map[string]jsontext.Value `json:"attributes"` // decoded: an attribute text that is no JSON is a string
+	Events        []ExpectedEvent           `json:"events"`
+	Links         []ExpectedLink            `json:"links"`
+}
+
+// ExpectedEvent is an event of an ExpectedSpan.
+type ExpectedEvent struct {
+	Name       string                    `json:"name"`
+	Time       int64                     `json:"time_unix_nano"`
+	Attributes map[string]jsontext.Value `json:"attributes"`
+}
+
+// ExpectedLink is a link of an ExpectedSpan; its trace ID is MLflow's ("tr-…").
+type ExpectedLink struct {
+	TraceID    string                    `json:"trace_id"`
+	SpanID     string                    `json:"span_id"`
+	Attributes map[string]jsontext.Value `json:"attributes"`
+}
+
+// Fill writes the corpus into a new experiment with MLflow's own SDK, and reads it back into Expected.
+func (m *MLflow) Fill(t testing.TB, experiment string) Corpus {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "expected.jsonl")
+	c, err := m.corpus("fill", experiment, "--dump", path)
+	if err == nil {
+		c.Expected, err = readExpected(path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// FillCases is Fill with the named cases only.
+func (m *MLflow) FillCases(t testing.TB, experiment, cases string) Corpus {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "expected.jsonl")
+	c, err := m.corpus("fill", experiment, "--only", cases, "--dump", path)
+	if err == nil {
+		c.Expected, err = readExpected(path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Add writes count small traces that start now, each with one feedback.
+func (m *MLflow) Add(t testing.TB, experiment string, count int) Corpus {
+	t.Helper()
+	c, err := m.corpus("add", experiment, "--count", strconv.Itoa(count))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// AddBulk writes count small traces of two spans each, a millisecond apart, straight into the
+// server's database: thousands a second.
+func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {
+	t.Helper()
+	c, err := m.corpus("add", experiment, "--bulk", strconv.Itoa(count), "--db", m.DB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// EndInProgress ends the traces of the cases in_progress and in_progress_info_only.
+func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
+	t.Helper()
+	c, err := m.corpus("end-in-progress", experiment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Dump reads an experiment with MLflow's own client.
+func (m *MLflow) Dump(t testing.TB, experiment string) []ExpectedTrace {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "expected.jsonl")
+	if _, err := m.corpus("dump", experiment, "--dump", path); err != nil {
+		t.Fatal(err)
+	}
+	traces, err := readExpected(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return traces
+}
+
+func (m *MLflow) corpus(verb, experiment string, args ...string) (Corpus, error) {
+	c := Corpus{Experiment: experiment}
+	cmd, err := command("venv", "corpus.py", append([]string{verb, "--uri", m.URI, "--experiment", experiment}, args...)...)
+	if err != nil {
+		return c, err
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return c, fmt.Errorf("corpus.py %s: %w\n%s", verb, err, exit.Stderr)
+		}
+		return c, err
+	}
+	if err := json.Unmarshal(out, &c); err != nil {
+		return c, fmt.Errorf("corpus.py %s printed no summary: %w", verb, err)
+	}
+	return c, nil
+}
+
+func readExpected(path string) ([]ExpectedTrace, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var traces []ExpectedTrace
+	d := json.NewDecoder(bufio.NewReaderSize(f, 1<<20))
+	for d.More() {
+		var trace ExpectedTrace
+		if err := d.Decode(&trace); err != nil {
+			return nil, fmt.Errorf("%s, trace %d: %w", path, len(traces), err)
+		}
+		traces = append(traces, trace)
+	}
+	return traces, nil
+}
