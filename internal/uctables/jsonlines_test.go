@@ -228,7 +228,7 @@ func TestSpanLineRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(want, w.span(), compactJSON); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
-		if day := time.UnixMicro(want.TimeMicros).UTC().Truncate(24 * time.Hour).Unix() / 86400; w.Date != day && want.TimeMicros >= 0 {
+		if day := time.UnixMicro(want.TimeMicros).UTC().Truncate(24*time.Hour).Unix() / 86400; w.Date != day && want.TimeMicros >= 0 {
 			t.Fatalf("date %d, want %d", w.Date, day)
 		}
 	})

@@ -58,10 +58,11 @@ tags AS (
 ),
 assessments AS (
   SELECT trace_id, array_sort(collect_list(struct(
-    created_at AS create_time,
     annotation_id AS assessment_id,
+    trace_id,
     name AS assessment_name,
     struct(%s AS source_id, %s AS source_type) AS source,
+    created_at AS create_time,
     updated_at AS last_update_time,
     CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
       CASE WHEN %s IS NULL THEN to_json(value) END AS value,
@@ -76,13 +77,11 @@ assessments AS (
     CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
     %s AS overrides,
     try_variant_get(metadata, '$["%s"]', 'BOOLEAN') AS valid
-  ))) AS list
+  )), %s) AS assessments
   FROM latest WHERE annotation_type IN ('FEEDBACK', 'EXPECTATION') GROUP BY trace_id
 )
 SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
-  transform(a.list, x -> struct(
-    x.assessment_id, t.trace_id AS trace_id, x.assessment_name, x.source, x.create_time, x.last_update_time,
-    x.expectation, x.feedback, x.rationale, x.metadata, x.span_id, x.overrides, x.valid)) AS assessments
+  a.assessments
 FROM (SELECT DISTINCT trace_id FROM latest) AS t
 LEFT JOIN info AS i ON i.trace_id = t.trace_id
 LEFT JOIN tags AS g ON g.trace_id = t.trace_id
@@ -92,7 +91,17 @@ LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
 		meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat),
 		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
 		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
-		meta(AssessmentOverrides), AssessmentValid)
+		meta(AssessmentOverrides), AssessmentValid, orderBy("create_time", "assessment_id"))
+}
+
+// orderBy is a comparator for array_sort by fields of its structs, which hold maps and so have no
+// order of their own.
+func orderBy(fields ...string) string {
+	b := "(a, b) -> CASE"
+	for _, f := range fields {
+		b += fmt.Sprintf(" WHEN a.%s < b.%s THEN -1 WHEN a.%s > b.%s THEN 1", f, f, f, f)
+	}
+	return b + " ELSE 0 END"
 }
 
 // createUnifiedView is one row a root span: a trace is seen from the commit of its root on.
@@ -116,12 +125,7 @@ WITH spans AS (
     transform(links, k -> struct(k.trace_id, k.span_id, k.trace_state,
       try_variant_get(k.attributes, '$', 'MAP<STRING, STRING>') AS attributes, k.dropped_attributes_count, k.flags)) AS links,
     dropped_links_count, status
-  )), (a, b) -> CASE
-    WHEN a.start_time_unix_nano < b.start_time_unix_nano THEN -1
-    WHEN a.start_time_unix_nano > b.start_time_unix_nano THEN 1
-    WHEN a.span_id < b.span_id THEN -1
-    WHEN a.span_id > b.span_id THEN 1
-    ELSE 0 END) AS spans
+  )), %s) AS spans
   FROM %s GROUP BY trace_id
 )
 SELECT root.trace_id, m.client_request_id,
@@ -138,7 +142,7 @@ FROM %s AS root
 LEFT JOIN spans AS s ON s.trace_id = root.trace_id
 LEFT JOIN %s AS m ON m.trace_id = root.trace_id
 WHERE root.parent_span_id IS NULL OR root.parent_span_id = ''`,
-		l.quoted(UnifiedView), l.quoted(Spans.Suffix),
+		l.quoted(UnifiedView), orderBy("start_time_unix_nano", "span_id"), l.quoted(Spans.Suffix),
 		first(requestAttributes), first(responseAttributes),
 		l.quoted(Spans.Suffix), l.quoted(MetadataView))
 }

@@ -23,10 +23,11 @@ tags AS (
 ),
 assessments AS (
   SELECT trace_id, array_sort(collect_list(struct(
-    created_at AS create_time,
     annotation_id AS assessment_id,
+    trace_id,
     name AS assessment_name,
     struct(try_variant_get(metadata, '$["mlflow.assessment.source_id"]', 'STRING') AS source_id, try_variant_get(metadata, '$["mlflow.assessment.source_type"]', 'STRING') AS source_type) AS source,
+    created_at AS create_time,
     updated_at AS last_update_time,
     CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
       CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') IS NULL THEN to_json(value) END AS value,
@@ -41,13 +42,11 @@ assessments AS (
     CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
     try_variant_get(metadata, '$["mlflow.assessment.overrides"]', 'STRING') AS overrides,
     try_variant_get(metadata, '$["mlflow.assessment.valid"]', 'BOOLEAN') AS valid
-  ))) AS list
+  )), (a, b) -> CASE WHEN a.create_time < b.create_time THEN -1 WHEN a.create_time > b.create_time THEN 1 WHEN a.assessment_id < b.assessment_id THEN -1 WHEN a.assessment_id > b.assessment_id THEN 1 ELSE 0 END) AS assessments
   FROM latest WHERE annotation_type IN ('FEEDBACK', 'EXPECTATION') GROUP BY trace_id
 )
 SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
-  transform(a.list, x -> struct(
-    x.assessment_id, t.trace_id AS trace_id, x.assessment_name, x.source, x.create_time, x.last_update_time,
-    x.expectation, x.feedback, x.rationale, x.metadata, x.span_id, x.overrides, x.valid)) AS assessments
+  a.assessments
 FROM (SELECT DISTINCT trace_id FROM latest) AS t
 LEFT JOIN info AS i ON i.trace_id = t.trace_id
 LEFT JOIN tags AS g ON g.trace_id = t.trace_id

@@ -10,12 +10,7 @@ WITH spans AS (
     transform(links, k -> struct(k.trace_id, k.span_id, k.trace_state,
       try_variant_get(k.attributes, '$', 'MAP<STRING, STRING>') AS attributes, k.dropped_attributes_count, k.flags)) AS links,
     dropped_links_count, status
-  )), (a, b) -> CASE
-    WHEN a.start_time_unix_nano < b.start_time_unix_nano THEN -1
-    WHEN a.start_time_unix_nano > b.start_time_unix_nano THEN 1
-    WHEN a.span_id < b.span_id THEN -1
-    WHEN a.span_id > b.span_id THEN 1
-    ELSE 0 END) AS spans
+  )), (a, b) -> CASE WHEN a.start_time_unix_nano < b.start_time_unix_nano THEN -1 WHEN a.start_time_unix_nano > b.start_time_unix_nano THEN 1 WHEN a.span_id < b.span_id THEN -1 WHEN a.span_id > b.span_id THEN 1 ELSE 0 END) AS spans
   FROM `main`.`my-agents`.`prod_otel_spans` GROUP BY trace_id
 )
 SELECT root.trace_id, m.client_request_id,

@@ -1,0 +1,133 @@
+// Package databricks finds what a migration needs of a workspace: credentials, the trace location an
+// experiment is bound to, and a running SQL warehouse.
+package databricks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/logger"
+)
+
+// Options are what the user says about a workspace; empty ones are left to the environment and to
+// .databrickscfg.
+type Options struct {
+	Host    string
+	Profile string
+}
+
+// requestsPerSecond is what the SDK allows itself without DATABRICKS_RATE_LIMIT. The clients that
+// need it have limiters of their own, by endpoint class; the SDK's default of 15 would undercut them.
+const requestsPerSecond = 500
+
+// Load resolves credentials by the unified authentication of the Databricks SDK. The result serves
+// REST calls and SQL warehouse alike.
+//
+// As in the Databricks CLI, a profile named in opts beats credentials in the environment: only what
+// says nothing about identity is then still taken from there. Plain http is refused but for hosts of
+// the loopback interface. It does not log in: a wrong token shows at the first call.
+func Load(opts Options) (*config.Config, error) {
+	quiet()
+	cfg := &config.Config{Host: opts.Host, Profile: opts.Profile}
+	cfg.Loaders = []config.Loader{config.ConfigAttributes, config.ConfigFile, hostCheck{}}
+	if opts.Profile != "" {
+		if cfg.ConfigFile == "" {
+			cfg.ConfigFile = os.Getenv("DATABRICKS_CONFIG_FILE")
+		}
+		cfg.Loaders = []config.Loader{config.ConfigFile, neutralEnvironment{}, hostCheck{}}
+	}
+	if err := cfg.EnsureResolved(); err != nil {
+		var h *hostError
+		if errors.As(err, &h) {
+			return nil, h
+		}
+		return nil, fmt.Errorf("Databricks credentials: %w. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)
+	}
+	if cfg.RateLimitPerSecond == 0 {
+		cfg.RateLimitPerSecond = requestsPerSecond
+	}
+	return cfg, nil
+}
+
+// ParseTrackingURI reads the forms of MLFLOW_TRACKING_URI that mean a Databricks workspace:
+// "databricks" and "databricks://profile". ok is false for every other URI.
+func ParseTrackingURI(uri string) (profile string, ok bool) {
+	if uri == "databricks" {
+		return "", true
+	}
+	profile, ok = strings.CutPrefix(uri, "databricks://")
+	return strings.TrimSuffix(profile, "/"), ok
+}
+
+// neutralEnvironment loads from the environment what is neither a credential nor the choice of one.
+type neutralEnvironment struct{}
+
+func (neutralEnvironment) Name() string { return "environment" }
+
+func (neutralEnvironment) Configure(cfg *config.Config) error {
+	for _, a := range config.ConfigAttributes {
+		switch a.Name {
+		case "rate_limit", "databricks_cli_path", "debug_truncate_bytes", "warehouse_id":
+		default:
+			continue
+		}
+		if v, _ := a.ReadEnv(); v != "" && a.IsZero(cfg) {
+			if err := a.SetS(cfg, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hostCheck is the last loader: it refuses a host before the SDK asks it anything.
+type hostCheck struct{}
+
+func (hostCheck) Name() string { return "host-check" }
+
+func (hostCheck) Configure(cfg *config.Config) error {
+	if cfg.Host == "" && cfg.AzureResourceID == "" {
+		return &hostError{"no Databricks workspace is named. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST"}
+	}
+	u, err := url.Parse(cfg.Host)
+	if err != nil || !strings.EqualFold(u.Scheme, "http") {
+		return nil // without a scheme it becomes https; the SDK refuses what is no URL
+	}
+	if !Loopback(u.Hostname()) {
+		return &hostError{fmt.Sprintf("plain http would send the credentials for %s unencrypted. Write https://%s", u.Host, u.Host)}
+	}
+	return nil
+}
+
+type hostError struct{ text string }
+
+func (e *hostError) Error() string { return e.text }
+
+// Loopback says whether a host name is of the machine itself.
+func Loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// quiet switches the SDK's logger off: it writes to standard error by itself, and what matters of it
+// comes back in errors.
+var quiet = sync.OnceFunc(func() { logger.DefaultLogger = silent{} })
+
+type silent struct{}
+
+func (silent) Enabled(context.Context, logger.Level) bool { return false }
+func (silent) Tracef(context.Context, string, ...any)     {}
+func (silent) Debugf(context.Context, string, ...any)     {}
+func (silent) Infof(context.Context, string, ...any)      {}
+func (silent) Warnf(context.Context, string, ...any)      {}
+func (silent) Errorf(context.Context, string, ...any)     {}

@@ -1,0 +1,117 @@
+package databricks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	sdk "github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/service/ml"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Tags of an experiment that is bound to a trace location. MLflow's client reads the same ones.
+const (
+	tagDestination = "mlflow.experiment.databricksTraceDestinationPath" // catalog.schema.prefix; catalog.schema in the beta form
+	tagSpansTable  = "mlflow.experiment.databricksTraceSpanStorageTable"
+	tagWarehouse   = "mlflow.monitoring.sqlWarehouseId"
+)
+
+// Why a target can't be used; errors of ResolveTarget wrap one of them.
+var (
+	ErrNoExperiment = errors.New("there is no such experiment")
+	ErrNotBound     = errors.New("the experiment is not bound to a Unity Catalog trace location")
+	ErrBeta         = errors.New("the experiment is bound to tables of the beta form (" + uctables.SchemaVersionProperty + " " + uctables.BetaSchemaVersion + ")")
+)
+
+// Target is where traces go.
+type Target struct {
+	Location     uctables.Location
+	ExperimentID string // empty when the location itself was named
+	WarehouseTag string // the experiment's monitoring warehouse, or empty
+}
+
+// ResolveTarget finds the trace location that ref names: catalog.schema.prefix itself, or the ID or
+// name of an experiment that is bound to one.
+func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target, error) {
+	if !isExperiment(ref) {
+		l, err := uctables.ParseLocation(ref)
+		return Target{Location: l}, err
+	}
+	w, err := sdk.NewWorkspaceClient((*sdk.Config)(cfg))
+	if err != nil {
+		return Target{}, fmt.Errorf("target %q: %w", ref, err)
+	}
+	e, err := experiment(ctx, w, ref)
+	switch {
+	case errors.Is(err, apierr.ErrNotFound):
+		return Target{}, fmt.Errorf("target %q: %w in %s. Check the name, or name the tables as catalog.schema.prefix", ref, ErrNoExperiment, cfg.Host)
+	case errors.Is(err, apierr.ErrPermissionDenied):
+		return Target{}, fmt.Errorf("target %q: the workspace refuses to show the experiment: %w. Ask its owner for CAN READ, or name the tables as catalog.schema.prefix", ref, err)
+	case err != nil:
+		return Target{}, fmt.Errorf("target %q: read the experiment: %w", ref, err)
+	}
+	tags := map[string]string{}
+	for _, t := range e.Tags {
+		tags[t.Key] = t.Value
+	}
+	t := Target{ExperimentID: e.ExperimentId, WarehouseTag: tags[tagWarehouse]}
+	t.Location, err = location(e, tags)
+	if err != nil {
+		return Target{}, fmt.Errorf("target %q: %w", ref, err)
+	}
+	return t, nil
+}
+
+// isExperiment tells experiment IDs and names (workspace paths, mostly) from catalog.schema.prefix.
+func isExperiment(ref string) bool {
+	return strings.HasPrefix(ref, "/") || (ref != "" && !strings.Contains(ref, "."))
+}
+
+func experiment(ctx context.Context, w *sdk.WorkspaceClient, ref string) (*ml.Experiment, error) {
+	if strings.Trim(ref, "0123456789") == "" {
+		r, err := w.Experiments.GetExperiment(ctx, ml.GetExperimentRequest{ExperimentId: ref})
+		if err != nil || r.Experiment == nil {
+			return nil, orMissing(err)
+		}
+		return r.Experiment, nil
+	}
+	r, err := w.Experiments.GetByName(ctx, ml.GetByNameRequest{ExperimentName: ref})
+	if err != nil || r.Experiment == nil {
+		return nil, orMissing(err)
+	}
+	return r.Experiment, nil
+}
+
+// orMissing takes an answer without an experiment for one that says there is none.
+func orMissing(err error) error {
+	if err == nil {
+		return apierr.ErrNotFound
+	}
+	return err
+}
+
+// location reads the typed location, else the tags.
+func location(e *ml.Experiment, tags map[string]string) (uctables.Location, error) {
+	if e.TraceLocation != nil && e.TraceLocation.UcTraceLocation != nil {
+		u := e.TraceLocation.UcTraceLocation
+		prefix := u.EffectiveTablePrefix
+		if prefix == "" {
+			prefix = u.TablePrefix
+		}
+		l := uctables.Location{Catalog: u.Catalog, Schema: u.Schema, Prefix: prefix}
+		return l, l.Validate()
+	}
+	path := tags[tagDestination]
+	if strings.HasSuffix(tags[tagSpansTable], "."+uctables.BetaSpansTable) || strings.Count(path, ".") == 1 {
+		return uctables.Location{}, fmt.Errorf("%w in %s, and tracemig writes version %s. Create a new experiment with a table prefix and migrate into that one", ErrBeta, path, uctables.SchemaVersion)
+	}
+	if path == "" {
+		return uctables.Location{}, fmt.Errorf("%w, which only its creation can do. Create a new experiment with a location, or name the tables as catalog.schema.prefix", ErrNotBound)
+	}
+	return uctables.ParseLocation(path)
+}

@@ -1,0 +1,78 @@
+package databricks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	sdk "github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/service/sql"
+)
+
+// ErrNoWarehouse says that nobody names a SQL warehouse.
+var ErrNoWarehouse = errors.New("no SQL warehouse is named. Give --warehouse-id, or set MLFLOW_TRACING_SQL_WAREHOUSE_ID or DATABRICKS_WAREHOUSE_ID")
+
+// WarehouseID is the first one named: by the flag, by MLFLOW_TRACING_SQL_WAREHOUSE_ID, by
+// DATABRICKS_WAREHOUSE_ID, by the target experiment's monitoring warehouse (Target.WarehouseTag).
+func WarehouseID(flag string, getenv func(string) string, tag string) (string, error) {
+	for _, id := range []string{flag, getenv("MLFLOW_TRACING_SQL_WAREHOUSE_ID"), getenv("DATABRICKS_WAREHOUSE_ID"), tag} {
+		if id != "" {
+			return id, nil
+		}
+	}
+	return "", ErrNoWarehouse
+}
+
+const pollInterval = 3 * time.Second
+
+// EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may
+// be nil, hears of each new state (STARTING, RUNNING, ...).
+func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string)) error {
+	return ensureRunning(ctx, cfg, id, progress, pollInterval)
+}
+
+func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string), interval time.Duration) error {
+	w, err := sdk.NewWorkspaceClient((*sdk.Config)(cfg))
+	if err != nil {
+		return fmt.Errorf("SQL warehouse %s: %w", id, err)
+	}
+	var last sql.State
+	for {
+		r, err := w.Warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, apierr.ErrNotFound):
+			return fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", id, cfg.Host)
+		case errors.Is(err, apierr.ErrPermissionDenied):
+			return fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", id, err)
+		case err != nil:
+			return fmt.Errorf("SQL warehouse %s: read its state: %w", id, err)
+		}
+		if r.State != last && progress != nil {
+			progress(string(r.State))
+		}
+		last = r.State
+		switch r.State {
+		case sql.StateRunning:
+			return nil
+		case sql.StateDeleted, sql.StateDeleting:
+			return fmt.Errorf("SQL warehouse %s is being deleted. Name another one with --warehouse-id", id)
+		case sql.StateStopped:
+			// Start's own wait is not used: it ends after 20 minutes and says nothing meanwhile.
+			if _, err := w.Warehouses.Start(ctx, sql.StartRequest{Id: id}); err != nil {
+				return fmt.Errorf("SQL warehouse %s: start it: %w. Ask for CAN USE on it, or start it by hand", id, err)
+			}
+		}
+		t := time.NewTimer(interval)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+}

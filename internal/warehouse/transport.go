@@ -1,0 +1,92 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+)
+
+// authenticator lends the SDK's credentials to the driver: one identity for REST and SQL.
+type authenticator struct{ cfg *config.Config }
+
+func (a authenticator) Authenticate(r *http.Request) error {
+	if err := a.cfg.Authenticate(r); err != nil {
+		if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+			x.auth = err
+		}
+		return err
+	}
+	return nil
+}
+
+// exchange is what the HTTP layer saw of one call of the driver, whose errors only have words for it.
+// It is read after the call and written by its requests, which follow one another.
+type exchange struct {
+	statement  bool // the first request is an ExecuteStatement
+	requests   int
+	status     int // of the last response; 0 when there was none
+	retryAfter time.Duration
+	auth       error // why there are no credentials
+}
+
+type exchangeKey struct{}
+
+func withExchange(ctx context.Context, x *exchange) context.Context {
+	return context.WithValue(ctx, exchangeKey{}, x)
+}
+
+// errNotTaken stops the driver from trying a statement again by itself: how long to wait, whether to
+// split, and whether it may have taken effect is for the writer to decide.
+var errNotTaken = errors.New("the server did not take the statement")
+
+// watcher notes statuses in the context's exchange. It lets only the warehouse's own protocol
+// through: the driver would otherwise ask the workspace whether to send telemetry.
+type watcher struct{ base http.RoundTripper }
+
+func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasPrefix(r.URL.Path, "/sql/") {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, fmt.Errorf("%s is not part of the SQL protocol", r.URL.Path)
+	}
+	resp, err := w.base.RoundTrip(r)
+	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return resp, err
+	}
+	x.requests++
+	x.status, x.retryAfter = 0, 0
+	if err != nil {
+		return nil, err
+	}
+	x.status = resp.StatusCode
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	x.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	if x.statement && x.requests == 1 {
+		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+		_ = resp.Body.Close()
+		return nil, errNotTaken
+	}
+	return resp, nil
+}
+
+// parseRetryAfter reads the header's two forms, seconds and a date.
+func parseRetryAfter(h string, now time.Time) time.Duration {
+	if s, err := strconv.Atoi(h); err == nil {
+		return max(0, time.Duration(s)*time.Second)
+	}
+	if t, err := http.ParseTime(h); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}

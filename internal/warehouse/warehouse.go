@@ -1,0 +1,476 @@
+// Package warehouse writes rows into the OTEL tables of a Unity Catalog trace location through a
+// Databricks SQL warehouse.
+package warehouse
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+	dbsql "github.com/databricks/databricks-sql-go"
+	dbsqllog "github.com/databricks/databricks-sql-go/logger"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// limits of one statement: large enough that its fixed cost (0.3 to 0.5 s) counts little, and within
+// what servers were seen to take as one parameter.
+var limits = uctables.Limits{Rows: 5000, Bytes: 8 << 20}
+
+// Options says which tables to write and how.
+type Options struct {
+	Config      *config.Config // one identity for REST and SQL, see databricks.Load
+	WarehouseID string
+	Location    uctables.Location
+	UserAgent   string                              // product/version, shown in the workspace's query history
+	Waiting     func(err error, wait time.Duration) // hears of every wait before another try; may be nil
+	Progress    func(warehouseState string)         // hears of the warehouse's states while it starts; may be nil
+	Retry       *retry.Policy                       // nil: retry.Default
+}
+
+// Warehouse implements uctables.Writer. Its methods may be called at the same time.
+type Warehouse struct {
+	opts      Options
+	policy    retry.Policy
+	db        *sql.DB
+	transport *http.Transport
+	locks     map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
+}
+
+var _ uctables.Writer = (*Warehouse)(nil)
+
+// quiet switches the driver's logger off: it writes failed statements with their texts to standard
+// error.
+var quiet = sync.OnceValue(func() error { return dbsqllog.SetLogLevel("disabled") })
+
+// Open starts the warehouse if it is stopped and returns a writer. It opens no session yet.
+func Open(ctx context.Context, opts Options) (*Warehouse, error) {
+	if err := quiet(); err != nil {
+		return nil, err
+	}
+	if err := databricks.EnsureRunning(ctx, opts.Config, opts.WarehouseID, opts.Progress); err != nil {
+		return nil, err
+	}
+	w := &Warehouse{opts: opts, policy: retry.Default, locks: map[string]chan struct{}{
+		uctables.Spans.Suffix:       make(chan struct{}, 1),
+		uctables.Annotations.Suffix: make(chan struct{}, 1),
+	}}
+	if opts.Retry != nil {
+		w.policy = *opts.Retry
+	}
+	u, err := url.Parse(opts.Config.Host)
+	if err != nil || u.Hostname() == "" {
+		return nil, fmt.Errorf("workspace host %q is no URL. Write it as https://<workspace>", opts.Config.Host)
+	}
+	if u.Scheme != "https" && !databricks.Loopback(u.Hostname()) {
+		return nil, fmt.Errorf("the SQL warehouse of %s would be reached without encryption. Write the host as https://%s", u.Host, u.Host)
+	}
+	port := 443
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.Atoi(p); err != nil {
+			return nil, fmt.Errorf("workspace host %q has no valid port", opts.Config.Host)
+		}
+	}
+	path := "/sql/1.0/warehouses/" + url.PathEscape(opts.WarehouseID)
+	if id := opts.Config.WorkspaceID; id != "" {
+		path += "?o=" + url.QueryEscape(id) // a unified host serves many workspaces
+	}
+	w.transport = http.DefaultTransport.(*http.Transport).Clone()
+	w.transport.MaxIdleConnsPerHost = 16
+	if opts.Config.InsecureSkipVerify {
+		w.transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the user's own choice, skip_verify in .databrickscfg
+	}
+	var base http.RoundTripper = w.transport
+	if opts.Config.HTTPTransport != nil {
+		base = opts.Config.HTTPTransport
+	}
+	connector, err := dbsql.NewConnector(
+		dbsql.WithServerHostname(u.Scheme+"://"+u.Hostname()),
+		dbsql.WithPort(port),
+		dbsql.WithHTTPPath(path),
+		dbsql.WithAuthenticator(authenticator{opts.Config}),
+		dbsql.WithTransport(watcher{base}),
+		dbsql.WithUserAgentEntry(opts.UserAgent),
+		// The driver's own retries serve sessions, polling and fetching; a statement is ours, see watcher.
+		dbsql.WithRetries(4, 500*time.Millisecond, 10*time.Second),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("SQL warehouse %s: %w", opts.WarehouseID, err)
+	}
+	w.db = sql.OpenDB(connector)
+	w.db.SetMaxIdleConns(8)
+	w.db.SetConnMaxIdleTime(5 * time.Minute) // the service closes idle sessions
+	return w, nil
+}
+
+// Close ends the sessions.
+func (w *Warehouse) Close() error {
+	err := w.db.Close()
+	w.transport.CloseIdleConnections()
+	return err
+}
+
+// String is catalog.schema.prefix.
+func (w *Warehouse) String() string { return w.opts.Location.String() }
+
+// Limits says how much one statement should hold at most.
+func (w *Warehouse) Limits() uctables.Limits { return limits }
+
+// WriteAnnotations adds the annotations that the table lacks, in one commit.
+func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+	type key struct {
+		id string
+		at int64
+	}
+	l := w.opts.Location
+	return write(ctx, w, rows, batch[uctables.Annotation, key]{
+		table: uctables.Annotations, insert: l.InsertAnnotations(), count: l.CountAnnotations(),
+		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
+		key:  func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
+		time: func(a *uctables.Annotation) int64 { return a.CreatedAtMicros },
+	})
+}
+
+// WriteSpans adds the spans that the table lacks, in one commit.
+func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+	type key struct{ trace, span string }
+	l := w.opts.Location
+	return write(ctx, w, rows, batch[uctables.Span, key]{
+		table: uctables.Spans, insert: l.InsertSpans(), count: l.CountSpans(),
+		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
+		key:  func(s *uctables.Span) key { return key{s.TraceID, s.SpanID} },
+		time: func(s *uctables.Span) int64 { return s.TimeMicros },
+	})
+}
+
+// batch says how rows of one table become statements.
+type batch[R any, K comparable] struct {
+	table         uctables.Table
+	insert, count string
+	row, rowKey   func([]byte, *R) []byte
+	key           func(*R) K
+	time          func(*R) int64
+}
+
+// write sends the rows as one statement until it is known to have taken effect.
+func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b batch[R, K]) (uctables.Written, error) {
+	if len(rows) == 0 {
+		return uctables.Written{}, nil
+	}
+	// The statement compares rows with the table but not with each other.
+	distinct := make([]*R, 0, len(rows))
+	seen := make(map[K]bool, len(rows))
+	for i := range rows {
+		if k := b.key(&rows[i]); !seen[k] {
+			seen[k] = true
+			distinct = append(distinct, &rows[i])
+		}
+	}
+	lo, hi := b.time(distinct[0]), b.time(distinct[0])
+	var lines []byte
+	for i, r := range distinct {
+		lo, hi = min(lo, b.time(r)), max(hi, b.time(r))
+		if i > 0 {
+			lines = append(lines, '\n')
+		}
+		lines = b.row(lines, r)
+	}
+	payload := string(lines)
+	window := []any{sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
+	params := append([]any{sql.Named(uctables.ParamRows, payload)}, window...)
+
+	// Statements that read the table they write conflict with each other, and the loser has to run
+	// again: of one process, one at a time is sent. Other processes are left to the retry.
+	lock := w.locks[b.table.Suffix]
+	select {
+	case lock <- struct{}{}:
+		defer func() { <-lock }()
+	case <-ctx.Done():
+		return uctables.Written{}, context.Cause(ctx)
+	}
+
+	var inserted int64
+	var doubts int
+	err := retry.Do(ctx, w.policy, func(ctx context.Context) error {
+		var err error
+		inserted, err = w.insert(ctx, b.insert, params)
+		if err == nil {
+			return nil
+		}
+		f := w.failure(ctx, b.table, int64(len(payload)), err)
+		switch f.kind {
+		case again:
+			w.awake(ctx, f)
+			return retry.Again(f.err, f.after)
+		case doubtful:
+			// The answer got lost, so the rows may be there, or may yet come: a statement that the
+			// server still runs can't be waited for without its handle. Trying again is safe all the
+			// same: whichever of the two commits second has read the table before the first one's
+			// commit, so Delta fails it with a conflict, and its next try finds the rows.
+			var keys []byte
+			for i, r := range distinct {
+				if i > 0 {
+					keys = append(keys, '\n')
+				}
+				keys = b.rowKey(keys, r)
+			}
+			var found int64
+			found, lookupErr := w.lookup(ctx, b.count, append([]any{sql.Named(uctables.ParamRows, string(keys))}, window...))
+			if lookupErr == nil && found == int64(len(distinct)) {
+				inserted = found
+				return nil
+			}
+			w.awake(ctx, f)
+			if doubts++; f.unknown && doubts > unknownTries {
+				return f.err
+			}
+			return retry.Again(f.err, f.after)
+		}
+		return f.err
+	}, w.opts.Waiting)
+	if err != nil {
+		return uctables.Written{}, err
+	}
+	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: int64(len(payload))}, nil
+}
+
+// unknownTries bounds how often a statement is sent again after an error that nothing is known of.
+const unknownTries = 3
+
+// insert runs one INSERT and returns how many rows it added.
+func (w *Warehouse) insert(ctx context.Context, text string, params []any) (int64, error) {
+	var inserted int64
+	err := w.query(ctx, text, params, func(rows *sql.Rows) error {
+		// A warehouse answers an INSERT with one row: num_affected_rows, num_inserted_rows.
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		at := slices.Index(columns, "num_inserted_rows")
+		if at < 0 {
+			at = slices.Index(columns, "num_affected_rows")
+		}
+		if at < 0 {
+			return errNoCount
+		}
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(any)
+		}
+		values[at] = &inserted
+		return rows.Scan(values...)
+	})
+	return inserted, err
+}
+
+// lookup runs a count.
+func (w *Warehouse) lookup(ctx context.Context, text string, params []any) (int64, error) {
+	var n int64
+	err := w.query(ctx, text, params, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	return n, err
+}
+
+// query runs one statement and calls each for its rows. Errors are raw, for failure to judge.
+func (w *Warehouse) query(ctx context.Context, text string, params []any, each func(*sql.Rows) error) error {
+	// The session is opened apart, so that what fails there is known not to have executed.
+	opening := &exchange{}
+	conn, err := w.db.Conn(withExchange(ctx, opening))
+	if err != nil {
+		return &statementError{err: err, exchange: opening}
+	}
+	defer conn.Close()
+	running := &exchange{statement: true}
+	fail := func(err error) error {
+		// A session may be of no use after a lost answer; the pool must not hand it out again.
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		return &statementError{err: err, exchange: running}
+	}
+	rows, err := conn.QueryContext(withExchange(ctx, running), text, params...)
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// ask is query for statements that only read or create, retried as a whole; start forgets what an
+// earlier try has seen.
+func (w *Warehouse) ask(ctx context.Context, table uctables.Table, text string, params []any, each func(*sql.Rows) error, start func()) error {
+	doubts := 0
+	return retry.Do(ctx, w.policy, func(ctx context.Context) error {
+		if start != nil {
+			start()
+		}
+		err := w.query(ctx, text, params, each)
+		if err == nil {
+			return nil
+		}
+		var s *statementError
+		if !errors.As(err, &s) {
+			return err // of each
+		}
+		f := w.failure(ctx, table, 0, err)
+		if f.kind == refused {
+			return f.err
+		}
+		w.awake(ctx, f)
+		if doubts++; f.unknown && doubts > unknownTries {
+			return f.err
+		}
+		return retry.Again(f.err, f.after)
+	}, w.opts.Waiting)
+}
+
+// awake sees to it that the warehouse runs before another try: it may have been stopped meanwhile.
+// What is wrong with it is left to the try to say.
+func (w *Warehouse) awake(ctx context.Context, f failure) {
+	if f.asleep {
+		_ = databricks.EnsureRunning(ctx, w.opts.Config, w.opts.WarehouseID, w.opts.Progress)
+	}
+}
+
+// Migrated calls yield for each trace of source that is complete in the tables.
+func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
+	p := uctables.Provenance{Source: source}
+	err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectMigrated(), []any{sql.Named(uctables.ParamSource, source)}, func(rows *sql.Rows) error {
+		var sourceTrace, digest, missing sql.NullString
+		var spans sql.NullInt64
+		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing); err != nil {
+			return fmt.Errorf("%s: read what was migrated: %w", w, err)
+		}
+		p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
+		return yield(p)
+	}, nil)
+	return err
+}
+
+// Check says whether the tables of spans and annotations are there in schema version v2.
+func (w *Warehouse) Check(ctx context.Context) error {
+	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
+		if err := w.checkTable(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Warehouse) checkTable(ctx context.Context, t uctables.Table) error {
+	l := w.opts.Location
+	properties, err := w.pairs(ctx, t, l.ShowProperties(t))
+	if errors.Is(err, errNoTable) {
+		beta, betaErr := w.pairs(ctx, t, l.ShowBetaProperties())
+		if betaErr == nil && beta[uctables.SchemaVersionProperty] == uctables.BetaSchemaVersion {
+			return &uctables.TableError{Table: l.Name(t),
+				Problem: fmt.Sprintf("does not exist, and the schema holds %s, a table of the beta form (%s %s)", uctables.BetaSpansTable, uctables.SchemaVersionProperty, uctables.BetaSchemaVersion),
+				Next:    "Create a new experiment with a table prefix, which makes tables of version " + uctables.SchemaVersion + ", or run with --create."}
+		}
+		return &uctables.TableError{Table: l.Name(t), Problem: "does not exist",
+			Next: "Create an experiment that is bound to " + l.String() + ", or run with --create to make the tables."}
+	}
+	if err != nil {
+		return err
+	}
+	if v := properties[uctables.SchemaVersionProperty]; v != uctables.SchemaVersion {
+		e := &uctables.TableError{Table: l.Name(t),
+			Problem: fmt.Sprintf("has %s %q", uctables.SchemaVersionProperty, v), Next: "tracemig writes version " + uctables.SchemaVersion + ": name a location that has it."}
+		switch v {
+		case "":
+			e.Problem = "has no table property " + uctables.SchemaVersionProperty + " and so is no trace table"
+		case uctables.BetaSchemaVersion:
+			e.Problem = fmt.Sprintf("is of the beta form (%s %s)", uctables.SchemaVersionProperty, v)
+		}
+		return e
+	}
+	columns, err := w.pairs(ctx, t, l.DescribeTable(t))
+	if err != nil {
+		return err
+	}
+	for _, c := range t.Columns {
+		got, ok := columns[c.Name]
+		if ok && strings.EqualFold(got, c.TypeText()) {
+			continue
+		}
+		problem := fmt.Sprintf("has no column %s", c.Name)
+		if ok {
+			problem = fmt.Sprintf("has column %s of type %s, not %s", c.Name, got, c.TypeText())
+		}
+		return &uctables.TableError{Table: l.Name(t), Problem: problem,
+			Next: "Its columns are not those of version " + uctables.SchemaVersion + ": name another location."}
+	}
+	return nil
+}
+
+// pairs reads a result whose first two columns are names and values. It ends at an empty name or a
+// headline, with which DESCRIBE begins other matters than columns.
+func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (map[string]string, error) {
+	var m map[string]string
+	over := false
+	err := w.ask(ctx, t, text, nil, func(rows *sql.Rows) error {
+		columns, err := rows.Columns()
+		if err != nil {
+			return err
+		}
+		var name, value sql.NullString
+		into := []any{&name, &value}
+		for range len(columns) - 2 {
+			into = append(into, new(any))
+		}
+		if err := rows.Scan(into...); err != nil {
+			return fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)
+		}
+		over = over || name.String == "" || strings.HasPrefix(name.String, "#")
+		if !over {
+			m[name.String] = value.String
+		}
+		return nil
+	}, func() { m, over = map[string]string{}, false })
+	return m, err
+}
+
+// Create makes the four tables and the views where they are missing.
+func (w *Warehouse) Create(ctx context.Context) error {
+	l := w.opts.Location
+	for _, t := range uctables.Tables {
+		if err := w.do(ctx, t, l.CreateTable(t)); err != nil {
+			return err
+		}
+	}
+	// The views read the tables: tell of a wrong table before they fail on it.
+	if err := w.Check(ctx); err != nil {
+		return err
+	}
+	for _, text := range l.CreateViews() {
+		if err := w.do(ctx, uctables.Spans, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Warehouse) do(ctx context.Context, t uctables.Table, text string) error {
+	return w.ask(ctx, t, text, nil, func(*sql.Rows) error { return nil }, nil)
+}
