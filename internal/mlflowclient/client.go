@@ -89,6 +89,8 @@ type Client struct {
 	log          *slog.Logger
 	userAgent    string
 	warehouseID  string
+	pageSize     int // traces a search asks for
+	overlap      int // how many of them the next page of a walk repeats
 
 	// What the source has shown not to have; remembered so that it is asked once.
 	noLongSearch atomic.Bool
@@ -205,6 +207,8 @@ func newClient(u *url.URL, opts Options) *Client {
 		log:         opts.Logger,
 		userAgent:   opts.UserAgent,
 		warehouseID: opts.WarehouseID,
+		pageSize:    500, // the most that the search API gives
+		overlap:     100,
 	}
 	if c.retry == (retry.Policy{}) {
 		c.retry = retry.Default

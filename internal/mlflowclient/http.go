@@ -217,7 +217,9 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 			e.Message += fmt.Sprintf("; if %s://%s is right, give that address", to.Scheme, to.Host)
 		}
 		return e
-	case e.Status == http.StatusTooManyRequests, e.Status >= 500 && e.Status != http.StatusNotImplemented:
+	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:
+		// These stay as they are however often one asks.
+	case e.Status == http.StatusTooManyRequests, e.Status >= 500:
 		return retry.Again(e, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	}
 	return e
@@ -228,6 +230,7 @@ const (
 	codeNoEndpoint   = "ENDPOINT_NOT_FOUND"
 	codeInvalidParam = "INVALID_PARAMETER_VALUE"
 	codeNotThere     = "RESOURCE_DOES_NOT_EXIST"
+	codeDamaged      = "INVALID_STATE" // with 500: a stored document that the server cannot read
 )
 
 // errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only

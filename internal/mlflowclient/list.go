@@ -25,9 +25,6 @@ type Window struct {
 	EndMs   *int64 // exclusive
 }
 
-// The largest page that the search API gives.
-const maxPage = 500
-
 // ListTraces calls yield with every trace of the experiment within w, in the order of request times,
 // each once, and stops at yield's first error, which it returns.
 //
@@ -82,7 +79,7 @@ func (c *Client) list(ctx context.Context, experimentID, clause string, w Window
 				return err
 			}
 		}
-		if !more && len(page) < maxPage {
+		if !more && len(page) < c.pageSize {
 			return nil
 		}
 		if whole {
@@ -138,7 +135,7 @@ func (l *lister) firstPage(from *int64) (page []*mlflow.TraceInfo, more bool, er
 	}
 	token, tokens := "", map[string]bool{}
 	for {
-		page, token, err = l.page(filter, token, maxPage)
+		page, token, err = l.page(filter, token, l.c.pageSize)
 		if err != nil || token == "" || len(page) > 0 {
 			return page, token != "", err
 		}
@@ -149,12 +146,9 @@ func (l *lister) firstPage(from *int64) (page []*mlflow.TraceInfo, more bool, er
 	}
 }
 
-// overlap is how far two pages of a walk reach into each other.
-const overlap = 100
-
 // walk takes every trace of one millisecond by page tokens. A token is an offset, so to know that no
-// deletion has shifted traces over the border of two pages, each page begins overlap before the end
-// of the one before (the token for it comes from a shorter request) and must repeat a trace of it. A
+// deletion has shifted traces over the border of two pages, each page begins before the end of
+// the one before (the token for it comes from a shorter request) and must repeat a trace of it. A
 // pass in which one does not is no proof. The walk ends with a pass that is one and brings nothing
 // new.
 func (l *lister) walk(ms int64) error {
@@ -167,7 +161,7 @@ func (l *lister) walk(ms int64) error {
 		token, tokens := "", map[string]bool{}
 		var previous []*mlflow.TraceInfo
 		for {
-			page, next, err := l.page(filter, token, maxPage)
+			page, next, err := l.page(filter, token, l.c.pageSize)
 			if err != nil {
 				return err
 			}
@@ -185,9 +179,9 @@ func (l *lister) walk(ms int64) error {
 			if next == "" {
 				break
 			}
-			if len(page) > overlap {
+			if len(page) > l.c.overlap {
 				var short string
-				if _, short, err = l.page(filter, token, len(page)-overlap); err != nil {
+				if _, short, err = l.page(filter, token, len(page)-l.c.overlap); err != nil {
 					return err
 				}
 				if short != "" {
@@ -206,9 +200,9 @@ func (l *lister) walk(ms int64) error {
 			quiet = 0
 			continue
 		}
-		// A server without a fixed order of equal times never gives the proof; three passes that
-		// agree are then what can be had.
-		if quiet++; gapless || quiet == 3 {
+		// A server without a fixed order of equal times never gives the proof; that many passes which
+		// bring nothing are then what can be had.
+		if quiet++; gapless || quiet == 10 {
 			return nil
 		}
 	}

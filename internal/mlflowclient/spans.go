@@ -92,6 +92,9 @@ func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Sp
 
 // assess compares what was served with what the trace says of itself.
 func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
+	if isCode(s.Err, 0, codeDamaged) {
+		s.Err = &CorruptError{t.TraceID, s.Err.Error()}
+	}
 	if s.Err != nil {
 		s.Err = fmt.Errorf("fetching the spans of trace %s: %w", t.TraceID, s.Err)
 		return s
@@ -164,22 +167,21 @@ func (c *Client) artifactSpans(ctx context.Context, t *mlflow.TraceInfo) (s Span
 	case isCode(err, 0, codeNoEndpoint), isCode(err, http.StatusMethodNotAllowed):
 		c.noArtifact.Store(true)
 		return Spans{}, false
-	case isCode(err, http.StatusNotFound), isCode(err, http.StatusInternalServerError):
+	case t.Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
 		// Servers that keep spans in the tracking store but do not serve them here answer so.
-		if t.Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" {
-			return Spans{}, false
-		}
-		return c.absent(ctx, t, err), true
+		return Spans{}, false
 	}
-	return Spans{Err: err}, true
+	return c.absent(ctx, t, err), true
 }
 
-// absent tells why a trace has no data, where err is what the server said to the request for it.
+// absent is the result for a trace whose data the server refused with err.
 func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spans {
-	if t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO" {
+	switch {
+	case !isCode(err, http.StatusNotFound, codeDamaged) && !isCode(err, http.StatusNotImplemented):
+		return Spans{Err: err}
+	case t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO":
 		return Spans{Missing: MissingArchived}
-	}
-	if !isCode(err, http.StatusNotFound) {
+	case !isCode(err, http.StatusNotFound):
 		return Spans{Err: err}
 	}
 	switch _, err := c.TraceInfo(ctx, t.TraceID); {
@@ -227,10 +229,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 		check: endsEarly, faults: downloadFaults,
 	})
 	if err != nil {
-		if isCode(err, http.StatusNotFound) {
-			return c.absent(ctx, t, err)
-		}
-		return Spans{Err: err}
+		return c.absent(ctx, t, err)
 	}
 	got, err := tracesIn(body)
 	if err != nil {
@@ -262,10 +261,7 @@ func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	for tries := 0; ; tries++ {
 		cred, err := c.credentials(ctx, t.TraceID)
 		if err != nil {
-			if isCode(err, http.StatusNotFound) {
-				return c.absent(ctx, t, err)
-			}
-			return Spans{Err: err}
+			return c.absent(ctx, t, err)
 		}
 		body, err := c.signedGet(ctx, cred)
 		switch {
