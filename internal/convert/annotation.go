@@ -177,7 +177,7 @@ func (c *converter) provenance() uctables.JSON {
 		b = quote(append(quote(append(b, ','), key), ':'), value)
 	}
 	str(uctables.KeySourceTraceID, info.TraceID)
-	str(uctables.KeyDigest, c.in.Digest)
+	str(uctables.KeyDigest, info.Digest())
 	b = append(quote(append(b, ','), uctables.KeySpans), ':')
 	b = strconv.AppendInt(b, int64(len(c.rows)), 10)
 	if c.in.SpansMissing != "" {

@@ -19,8 +19,6 @@ type Options struct {
 // Input is one trace of the source.
 type Input struct {
 	Info *mlflow.TraceInfo
-	// Digest is of the source's listing of the trace.
-	Digest string
 	// Spans is a JSON array of spans, or an object with such a member "spans". nil when the source has
 	// no spans; then SpansMissing says why. Convert does not change it, and the result does not share it.
 	Spans        []byte

@@ -98,46 +98,78 @@ func payloads(x any) any {
 	return x
 }
 
+// A document is one source form of a trace.
+type document struct{ form, file string }
+
+// recorded lists the recorded traces by golden name, each with its forms. The first form is the
+// one that the golden file is made of.
+func recorded(t testing.TB) map[string][]document {
+	traces := map[string][]document{}
+	for _, pattern := range []string{"testdata/forms/*.json", "../../testdata/forms/*/*.traces.json", "../../testdata/forms/*/*.get.json"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal("no files", pattern, err)
+		}
+		for _, file := range files {
+			name, form, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".json"), ".")
+			if dir := filepath.Dir(file); dir != "testdata/forms" {
+				name = filepath.Base(dir) + "-" + name
+			}
+			traces[name] = append(traces[name], document{form, file})
+		}
+	}
+	return traces
+}
+
 // traceIDAttr finds attribute mlflow.traceRequestId in all forms.
 var traceIDAttr = regexp.MustCompile(`"(tr-[0-9a-f]{32})\\?"`)
 
-// forms are the recorded spans documents: <trace>.<form>.json.
-func forms(t testing.TB) []string {
-	files, err := filepath.Glob("testdata/forms/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no forms", err)
-	}
-	return files
-}
-
-// readForm gives the trace's name, its form and its MLflow ID.
-func readForm(t testing.TB, file string) (name, form, id string, doc []byte) {
-	doc, err := os.ReadFile(file)
+// input reads a document and what the source lists of its trace.
+func (d document) input(t testing.TB) Input {
+	doc, err := os.ReadFile(d.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := strings.TrimSuffix(filepath.Base(file), ".json")
-	name, form, _ = strings.Cut(base, ".")
-	found := traceIDAttr.FindSubmatch(doc)
-	if found == nil {
-		t.Fatal(file, "names no trace ID")
+	infoFile := strings.TrimSuffix(d.file, d.form+".json") + "info.json"
+	listed, err := os.ReadFile(infoFile)
+	if err != nil {
+		found := traceIDAttr.FindSubmatch(doc)
+		if found == nil {
+			t.Fatal(d.file, "names no trace ID")
+		}
+		return Input{Info: info(string(found[1])), Spans: doc}
 	}
-	return name, form, string(found[1]), doc
+	var answer struct {
+		Trace struct {
+			TraceInfo json.RawMessage `json:"trace_info"`
+			Spans     json.RawMessage `json:"spans"`
+		} `json:"trace"`
+	}
+	decode := func(b []byte) {
+		if err := json.Unmarshal(b, &answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.form == "get" {
+		decode(doc)
+		doc = answer.Trace.Spans
+	}
+	decode(listed)
+	ti, err := mlflow.DecodeTraceInfo(answer.Trace.TraceInfo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Input{Info: ti, Spans: doc}
 }
 
+// TestGoldens converts what real MLflow versions wrote. All forms of a trace give the same rows, so there
+// is one golden file a trace.
 func TestGoldens(t *testing.T) {
-	for _, file := range forms(t) {
-		name, form, id, doc := readForm(t, file)
-		t.Run(name+"/"+form, func(t *testing.T) {
-			res := convert(t, Input{Info: info(id), Digest: "d", Spans: doc})
-			got := render(t, res)
-			// All forms of a trace give the same rows, so there is one golden file for them.
+	for name, docs := range recorded(t) {
+		t.Run(name, func(t *testing.T) {
 			golden := filepath.Join("testdata", "golden", name+".json")
-			if *update && form == "v3" {
-				if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
+			if *update {
+				if err := os.WriteFile(golden, render(t, convert(t, docs[0].input(t))), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -145,8 +177,10 @@ func TestGoldens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(want), string(got)); d != "" {
-				t.Errorf("rows differ (-want +got):\n%s", d)
+			for _, d := range docs {
+				if diff := cmp.Diff(string(want), string(render(t, convert(t, d.input(t))))); diff != "" {
+					t.Errorf("%s: rows differ (-want +got):\n%s", d.form, diff)
+				}
 			}
 		})
 	}

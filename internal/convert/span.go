@@ -761,8 +761,12 @@ func (c *converter) anyMember(r reader, dst []byte) ([]byte, error) {
 // appendDouble spells a double_value as Python's repr does, because MLflow's attribute texts do.
 func appendDouble(dst, lit []byte) []byte {
 	text, _ := unquote(lit)
+	switch text {
+	case "NaN", "Infinity", "-Infinity":
+		return append(dst, text...) // bare, as Python's json.dumps has them
+	}
 	if !validNumber([]byte(text)) {
-		return append(dst, lit...) // "NaN", "Infinity", "-Infinity"
+		return append(dst, lit...)
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
