@@ -26,16 +26,13 @@ import (
 // State is what became of a trace.
 type State string
 
-// The states of a trace. Migrated and Skipped are final; a later run takes up the others again.
+// The states of a trace. Only Migrated is for good.
 const (
 	Migrated State = "migrated" // complete in the target
 	Deferred State = "deferred" // not ended yet at the source
-	Skipped  State = "skipped"  // nothing to move, see the reason
+	Skipped  State = "skipped"  // it has no, or not all, spans at the source; the rest was moved
 	Failed   State = "failed"   // could not be moved, see the reason
 )
-
-// Final says whether a later run need not look at the trace again.
-func (s State) Final() bool { return s == Migrated || s == Skipped }
 
 // Record is what the checkpoint knows of one trace.
 type Record struct {
@@ -121,7 +118,7 @@ CREATE TABLE IF NOT EXISTS traces (
   bytes INTEGER NOT NULL,
   run_id TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed');
+CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed', 'skipped');
 CREATE TABLE IF NOT EXISTS runs (
   run_id TEXT PRIMARY KEY,
   start_ms INTEGER NOT NULL,
@@ -269,10 +266,12 @@ func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, 
 }
 
 // Pending returns up to limit records, in the order of their trace IDs and after the given one, that
-// wait for a later run (deferred and failed) and that run runID has not looked at.
-func (s *Store) Pending(ctx context.Context, runID, after string, limit int) ([]Record, error) {
-	return s.query(ctx, "SELECT "+columns+` FROM traces WHERE state IN ('deferred', 'failed') AND run_id <> ? AND trace_id > ?
-		ORDER BY trace_id LIMIT ?`, runID, after, limit)
+// run runID has not looked at and should: those that wait for a later run (deferred and failed), and
+// skipped ones requested since the given time, whose spans may have come meanwhile.
+func (s *Store) Pending(ctx context.Context, runID string, since time.Time, after string, limit int) ([]Record, error) {
+	return s.query(ctx, "SELECT "+columns+` FROM traces
+		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
+		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
 }
 
 // Put notes records in one transaction, in place of what was known of their traces.

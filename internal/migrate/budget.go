@@ -1,0 +1,64 @@
+package migrate
+
+import (
+	"context"
+	"sync"
+)
+
+// budget bounds the bytes in flight. What a trace weighs is known only after it was read, so a
+// reader reserves an estimate and corrects it afterwards; a correction never waits, as two readers
+// that wait for each other's bytes would wait for ever.
+type budget struct {
+	mu      sync.Mutex
+	max     int64
+	used    int64
+	waiters []chan struct{}
+	// starved has a value while somebody waits, so that half-full batches are written early.
+	starved chan struct{}
+}
+
+func newBudget(max int64) *budget {
+	return &budget{max: max, starved: make(chan struct{}, 1)}
+}
+
+// acquire reserves n bytes. Anything fits into an empty budget, else one trace larger than all of it
+// could never be read.
+func (b *budget) acquire(ctx context.Context, n int64) error {
+	for {
+		b.mu.Lock()
+		if b.used == 0 || b.used+n <= b.max {
+			b.used += n
+			b.mu.Unlock()
+			return nil
+		}
+		w := make(chan struct{})
+		b.waiters = append(b.waiters, w)
+		b.mu.Unlock()
+		select {
+		case b.starved <- struct{}{}:
+		default:
+		}
+		select {
+		case <-w:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// add corrects what is reserved by n bytes, up or down.
+func (b *budget) add(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used += n
+	if n < 0 {
+		for _, w := range b.waiters {
+			close(w)
+		}
+		b.waiters = nil
+		select {
+		case <-b.starved:
+		default:
+		}
+	}
+}

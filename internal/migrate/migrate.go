@@ -1,0 +1,676 @@
+// Package migrate is the pipeline from a source experiment to a target's tables:
+// list → fetch → convert → batch → write → record.
+//
+// What it upholds, whatever happens between any two of its steps:
+//   - A trace's annotations are written before its spans, its spans in one commit (or with its roots
+//     last), and only then is it recorded: readers, who begin at root spans, see it complete or not
+//     at all.
+//   - The target leaves rows alone that it has. So any step may be repeated, by this run, a later
+//     one or another one at the same time.
+//   - The checkpoint is written last and says less than the target at any time, never more.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Source is what the pipeline reads from; *mlflowclient.Client is one.
+type Source interface {
+	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
+	TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error)
+	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
+	FetchGroup() int
+	ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error
+	ListRunTraces(ctx context.Context, experimentID, runID string, w mlflowclient.Window, yield func(traceID string) error) error
+}
+
+// Job says what to migrate, from where to where and how.
+type Job struct {
+	RunID        string
+	Source       Source
+	ExperimentID string
+	SourceName   string // the source's identity in the checkpoint and in the target's provenance
+	Target       uctables.Writer
+	Checkpoint   *checkpoint.Store
+	Window       mlflowclient.Window
+
+	RunLinks      bool   // look for runs that traces were linked to after they ended
+	ServiceName   string // resource attribute service.name of all spans; empty for none
+	Fetchers      int    // groups of traces read at the same time
+	BytesInFlight int64  // bound on payload bytes between reading and recording
+	CountFirst    bool   // count the window's traces beside the run, for an ETA
+
+	Log      *slog.Logger
+	Progress *Progress
+	OnTrace  func(TraceReport) // hears of every trace that was not simply migrated; calls don't overlap
+}
+
+// Defaults for Job's bounds.
+const (
+	DefaultFetchers      = 32
+	DefaultBytesInFlight = 64 << 20
+)
+
+const (
+	// lookupChunk is how many listed traces are looked up in the checkpoint at once.
+	lookupChunk = 200
+	// unknownSize is assumed for traces whose size the source does not tell.
+	unknownSize = 64 << 10
+	// flushAfter is how long a half-full batch waits for more.
+	flushAfter = time.Second
+	// maxFailuresInARow ends a run whose every read fails: the source is broken, not the traces.
+	maxFailuresInARow = 50
+)
+
+// errStopped is the cause of the end of reading when the user asked for it.
+var errStopped = errors.New("interrupted")
+
+type run struct {
+	job     Job
+	budget  *budget
+	started time.Time
+
+	mu      sync.Mutex // guards summary and calls of OnTrace
+	summary Summary
+
+	failuresInARow atomic.Int64
+}
+
+// Run migrates what the job names and is new. When stop is closed it reads nothing more, finishes
+// what is in flight and returns a summary with OutcomeInterrupted; when ctx ends it stops at once.
+// The error, also told in the summary, is what kept the run from looking at every trace; a single
+// trace that can't be migrated is no error, but counted and reported.
+func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
+	r := &run{job: job, budget: newBudget(job.BytesInFlight), started: time.Now()}
+	r.summary = Summary{RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(), Started: r.started.UTC()}
+
+	reading, stopReading := context.WithCancelCause(ctx)
+	defer stopReading(nil)
+	go func() {
+		select {
+		case <-stop:
+			stopReading(errStopped)
+		case <-reading.Done():
+		}
+	}()
+
+	err := r.pipeline(ctx, reading)
+	if ctx.Err() != nil {
+		err = nil // whatever broke off, broke off because the user said so
+	}
+	s := r.finish(err, stopped(reading) || ctx.Err() != nil)
+	return s, err
+}
+
+// stopped says whether reading ended because the user asked for it.
+func stopped(reading context.Context) bool { return errors.Is(context.Cause(reading), errStopped) }
+
+func (r *run) finish(err error, interrupted bool) Summary {
+	p, s := r.job.Progress, &r.summary
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Listed, s.Migrated, s.Present = p.Listed.Load(), p.Migrated.Load(), p.Present.Load()
+	s.Deferred, s.Skipped, s.Failed = p.Deferred.Load(), p.Skipped.Load(), p.Failed.Load()
+	s.SpansWritten, s.AnnotationsWritten, s.Bytes = p.Spans.Load(), p.Annotations.Load(), p.Bytes.Load()
+	s.Seconds = time.Since(r.started).Seconds()
+	if s.Seconds > 0 {
+		s.TracesPerSecond = float64(s.Migrated) / s.Seconds
+	}
+	switch {
+	case err != nil:
+		s.Outcome, s.Error = OutcomeFailed, err.Error()
+	case interrupted:
+		s.Outcome = OutcomeInterrupted
+	case s.Failed > 0:
+		s.Outcome = OutcomePartial
+	default:
+		s.Outcome = OutcomeDone
+	}
+	return *s
+}
+
+// pipeline runs all stages. Only listing and the start of new reads end with reading; everything
+// that was begun goes on under ctx.
+func (r *run) pipeline(ctx, reading context.Context) error {
+	if err := Rebuild(ctx, r.job.Checkpoint, r.job.Target, r.job.SourceName, r.job.RunID); err != nil {
+		return err
+	}
+	if r.job.RunLinks {
+		if err := r.readRunLinks(reading); stopped(reading) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the experiment's run links: %w", err)
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	// A failed stage ends the reading too.
+	reading, cancel := context.WithCancelCause(reading)
+	defer cancel(nil)
+	context.AfterFunc(gctx, func() { cancel(context.Cause(gctx)) })
+
+	if r.job.CountFirst {
+		g.Go(func() error { r.countWindow(reading); return nil })
+	}
+	groups := make(chan []*mlflow.TraceInfo)
+	g.Go(func() error {
+		defer close(groups)
+		err := r.list(reading, groups)
+		if stopped(reading) {
+			return nil
+		}
+		return err
+	})
+	units := make(chan *unit)
+	g.Go(func() error {
+		defer close(units)
+		return r.fetchAll(gctx, reading, groups, units)
+	})
+	batches := make(chan []*unit)
+	g.Go(func() error {
+		defer close(batches)
+		return r.batch(gctx, units, batches)
+	})
+	annotated := make(chan []*unit)
+	g.Go(func() error {
+		defer close(annotated)
+		for b := range batches {
+			if err := r.writeAnnotations(gctx, b); err != nil {
+				return err
+			}
+			if err := send(gctx, annotated, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for b := range annotated {
+			if err := r.writeSpans(gctx, b); err != nil {
+				return err
+			}
+			if err := r.record(gctx, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+func send[T any](ctx context.Context, c chan<- T, v T) error {
+	select {
+	case c <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Rebuild fills a checkpoint that is new, or was never filled to its end, from what the target has
+// of the source. It does nothing with a complete one.
+func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, source, runID string) error {
+	complete, err := c.Complete(ctx)
+	if err != nil || complete {
+		return err
+	}
+	var rs []checkpoint.Record
+	err = target.Migrated(ctx, source, func(p uctables.Provenance) error {
+		rec := checkpoint.Record{
+			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, State: checkpoint.Migrated,
+			Digest: p.Digest, Spans: p.Spans, RunID: runID,
+		}
+		if p.SpansMissing != "" {
+			rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
+		}
+		if rs = append(rs, rec); len(rs) < 1000 {
+			return nil
+		}
+		err := c.Put(ctx, rs...)
+		rs = rs[:0]
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild the checkpoint from %s: %w", target, err)
+	}
+	if err := c.Put(ctx, rs...); err != nil {
+		return err
+	}
+	return c.SetComplete(ctx)
+}
+
+// readRunLinks notes in the checkpoint which traces the experiment's runs link to: one query a run.
+func (r *run) readRunLinks(ctx context.Context) error {
+	if err := r.job.Checkpoint.ResetLinks(ctx); err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	err := r.job.Source.ListRuns(gctx, r.job.ExperimentID, func(runID string) error {
+		g.Go(func() error {
+			var ids []string
+			flush := func() error {
+				err := r.job.Checkpoint.AddLinks(gctx, runID, ids)
+				ids = ids[:0]
+				return err
+			}
+			err := r.job.Source.ListRunTraces(gctx, r.job.ExperimentID, runID, r.job.Window, func(traceID string) error {
+				if ids = append(ids, traceID); len(ids) == 1000 {
+					return flush()
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("run %s: %w", runID, err)
+			}
+			return flush()
+		})
+		return nil
+	})
+	if werr := g.Wait(); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// countWindow counts the window's traces for the ETA. It is a convenience: its errors are the
+// listing's to report.
+func (r *run) countWindow(ctx context.Context) {
+	var n int64
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(*mlflow.TraceInfo) error {
+		n++
+		return nil
+	})
+	if err == nil {
+		r.job.Progress.Total.Store(n)
+	}
+}
+
+// list sends the traces that are to be read, in groups for one fetch.
+func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error {
+	var group []*mlflow.TraceInfo
+	var chunk []*mlflow.TraceInfo
+	flushChunk := func() error {
+		todo, err := r.choose(ctx, chunk)
+		chunk = chunk[:0]
+		if err != nil {
+			return err
+		}
+		for _, info := range todo {
+			if group = append(group, info); len(group) >= r.job.Source.FetchGroup() {
+				if err := send(ctx, groups, group); err != nil {
+					return err
+				}
+				group = nil
+			}
+		}
+		return nil
+	}
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(info *mlflow.TraceInfo) error {
+		r.job.Progress.Listed.Add(1)
+		if chunk = append(chunk, info); len(chunk) < lookupChunk {
+			return nil
+		}
+		return flushChunk()
+	})
+	if err != nil {
+		return fmt.Errorf("list the traces of experiment %s: %w", r.job.ExperimentID, err)
+	}
+	if err := flushChunk(); err != nil {
+		return err
+	}
+	// What earlier runs left open may lie outside today's window.
+	if err := r.listPending(ctx, func(info *mlflow.TraceInfo) error {
+		if chunk = append(chunk, info); len(chunk) < lookupChunk {
+			return nil
+		}
+		return flushChunk()
+	}); err != nil {
+		return err
+	}
+	if err := flushChunk(); err != nil {
+		return err
+	}
+	if len(group) > 0 {
+		return send(ctx, groups, group)
+	}
+	return nil
+}
+
+// listPending yields the traces that earlier runs deferred or failed to move and that the listing
+// has not shown.
+func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) error) error {
+	after := ""
+	for {
+		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-lateSpans), after, lookupChunk)
+		if err != nil || len(rs) == 0 {
+			return err
+		}
+		for _, rec := range rs {
+			after = rec.TraceID
+			info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
+			if gone(err) {
+				if err := r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, ""); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("look at trace %s again, which an earlier run left %s: %w", rec.TraceID, rec.State, err)
+			}
+			r.job.Progress.Listed.Add(1)
+			if err := yield(info); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func gone(err error) bool {
+	var api *mlflowclient.APIError
+	return errors.As(err, &api) && (api.Code == "RESOURCE_DOES_NOT_EXIST" || api.Code == "NOT_FOUND")
+}
+
+// choose looks infos up in the checkpoint and returns those to be read. It marks what earlier runs
+// left open as seen by this one, so that listPending leaves it out.
+func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.TraceInfo, error) {
+	ids := make([]string, len(infos))
+	for i, info := range infos {
+		ids[i] = info.TraceID
+	}
+	known, err := r.job.Checkpoint.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var todo []*mlflow.TraceInfo
+	var seen []checkpoint.Record
+	for _, info := range infos {
+		rec, ok := known[info.TraceID]
+		switch {
+		case ok && rec.State == checkpoint.Migrated:
+			r.job.Progress.Present.Add(1)
+		case info.State == mlflow.StateInProgress:
+			rec = checkpoint.Record{
+				TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Deferred,
+				Reason: ReasonInProgress, RunID: r.job.RunID,
+			}
+			seen = append(seen, rec)
+			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
+		default:
+			if ok {
+				rec.RunID = r.job.RunID
+				seen = append(seen, rec)
+			}
+			todo = append(todo, info)
+		}
+	}
+	return todo, r.job.Checkpoint.Put(ctx, seen...)
+}
+
+// settle records the end of a trace that is not written.
+func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason, detail string) error {
+	rec.State, rec.Reason, rec.RunID = st, reason, r.job.RunID
+	r.report(TraceReport{TraceID: rec.TraceID, TargetTraceID: rec.TargetTraceID, State: st, Reason: reason, Detail: detail})
+	return r.job.Checkpoint.Put(ctx, rec)
+}
+
+// report counts what became of a trace and tells OnTrace unless it was simply migrated.
+func (r *run) report(t TraceReport) {
+	p := r.job.Progress
+	switch t.State {
+	case checkpoint.Migrated:
+		p.Migrated.Add(1)
+	case checkpoint.Deferred:
+		p.Deferred.Add(1)
+	case checkpoint.Skipped:
+		p.Skipped.Add(1)
+	case checkpoint.Failed:
+		p.Failed.Add(1)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary.count(t.State, t.Reason)
+	for _, n := range t.Notes {
+		if r.summary.Notes == nil {
+			r.summary.Notes = map[string]int64{}
+		}
+		r.summary.Notes[string(n.Code)]++
+	}
+	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0) {
+		r.job.OnTrace(t)
+	}
+}
+
+// fetchAll reads and converts groups, several at a time. A group is begun only while reading goes
+// on; once begun it is finished under ctx.
+func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []*mlflow.TraceInfo, units chan<- *unit) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for range r.job.Fetchers {
+		g.Go(func() error {
+			for group := range groups {
+				var estimate int64
+				for _, info := range group {
+					estimate += sizeOf(info)
+				}
+				if err := r.budget.acquire(reading, estimate); err != nil || reading.Err() != nil {
+					return nil // why reading ended is for the one who ended it to say
+				}
+				if err := r.fetch(gctx, group, units); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// sizeOf estimates the bytes of a trace's spans.
+func sizeOf(info *mlflow.TraceInfo) int64 {
+	if n, err := strconv.ParseInt(info.Metadata[mlflow.MetadataSizeBytes], 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return unknownSize
+}
+
+// fetch reads the spans of one group and sends the converted traces on.
+func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<- *unit) error {
+	ids := make([]string, len(group))
+	for i, info := range group {
+		ids[i] = info.TraceID
+	}
+	links, err := r.job.Checkpoint.Links(ctx, ids)
+	if err != nil {
+		return err
+	}
+	known, err := r.job.Checkpoint.Get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	spans := r.job.Source.FetchSpans(ctx, group)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	for i, info := range group {
+		estimate := sizeOf(info)
+		r.budget.add(int64(len(spans[i].JSON)) - estimate)
+		weight := int64(len(spans[i].JSON))
+		u, err := r.convert(ctx, info, &spans[i], links[info.TraceID], known[info.TraceID])
+		if err != nil {
+			return err
+		}
+		spans[i].JSON = nil
+		if u == nil {
+			r.budget.add(-weight)
+			continue
+		}
+		u.weight = u.record.bytes
+		r.budget.add(u.weight - weight)
+		if err := send(ctx, units, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// convert makes a unit of one read trace, or settles it and returns nil.
+func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflowclient.Spans, runs []string, known checkpoint.Record) (*unit, error) {
+	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: info.Digest()}
+	if spans.Err != nil {
+		if fatal(spans.Err) || r.failuresInARow.Add(1) > maxFailuresInARow {
+			return nil, fmt.Errorf("read the spans of trace %s: %w", info.TraceID, spans.Err)
+		}
+		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonFetch, spans.Err.Error())
+	}
+	r.failuresInARow.Store(0)
+	switch {
+	case spans.Missing == mlflowclient.MissingDeleted:
+		return nil, r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, "")
+	case spans.Missing == mlflowclient.MissingIncomplete && r.young(info.RequestTime):
+		// They may still be on their way; a part of them must not be shown as the trace.
+		return nil, r.settle(ctx, rec, checkpoint.Deferred, spans.Missing, "")
+	case spans.Missing != "" && known.State == checkpoint.Skipped && known.Reason == spans.Missing && known.Digest == rec.Digest:
+		// An earlier run has written what there is, and no more spans have turned up since.
+		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
+	}
+	res, err := convert.Convert(convert.Input{Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: runs},
+		convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName})
+	if err != nil {
+		reason := "unreadable"
+		var ce *convert.Error
+		if errors.As(err, &ce) {
+			reason = string(ce.Reason)
+		}
+		return nil, r.settle(ctx, rec, checkpoint.Failed, reason, err.Error())
+	}
+	u := &unit{rows: res.Trace, record: recordFields{sourceID: info.TraceID, requestTimeMs: rec.RequestTimeMs, digest: rec.Digest}}
+	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes}
+	if spans.Missing != "" {
+		u.report.State, u.report.Reason = checkpoint.Skipped, spans.Missing
+	}
+	for i := range res.Trace.Spans {
+		u.record.bytes += res.Trace.Spans[i].Size()
+	}
+	for i := range res.Trace.Annotations {
+		u.record.bytes += res.Trace.Annotations[i].Size()
+	}
+	return u, nil
+}
+
+// lateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
+// writes a trace's listing and its spans in separate requests, which clients may send late.
+const lateSpans = 24 * time.Hour
+
+func (r *run) young(requested time.Time) bool { return r.started.Sub(requested) < lateSpans }
+
+// fatal says whether a failed read tells that no other read can succeed.
+func fatal(err error) bool {
+	var api *mlflowclient.APIError
+	return errors.As(err, &api) && api.Status == 401
+}
+
+// batch collects units into batches for one commit each. A half-full batch is written when nothing
+// more comes for a while, or when readers wait for the bytes it holds.
+func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
+	limits := r.job.Target.Limits()
+	// Two batches are being written and one collected at a time; reading needs room too.
+	limits.Bytes = min(limits.Bytes, r.job.BytesInFlight/4)
+	var b []*unit
+	var spans, annotations int
+	var bytes int64
+	flush := func() error {
+		if len(b) == 0 {
+			return nil
+		}
+		err := send(ctx, batches, b)
+		b, spans, annotations, bytes = nil, 0, 0, 0
+		return err
+	}
+	timer := time.NewTimer(flushAfter)
+	defer timer.Stop()
+	for {
+		select {
+		case u, ok := <-units:
+			if !ok {
+				return flush()
+			}
+			s, a := len(u.rows.Spans), len(u.rows.Annotations)
+			if spans+s > limits.Rows || annotations+a > limits.Rows || bytes+u.weight > limits.Bytes {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			b, spans, annotations, bytes = append(b, u), spans+s, annotations+a, bytes+u.weight
+			timer.Reset(flushAfter)
+		case <-timer.C:
+			if err := flush(); err != nil {
+				return err
+			}
+		case <-r.budget.starved:
+			if err := flush(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *run) wroteAnnotations(w uctables.Written, err error) {
+	r.job.Progress.Annotations.Add(int64(w.Inserted))
+	r.job.Progress.Bytes.Add(w.Bytes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary.AnnotationsPresent += int64(w.Present)
+	r.summary.Statements++
+}
+
+func (r *run) wroteSpans(w uctables.Written, err error) {
+	r.job.Progress.Spans.Add(int64(w.Inserted))
+	r.job.Progress.Bytes.Add(w.Bytes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary.SpansPresent += int64(w.Present)
+	r.summary.Statements++
+}
+
+// record notes in the checkpoint what became of a written batch, and gives its bytes back.
+func (r *run) record(ctx context.Context, units []*unit) error {
+	recs := make([]checkpoint.Record, len(units))
+	for i, u := range units {
+		if u.failed != nil {
+			u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
+			var large *uctables.TooLargeError
+			if errors.As(u.failed, &large) {
+				u.report.Reason = ReasonRowTooLarge
+			}
+		}
+		recs[i] = checkpoint.Record{
+			TraceID: u.record.sourceID, TargetTraceID: u.rows.TraceID, RequestTimeMs: u.record.requestTimeMs,
+			State: u.report.State, Reason: u.report.Reason, Digest: u.record.digest,
+			Spans: len(u.rows.Spans), Annotations: len(u.rows.Annotations), Bytes: u.record.bytes, RunID: r.job.RunID,
+		}
+	}
+	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
+		return err
+	}
+	for _, u := range units {
+		r.report(u.report)
+		r.budget.add(-u.weight)
+	}
+	return nil
+}

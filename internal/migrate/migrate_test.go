@@ -1,0 +1,330 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+func TestMain(m *testing.M) {
+	flag.Set("rapid.checks", "60")
+	goleak.VerifyTestMain(m)
+}
+
+type testingT interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+	Context() context.Context
+	Cleanup(func())
+}
+
+func newCheckpoint(t testingT) *checkpoint.Store {
+	t.Helper()
+	c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{Source: "s", Target: "memory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+var runs int
+
+func job(src Source, m *memory, c *checkpoint.Store) Job {
+	runs++
+	return Job{
+		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: true,
+		Fetchers: 4, BytesInFlight: 1 << 20, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
+	}
+}
+
+func mustRun(t testingT, j Job) Summary {
+	t.Helper()
+	s, err := Run(context.Background(), nil, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Whatever the traces' sizes, the target's limits, refused rows and crashes after a commit: no reader
+// ever sees a part of a trace, and after reruns every good trace is there once, with or without the
+// checkpoint.
+func TestVisibleCompleteOrNotAtAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		src, m := &experiment{group: rapid.SampledFrom([]int{1, 3}).Draw(t, "group")}, newMemory()
+		m.limits = uctables.Limits{Rows: rapid.IntRange(1, 20).Draw(t, "limit"), Bytes: 1 << 20}
+		m.hardRows = rapid.IntRange(1, 20).Draw(t, "hard limit")
+		m.poison = "bad"
+		good := map[string]bool{}
+		for n := range rapid.IntRange(0, 12).Draw(t, "traces") {
+			names := make([]string, rapid.IntRange(1, 30).Draw(t, "spans"))
+			for i := range names {
+				names[i] = "span"
+			}
+			if rapid.IntRange(0, 5).Draw(t, "poisoned") == 0 {
+				names[rapid.IntRange(0, len(names)-1).Draw(t, "where")] = "bad"
+			} else {
+				good[targetID(n)] = true
+			}
+			src.add(n, names...)
+			m.want[targetID(n)] = len(names)
+		}
+		c := newCheckpoint(t)
+		for range 3 {
+			m.crashAt = m.commits + rapid.IntRange(1, 15).Draw(t, "crash after")
+			if _, err := Run(context.Background(), nil, job(src, m, c)); err != nil && !errors.Is(err, errCrash) {
+				t.Fatal(err)
+			}
+			if rapid.Bool().Draw(t, "lose the checkpoint") {
+				c = newCheckpoint(t)
+			}
+		}
+		m.crashAt = 0
+		s := mustRun(t, job(src, m, c))
+		if len(m.wrong) > 0 {
+			t.Fatal(strings.Join(m.wrong, "\n"))
+		}
+		visible := map[string]bool{}
+		for _, sp := range m.spans {
+			if sp.IsRoot() {
+				visible[sp.TraceID] = true
+			}
+		}
+		if d := cmp.Diff(good, visible); d != "" {
+			t.Fatalf("visible traces (-want +got):\n%s", d)
+		}
+		if bad := int64(len(src.traces) - len(good)); s.Failed != bad || s.Migrated+s.Present != int64(len(good)) {
+			t.Fatalf("summary %+v, want %d failed", s, bad)
+		}
+		// Nothing new: nothing is written, unless a failed trace is tried again.
+		if s.Failed == 0 {
+			if s := mustRun(t, job(src, m, c)); s.Statements != 0 || s.Present != int64(len(good)) {
+				t.Fatalf("second run: %+v", s)
+			}
+		}
+	})
+}
+
+func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	m.poison = "bad"
+	names := slices.Repeat([]string{"ok"}, 9)
+	names[5] = "bad"
+	src.add(0, "ok")
+	src.add(1, names...)
+	src.add(2, "ok", "ok")
+	m.want = map[string]int{targetID(0): 1, targetID(1): 9, targetID(2): 2}
+	var reports []TraceReport
+	j := job(src, m, newCheckpoint(t))
+	j.OnTrace = func(r TraceReport) { reports = append(reports, r) }
+	s := mustRun(t, j)
+	if s.Outcome != OutcomePartial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.spans) != 3 {
+		t.Errorf("%+v with %d spans", s, len(m.spans))
+	}
+	if len(reports) != 1 || reports[0].TraceID != traceID(1) || !strings.Contains(reports[0].Detail, "span 0000000000000006: spans refuses a row") {
+		t.Errorf("reports %+v", reports)
+	}
+	// Once the row is fine a later run takes the trace up again, even outside its window.
+	m.poison = ""
+	j = job(src, m, j.Checkpoint)
+	later := epoch.Add(time.Hour).UnixMilli()
+	j.Window = mlflowclient.Window{StartMs: &later}
+	if s := mustRun(t, j); s.Migrated != 1 || s.Outcome != OutcomeDone || len(m.spans) != 12 {
+		t.Errorf("after the repair: %+v with %d spans", s, len(m.spans))
+	}
+}
+
+func TestPoisonedAnnotation(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	src.add(0, "ok")
+	src.add(1, "ok").Tags["bad"] = "x"
+	m.want = map[string]int{targetID(0): 1, targetID(1): 1}
+	m.poisonNote = "bad"
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 1 || s.Migrated != 1 || len(m.spans) != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestStates(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	ok := src.add(0, "ok")
+	running := src.add(1, "ok", "ok")
+	running.State = mlflow.StateInProgress
+	lost := src.add(2)
+	src.spans[lost.TraceID] = mlflowclient.Spans{Missing: mlflowclient.MissingLost}
+	broken := src.add(3, "ok")
+	src.spans[broken.TraceID] = mlflowclient.Spans{Err: errors.New("always 500")}
+	garbled := src.add(4)
+	src.spans[garbled.TraceID] = mlflowclient.Spans{JSON: []byte("<html>")}
+	late := src.add(5, "ok")
+	late.RequestTime = time.Now()
+	src.spans[late.TraceID] = mlflowclient.Spans{JSON: src.spans[late.TraceID].JSON, Missing: mlflowclient.MissingIncomplete}
+	src.runs = map[string][]string{"r1": {ok.TraceID}, "r2": {ok.TraceID}}
+	m.want = map[string]int{targetID(0): 1, targetID(1): 2, targetID(3): 1, targetID(5): 1}
+
+	c := newCheckpoint(t)
+	s := mustRun(t, job(src, m, c))
+	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != OutcomePartial {
+		t.Errorf("first run: %+v", s)
+	}
+	wantReasons := []map[string]int64{{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1}}
+	if d := cmp.Diff(wantReasons, []map[string]int64{s.DeferredReasons, s.SkippedReasons, s.FailedReasons}); d != "" {
+		t.Error(d)
+	}
+	links, lostRows := 0, 0
+	for _, a := range m.annotations {
+		if a.Type == uctables.RunLink && a.TargetID == targetID(0) {
+			links++
+		}
+		if a.TargetID == targetID(2) {
+			lostRows++
+		}
+	}
+	if links != 2 || lostRows == 0 {
+		t.Errorf("%d run links, %d annotations of the trace without spans", links, lostRows)
+	}
+
+	// A later, narrower run takes up what has ended or come back; the lost trace costs no write.
+	running.State = mlflow.StateError
+	src.spans[late.TraceID] = mlflowclient.Spans{JSON: src.spans[late.TraceID].JSON}
+	src.gone = map[string]bool{broken.TraceID: true, garbled.TraceID: true}
+	j := job(src, m, c)
+	later := epoch.Add(time.Hour).UnixMilli()
+	j.Window.StartMs = &later
+	s = mustRun(t, j)
+	if s.Migrated != 2 || s.SkippedReasons[ReasonDeleted] != 2 || s.Failed != 0 {
+		t.Errorf("second run: %+v", s)
+	}
+	if s = mustRun(t, job(src, m, c)); s.Present != 3 || s.Skipped != 1 || s.Statements != 0 {
+		t.Errorf("third run: %+v", s)
+	}
+	if len(m.wrong) > 0 {
+		t.Error(m.wrong)
+	}
+}
+
+func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	for n := range 200 {
+		src.add(n, "ok")
+		m.want[targetID(n)] = 1
+	}
+	stop := make(chan struct{})
+	j := job(src, m, newCheckpoint(t))
+	j.Fetchers = 1
+	src.onRead = func(n int) {
+		if n == 20 {
+			close(stop)
+		}
+	}
+	s, err := Run(context.Background(), stop, j)
+	if err != nil || s.Outcome != OutcomeInterrupted {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := int64(len(m.spans)); got < 20 || got != s.Migrated || got == 200 {
+		t.Errorf("%d spans written, %d traces recorded as migrated", got, s.Migrated)
+	}
+	src.onRead = nil
+	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.spans) != 200 {
+		t.Errorf("rerun: %+v", s)
+	}
+}
+
+func TestSecondInterruptStopsAtOnce(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	for n := range 50 {
+		src.add(n, "ok")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	j := job(src, m, newCheckpoint(t))
+	src.onRead = func(n int) {
+		if n == 5 {
+			cancel()
+		}
+	}
+	if s, err := Run(ctx, nil, j); err != nil || s.Outcome != OutcomeInterrupted {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestBrokenSourceEndsTheRun(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	for n := range 3 * maxFailuresInARow {
+		src.add(n)
+		src.spans[traceID(n)] = mlflowclient.Spans{Err: errors.New("503")}
+	}
+	s, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t)))
+	if err == nil || s.Outcome != OutcomeFailed {
+		t.Errorf("%+v, %v", s, err)
+	}
+	src.spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
+	src.traces = src.traces[:1]
+	if _, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t))); err == nil {
+		t.Error("a refused token does not end the run")
+	}
+}
+
+// Bytes in flight stay under the bound however many traces there are, and a trace larger than it passes.
+func TestBytesInFlightAreBounded(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	m.limits.Rows = 1 << 20
+	for n := range 300 {
+		src.add(n, strings.Repeat("x", 20<<10))
+		m.want[targetID(n)] = 1
+	}
+	src.traces[7].Metadata[mlflow.MetadataSizeBytes] = "100000000"
+	r := &run{job: job(src, m, newCheckpoint(t)), budget: newBudget(1 << 20), started: time.Now()}
+	r.summary = Summary{}
+	if err := r.pipeline(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.spans) != 300 || r.budget.used != 0 {
+		t.Errorf("%d spans, %d bytes still reserved", len(m.spans), r.budget.used)
+	}
+	if m.commits < 20 {
+		t.Errorf("%d commits: batches larger than the bound allows", m.commits)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	c := newCheckpoint(t)
+	src.add(0, "a", "b")
+	mustRun(t, job(src, m, c))
+	src.add(1, "a", "b", "c").Metadata[mlflow.MetadataSizeStats] = `{"total_size_bytes": 100, "num_spans": 3}`
+	src.add(2, "a")
+	src.add(3).State = mlflow.StateInProgress
+	before := m.commits
+	p, err := MakePlan(t.Context(), job(src, m, c), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Listed != 4 || p.Present != 1 || p.Deferred != 1 || p.ToMigrate != 2 || p.Spans != 6 || p.Bytes != 200 || p.EstimatedSizes != 1 || m.commits != before {
+		t.Errorf("%+v", p)
+	}
+	if !p.Earliest.Equal(epoch) || !p.Latest.Equal(epoch.Add(3*time.Millisecond)) || p.ByState[mlflow.StateOK] != 3 {
+		t.Errorf("%+v", p)
+	}
+	src.traces = src.traces[2:3] // no sizes known at all: some are read
+	if p, err = MakePlan(t.Context(), job(src, m, c), false); err != nil || p.Spans != 1 || p.Bytes == 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -1,0 +1,109 @@
+package migrate
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+)
+
+// Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
+// source give.
+const (
+	ReasonInProgress  = "in_progress"   // deferred: it had not ended
+	ReasonDeleted     = "deleted"       // skipped: the source no longer has it
+	ReasonFetch       = "fetch_failed"  // failed: its spans could not be read
+	ReasonRefused     = "row_refused"   // failed: the target refuses one of its rows
+	ReasonRowTooLarge = "row_too_large" // failed: one of its rows is larger than the target takes
+)
+
+// TraceReport says what became of a trace that was not simply migrated: one that was deferred,
+// skipped, failed, or whose values the target could not hold as they were.
+type TraceReport struct {
+	TraceID       string           `json:"trace_id"`
+	TargetTraceID string           `json:"target_trace_id,omitempty"`
+	State         checkpoint.State `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Detail        string           `json:"detail,omitempty"`
+	Notes         []convert.Note   `json:"notes,omitempty"`
+}
+
+// Progress counts what a run has done so far. It may be read at any time.
+type Progress struct {
+	Listed      atomic.Int64 // traces seen at the source
+	Total       atomic.Int64 // traces in the window, once counted; 0 before
+	Migrated    atomic.Int64
+	Present     atomic.Int64 // already there
+	Deferred    atomic.Int64
+	Skipped     atomic.Int64
+	Failed      atomic.Int64
+	Spans       atomic.Int64 // rows written
+	Annotations atomic.Int64 // rows written
+	Bytes       atomic.Int64 // payload bytes written
+}
+
+// Done is the number of traces that the run has finished with.
+func (p *Progress) Done() int64 {
+	return p.Migrated.Load() + p.Present.Load() + p.Deferred.Load() + p.Skipped.Load() + p.Failed.Load()
+}
+
+// Outcome is how a run ended.
+type Outcome string
+
+// The outcomes of a run.
+const (
+	OutcomeDone        Outcome = "done"        // every trace is migrated, deferred or skipped
+	OutcomePartial     Outcome = "partial"     // done, but some traces failed
+	OutcomeInterrupted Outcome = "interrupted" // stopped by a signal
+	OutcomeFailed      Outcome = "failed"      // stopped by an error
+)
+
+// Summary is the result of a run.
+type Summary struct {
+	RunID              string           `json:"run_id"`
+	Source             string           `json:"source"`
+	Target             string           `json:"target"`
+	Outcome            Outcome          `json:"outcome"`
+	Error              string           `json:"error,omitempty"`
+	Started            time.Time        `json:"started"`
+	Seconds            float64          `json:"seconds"`
+	Listed             int64            `json:"traces_listed"`
+	Migrated           int64            `json:"traces_migrated"`
+	Present            int64            `json:"traces_already_there"`
+	Deferred           int64            `json:"traces_deferred"`
+	Skipped            int64            `json:"traces_skipped"`
+	Failed             int64            `json:"traces_failed"`
+	DeferredReasons    map[string]int64 `json:"deferred_reasons,omitempty"`
+	SkippedReasons     map[string]int64 `json:"skipped_reasons,omitempty"`
+	FailedReasons      map[string]int64 `json:"failed_reasons,omitempty"`
+	Notes              map[string]int64 `json:"notes,omitempty"` // values that were changed to fit, by note code
+	SpansWritten       int64            `json:"spans_written"`
+	SpansPresent       int64            `json:"spans_already_there"`
+	AnnotationsWritten int64            `json:"annotations_written"`
+	AnnotationsPresent int64            `json:"annotations_already_there"`
+	Bytes              int64            `json:"bytes"`
+	TracesPerSecond    float64          `json:"traces_per_second"`
+	Requests           int64            `json:"source_requests"`
+	Retries            int64            `json:"source_retries"`
+	ThrottledSeconds   float64          `json:"source_throttled_seconds"`
+	Statements         int64            `json:"target_writes"` // commits sent to the target
+}
+
+func (s *Summary) count(st checkpoint.State, reason string) {
+	var m *map[string]int64
+	switch st {
+	case checkpoint.Deferred:
+		m = &s.DeferredReasons
+	case checkpoint.Skipped:
+		m = &s.SkippedReasons
+	case checkpoint.Failed:
+		m = &s.FailedReasons
+	default:
+		return
+	}
+	if *m == nil {
+		*m = map[string]int64{}
+	}
+	(*m)[reason]++
+}

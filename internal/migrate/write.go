@@ -1,0 +1,176 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// A unit is one trace on its way into the target.
+type unit struct {
+	rows   uctables.Trace
+	weight int64 // bytes reserved in the budget
+	report TraceReport
+	record recordFields
+	failed error // why it can't be written; its spans then stay away
+}
+
+type recordFields struct {
+	sourceID      string
+	requestTimeMs int64
+	digest        string
+	bytes         int64
+}
+
+// fail keeps the first reason why u can't be written.
+func (u *unit) fail(err error) {
+	if u.failed == nil {
+		u.failed = err
+	}
+}
+
+// writeAnnotations writes the annotations of all units, splitting where the target asks for it. A
+// unit whose row the target refuses fails, with nothing of it visible: METADATA and the spans, which
+// come later, are not written. The error is one that no split cures.
+func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
+	return writeSplit(ctx, units, r.job.Target.Limits(),
+		func(u *unit) []uctables.Annotation { return u.rows.Annotations },
+		(*uctables.Annotation).Size,
+		func(ctx context.Context, rows []uctables.Annotation) error {
+			w, err := r.job.Target.WriteAnnotations(ctx, rows)
+			r.wroteAnnotations(w, err)
+			return err
+		},
+		nil,
+		func(a *uctables.Annotation) string { return fmt.Sprintf("annotation %s (%s)", a.AnnotationID, a.Type) })
+}
+
+// writeSpans writes the spans of all units in one commit, or in one a trace where the target asks
+// for it. Only a trace too large for a commit of its own is cut, and then its roots come last.
+func (r *run) writeSpans(ctx context.Context, units []*unit) error {
+	probe := func(context.Context, []uctables.Span) error { return nil }
+	if p, ok := r.job.Target.(spanProber); ok {
+		probe = p.ProbeSpans
+	}
+	return writeSplit(ctx, units, r.job.Target.Limits(),
+		func(u *unit) []uctables.Span { return u.rows.Spans },
+		(*uctables.Span).Size,
+		func(ctx context.Context, rows []uctables.Span) error {
+			w, err := r.job.Target.WriteSpans(ctx, rows)
+			r.wroteSpans(w, err)
+			return err
+		},
+		probe,
+		func(s *uctables.Span) string { return "span " + s.SpanID })
+}
+
+// spanProber is a target that can say whether it would take rows without writing them.
+type spanProber interface {
+	ProbeSpans(ctx context.Context, rows []uctables.Span) error
+}
+
+// writeSplit writes the rows of units in as few commits as limits allow: whole units together, a unit
+// over the limits alone and in parts. When the target refuses a commit it halves the units, and then
+// the one unit's rows, until the refused row is found.
+//
+// probe is set where a part of a unit's rows must not be written before all are known to be good: the
+// rest of a trace with a refused span would lie in the table for nobody.
+func writeSplit[T any](ctx context.Context, units []*unit, limits uctables.Limits, rowsOf func(*unit) []T, size func(*T) int64,
+	write func(context.Context, []T) error, probe func(context.Context, []T) error, name func(*T) string,
+) error {
+	var good []*unit
+	var all []T
+	var bytes int64
+	for _, u := range units {
+		if u.failed != nil {
+			continue
+		}
+		good = append(good, u)
+		rows := rowsOf(u)
+		all = append(all, rows...)
+		for i := range rows {
+			bytes += size(&rows[i])
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	fits := len(all) <= limits.Rows && bytes <= limits.Bytes
+	if fits {
+		err := write(ctx, all)
+		if !splittable(err) {
+			return err
+		}
+		if len(good) == 1 {
+			return writeParts(ctx, good[0], all, err, write, probe, name)
+		}
+	} else if len(good) == 1 {
+		for len(all) > 0 {
+			n, b := 0, int64(0)
+			for n < len(all) && n < limits.Rows && (n == 0 || b+size(&all[n]) <= limits.Bytes) {
+				b += size(&all[n])
+				n++
+			}
+			if err := write(ctx, all[:n]); splittable(err) {
+				if err := writeParts(ctx, good[0], all[:n], err, write, probe, name); err != nil {
+					return err
+				}
+			} else if err != nil {
+				return err
+			}
+			if good[0].failed != nil {
+				return nil
+			}
+			all = all[n:]
+		}
+		return nil
+	}
+	half := len(good) / 2
+	if err := writeSplit(ctx, good[:half], limits, rowsOf, size, write, probe, name); err != nil {
+		return err
+	}
+	return writeSplit(ctx, good[half:], limits, rowsOf, size, write, probe, name)
+}
+
+// writeParts deals with rows of one unit that the target refused with cause: too large a commit is
+// written in halves, in order; a refused row is looked for, and fails the unit.
+func writeParts[T any](ctx context.Context, u *unit, rows []T, cause error, write, probe func(context.Context, []T) error, name func(*T) string) error {
+	if len(rows) == 1 {
+		u.fail(fmt.Errorf("%s: %w", name(&rows[0]), cause))
+		return nil
+	}
+	var refused *uctables.RowError
+	try := write
+	if errors.As(cause, &refused) && probe != nil {
+		try = probe
+	}
+	half := len(rows) / 2
+	found := false
+	for _, part := range [][]T{rows[:half], rows[half:]} {
+		err := try(ctx, part)
+		if splittable(err) {
+			found = true
+			if err := writeParts(ctx, u, part, err, write, probe, name); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+		if u.failed != nil {
+			return nil
+		}
+	}
+	if refused != nil && probe != nil && !found {
+		// Each half alone would be taken, and still the whole was not: nobody knows the row.
+		u.fail(cause)
+	}
+	return nil
+}
+
+func splittable(err error) bool {
+	var row *uctables.RowError
+	var large *uctables.TooLargeError
+	return errors.As(err, &row) || errors.As(err, &large)
+}
