@@ -1,0 +1,196 @@
+package rig
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// FrontOptions says what stands behind a front and how it answers. The zero value with MLflow set is
+// a workspace that supports the V4 search and has no warehouse.
+type FrontOptions struct {
+	MLflow string `json:"-"` // URI of the MLflow server behind it
+
+	// Plain only passes requests on (and fails as told): a plain MLflow server with faults. It asks
+	// for Token, or User and Password, where they are set.
+	Plain    bool   `json:"plain,omitempty"`
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty"`
+
+	Token string `json:"token"` // bearer token; "" for rig-token on a workspace, for none on Plain
+
+	V4      string   `json:"v4,omitempty"`       // V4Supported, V4EndpointNotFound or V4NotYet; "" for V4Supported
+	V4Polls *int     `json:"v4_polls,omitempty"` // polls answered "not done" before the result, nil for 1
+	Forms   []string `json:"forms,omitempty"`    // span forms of traces.json: v2, v30, v3, v350; a trace's ID decides on its one; nil for what MLflow has
+	Lost    []string `json:"lost,omitempty"`     // traces whose traces.json is not there (404)
+
+	SignedSeconds int      `json:"signed_seconds,omitempty"` // how long a signed URL lives, 0 for 900
+	Targets       []Target `json:"targets,omitempty"`        // experiments bound to a UC location
+
+	Warehouse      string   `json:"warehouse,omitempty"`       // URL of the warehouse behind it, Warehouse.URL()
+	WarehouseToken string   `json:"warehouse_token,omitempty"` // its token, "" for rig-token
+	WarehouseID    string   `json:"warehouse_id,omitempty"`    // ID on the front, "" for rig
+	WarehouseState string   `json:"warehouse_state,omitempty"` // RUNNING or STOPPED at first, "" for RUNNING
+	WarehousePolls *int     `json:"warehouse_polls,omitempty"` // GETs answered STARTING after a start, nil for 2
+	MissingGrants  []string `json:"missing_grants,omitempty"`  // full names of tables on which effective-permissions lists nothing
+
+	// Requests a second until 429 with Retry-After: 1; 0 for any number.
+	QuotaSearch   int `json:"quota_search,omitempty"`
+	QuotaDownload int `json:"quota_download,omitempty"`
+	QuotaOther    int `json:"quota_other,omitempty"`
+}
+
+// Values of FrontOptions.V4.
+const (
+	V4Supported        = "supported"
+	V4EndpointNotFound = "endpoint_not_found" // 404 ENDPOINT_NOT_FOUND
+	V4NotYet           = "not_yet"            // 400 INVALID_PARAMETER_VALUE "… locations not yet supported"
+)
+
+// Target is an experiment bound to a UC trace location.
+type Target struct {
+	ExperimentID string `json:"experiment_id"`
+	Name         string `json:"name"` // /Shared/target
+	Catalog      string `json:"catalog"`
+	Schema       string `json:"schema"`
+	Prefix       string `json:"prefix"`
+	Typed        bool   `json:"typed"`        // the answer has trace_location
+	Tagged       bool   `json:"tagged"`       // the answer has the mlflow.experiment.databricksTrace… tags
+	WarehouseID  string `json:"warehouse_id"` // tag mlflow.monitoring.sqlWarehouseId, "" for none
+}
+
+// Front is a running Databricks-flavoured front (testdata/rig/front.py).
+type Front struct {
+	URL   string
+	Token string // bearer token it lets in
+	// ClientID and ClientSecret get an OAuth token (machine to machine).
+	ClientID, ClientSecret string
+
+	process *Process
+	client  *http.Client
+}
+
+// StartFront starts a front of the test's own.
+func StartFront(t testing.TB, opts FrontOptions) *Front {
+	t.Helper()
+	if opts.Token == "" && !opts.Plain {
+		opts.Token = "rig-token"
+	}
+	options, err := json.Marshal(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Start(t, "front", Command(t, "venv", "front.py", "--mlflow", opts.MLflow, "--options", string(options)))
+	return &Front{URL: p.URL, Token: opts.Token, ClientID: "rig-client", ClientSecret: "rig-secret", process: p, client: &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true},
+	}}
+}
+
+// Stop ends the front.
+func (f *Front) Stop() { f.process.Stop() }
+
+// HostPort is where the front serves, as databricks-sql-go takes it.
+func (f *Front) HostPort(t testing.TB) (host string, port int) {
+	t.Helper()
+	u, err := url.Parse(f.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err = strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Hostname(), port
+}
+
+// Kinds of a FrontFault besides "status" and a number, such as status429, which answers that without
+// passing the request on.
+const (
+	FrontReset          = "reset"            // the connection is reset, nothing passed on
+	FrontCutAfterEffect = "cut_after_effect" // passed on, then reset without an answer
+	FrontTruncate       = "truncate"         // passed on, half of the answer's body, then closed
+	FrontSlow           = "slow"             // waits Seconds, then answers
+)
+
+// FrontFault is a failure of requests to come.
+type FrontFault struct {
+	Match      string `json:"match"`                 // regular expression (Python's) in "METHOD /path?query", "" for all
+	Nth        int    `json:"nth,omitempty"`         // the first matching request it hits, 0 for 1
+	Times      int    `json:"times,omitempty"`       // how many matching requests it hits, one after another, 0 for 1
+	Kind       string `json:"kind"`                  // one of the kinds above
+	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a status fault, 0 for no such header
+	Seconds    int    `json:"seconds,omitempty"`     // of FrontSlow, 0 for 2
+}
+
+// Fault has the requests it matches fail.
+func (f *Front) Fault(t testing.TB, fault FrontFault) {
+	t.Helper()
+	f.control(t, http.MethodPost, "/_fault", fault, nil)
+}
+
+// FrontStats is what came since the start or the last Reset.
+type FrontStats struct {
+	Requests        map[string]int `json:"requests"` // by method and path, IDs as {id}, downloads as "GET /__storage/…"
+	Statuses        map[string]int `json:"statuses"` // answers by HTTP status
+	Faults          int            `json:"faults"`   // faults that fired
+	Throttled       int            `json:"throttled"`
+	Authorizations  int            `json:"authorizations"`    // requests with an Authorization header
+	Downloads       int            `json:"downloads"`         // requests to signed URLs
+	SignedWithToken int            `json:"signed_with_token"` // those that carried an Authorization header
+	MostInFlight    int            `json:"most_in_flight"`    // most requests at once
+	Writes          []string       `json:"writes"`            // requests to MLflow that are no reads: the source must stay as it is
+}
+
+// Stats returns the counts.
+func (f *Front) Stats(t testing.TB) FrontStats {
+	t.Helper()
+	var stats FrontStats
+	f.control(t, http.MethodGet, "/_stats", nil, &stats)
+	return stats
+}
+
+// Reset forgets counts and faults.
+func (f *Front) Reset(t testing.TB) {
+	t.Helper()
+	f.control(t, http.MethodPost, "/_reset", struct{}{}, nil)
+}
+
+// ExpireSigned has every signed URL given out so far answered with 403.
+func (f *Front) ExpireSigned(t testing.TB) {
+	t.Helper()
+	f.control(t, http.MethodPost, "/_expire_signed", struct{}{}, nil)
+}
+
+// SetLost has the traces with these IDs, and no others, lose their traces.json.
+func (f *Front) SetLost(t testing.TB, traceIDs ...string) {
+	t.Helper()
+	f.control(t, http.MethodPost, "/_options", map[string]any{"lost": append([]string{}, traceIDs...)}, nil)
+}
+
+func (f *Front) control(t testing.TB, method, path string, in, out any) {
+	t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, f.URL+path, strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("front: %s %s answered %s", method, path, resp.Status)
+	}
+	if out != nil {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
