@@ -138,6 +138,17 @@ func (c *converter) stringMap(o *object, m map[string]string) {
 
 func (c *converter) stringMember(o *object, key, value string) {
 	name := c.valid(key, key)
+	if strings.Contains(name, "\x00") {
+		name = strings.ReplaceAll(name, "\x00", "\uFFFD")
+		c.note(NULInKey, name, "replaced by U+FFFD")
+		o.raws = append(o.raws, raw{name + ".key", quote(nil, key)})
+	}
+	if len(name) > maxName {
+		long := name
+		name = longKeyPrefix + derive("key", long).String()
+		c.note(LongKey, name, "stands for a key of "+strconv.Itoa(len(long))+" bytes")
+		o.raws = append(o.raws, raw{name + ".key", quote(nil, long)})
+	}
 	if o.begin([]byte(name), false) {
 		c.note(DuplicateKey, name, "the last one stands")
 	}

@@ -332,10 +332,10 @@ METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quo
 // TestTooLarge checks that every column fits and that the parts give the source's text again.
 func TestTooLarge(t *testing.T) {
 	big := `{"text": "` + strings.Repeat("größer ", 2_500_000) + `", "n": 1}`
-	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 16<<20)+`"}}]`)
+	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
 	ti := info(trTrace)
-	ti.RequestPreview = ptr(strings.Repeat("p", 16<<20))
-	ti.Tags = map[string]string{"t": strings.Repeat("q", 17<<20)}
+	ti.RequestPreview = ptr(strings.Repeat("p", 15<<20))
+	ti.Tags = map[string]string{"t": strings.Repeat("q", 15<<20)}
 	res := convert(t, Input{Info: ti, Spans: doc})
 	s := res.Trace.Spans[0]
 	if got, want := string(s.Attributes), fmt.Sprintf(`{"small":1,"big":"[tracemig.overflow: %d bytes of JSON text]"}`, len(big)); got != want {
@@ -363,7 +363,7 @@ func TestTooLarge(t *testing.T) {
 	if parts["attributes big"] != big {
 		t.Error("the parts are not the source's text")
 	}
-	if parts["events[0].attributes huge"] != `"`+strings.Repeat("y", 16<<20)+`"` {
+	if parts["events[0].attributes huge"] != `"`+strings.Repeat("y", 15<<20)+`"` {
 		t.Error("the parts are not the event's text")
 	}
 	for _, a := range res.Trace.Annotations {
@@ -399,7 +399,7 @@ func TestTooLarge(t *testing.T) {
 // TestManySmallAttributes exceeds the limit without one large value.
 func TestManySmallAttributes(t *testing.T) {
 	var b strings.Builder
-	for i := range 700_000 {
+	for i := range 600_000 {
 		fmt.Fprintf(&b, `,"key%07d":"%d"`, i, i)
 	}
 	attrs := "{" + b.String()[1:] + "}"
