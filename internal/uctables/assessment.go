@@ -1,17 +1,14 @@
 package uctables
 
 // Keys in column metadata of FEEDBACK and EXPECTATION rows for the fields of an assessment that the
-// table has no column for. The service's own names are not public; these are tracemig's. Their
-// values are JSON strings but for AssessmentValid, a JSON boolean. The user's own metadata stands
-// beside them under its own keys.
+// table has no column for: the package convert writes them, the views read them. The service's own
+// names are not public.
 const (
-	AssessmentSourceType          = "mlflow.assessment.source_type"
-	AssessmentSourceID            = "mlflow.assessment.source_id"
-	AssessmentSpanID              = "mlflow.assessment.span_id"
-	AssessmentErrorCode           = "mlflow.assessment.error_code"
-	AssessmentErrorMessage        = "mlflow.assessment.error_message"
-	AssessmentErrorStackTrace     = "mlflow.assessment.error_stack_trace"
-	AssessmentOverrides           = "mlflow.assessment.overrides"
-	AssessmentValid               = "mlflow.assessment.valid"
-	AssessmentSerializationFormat = "mlflow.assessment.serialization_format" // of an EXPECTATION whose value is a serialized text
+	assessmentPrefix              = "mlflow.assessment."
+	AssessmentSourceType          = assessmentPrefix + "sourceType"
+	AssessmentSourceID            = assessmentPrefix + "sourceId"
+	AssessmentFeedbackError       = assessmentPrefix + "feedbackError" // object {code, message, stackTrace}
+	AssessmentOverrides           = assessmentPrefix + "overrides"
+	AssessmentValid               = assessmentPrefix + "valid"               // boolean
+	AssessmentSerializationFormat = assessmentPrefix + "serializationFormat" // of an EXPECTATION whose value is a serialized text
 )

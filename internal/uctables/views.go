@@ -33,6 +33,9 @@ func (l Location) CreateViews() []string {
 // createMetadataView is one row a trace that has annotations.
 func (l Location) createMetadataView() string {
 	meta := func(k string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, k) }
+	feedbackError := func(field string) string {
+		return fmt.Sprintf(`try_variant_get(metadata, '$["%s"].%s', 'STRING')`, AssessmentFeedbackError, field)
+	}
 	return fmt.Sprintf(`CREATE VIEW IF NOT EXISTS %s AS
 WITH latest AS (
   SELECT *, substring_index(target_id, ':', 1) AS trace_id
@@ -70,10 +73,10 @@ assessments AS (
       CAST(NULL AS STRING) AS stack_trace) END AS expectation,
     CASE WHEN annotation_type = 'FEEDBACK' THEN struct(
       to_json(value) AS value,
-      CASE WHEN coalesce(%s, %s, %s) IS NOT NULL THEN struct(
+      CASE WHEN %s IS NOT NULL THEN struct(
         %s AS error_code, %s AS error_message, %s AS stack_trace) END AS error) END AS feedback,
     comment AS rationale,
-    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, 'mlflow.assessment.')) AS metadata,
+    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, '%s')) AS metadata,
     CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
     %s AS overrides,
     try_variant_get(metadata, '$["%s"]', 'BOOLEAN') AS valid
@@ -89,9 +92,8 @@ LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
 		l.quoted(MetadataView), l.quoted(Annotations.Suffix),
 		meta(AssessmentSourceID), meta(AssessmentSourceType),
 		meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat),
-		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
-		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
-		meta(AssessmentOverrides), AssessmentValid, orderBy("create_time", "assessment_id"))
+		meta(AssessmentFeedbackError), feedbackError("code"), feedbackError("message"), feedbackError("stackTrace"),
+		assessmentPrefix, meta(AssessmentOverrides), AssessmentValid, orderBy("create_time", "assessment_id"))
 }
 
 // orderBy is a comparator for array_sort by fields of its structs, which hold maps and so have no

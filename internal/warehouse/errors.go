@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -89,7 +90,11 @@ func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, 
 		return failure{kind: again, err: fmt.Errorf("%s: the session with SQL warehouse %s was closed by the server. Run again", table, w.opts.WarehouseID)}
 	}
 	if ofHTTP {
-		e := fmt.Errorf("%s: the connection to SQL warehouse %s broke: %w. Check the network and run again", table, w.opts.WarehouseID, networkCause(err))
+		cause := s.exchange.err
+		if cause == nil {
+			cause = io.ErrUnexpectedEOF // the answer's head came, but not all of its body
+		}
+		e := fmt.Errorf("%s: the connection to SQL warehouse %s broke: %w. Check the network and run again", table, w.opts.WarehouseID, cause)
 		if !s.exchange.statement {
 			return failure{kind: again, err: e, asleep: true}
 		}
@@ -102,12 +107,13 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 	x := s.exchange
 	status := fmt.Sprintf("HTTP %d %s", x.status, http.StatusText(x.status))
 	e := fmt.Errorf("%s: SQL warehouse %s answers %s. Run again later", table, w.opts.WarehouseID, status)
+	started := x.statement && x.requests > 1 // it was polling or fetching that failed
 	switch {
 	case x.status == http.StatusRequestEntityTooLarge:
 		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: errors.New(status)}}
-	case x.status == http.StatusTooManyRequests:
+	case x.status == http.StatusTooManyRequests && !started:
 		return failure{kind: again, err: e, after: x.retryAfter}
-	case x.status == http.StatusServiceUnavailable:
+	case x.status == http.StatusServiceUnavailable && !started:
 		return failure{kind: again, err: e, after: x.retryAfter, asleep: true}
 	case x.status == http.StatusUnauthorized:
 		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s does not accept the credentials (%s). Log in again, or check the token", table, w.opts.WarehouseID, status)}
@@ -115,8 +121,8 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s may not be used (%s). Ask for CAN USE on it", table, w.opts.WarehouseID, status)}
 	case x.status == http.StatusNotFound:
 		return failure{kind: refused, err: fmt.Errorf("%s: there is no SQL warehouse %s (%s). Check --warehouse-id", table, w.opts.WarehouseID, status)}
-	case x.status >= 500 && x.statement:
-		// A gateway may answer for a server that went on working.
+	case started || x.status >= 500 && x.statement:
+		// A gateway may answer for a server that goes on working.
 		return failure{kind: doubtful, err: e, after: x.retryAfter, asleep: true}
 	case x.status >= 500:
 		return failure{kind: again, err: e, after: x.retryAfter, asleep: true}
@@ -184,15 +190,4 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 		return failure{kind: doubtful, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s reports %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
 	}
 	return failure{kind: refused, err: fmt.Errorf("%s: the statement failed with %w. Look at the query history of SQL warehouse %s", table, said, w.opts.WarehouseID)}
-}
-
-// networkCause is the innermost error: the driver's words around it repeat themselves and the URL.
-func networkCause(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }

@@ -33,6 +33,7 @@ type exchange struct {
 	requests   int
 	status     int // of the last response; 0 when there was none
 	retryAfter time.Duration
+	err        error // of the last request, when there was no response
 	auth       error // why there are no credentials
 }
 
@@ -63,7 +64,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	x.requests++
-	x.status, x.retryAfter = 0, 0
+	x.status, x.retryAfter, x.err = 0, 0, err
 	if err != nil {
 		return nil, err
 	}

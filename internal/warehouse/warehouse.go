@@ -192,8 +192,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		lines = b.row(lines, r)
 	}
 	payload := string(lines)
-	window := []any{sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
-	params := append([]any{sql.Named(uctables.ParamRows, payload)}, window...)
+	params := namedParams(payload, lo, hi)
 
 	// Statements that read the table they write conflict with each other, and the loser has to run
 	// again: of one process, one at a time is sent. Other processes are left to the retry.
@@ -231,7 +230,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 				keys = b.rowKey(keys, r)
 			}
 			var found int64
-			found, lookupErr := w.lookup(ctx, b.count, append([]any{sql.Named(uctables.ParamRows, string(keys))}, window...))
+			found, lookupErr := w.lookup(ctx, b.count, namedParams(string(keys), lo, hi))
 			if lookupErr == nil && found == int64(len(distinct)) {
 				inserted = found
 				return nil
@@ -248,6 +247,11 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		return uctables.Written{}, err
 	}
 	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: int64(len(payload))}, nil
+}
+
+// namedParams are the parameters of an insert or a count.
+func namedParams(lines string, lo, hi int64) []any {
+	return []any{sql.Named(uctables.ParamRows, lines), sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
 }
 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.

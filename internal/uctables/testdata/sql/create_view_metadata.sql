@@ -26,17 +26,17 @@ assessments AS (
     annotation_id AS assessment_id,
     trace_id,
     name AS assessment_name,
-    struct(try_variant_get(metadata, '$["mlflow.assessment.source_id"]', 'STRING') AS source_id, try_variant_get(metadata, '$["mlflow.assessment.source_type"]', 'STRING') AS source_type) AS source,
+    struct(try_variant_get(metadata, '$["mlflow.assessment.sourceId"]', 'STRING') AS source_id, try_variant_get(metadata, '$["mlflow.assessment.sourceType"]', 'STRING') AS source_type) AS source,
     created_at AS create_time,
     updated_at AS last_update_time,
     CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
-      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') IS NULL THEN to_json(value) END AS value,
-      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') IS NOT NULL THEN struct(try_variant_get(metadata, '$["mlflow.assessment.serialization_format"]', 'STRING') AS serialization_format, try_variant_get(value, '$', 'STRING') AS value) END AS serialized_value,
+      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serializationFormat"]', 'STRING') IS NULL THEN to_json(value) END AS value,
+      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.serializationFormat"]', 'STRING') IS NOT NULL THEN struct(try_variant_get(metadata, '$["mlflow.assessment.serializationFormat"]', 'STRING') AS serialization_format, try_variant_get(value, '$', 'STRING') AS value) END AS serialized_value,
       CAST(NULL AS STRING) AS stack_trace) END AS expectation,
     CASE WHEN annotation_type = 'FEEDBACK' THEN struct(
       to_json(value) AS value,
-      CASE WHEN coalesce(try_variant_get(metadata, '$["mlflow.assessment.error_code"]', 'STRING'), try_variant_get(metadata, '$["mlflow.assessment.error_message"]', 'STRING'), try_variant_get(metadata, '$["mlflow.assessment.error_stack_trace"]', 'STRING')) IS NOT NULL THEN struct(
-        try_variant_get(metadata, '$["mlflow.assessment.error_code"]', 'STRING') AS error_code, try_variant_get(metadata, '$["mlflow.assessment.error_message"]', 'STRING') AS error_message, try_variant_get(metadata, '$["mlflow.assessment.error_stack_trace"]', 'STRING') AS stack_trace) END AS error) END AS feedback,
+      CASE WHEN try_variant_get(metadata, '$["mlflow.assessment.feedbackError"]', 'STRING') IS NOT NULL THEN struct(
+        try_variant_get(metadata, '$["mlflow.assessment.feedbackError"].code', 'STRING') AS error_code, try_variant_get(metadata, '$["mlflow.assessment.feedbackError"].message', 'STRING') AS error_message, try_variant_get(metadata, '$["mlflow.assessment.feedbackError"].stackTrace', 'STRING') AS stack_trace) END AS error) END AS feedback,
     comment AS rationale,
     map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, 'mlflow.assessment.')) AS metadata,
     CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,

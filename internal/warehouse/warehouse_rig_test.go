@@ -1,0 +1,422 @@
+//go:build rig
+
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/google/go-cmp/cmp"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// workspace answers for the REST API that the stand-in has not, and lets the SQL protocol through.
+type workspace struct{ http.RoundTripper }
+
+func (w workspace) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/sql/") {
+		return w.RoundTripper.RoundTrip(r)
+	}
+	status, body := http.StatusNotFound, `{"error_code":"ENDPOINT_NOT_FOUND","message":"no such endpoint"}`
+	if strings.HasPrefix(r.URL.Path, "/api/2.0/sql/warehouses/") {
+		status, body = http.StatusOK, `{"id":"rig","state":"RUNNING"}`
+	}
+	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// open returns a writer to new tables of the shared warehouse; create says whether they are made.
+func open(t *testing.T, create bool) (*rig.Warehouse, *Warehouse) {
+	t.Helper()
+	server := rig.SharedWarehouse(t)
+	return server, openAt(t, server, rig.TablePrefix(t), create, "")
+}
+
+func openAt(t *testing.T, server *rig.Warehouse, prefix string, create bool, token string) *Warehouse {
+	t.Helper()
+	if token == "" {
+		token = server.Token
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	w, err := Open(t.Context(), Options{
+		Config:      &config.Config{Host: server.URL(), Token: token, AuthType: "pat", HTTPTransport: workspace{transport}, RateLimitPerSecond: 500},
+		WarehouseID: "rig",
+		Location:    uctables.Location{Catalog: "spark_catalog", Schema: "default", Prefix: prefix},
+		UserAgent:   "tracemig/test",
+		Retry:       &retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Budget: time.Minute},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if create {
+		if err := w.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func ptr[T any](v T) *T { return &v }
+
+const base = 1_700_000_000_000_000
+
+// spans makes n spans of trace number i, the root last.
+func spans(i, n int) []uctables.Span {
+	var s []uctables.Span
+	for j := n - 1; j >= 0; j-- {
+		start := int64(base + i*1000 + j)
+		span := uctables.Span{
+			RecordID: fmt.Sprintf("r-%d-%d", i, j), TimeMicros: start, TraceID: fmt.Sprintf("%032x", i+1), SpanID: fmt.Sprintf("%016x", j+1),
+			Name: fmt.Sprintf("span %d ${x} \n\"'\\", j), Kind: tracepb.Span_SPAN_KIND_INTERNAL, StartTimeUnixNano: start * 1000,
+			EndTimeUnixNano: ptr(start*1000 + 5_000_001), StatusCode: tracepb.Status_STATUS_CODE_OK,
+			Attributes: uctables.JSON(fmt.Sprintf("{\"mlflow.spanInputs\":{\"q\":%d},\n\"n\":9007199254740993,\"d\":1.5e-7,\"big\":12345678901234567890,\"s\":\"${env:HOME} \\u0000\"}", j)),
+		}
+		if j > 0 {
+			span.ParentSpanID = ptr(fmt.Sprintf("%016x", 1))
+		}
+		s = append(s, span)
+	}
+	return s
+}
+
+func annotations(i, spans int, source string) []uctables.Annotation {
+	trace := fmt.Sprintf("%032x", i+1)
+	at := int64(base + i*1000)
+	row := func(id string, typ uctables.AnnotationType, name, value string) uctables.Annotation {
+		return uctables.Annotation{AnnotationID: id + trace, TargetType: uctables.TargetTrace, TargetID: trace, Type: typ, Name: name,
+			Value: uctables.JSON(value), CreatedAtMicros: at, UpdatedAtMicros: at}
+	}
+	feedback := row("f", uctables.Feedback, "correct", "true")
+	feedback.TargetType, feedback.TargetID = uctables.TargetSpan, trace+":"+fmt.Sprintf("%016x", 1)
+	feedback.Metadata = uctables.JSON(`{"mlflow.assessment.sourceType":"HUMAN","mlflow.assessment.sourceId":"ann","k":"v"}`)
+	meta := row("m", uctables.Metadata, "metadata", `{"client_request_id":"c","trace_metadata":{"mlflow.user":"ann"}}`)
+	meta.Metadata = uctables.JSON(fmt.Sprintf(`{"tracemig.source":%q,"tracemig.source_trace_id":"tr-%d","tracemig.digest":"d%d","tracemig.spans":%d}`, source, i, i, spans))
+	return []uctables.Annotation{row("t", uctables.Tag, "tag", `"v"`), feedback, meta}
+}
+
+func count(t *testing.T, s *rig.Warehouse, w *Warehouse, table uctables.Table) int64 {
+	t.Helper()
+	return s.SQL(t, "SELECT count(*) FROM "+w.opts.Location.Name(table))[0][0].(int64)
+}
+
+func TestWriteIsIdempotent(t *testing.T) {
+	s, w := open(t, true)
+	ctx := t.Context()
+	rows := append(spans(0, 20), spans(1, 5)...)
+	got, err := w.WriteSpans(ctx, append(rows, rows[0])) // one twice in the batch
+	if err != nil || got.Inserted != 25 || got.Present != 1 || got.Bytes == 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	got, err = w.WriteSpans(ctx, append(rows[3:9:9], spans(2, 2)...))
+	if err != nil || got.Inserted != 2 || got.Present != 6 {
+		t.Fatalf("again: %+v, %v", got, err)
+	}
+	if n := count(t, s, w, uctables.Spans); n != 27 {
+		t.Errorf("%d spans", n)
+	}
+
+	notes := annotations(0, 20, "src")
+	for i, want := range []int{3, 0} {
+		got, err := w.WriteAnnotations(ctx, notes)
+		if err != nil || got.Inserted != want || got.Present != 3-want {
+			t.Fatalf("annotations %d: %+v, %v", i, got, err)
+		}
+	}
+	notes[0].UpdatedAtMicros++ // a newer version of a row is another row
+	if got, err := w.WriteAnnotations(ctx, notes); err != nil || got.Inserted != 1 {
+		t.Fatalf("newer: %+v, %v", got, err)
+	}
+	if got, err := w.WriteSpans(ctx, nil); err != nil || got != (uctables.Written{}) {
+		t.Errorf("nothing: %+v, %v", got, err)
+	}
+
+	values := s.SQL(t, `SELECT variant_get(attributes, '$.n', 'BIGINT'), variant_get(attributes, '$.d', 'DOUBLE'), schema_of_variant(attributes),
+		variant_get(attributes, '$.s', 'STRING'), name, CAST(date AS STRING), status.code, resource IS NULL, instrumentation_scope IS NULL, size(events)
+		FROM `+w.opts.Location.Name(uctables.Spans)+` WHERE record_id = 'r-0-3'`)
+	want := []any{int64(9007199254740993), 1.5e-7,
+		"OBJECT<big: DECIMAL(20,0), d: DOUBLE, `mlflow.spanInputs`: OBJECT<q: BIGINT>, n: BIGINT, s: STRING>",
+		"${env:HOME} \x00", "span 3 ${x} \n\"'\\", "2023-11-14", "STATUS_CODE_OK", true, true, int64(0)}
+	if diff := cmp.Diff(want, values[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What the rows look like to the views, from the golden example rows of the package uctables.
+func TestViews(t *testing.T) {
+	s, w := open(t, true)
+	insert := func(text, file string, lo, hi int64) {
+		lines, err := os.ReadFile("../uctables/testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.insert(t.Context(), text, namedParams(strings.TrimSuffix(string(lines), "\n"), lo, hi)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(w.opts.Location.InsertAnnotations(), "annotations.jsonl", 0, 1<<62)
+	insert(w.opts.Location.InsertSpans(), "spans.jsonl", -1, 1<<61)
+	name := w.opts.Location.Name(uctables.Table{Suffix: uctables.UnifiedView})
+	rows := s.SQL(t, `SELECT to_json(struct(*), map('ignoreNullFields', 'false')) FROM `+name+` ORDER BY trace_id`)
+	var got bytes.Buffer
+	for _, r := range rows {
+		if err := json.Indent(&got, []byte(r[0].(string)), "", " "); err != nil {
+			t.Fatal(err)
+		}
+		got.WriteByte('\n')
+	}
+	const file = "testdata/unified.json"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("UPDATE=1 writes %s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestConcurrentWriters(t *testing.T) {
+	s, w := open(t, true)
+	const writers = 3
+	var inserted int
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range writers {
+		other := openAt(t, s, w.opts.Location.Prefix, false, "") // as other processes do, each with its own locks
+		wg.Go(func() {
+			got, err := other.WriteSpans(t.Context(), spans(0, 50))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			inserted += got.Inserted
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	if n := count(t, s, w, uctables.Spans); n != 50 || inserted != 50 {
+		t.Errorf("%d rows, %d said to be inserted", n, inserted)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, kind := range []string{rig.Refuse429, rig.Refuse503, rig.Error500, rig.ResetBefore, rig.CutAfterEffect} {
+		t.Run(kind, func(t *testing.T) {
+			s, w := open(t, true)
+			s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix + "_otel_spans", Kind: kind, Times: 2})
+			got, err := w.WriteSpans(t.Context(), spans(0, 30))
+			if err != nil || got.Inserted != 30 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if n := count(t, s, w, uctables.Spans); n != 30 {
+				t.Errorf("%d rows", n)
+			}
+			var inserts, lookups int
+			for _, e := range s.Stats(t).Log {
+				if strings.Contains(e.Statement, w.opts.Location.Prefix+"`") || strings.Contains(e.Statement, w.opts.Location.Prefix+"_otel_spans") {
+					switch {
+					case strings.HasPrefix(e.Statement, "INSERT"):
+						inserts++
+					case strings.HasPrefix(e.Statement, "SELECT count(*) AS found"):
+						lookups++
+					}
+				}
+			}
+			// A commit whose answer was lost is looked up, and not sent again.
+			if kind == rig.CutAfterEffect && (inserts != 1 || lookups != 1) {
+				t.Errorf("%d inserts, %d lookups", inserts, lookups)
+			}
+			if (kind == rig.Refuse429 || kind == rig.Refuse503) && lookups != 0 {
+				t.Errorf("%d lookups of what was refused", lookups)
+			}
+		})
+	}
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	s, w := open(t, true)
+	var waits []time.Duration
+	w.opts.Waiting = func(_ error, d time.Duration) { waits = append(waits, d) }
+	s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix, Kind: rig.Refuse429, RetryAfter: 2})
+	if _, err := w.WriteSpans(t.Context(), spans(0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if len(waits) != 1 || waits[0] < 2*time.Second {
+		t.Errorf("waited %v", waits)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	s, w := open(t, true)
+	s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix, Kind: rig.Hang})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := w.WriteSpans(ctx, spans(0, 1)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	if got, err := w.WriteSpans(t.Context(), spans(0, 1)); err != nil || got.Inserted != 1 {
+		t.Errorf("afterwards: %+v, %v", got, err)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	s, w := open(t, true)
+	s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix, Kind: rig.TooLarge})
+	_, err := w.WriteSpans(t.Context(), spans(0, 2))
+	var tooLarge *uctables.TooLargeError
+	if !errors.As(err, &tooLarge) || tooLarge.Bytes == 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRefusedRows(t *testing.T) {
+	s, w := open(t, true)
+	deep := func(n int) uctables.JSON {
+		return uctables.JSON(`{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}`)
+	}
+	for name, j := range map[string]uctables.JSON{
+		"truncated":     uctables.JSON(`{"secretword":`),
+		"duplicate key": uctables.JSON(`{"a":"secretword","a":1}`),
+		"too deep":      deep(1100),
+		"long number":   uctables.JSON(`{"a":` + strings.Repeat("1", 2000) + `}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := spans(0, 3)
+			bad[1].Attributes = j
+			_, err := w.WriteSpans(t.Context(), bad)
+			var row *uctables.RowError
+			if !errors.As(err, &row) {
+				t.Fatalf("%v", err)
+			}
+			if strings.Contains(err.Error(), "secretword") {
+				t.Errorf("a value leaks: %v", err)
+			}
+		})
+	}
+	if n := count(t, s, w, uctables.Spans); n != 0 {
+		t.Errorf("%d rows of refused batches", n)
+	}
+	// As deep as VARIANT goes, also inside of an event.
+	good := spans(0, 1)
+	good[0].Attributes = deep(1000)
+	good[0].Events = []uctables.Event{{Name: "e", Attributes: deep(1000)}}
+	if got, err := w.WriteSpans(t.Context(), good); err != nil || got.Inserted != 1 {
+		t.Errorf("deep: %+v, %v", got, err)
+	}
+}
+
+func TestMigrated(t *testing.T) {
+	_, w := open(t, true)
+	ctx := t.Context()
+	for i, present := range []int{3, 2, 0} { // of 3 spans that each trace has
+		if _, err := w.WriteAnnotations(ctx, annotations(i, 3, "src")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.WriteSpans(ctx, spans(i, 3)[:present]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.WriteAnnotations(ctx, annotations(3, 0, "src")); err != nil { // its spans are lost at the source
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAnnotations(ctx, annotations(4, 0, "another")); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]uctables.Provenance{}
+	if err := w.Migrated(ctx, "src", func(p uctables.Provenance) error { got[p.SourceTraceID] = p; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uctables.Provenance{
+		"tr-0": {Source: "src", SourceTraceID: "tr-0", TraceID: fmt.Sprintf("%032x", 1), Digest: "d0", Spans: 3},
+		"tr-3": {Source: "src", SourceTraceID: "tr-3", TraceID: fmt.Sprintf("%032x", 4), Digest: "d3"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	stop := errors.New("enough")
+	if err := w.Migrated(ctx, "src", func(uctables.Provenance) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	s, w := open(t, false)
+	ctx := t.Context()
+	refused := func(wants ...string) {
+		t.Helper()
+		err := w.Check(ctx)
+		var table *uctables.TableError
+		if !errors.As(err, &table) {
+			t.Fatalf("%v", err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q lacks %q", err, want)
+			}
+		}
+	}
+	refused(w.opts.Location.Name(uctables.Spans), "does not exist", "--create")
+
+	s.SQL(t, "CREATE TABLE default."+uctables.BetaSpansTable+" (trace_id STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v1')")
+	t.Cleanup(func() { s.SQL(t, "DROP TABLE default."+uctables.BetaSpansTable) })
+	refused(uctables.BetaSpansTable, "beta form")
+
+	if err := w.Create(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Create(ctx); err != nil {
+		t.Errorf("a second time: %v", err)
+	}
+	name := w.opts.Location.Name(uctables.Spans)
+	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v1')")
+	refused(name, "beta form")
+	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v3')")
+	refused(name, `"v3"`)
+	s.SQL(t, "ALTER TABLE "+name+" UNSET TBLPROPERTIES ('otel.schemaVersion')")
+	refused(name, "no table property")
+	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v2')")
+	s.SQL(t, "DROP TABLE "+name)
+	s.SQL(t, "CREATE TABLE "+name+" (record_id STRING, time STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')")
+	refused(name, "column time of type string, not timestamp")
+	if err := w.Create(ctx); err == nil {
+		t.Error("create next to a wrong table")
+	}
+}
+
+func TestWrongToken(t *testing.T) {
+	s := rig.SharedWarehouse(t)
+	w := openAt(t, s, rig.TablePrefix(t), false, "wrong-token")
+	if err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "credentials") || strings.Contains(err.Error(), "wrong-token") {
+		t.Errorf("%v", err)
+	}
+}
