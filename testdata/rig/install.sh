@@ -41,8 +41,9 @@ trap 'rm -rf "$dir/lock"' EXIT
 trap 'exit 130' INT TERM
 
 if ! done_for venv "$here/requirements.txt"; then
-	rm -rf "$dir/venv" "$dir/venv.stamp"
-	"$python" -m venv "$dir/venv"
+	rm -f "$dir/venv.stamp"
+	# An environment that is there is brought up to date in place: a test may be running in it.
+	"$dir/venv/bin/python" -c '' 2>/dev/null || "$python" -m venv --clear "$dir/venv"
 	"$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 	sum "$here/requirements.txt" >"$dir/venv.stamp"
 fi

@@ -29,6 +29,8 @@ os.environ["TZ"] = "UTC"
 time.tzset()
 
 import pyarrow as pa  # noqa: E402
+from py4j.java_gateway import JavaObject  # noqa: E402
+from py4j.protocol import Py4JError, Py4JJavaError  # noqa: E402
 from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes as tt  # noqa: E402
 from pyspark.errors import PySparkException  # noqa: E402
 from pyspark.sql import SparkSession, functions as F, types as st  # noqa: E402
@@ -155,12 +157,27 @@ def failure(e):
     message, state = str(e), None
     if isinstance(e, PySparkException):
         state = e.getSqlState()
-    elif hasattr(e, "java_exception"):
-        message = str(e.java_exception.getMessage())
+    # What Spark wraps (a failed job, an awaited result) matters more than the wrapping.
+    java = getattr(e, "_origin", None) or e
+    if isinstance(java, Py4JJavaError):
+        java = java.java_exception
+    if not isinstance(java, JavaObject):
+        java = None
+    while java is not None:
+        text = java.getMessage() or ""
+        if text.lstrip().startswith("["):
+            message = text
+            try:
+                state = java.getSqlState()
+            except Py4JError:  # No SparkThrowable.
+                state = None
+        java = java.getCause()
     message = message.split("\n\nJVM stacktrace:")[0]
-    message = re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", message)
+    message = re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", message).strip()
     if state is None and (m := re.search(r"SQLSTATE: (\w{5})", message)):
         state = m.group(1)
+    if state and "SQLSTATE: " not in message:  # Delta's messages lack it here, not at the service.
+        message += f" SQLSTATE: {state}"
     return message, state
 
 
@@ -323,7 +340,8 @@ class Session:
 
 
 class Operation:
-    def __init__(self):
+    def __init__(self, session):
+        self.session = session
         self.guid = uuid.uuid4().bytes
         self.done = threading.Event()
         self.state = tt.TOperationState.RUNNING_STATE
@@ -415,7 +433,8 @@ class Service:
     def CloseSession(self, req):
         self.session(req.sessionHandle)
         with self.w.lock:
-            del self.w.sessions[req.sessionHandle.sessionId.guid]
+            s = self.w.sessions.pop(req.sessionHandle.sessionId.guid)
+            self.w.operations = {k: op for k, op in self.w.operations.items() if op.session is not s}
         return tt.TCloseSessionResp(status=OK)
 
     def ExecuteStatement(self, req):
@@ -429,7 +448,7 @@ class Service:
             log.info("fault %s", kind)
         self.before(kind, fault, req)
 
-        op = Operation()
+        op = Operation(s)
         with self.w.lock:
             self.w.operations[op.guid] = op
         self.w.workers.submit(self.work, s, op, req)
@@ -442,11 +461,11 @@ class Service:
         resp = tt.TExecuteStatementResp(status=OK, operationHandle=op.handle(), directResults=direct)
         if not op.done.is_set():
             return resp
-        if op.error is None:
-            limit = req.getDirectResults.maxRows if req.getDirectResults else BATCH_ROWS
-            direct.resultSetMetadata = op.metadata
-            direct.resultSet = op.page(limit)
-        if op.error or not direct.resultSet.hasMoreRows:
+        if op.error:
+            return resp
+        direct.resultSetMetadata = op.metadata
+        direct.resultSet = op.page(req.getDirectResults.maxRows if req.getDirectResults else BATCH_ROWS)
+        if not direct.resultSet.hasMoreRows:
             direct.closeOperation = tt.TCloseOperationResp(status=OK)
             with self.w.lock:
                 self.w.operations.pop(op.guid, None)
@@ -499,6 +518,9 @@ class Service:
     def GetResultSetMetadata(self, req):
         op = self.operation(req.operationHandle)
         op.done.wait()
+        if op.error:
+            return tt.TGetResultSetMetadataResp(status=tt.TStatus(
+                statusCode=tt.TStatusCode.ERROR_STATUS, errorMessage=str(op.error), sqlState=op.error.sql_state))
         return op.metadata
 
     def FetchResults(self, req):
@@ -690,8 +712,8 @@ def main():
     p.add_argument("--direct-seconds", type=float, default=5, help="a statement that takes longer is answered as running")
     options = p.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    for noisy in ("py4j", "TCLIService"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for noisy in ("py4j", "SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
     follow_stdin()
     Handler.warehouse = Warehouse(start_spark(options), options)

@@ -1,0 +1,430 @@
+//go:build rig
+
+package rig
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	dbsql "github.com/databricks/databricks-sql-go"
+	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
+	dbsqllog "github.com/databricks/databricks-sql-go/logger"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMain(m *testing.M) { Main(m) }
+
+type bearer string
+
+func (b bearer) Authenticate(r *http.Request) error {
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return nil
+}
+
+// counter counts the requests that the driver sends to the warehouse, and answers itself what it
+// would send elsewhere: its question for feature flags.
+type counter struct {
+	base     http.RoundTripper
+	path     string
+	mu       sync.Mutex
+	requests int
+}
+
+func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != c.path {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, fmt.Errorf("no request to %s in a test", r.URL)
+	}
+	c.mu.Lock()
+	c.requests++
+	c.mu.Unlock()
+	return c.base.RoundTrip(r)
+}
+
+// connect opens the warehouse with the real driver, without retries longer than a test takes.
+func connect(t *testing.T, w *Warehouse, token string) (*sql.DB, *counter) {
+	t.Helper()
+	if err := dbsqllog.SetLogLevel("disabled"); err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{base: &http.Transport{}, path: w.HTTPPath}
+	connector, err := dbsql.NewConnector(
+		dbsql.WithServerHostname("http://"+w.Host),
+		dbsql.WithPort(w.Port),
+		dbsql.WithHTTPPath(w.HTTPPath),
+		dbsql.WithAuthenticator(bearer(token)),
+		dbsql.WithTransport(c),
+		dbsql.WithRetries(2, 10*time.Millisecond, 100*time.Millisecond),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() {
+		db.Close()
+		c.base.(*http.Transport).CloseIdleConnections()
+	})
+	return db, c
+}
+
+func mustExec(t *testing.T, db *sql.DB, query string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatalf("%v\n%s", err, query)
+	}
+}
+
+// counts runs a write and returns what its result row says: affected rows and inserted rows.
+func counts(t *testing.T, db *sql.DB, query string, args ...any) (affected, inserted int64) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatalf("%v\n%.500s", err, query)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !rows.Next() {
+		t.Fatalf("no result row: %v\n%.500s", rows.Err(), query)
+	}
+	values := make([]any, len(columns))
+	for i := range values {
+		values[i] = new(int64)
+	}
+	if err := rows.Scan(values...); err != nil {
+		t.Fatal(err)
+	}
+	if columns[0] != "num_affected_rows" || columns[len(columns)-1] != "num_inserted_rows" {
+		t.Fatalf("result columns %q", columns)
+	}
+	return *values[0].(*int64), *values[len(values)-1].(*int64)
+}
+
+const insertLines = `INSERT INTO %s (id, attributes)
+SELECT r.id, r.attributes FROM (
+  SELECT from_json(line, 'STRUCT<id: BIGINT, attributes: VARIANT>') AS r
+  FROM (SELECT explode(split(:rows, '\n')) AS line))`
+
+func rowsParam(text string) dbsql.Parameter {
+	return dbsql.Parameter{Name: "rows", Type: dbsql.SqlString, Value: text}
+}
+
+func TestWarehouse(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, w.Token)
+	table := TablePrefix(t) + "_t"
+	mustExec(t, db, "CREATE TABLE spark_catalog.default."+table+" (id BIGINT, attributes VARIANT, time TIMESTAMP) CLUSTER BY (id)")
+
+	var lines strings.Builder
+	n := 0
+	for lines.Len() < 5<<20 {
+		if n > 0 {
+			lines.WriteByte('\n')
+		}
+		fmt.Fprintf(&lines, `{"id": %d, "attributes": {"big": 9007199254740993, "f": 1.5E0, "s": "snow \u2603 ${x} '; \n", "pad": %q}}`, n, strings.Repeat("x", 2000))
+		n++
+	}
+	affected, inserted := counts(t, db, fmt.Sprintf(insertLines, table), rowsParam(lines.String()))
+	if affected != int64(n) || inserted != int64(n) {
+		t.Errorf("INSERT says %d affected and %d inserted rows, want %d", affected, inserted, n)
+	}
+
+	var count, big int64
+	var text string
+	err := db.QueryRowContext(t.Context(), "SELECT count(*), max(variant_get(attributes, '$.big', 'bigint')), max(variant_get(attributes, '$.s', 'string')) FROM "+table).Scan(&count, &big, &text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count != int64(n) || big != 9007199254740993 || text != "snow ☃ ${x} '; \n" {
+		t.Errorf("read back %d rows, %d, %q", count, big, text)
+	}
+
+	// A VARIANT column comes as JSON text, and a result of many pages whole and in order.
+	rows, err := db.QueryContext(t.Context(), "SELECT id, attributes FROM "+table+" ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for want := int64(0); rows.Next(); want++ {
+		var id int64
+		var attributes string
+		if err := rows.Scan(&id, &attributes); err != nil {
+			t.Fatal(err)
+		}
+		if id != want || !strings.HasPrefix(attributes, `{"big":9007199254740993,"f":1.5,"pad":"xxx`) {
+			t.Fatalf("row %d: %d, %.100s", want, id, attributes)
+		}
+		count--
+	}
+	if err := rows.Err(); err != nil || count != 0 {
+		t.Errorf("%d rows missing, %v", count, err)
+	}
+
+	// The control API reads the same table.
+	got := w.SQL(t, "SELECT id, variant_get(attributes, '$.f', 'double'), attributes IS NULL, named_struct('d', 1.25, 'l', array(id)), timestamp_micros(1700000000123456) FROM "+table+" WHERE id = 1")
+	want := [][]any{{int64(1), 1.5, false, map[string]any{"d": "1.25", "l": []any{int64(1)}}, "2023-11-14T22:13:20.123456+00:00"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPages(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, w.Token)
+	rows, err := db.QueryContext(t.Context(), "SELECT id, repeat('x', 100) FROM range(300000) ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := int64(0)
+	for ; rows.Next(); n++ {
+		var id int64
+		var text string
+		if err := rows.Scan(&id, &text); err != nil {
+			t.Fatal(err)
+		}
+		if id != n || len(text) != 100 {
+			t.Fatalf("row %d: %d, %q", n, id, text)
+		}
+	}
+	if err := rows.Err(); err != nil || n != 300000 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+func TestParameterTypes(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, w.Token)
+	at := time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
+	var types, s, ts string
+	var big, small int64
+	var f float64
+	var null sql.NullString
+	err := db.QueryRowContext(t.Context(), `SELECT concat_ws(',', typeof(:big), typeof(:small), typeof(:f), typeof(:s), typeof(:at), typeof(:b), typeof(:null), typeof(:d)),
+		:big, :small, :f, :s, date_format(:at, 'yyyy-MM-dd HH:mm:ss.SSSSSS'), :null`,
+		sql.Named("big", int64(-9223372036854775808)), dbsql.Parameter{Name: "small", Type: dbsql.SqlInteger, Value: "7"}, sql.Named("f", 1.5e-7), sql.Named("s", "a'b\\c ☃ 😀 ${x}"),
+		sql.Named("at", at), sql.Named("b", true), sql.Named("null", nil),
+		dbsql.Parameter{Name: "d", Type: dbsql.SqlDecimal, Value: "1.25"},
+	).Scan(&types, &big, &small, &f, &s, &ts, &null)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(types, " ", big, small, f, " ", s, " ", ts, null.Valid)
+	want := "bigint,int,double,string,timestamp,boolean,void,decimal(3,2) -9223372036854775808 7 1.5e-07 a'b\\c ☃ 😀 ${x} 2024-02-29 23:59:59.123456false"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestStatementErrors(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, w.Token)
+	for _, c := range []struct{ query, state, text string }{
+		{"SELEC 1", "42601", "[PARSE_SYNTAX_ERROR]"},
+		{"SELECT * FROM no_such_table", "42P01", "[TABLE_OR_VIEW_NOT_FOUND]"},
+		{"SELECT :missing", "42P02", "[UNBOUND_SQL_PARAMETER]"},
+		{"SELECT 1/0", "22012", "[DIVIDE_BY_ZERO]"},
+		{"SELECT raise_error('no such luck')", "P0001", "no such luck"},
+		{`SELECT parse_json('{"a":1,"a":2}')`, "22023", "[VARIANT_DUPLICATE_KEY]"},
+	} {
+		_, err := db.ExecContext(t.Context(), c.query)
+		t.Logf("%s\n\t%v", c.query, err)
+		var e dbsqlerr.DBExecutionError
+		if !errors.As(err, &e) || e.SqlState() != c.state || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v, want SQLSTATE %s and %s", c.query, err, c.state, c.text)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, "wrong")
+	err := db.PingContext(t.Context())
+	if !errors.Is(err, dbsqlerr.RequestError) || !strings.Contains(err.Error(), "Invalid access token") || !strings.Contains(err.Error(), "403") {
+		t.Errorf("wrong token: %v", err)
+	}
+	resp, err := w.client.Post(w.URL()+w.HTTPPath, "application/x-thrift", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("no token: %s", resp.Status)
+	}
+}
+
+func TestConcurrentWrites(t *testing.T) {
+	w := SharedWarehouse(t)
+	db, _ := connect(t, w, w.Token)
+	table := TablePrefix(t)
+	mustExec(t, db, "CREATE TABLE "+table+" (id BIGINT, attributes VARIANT)")
+
+	// Blind inserts don't conflict, and each says its own count.
+	var group sync.WaitGroup
+	for i := 1; i <= 4; i++ {
+		group.Go(func() {
+			lines := strings.TrimSuffix(strings.Repeat(`{"id":`+strconv.Itoa(i)+`}`+"\n", i), "\n")
+			if _, n := counts(t, db, fmt.Sprintf(insertLines, table), rowsParam(lines)); n != int64(i) {
+				t.Errorf("insert of %d rows says %d", i, n)
+			}
+		})
+	}
+	group.Wait()
+	// A write that adds nothing says so.
+	if affected, inserted := counts(t, db, "INSERT INTO "+table+" (id) SELECT s.id FROM range(1, 5) s LEFT ANTI JOIN "+table+" t ON t.id = s.id"); affected != 0 || inserted != 0 {
+		t.Errorf("empty insert says %d, %d", affected, inserted)
+	}
+	if affected, inserted := counts(t, db, "MERGE INTO "+table+" t USING (SELECT * FROM range(4, 9)) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"); affected != 4 || inserted != 4 {
+		t.Errorf("merge says %d, %d", affected, inserted)
+	}
+
+	// Statements that read the table they write do: one of two wins. They may also miss each other in
+	// time, so try until they meet.
+	for try := range 20 {
+		var failed []error
+		var mu sync.Mutex
+		for range 2 {
+			group.Go(func() {
+				_, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %[1]s (id) SELECT s.id FROM range(%[2]d, %[2]d + 50) s LEFT ANTI JOIN %[1]s t ON t.id = s.id", table, 1000*(try+1)))
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					failed = append(failed, err)
+				}
+			})
+		}
+		group.Wait()
+		if len(failed) == 0 {
+			continue
+		}
+		t.Logf("try %d: %v", try, failed[0])
+		var e dbsqlerr.DBExecutionError
+		if len(failed) != 1 || !errors.As(failed[0], &e) || e.SqlState() != "2D521" || !strings.Contains(e.Error(), "[DELTA_CONCURRENT_APPEND") {
+			t.Errorf("conflict: %v", failed)
+		}
+		if got := w.SQL(t, "SELECT count(*) - count(DISTINCT id) FROM "+table+" WHERE id >= 1000"); !cmp.Equal(got, [][]any{{int64(0)}}) {
+			t.Errorf("duplicates: %v", got)
+		}
+		return
+	}
+	t.Error("two statements never conflicted")
+}
+
+// TestFaults pins down how the driver takes each fault: the facts that testdata/rig/README.md tells.
+func TestFaults(t *testing.T) {
+	w := SharedWarehouse(t)
+	table := TablePrefix(t)
+	w.SQL(t, "CREATE TABLE "+table+" (id BIGINT)")
+	total := int64(0)
+	for _, c := range []struct {
+		fault    Fault
+		fails    string // part of the error, "" if the statement succeeds
+		effect   bool
+		requests int
+	}{
+		{Fault{Kind: Refuse429, Times: 2}, "", true, 3},
+		{Fault{Kind: Refuse429, Times: 9, RetryAfter: 1}, "429 Too Many Requests", false, 3},
+		{Fault{Kind: Refuse503, Times: 1}, "", true, 2},
+		{Fault{Kind: Refuse503, Times: 9}, "503 Service Unavailable", false, 3},
+		{Fault{Kind: Error500}, "500 Internal Server Error", false, 1},
+		{Fault{Kind: ResetBefore}, "connection reset by peer", false, 1},
+		{Fault{Kind: CutAfterEffect}, "EOF", true, 1},
+		{Fault{Kind: TooLarge}, "413 Request Entity Too Large", false, 1},
+		{Fault{Kind: Hang}, "context deadline exceeded", false, 1},
+	} {
+		t.Run(fmt.Sprintf("%s_%d", c.fault.Kind, c.fault.Times), func(t *testing.T) {
+			db, counter := connect(t, w, w.Token)
+			db.SetMaxOpenConns(1)
+			if err := db.PingContext(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.Reset(t)
+			c.fault.Match = "INSERT INTO " + table
+			w.Fault(t, c.fault)
+			counter.requests = 0
+			ctx := t.Context()
+			if c.fault.Kind == Hang {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, time.Second)
+				defer cancel()
+			}
+			_, err := db.ExecContext(ctx, "INSERT INTO "+table+" VALUES (1)")
+			requests := counter.requests
+			t.Log(err)
+			if c.fails == "" && err != nil || c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)) {
+				t.Errorf("error %v, want %q", err, c.fails)
+			}
+			if err != nil {
+				var e dbsqlerr.DBExecutionError
+				refused := strings.HasPrefix(c.fault.Kind, "refuse")
+				if !errors.As(err, &e) || e.SqlState() != "" || e.IsRetryable() != refused || e.RetryAfter() != time.Duration(c.fault.RetryAfter)*time.Second {
+					t.Errorf("error is %T, retryable %t after %v, SQLSTATE %q", err, e.IsRetryable(), e.RetryAfter(), e.SqlState())
+				}
+				if errors.Is(err, dbsqlerr.RequestError) != (c.fault.Kind != Hang) ||
+					errors.Is(err, context.DeadlineExceeded) != (c.fault.Kind == Hang) ||
+					errors.Is(err, syscall.ECONNRESET) != (c.fault.Kind == ResetBefore) ||
+					errors.Is(err, io.EOF) != (c.fault.Kind == CutAfterEffect) {
+					t.Errorf("what the error wraps: %+v", err)
+				}
+			}
+			if requests != c.requests {
+				t.Errorf("the driver sent %d requests, want %d", requests, c.requests)
+			}
+			if c.effect {
+				total++
+			}
+			if got := w.SQL(t, "SELECT count(*) FROM "+table); !cmp.Equal(got, [][]any{{total}}) {
+				t.Errorf("%v rows, want %d", got, total)
+			}
+			if stats := w.Stats(t); stats.Faults == 0 || stats.Writes == 1 != c.effect {
+				t.Errorf("stats %+v", stats)
+			}
+			// The session is usable afterwards.
+			w.Reset(t)
+			if err := db.PingContext(t.Context()); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	w := StartWarehouse(t, WarehouseOptions{Dir: dir, MaxParamBytes: 1000, DirectSeconds: 1})
+	db, _ := connect(t, w, w.Token)
+	mustExec(t, db, "CREATE TABLE kept (id BIGINT)")
+	mustExec(t, db, "INSERT INTO kept VALUES (7)")
+
+	_, err := db.ExecContext(t.Context(), "SELECT :rows", rowsParam(strings.Repeat("x", 1001)))
+	if err == nil || !strings.Contains(err.Error(), "413 Request Entity Too Large") {
+		t.Errorf("large parameter: %v", err)
+	}
+	// A statement longer than DirectSeconds is polled for.
+	_, n := counts(t, db, "INSERT INTO kept SELECT 8L FROM range(1) WHERE reflect('java.lang.Thread', 'sleep', 1500L) IS NOT NULL")
+	if n != 1 {
+		t.Errorf("inserted %d rows", n)
+	}
+
+	w.Stop()
+	w = StartWarehouse(t, WarehouseOptions{Dir: dir, Port: w.Port})
+	if got := w.SQL(t, "SELECT max(id), count(*) FROM kept"); !cmp.Equal(got, [][]any{{int64(8), int64(2)}}) {
+		t.Errorf("after a restart: %v", got)
+	}
+	// The driver's old session is gone, which it takes for a bad connection: database/sql sends the
+	// statement again in a new one.
+	mustExec(t, db, "INSERT INTO kept VALUES (9)")
+}
