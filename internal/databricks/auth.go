@@ -62,8 +62,10 @@ func ParseTrackingURI(uri string) (profile string, ok bool) {
 	if uri == "databricks" {
 		return "", true
 	}
-	profile, ok = strings.CutPrefix(uri, "databricks://")
-	return strings.TrimSuffix(profile, "/"), ok
+	if rest, ok := strings.CutPrefix(uri, "databricks://"); ok {
+		return strings.TrimSuffix(rest, "/"), true
+	}
+	return "", false
 }
 
 // neutralEnvironment loads from the environment what is neither a credential nor the choice of one.

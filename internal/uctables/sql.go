@@ -2,6 +2,7 @@ package uctables
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,13 +52,38 @@ func (l Location) CountAnnotations() string {
 	return l.countKeys(Annotations, "created_at", annotationKey)
 }
 
-func (l Location) insert(t Table, timeColumn string, keys []key) string {
-	var names, values []string
+// ParseSpans reads the spans of ParamRows whole and writes nothing: where an insert fails without
+// saying why, it says whether the rows are to blame. It answers how many rows it read.
+func (l Location) ParseSpans() string { return parse(Spans) }
+
+// ParseAnnotations reads the annotations of ParamRows as ParseSpans does spans.
+func (l Location) ParseAnnotations() string { return parse(Annotations) }
+
+func parse(t Table) string {
+	// to_json needs every field, so that no part of a row is left unparsed.
+	return "SELECT count(to_json(r)) AS parsed\nFROM " + parsed(t, written(t))
+}
+
+// written are the columns that an insert sets: MLflow keeps nothing that belongs in the others.
+func written(t Table) []string {
+	var names []string
 	for _, c := range t.Columns {
-		if c.Name == "resource_schema_url" || c.Name == "instrumentation_scope" || c.Name == "span_schema_url" {
-			continue // MLflow keeps none of these
+		switch c.Name {
+		case "resource_schema_url", "instrumentation_scope", "span_schema_url":
+		default:
+			names = append(names, c.Name)
 		}
-		names = append(names, c.Name)
+	}
+	return names
+}
+
+func (l Location) insert(t Table, timeColumn string, keys []key) string {
+	names := written(t)
+	var values []string
+	for _, c := range t.Columns {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
 		v := "r." + c.Name
 		switch {
 		case c.Type == "TIMESTAMP":

@@ -17,6 +17,8 @@ func TestSQL(t *testing.T) {
 	texts := map[string]string{
 		"insert_spans":         l.InsertSpans(),
 		"insert_annotations":   l.InsertAnnotations(),
+		"parse_spans":          l.ParseSpans(),
+		"parse_annotations":    l.ParseAnnotations(),
 		"count_spans":          l.CountSpans(),
 		"count_annotations":    l.CountAnnotations(),
 		"select_migrated":      l.SelectMigrated(),

@@ -43,9 +43,10 @@ type failure struct {
 type kind int
 
 const (
-	refused  kind = iota // had no effect and would have none again
-	again                // had no effect, another try can help
-	doubtful             // may have had its effect
+	refused     kind = iota // had no effect and would have none again
+	again                   // had no effect, another try can help
+	doubtful                // may have had its effect
+	unexplained             // had no effect, perhaps for what the rows hold
 )
 
 var (
@@ -186,6 +187,8 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
 	case strings.HasPrefix(state, "54") || (bytes > 0 && tooLargeWords.MatchString(text)):
 		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: said}}
+	case is("TASK_WRITE_FAILED") || state == "58030" || strings.Contains(text, "Job aborted"):
+		return failure{kind: unexplained, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s could not write: %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
 	case state == "" && len(names) == 0:
 		return failure{kind: doubtful, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s reports %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
 	}

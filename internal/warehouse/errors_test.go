@@ -68,6 +68,7 @@ func TestFailure(t *testing.T) {
 		"malformed row in a failed task": {
 			sqlError("[TASK_WRITE_FAILED] Task failed while writing rows. Caused by: [MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] "+secret, "58030"),
 			want{kind: refused, row: true, text: "TASK_WRITE_FAILED"}},
+		"failed task":          {sqlError("[TASK_WRITE_FAILED] Task failed while writing rows to s3://x. SQLSTATE: 58030", ""), want{kind: unexplained, unknown: true, text: "could not write"}},
 		"variant too large":    {sqlError("[VARIANT_SIZE_LIMIT] Cannot build variant bigger than 16.0 MiB", "22023"), want{kind: refused, row: true}},
 		"row without key":      {sqlError("[USER_RAISED_EXCEPTION] a row has no trace_id", "P0001"), want{kind: refused, row: true}},
 		"constraint":           {sqlError("[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint "+secret, "23001"), want{kind: refused, row: true}},

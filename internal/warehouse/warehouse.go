@@ -140,7 +140,7 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 	}
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Annotation, key]{
-		table: uctables.Annotations, insert: l.InsertAnnotations(), count: l.CountAnnotations(),
+		table: uctables.Annotations, insert: l.InsertAnnotations(), parse: l.ParseAnnotations(), count: l.CountAnnotations(),
 		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
 		key:  func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
 		time: func(a *uctables.Annotation) int64 { return a.CreatedAtMicros },
@@ -152,7 +152,7 @@ func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctab
 	type key struct{ trace, span string }
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Span, key]{
-		table: uctables.Spans, insert: l.InsertSpans(), count: l.CountSpans(),
+		table: uctables.Spans, insert: l.InsertSpans(), parse: l.ParseSpans(), count: l.CountSpans(),
 		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
 		key:  func(s *uctables.Span) key { return key{s.TraceID, s.SpanID} },
 		time: func(s *uctables.Span) int64 { return s.TimeMicros },
@@ -161,11 +161,11 @@ func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctab
 
 // batch says how rows of one table become statements.
 type batch[R any, K comparable] struct {
-	table         uctables.Table
-	insert, count string
-	row, rowKey   func([]byte, *R) []byte
-	key           func(*R) K
-	time          func(*R) int64
+	table                uctables.Table
+	insert, parse, count string
+	row, rowKey          func([]byte, *R) []byte
+	key                  func(*R) K
+	time                 func(*R) int64
 }
 
 // write sends the rows as one statement until it is known to have taken effect.
@@ -217,6 +217,18 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		case again:
 			w.awake(ctx, f)
 			return retry.Again(f.err, f.after)
+		case unexplained:
+			// A failed task's error may lack its cause. Reading the rows without writing names it.
+			if _, err := w.number(ctx, b.parse, params[:1]); err != nil {
+				var row *uctables.RowError
+				if p := w.failure(ctx, b.table, int64(len(payload)), err); errors.As(p.err, &row) {
+					return p.err
+				}
+			}
+			if doubts++; doubts > unknownTries {
+				return f.err
+			}
+			return retry.Again(f.err, 0)
 		case doubtful:
 			// The answer got lost, so the rows may be there, or may yet come: a statement that the
 			// server still runs can't be waited for without its handle. Trying again is safe all the
@@ -229,8 +241,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 				}
 				keys = b.rowKey(keys, r)
 			}
-			var found int64
-			found, lookupErr := w.lookup(ctx, b.count, namedParams(string(keys), lo, hi))
+			found, lookupErr := w.number(ctx, b.count, namedParams(string(keys), lo, hi))
 			if lookupErr == nil && found == int64(len(distinct)) {
 				inserted = found
 				return nil
@@ -283,8 +294,8 @@ func (w *Warehouse) insert(ctx context.Context, text string, params []any) (int6
 	return inserted, err
 }
 
-// lookup runs a count.
-func (w *Warehouse) lookup(ctx context.Context, text string, params []any) (int64, error) {
+// number runs a query that answers one number.
+func (w *Warehouse) number(ctx context.Context, text string, params []any) (int64, error) {
 	var n int64
 	err := w.query(ctx, text, params, func(rows *sql.Rows) error { return rows.Scan(&n) })
 	return n, err
