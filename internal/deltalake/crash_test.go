@@ -1,0 +1,139 @@
+package deltalake
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// childEnv holds, in a process that the tests started, the path of the lake it writes to.
+const childEnv = "TRACEMIG_TEST_LAKE"
+
+const (
+	childBatches = 12
+	childRows    = 40
+)
+
+// child writes the same rows as every other child: overlapping batches of spans and annotations.
+func child() int {
+	ctx := context.Background()
+	l, err := Open(os.Getenv(childEnv), Options{})
+	if err == nil {
+		err = l.Create(ctx)
+	}
+	for i := 0; err == nil && i < childBatches; i++ {
+		var annotations []uctables.Annotation
+		for j := range childRows {
+			annotations = append(annotations, metadataRow("s", fmt.Sprintf("%032x", i*childRows/2+j), 1))
+		}
+		if _, err = l.WriteAnnotations(ctx, annotations); err == nil {
+			_, err = l.WriteSpans(ctx, randomSpans(1, i*childRows/2, childRows))
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func childCommand(t *testing.T, path string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), childEnv+"="+path)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+const childKeys = (childBatches + 1) * childRows / 2
+
+// checkChildren looks for lost and doubled rows in both tables.
+func checkChildren(t *testing.T, path string) {
+	t.Helper()
+	l := open(t, path)
+	checkKeys(t, l, childKeys)
+	ids := make(map[string]int)
+	if err := l.annotations().scanAll(t.Context(), []string{"annotation_id"}, func(b *rowBatch) error {
+		for i := range b.n {
+			ids[string(b.text(0, i))]++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(ids) != childKeys {
+		t.Errorf("%d annotations, want %d", len(ids), childKeys)
+	}
+	for id, n := range ids {
+		if n != 1 {
+			t.Errorf("annotation %s is there %d times", id, n)
+		}
+	}
+}
+
+func TestConcurrentProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent")
+	var wg sync.WaitGroup
+	for range 4 {
+		cmd := childCommand(t, path)
+		wg.Go(func() {
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	checkChildren(t, path)
+}
+
+// TestKill kills writers at random moments, again and again, and lets one finish.
+func TestKill(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("TRACEMIG_TEST_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("seed %d (set TRACEMIG_TEST_SEED to repeat)", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	rounds, kills := 4, 8
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
+		path := filepath.Join(t.TempDir(), "agent")
+		killed := 0
+		for range kills {
+			cmd := childCommand(t, path)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			timer := time.AfterFunc(time.Duration(random.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			if cmd.Wait() != nil {
+				killed++
+			}
+			timer.Stop()
+		}
+		if killed == 0 {
+			t.Log("no child was killed before its end")
+		}
+		if err := childCommand(t, path).Run(); err != nil {
+			t.Fatal(err)
+		}
+		checkChildren(t, path)
+	}
+}

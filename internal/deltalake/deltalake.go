@@ -1,0 +1,347 @@
+// Package deltalake writes the OTEL tables as local Delta tables: directories with Parquet files
+// and a Delta log, which Spark with Delta reads as they are, VARIANT columns included.
+//
+// A commit is a Parquet file, made durable, and then a log file that appears under its name
+// whole or not at all (link(2)). So writers of this program may run at the same time, in one process
+// or several. Spark's own writer on a local file system does not promise the same: let Spark write
+// (INSERT, OPTIMIZE, VACUUM) only while no tracemig runs. A crash leaves at most files that no commit names.
+//
+// The format is that of the Delta protocol (PROTOCOL.md of delta-io/delta): reader version 3 and
+// writer version 7 with the feature variantType.
+package deltalake
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/variant"
+)
+
+// Options are choices about tables that Create makes.
+type Options struct {
+	// Clustering declares the clustering columns of the tables (Delta features clustering and
+	// domainMetadata), by which Spark's OPTIMIZE sorts. delta-rs cannot append to such a table.
+	Clustering bool
+}
+
+// Lake is the tables <path>_otel_spans and <path>_otel_annotations, and beside them those for logs
+// and metrics, which are made but not written. It implements uctables.Writer.
+type Lake struct {
+	path    string
+	options Options
+	tables  [4]*table // as uctables.Tables
+}
+
+var _ uctables.Writer = (*Lake)(nil)
+
+// Open names the tables; it does not look for them (Check does). The path is what follows "file:"
+// in a target, such as ./lake/agent for the directory ./lake/agent_otel_spans and its siblings.
+func Open(path string, options Options) (*Lake, error) {
+	base := filepath.Base(path)
+	if path == "" || path[len(path)-1] == filepath.Separator || base == "." || base == ".." || strings.HasSuffix(path, "/.") {
+		return nil, fmt.Errorf("%q names no table prefix: write file:<directory>/<prefix>, such as file:./lake/agent", path)
+	}
+	if !utf8.ValidString(path) || strings.ContainsRune(path, 0) {
+		return nil, fmt.Errorf("%q is no path", path)
+	}
+	l := &Lake{path: path, options: options}
+	for i, spec := range uctables.Tables {
+		timeColumn := "time"
+		if spec.Suffix == uctables.Annotations.Suffix {
+			timeColumn = "created_at"
+		}
+		l.tables[i] = &table{spec: spec, log: log{dir: path + spec.Suffix, timeColumn: timeColumn}}
+	}
+	return l, nil
+}
+
+func (l *Lake) spans() *table       { return l.tables[0] }
+func (l *Lake) annotations() *table { return l.tables[1] }
+
+// String is the target in the form of the command line.
+func (l *Lake) String() string { return "file:" + l.path }
+
+// Close does nothing: a Lake holds no file open.
+func (l *Lake) Close() error { return nil }
+
+// Limits asks for large commits: readers of a Delta table pay for each file, and a writer for each
+// commit (some fsyncs, and the keys of files that overlap in time). 32 MiB of rows, which is a file
+// of some 4 MiB, keep two commits at once, with the row group (16 MiB) that each collects, within
+// about 100 MiB.
+func (l *Lake) Limits() uctables.Limits { return uctables.Limits{Rows: 50_000, Bytes: 32 << 20} }
+
+// Check says whether the tables for spans and annotations are there in schema version v2, and whether
+// tracemig knows all that their Delta protocol asks of a writer.
+func (l *Lake) Check(ctx context.Context) error {
+	for _, t := range []*table{l.spans(), l.annotations()} {
+		if _, _, err := t.files(0, nil); err != nil {
+			return t.wrap(err)
+		}
+	}
+	return ctx.Err()
+}
+
+// Create makes the tables that are missing. It may run at the same time elsewhere.
+func (l *Lake) Create(ctx context.Context) error {
+	for _, t := range l.tables {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := t.create(l.options.Clustering); err != nil {
+			return t.wrap(err)
+		}
+	}
+	return nil
+}
+
+// rowError is for what a row holds.
+func (t *table) rowError(format string, args ...any) error {
+	return &uctables.RowError{Table: t.log.dir, Err: fmt.Errorf(format, args...)}
+}
+
+type spanKey struct {
+	trace [16]byte
+	span  [8]byte
+}
+
+// hexID decodes an ID of exactly 2*len(dst) lowercase hex digits.
+func hexID[T []byte | string](dst []byte, id T) bool {
+	if len(id) != 2*len(dst) || strings.ContainsAny(string(id), "ABCDEF") {
+		return false
+	}
+	_, err := hex.Decode(dst, []byte(id))
+	return err == nil
+}
+
+// WriteSpans implements uctables.Writer. A span whose (trace_id, span_id) the table holds, at a time
+// within the batch's times, is left alone. Of the same key twice in rows, the first is written.
+func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+	t := l.spans()
+	index := make(map[spanKey]int, len(rows))
+	b := newBatch(len(rows))
+	for i := range rows {
+		var k spanKey
+		if !hexID(k.trace[:], rows[i].TraceID) || !hexID(k.span[:], rows[i].SpanID) {
+			return uctables.Written{}, t.rowError("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits", rows[i].SpanID, rows[i].TraceID)
+		}
+		if _, twice := index[k]; twice {
+			b.drop(i)
+			continue
+		}
+		index[k] = i
+		b.times = append(b.times, rows[i].TimeMicros)
+	}
+	slices.Sort(b.times)
+	b.keys = []string{"trace_id", "span_id"}
+	b.mark = func(r *rowBatch) {
+		var k spanKey
+		for i := range r.n {
+			if hexID(k.trace[:], r.text(0, i)) && hexID(k.span[:], r.text(1, i)) {
+				if row, ok := index[k]; ok {
+					b.drop(row)
+				}
+			}
+		}
+	}
+	b.write = func(w *rowWriter, i int) error {
+		if err := w.span(&rows[i]); err != nil {
+			return t.writeError(err, "span %s of trace %s", rows[i].SpanID, rows[i].TraceID)
+		}
+		return nil
+	}
+	b.stats = func(i int, s *stats) {
+		s.time("time", rows[i].TimeMicros)
+		s.text("service_name", rows[i].ServiceName)
+		s.text("trace_id", &rows[i].TraceID)
+		s.text("span_id", &rows[i].SpanID)
+	}
+	written, err := t.insert(ctx, b)
+	return written, t.wrap(err)
+}
+
+type annotationKey struct {
+	id        string
+	updatedAt int64
+}
+
+// WriteAnnotations implements uctables.Writer. An annotation whose (annotation_id, updated_at) the
+// table holds, created within the batch's times of creation, is left alone.
+func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+	t := l.annotations()
+	index := make(map[annotationKey]int, len(rows))
+	b := newBatch(len(rows))
+	for i := range rows {
+		k := annotationKey{rows[i].AnnotationID, rows[i].UpdatedAtMicros}
+		if _, twice := index[k]; twice {
+			b.drop(i)
+			continue
+		}
+		index[k] = i
+		b.times = append(b.times, rows[i].CreatedAtMicros)
+	}
+	slices.Sort(b.times)
+	b.keys = []string{"annotation_id", "updated_at"}
+	b.mark = func(r *rowBatch) {
+		for i := range r.n {
+			if updatedAt, ok := r.micros(1, i); ok {
+				if row, ok := index[annotationKey{string(r.text(0, i)), updatedAt}]; ok {
+					b.drop(row)
+				}
+			}
+		}
+	}
+	b.write = func(w *rowWriter, i int) error {
+		if err := w.annotation(&rows[i]); err != nil {
+			return t.writeError(err, "annotation %s of %s", rows[i].AnnotationID, rows[i].TargetID)
+		}
+		return nil
+	}
+	b.stats = func(i int, s *stats) {
+		s.text("annotation_id", &rows[i].AnnotationID)
+		s.text("target_id", &rows[i].TargetID)
+		s.time("created_at", rows[i].CreatedAtMicros)
+		s.time("updated_at", rows[i].UpdatedAtMicros)
+	}
+	written, err := t.insert(ctx, b)
+	return written, t.wrap(err)
+}
+
+func newBatch(rows int) *batch {
+	b := &batch{rows: make([]bool, rows), left: rows}
+	for i := range b.rows {
+		b.rows[i] = true
+	}
+	return b
+}
+
+// writeError tells a row that VARIANT can't hold from a file that can't be written.
+func (t *table) writeError(err error, format string, args ...any) error {
+	var syntax *variant.SyntaxError
+	if errors.As(err, &syntax) || errors.Is(err, variant.ErrDuplicateKey) || errors.Is(err, variant.ErrTooDeep) || errors.Is(err, variant.ErrTooLarge) {
+		return t.rowError("%s: %w", fmt.Sprintf(format, args...), err)
+	}
+	return err
+}
+
+// entry is the newest METADATA row of an annotation ID.
+type entry struct {
+	updatedAt int64
+	trace     [16]byte
+	live      bool // not deleted, and of the source
+}
+
+// Migrated implements uctables.Writer. It reads the annotations twice and the spans' trace IDs once,
+// in pieces; what it holds is some 100 bytes for each trace of the table.
+func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
+	entries := make(map[[16]byte]entry) // by a hash of annotation_id
+	spans := make(map[[16]byte]int32)   // by trace
+	if err := l.metadata(ctx, func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error {
+		e := entry{updatedAt: updatedAt}
+		if p != nil && p.Source == source && !deleted {
+			e.live = hexID(e.trace[:], p.TraceID)
+		}
+		old, ok := entries[id]
+		if !ok || updatedAt > old.updatedAt || updatedAt == old.updatedAt && deleted {
+			entries[id] = e
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.live {
+			spans[e.trace] = 0
+		}
+	}
+	if err := l.spans().scanAll(ctx, []string{"trace_id"}, func(b *rowBatch) error {
+		var trace [16]byte
+		for i := range b.n {
+			if hexID(trace[:], b.text(0, i)) {
+				if n, ok := spans[trace]; ok {
+					spans[trace] = n + 1
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	return l.metadata(ctx, func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error {
+		e := entries[id]
+		if !e.live || updatedAt != e.updatedAt || p == nil || p.Source != source || int(spans[e.trace]) < p.Spans {
+			return nil
+		}
+		delete(entries, id) // once, whatever the table holds
+		return yield(*p)
+	})
+}
+
+// metadata calls yield for each METADATA row, with what tracemig noted in it or nil, and with a hash
+// of its annotation_id.
+func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error) error {
+	columns := []string{"annotation_type", "annotation_id", "target_id", "updated_at", "deleted_at", "metadata.value", "metadata.metadata"}
+	var text []byte
+	return l.annotations().scanAll(ctx, columns, func(b *rowBatch) error {
+		for i := range b.n {
+			if string(b.text(0, i)) != string(uctables.Metadata) {
+				continue
+			}
+			var p *uctables.Provenance
+			var m struct {
+				Source        string `json:"tracemig.source"`
+				SourceTraceID string `json:"tracemig.source_trace_id"`
+				Digest        string `json:"tracemig.digest"`
+				Spans         int    `json:"tracemig.spans"`
+				SpansMissing  string `json:"tracemig.spans_missing"`
+			}
+			var err error
+			// A row that does not decode, or has other types, is not of tracemig.
+			if text, err = variant.AppendJSON(text[:0], b.text(5, i), b.text(6, i)); err == nil && json.Unmarshal(text, &m) == nil {
+				p = &uctables.Provenance{
+					Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(b.text(2, i)),
+					Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing,
+				}
+			}
+			hash := sha256.Sum256(b.text(1, i))
+			updatedAt, _ := b.micros(3, i)
+			_, deleted := b.micros(4, i)
+			if err := yield([16]byte(hash[:16]), updatedAt, deleted, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// scanAll reads columns of all files of the table's newest version.
+func (t *table) scanAll(ctx context.Context, columns []string, yield func(*rowBatch) error) error {
+	t.mu.Lock()
+	err := t.refresh()
+	var paths []string
+	if err == nil {
+		for _, f := range t.snap.files {
+			paths = append(paths, f.path)
+		}
+	}
+	t.mu.Unlock()
+	if err != nil {
+		return t.wrap(err)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		if err := scan(ctx, path, columns, nil, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,742 @@
+package deltalake
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/google/go-cmp/cmp"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"go.uber.org/goleak"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/variant"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(child())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func newLake(t *testing.T) *Lake {
+	t.Helper()
+	l := open(t, filepath.Join(t.TempDir(), "lake", "agent"))
+	if err := l.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func open(t *testing.T, path string) *Lake {
+	t.Helper()
+	l, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// readTable reads all rows of the table's newest version by arrow-go's own record reader, as maps of
+// JSON values. VARIANT columns come as json.RawMessage.
+func readTable(t *testing.T, tbl *table) []map[string]any {
+	t.Helper()
+	s, err := tbl.log.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
+		r, err := file.OpenParquetFile(s.files[name].path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ar, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{BatchSize: 1000}, memory.DefaultAllocator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, err := ar.GetRecordReader(t.Context(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for records.Next() {
+			b, err := records.RecordBatch().MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := json.NewDecoder(strings.NewReader(string(b)))
+			d.UseNumber()
+			var batch []map[string]any
+			if err := d.Decode(&batch); err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range batch {
+				rows = append(rows, variants(t, row).(map[string]any))
+			}
+		}
+		if err := records.Err(); err != nil {
+			t.Fatal(err)
+		}
+		records.Release()
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rows
+}
+
+// variants puts decoded texts in the place of the two blobs of VARIANT.
+func variants(t *testing.T, v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = variants(t, v[i])
+		}
+	case map[string]any:
+		if v["value"] != nil && v["metadata"] != nil && len(v) == 2 {
+			blobs := make([][]byte, 2)
+			for i, name := range []string{"value", "metadata"} {
+				b, err := base64.StdEncoding.DecodeString(v[name].(string))
+				if err != nil {
+					t.Fatal(err)
+				}
+				blobs[i] = b
+			}
+			text, err := variant.AppendJSON(nil, blobs[0], blobs[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return json.RawMessage(text)
+		}
+		for k := range v {
+			v[k] = variants(t, v[k])
+		}
+	}
+	return v
+}
+
+// expected is how readTable should show a row: uctables' own JSON line of it, with the columns that
+// are absent there as null and times as arrow-go prints them.
+func expectedSpan(t *testing.T, s *uctables.Span) map[string]any {
+	row := expectedRow(t, uctables.Spans, uctables.AppendSpan(nil, s))
+	row["time"] = stamp(s.TimeMicros)
+	row["date"] = time.UnixMicro(s.TimeMicros).UTC().Format(time.DateOnly)
+	return row
+}
+
+func expectedAnnotation(t *testing.T, a *uctables.Annotation) map[string]any {
+	row := expectedRow(t, uctables.Annotations, uctables.AppendAnnotation(nil, a))
+	row["created_at"], row["updated_at"] = stamp(a.CreatedAtMicros), stamp(a.UpdatedAtMicros)
+	if a.DeletedAtMicros != nil {
+		row["deleted_at"] = stamp(*a.DeletedAtMicros)
+	}
+	return row
+}
+
+func stamp(micros int64) string {
+	text := time.UnixMicro(micros).UTC().Format("2006-01-02T15:04:05.999999Z")
+	return text
+}
+
+func expectedRow(t *testing.T, tbl uctables.Table, line []byte) map[string]any {
+	var row map[string]json.RawMessage
+	if err := json.Unmarshal(line, &row); err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string]any)
+	for _, c := range tbl.Columns {
+		out[c.Name] = expectedValue(t, parseType(c.TypeText()), row[c.Name])
+	}
+	return out
+}
+
+func expectedValue(t *testing.T, typ sqlType, text json.RawMessage) any {
+	if text == nil {
+		return nil
+	}
+	switch typ.name {
+	case "variant":
+		var e variant.Encoder
+		value, metadata, err := e.Encode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := variant.AppendJSON(nil, value, metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return json.RawMessage(b)
+	case "struct":
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(text, &fields); err != nil {
+			t.Fatal(err)
+		}
+		out := make(map[string]any)
+		for _, f := range typ.fields {
+			out[f.name] = expectedValue(t, f.typ, fields[f.name])
+		}
+		return out
+	case "array":
+		var elems []json.RawMessage
+		if err := json.Unmarshal(text, &elems); err != nil {
+			t.Fatal(err)
+		}
+		out := []any{}
+		for _, e := range elems {
+			out = append(out, expectedValue(t, *typ.elem, e))
+		}
+		return out
+	}
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestRoundTrip writes rows and reads them back; a second write adds nothing, not even a commit.
+func TestRoundTrip(t *testing.T) {
+	l := newLake(t)
+	ctx := t.Context()
+	for i := range 3 {
+		if i == 2 {
+			l = open(t, l.path) // as another process would
+		}
+		spans, err := l.WriteSpans(ctx, sampleSpans())
+		if err != nil {
+			t.Fatal(err)
+		}
+		annotations, err := l.WriteAnnotations(ctx, sampleAnnotations())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := [2]int{3, 0}
+		if i > 0 {
+			want = [2]int{0, 3}
+		}
+		for _, w := range []uctables.Written{spans, annotations} {
+			if got := [2]int{w.Inserted, w.Present}; got != want {
+				t.Errorf("write %d: inserted and present %v, want %v", i, got, want)
+			}
+		}
+	}
+	for _, tbl := range []*table{l.spans(), l.annotations()} {
+		if commits := commitCount(t, tbl); commits != 2 {
+			t.Errorf("%s has %d commits, want 2", tbl.spec.Suffix, commits)
+		}
+	}
+	var want []map[string]any
+	for _, s := range sampleSpans() {
+		want = append(want, expectedSpan(t, &s))
+	}
+	if d := cmp.Diff(want, readTable(t, l.spans())); d != "" {
+		t.Errorf("spans (-want +got):\n%s", d)
+	}
+	want = nil
+	for _, a := range sampleAnnotations() {
+		want = append(want, expectedAnnotation(t, &a))
+	}
+	if d := cmp.Diff(want, readTable(t, l.annotations())); d != "" {
+		t.Errorf("annotations (-want +got):\n%s", d)
+	}
+}
+
+func commitCount(t *testing.T, tbl *table) int {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(tbl.log.dir, logDir, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+// randomSpans are n spans with pseudo-random content, which depends on seed and number only.
+func randomSpans(seed uint64, from, n int) []uctables.Span {
+	spans := make([]uctables.Span, n)
+	for i := range spans {
+		r := rand.New(rand.NewPCG(seed, uint64(from+i)))
+		s := &spans[i]
+		s.TraceID, s.SpanID = fmt.Sprintf("%032x", (from+i)/5), fmt.Sprintf("%016x", from+i)
+		s.RecordID = "r-" + s.SpanID
+		s.TimeMicros = sampleTime + int64(r.IntN(1_000_000_000))
+		s.StartTimeUnixNano = s.TimeMicros * 1000
+		if i%5 > 0 {
+			s.ParentSpanID = ptr("p")
+		}
+		s.Name = strings.Repeat("n", r.IntN(5))
+		s.Kind = tracepb.Span_SpanKind(r.IntN(6))
+		s.StatusCode = tracepb.Status_StatusCode(r.IntN(3))
+		s.Attributes = fmt.Appendf(nil, `{"k%d":%d,"text":"%s"}`, r.IntN(4), r.Int64(), strings.Repeat("x", r.IntN(3000)))
+		for j := range r.IntN(4) {
+			e := uctables.Event{TimeUnixNano: int64(j), Name: "e"}
+			if r.IntN(2) == 0 {
+				e.Attributes = uctables.JSON(`{"j":1}`)
+			}
+			s.Events = append(s.Events, e)
+		}
+		for range r.IntN(3) {
+			s.Links = append(s.Links, uctables.Link{TraceID: "t", SpanID: "s"})
+		}
+		if r.IntN(2) == 0 {
+			s.ServiceName = ptr("service")
+			s.ResourceAttributes = uctables.JSON(`{"service.name":"service"}`)
+		}
+	}
+	return spans
+}
+
+// TestRowGroups writes more than one row group, so that levels and arenas cross their ends, and a
+// value larger than both.
+func TestRowGroups(t *testing.T) {
+	l := newLake(t)
+	spans := randomSpans(1, 0, 3000)
+	for i := range spans {
+		spans[i].Name = strings.Repeat("n", i*4) // 18 MB in all
+	}
+	spans[1500].Attributes = uctables.JSON(`"` + strings.Repeat("é", 5<<20) + `"`)
+	if _, err := l.WriteSpans(t.Context(), spans); err != nil {
+		t.Fatal(err)
+	}
+	got := readTable(t, l.spans())
+	if len(got) != len(spans) {
+		t.Fatalf("%d rows, want %d", len(got), len(spans))
+	}
+	for i := range spans {
+		if want := expectedSpan(t, &spans[i]); !reflect.DeepEqual(want, got[i]) {
+			t.Fatalf("row %d (-want +got):\n%s", i, cmp.Diff(want, got[i]))
+		}
+	}
+	s, err := l.spans().log.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.files {
+		r, err := file.OpenParquetFile(f.path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.NumRowGroups() < 2 {
+			t.Errorf("%d row groups, want more", r.NumRowGroups())
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w, err := l.WriteSpans(t.Context(), spans); err != nil || w.Present != len(spans) {
+		t.Errorf("again: %+v, error %v", w, err)
+	}
+}
+
+// TestKeys checks what counts as the same row.
+func TestKeys(t *testing.T) {
+	l := newLake(t)
+	ctx := t.Context()
+	spans := randomSpans(1, 0, 10)
+	twice := append(slices.Clone(spans[:6]), spans[2:4]...)
+	if w, err := l.WriteSpans(ctx, twice); err != nil || w.Inserted != 6 || w.Present != 2 {
+		t.Errorf("twice in a batch: %+v, error %v", w, err)
+	}
+	if w, err := l.WriteSpans(ctx, spans); err != nil || w.Inserted != 4 || w.Present != 6 {
+		t.Errorf("part there: %+v, error %v", w, err)
+	}
+	other := spans[0]
+	other.TraceID = strings.Repeat("f", 32)
+	if w, err := l.WriteSpans(ctx, []uctables.Span{other}); err != nil || w.Inserted != 1 {
+		t.Errorf("span ID of another trace: %+v, error %v", w, err)
+	}
+
+	a := metadataRow("s", spans[0].TraceID, 1)
+	later := a
+	later.UpdatedAtMicros++
+	if w, err := l.WriteAnnotations(ctx, []uctables.Annotation{a, later, a}); err != nil || w.Inserted != 2 || w.Present != 1 {
+		t.Errorf("updates: %+v, error %v", w, err)
+	}
+	if w, err := l.WriteAnnotations(ctx, []uctables.Annotation{later}); err != nil || w.Inserted != 0 {
+		t.Errorf("again: %+v, error %v", w, err)
+	}
+	if w, err := l.WriteSpans(ctx, nil); err != nil || w != (uctables.Written{}) {
+		t.Errorf("no rows: %+v, error %v", w, err)
+	}
+}
+
+// TestPruning proves that files whose times the batch does not meet are not opened: theirs is gone.
+func TestPruning(t *testing.T) {
+	l := newLake(t)
+	ctx := t.Context()
+	spans := randomSpans(1, 0, 2)
+	spans[0].TimeMicros, spans[1].TimeMicros = sampleTime, sampleTime+3_600_000_000
+	if _, err := l.WriteSpans(ctx, spans[:1]); err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.spans().log.load()
+	if err != nil || len(s.files) != 1 {
+		t.Fatalf("%d files, error %v", len(s.files), err)
+	}
+	for _, f := range s.files {
+		if err := os.Remove(f.path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.WriteSpans(ctx, spans[1:]); err != nil {
+		t.Errorf("another time: %v", err)
+	}
+	near := spans[1]
+	near.SpanID, near.TimeMicros = strings.Repeat("a", 16), sampleTime+500
+	var tableError *uctables.TableError
+	if _, err := l.WriteSpans(ctx, []uctables.Span{near}); !errors.As(err, &tableError) {
+		t.Errorf("the same millisecond: error %v, want a TableError for the lost file", err)
+	}
+}
+
+func TestRowErrors(t *testing.T) {
+	l := newLake(t)
+	good := randomSpans(1, 0, 1)[0]
+	for name, edit := range map[string]func(*uctables.Span){
+		"no JSON":       func(s *uctables.Span) { s.Attributes = uctables.JSON(`{`) },
+		"duplicate key": func(s *uctables.Span) { s.Events = []uctables.Event{{Attributes: uctables.JSON(`{"a":1,"a":1}`)}} },
+		"deep":          func(s *uctables.Span) { s.ResourceAttributes = uctables.JSON(strings.Repeat("[", 2000)) },
+		"large": func(s *uctables.Span) {
+			s.Links = []uctables.Link{{Attributes: uctables.JSON(`"` + strings.Repeat("x", 17<<20) + `"`)}}
+		},
+		"trace ID": func(s *uctables.Span) { s.TraceID = "tr-1" },
+		"span ID":  func(s *uctables.Span) { s.SpanID = strings.ToUpper("00000000000000ab") },
+	} {
+		bad := good
+		bad.SpanID = strings.Repeat("b", 16)
+		edit(&bad)
+		_, err := l.WriteSpans(t.Context(), []uctables.Span{good, bad})
+		var rowError *uctables.RowError
+		if !errors.As(err, &rowError) || strings.Count(err.Error(), l.path) != 1 {
+			t.Errorf("%s: error %v, want a RowError that names the table once", name, err)
+		}
+	}
+	if n := commitCount(t, l.spans()); n != 1 {
+		t.Errorf("%d commits, want none but the first", n)
+	}
+	files, err := filepath.Glob(filepath.Join(l.spans().log.dir, "*.parquet"))
+	if err != nil || len(files) > 0 {
+		t.Errorf("files left: %v, error %v", files, err)
+	}
+	if _, err := l.WriteSpans(t.Context(), []uctables.Span{good}); err != nil {
+		t.Errorf("after errors: %v", err)
+	}
+}
+
+func TestInvalidUTF8(t *testing.T) {
+	l := newLake(t)
+	s := randomSpans(1, 0, 1)[0]
+	s.Name = "a\xff\xfeb"
+	if _, err := l.WriteSpans(t.Context(), []uctables.Span{s}); err != nil {
+		t.Fatal(err)
+	}
+	if got := readTable(t, l.spans())[0]["name"]; got != "a\ufffd\ufffdb" {
+		t.Errorf("name %q", got)
+	}
+}
+
+// spanKeys are the keys in the table, each with its number of rows.
+func spanKeys(t *testing.T, l *Lake) map[string]int {
+	t.Helper()
+	keys := make(map[string]int)
+	if err := l.spans().scanAll(t.Context(), []string{"trace_id", "span_id"}, func(b *rowBatch) error {
+		for i := range b.n {
+			keys[string(b.text(0, i))+string(b.text(1, i))]++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func checkKeys(t *testing.T, l *Lake, want int) {
+	t.Helper()
+	keys := spanKeys(t, l)
+	if len(keys) != want {
+		t.Errorf("%d keys, want %d", len(keys), want)
+	}
+	for k, n := range keys {
+		if n != 1 {
+			t.Errorf("key %s is there %d times", k, n)
+		}
+	}
+}
+
+// TestConcurrentWriters lets writers with overlapping rows race, some in the same Lake, some not.
+func TestConcurrentWriters(t *testing.T) {
+	l := newLake(t)
+	const writers, batches, size, step = 6, 8, 20, 10
+	var inserted [writers]int
+	var wg sync.WaitGroup
+	for w := range writers {
+		mine := l
+		if w%2 == 0 {
+			mine = open(t, l.path)
+		}
+		wg.Go(func() {
+			for b := range batches {
+				got, err := mine.WriteSpans(t.Context(), randomSpans(1, (b+w%3)*step, size))
+				if err != nil {
+					t.Error(err)
+				}
+				inserted[w] += got.Inserted
+			}
+		})
+	}
+	wg.Wait()
+	want := (batches+1)*step + size
+	checkKeys(t, l, want)
+	total := 0
+	for _, n := range inserted {
+		total += n
+	}
+	if total != want {
+		t.Errorf("writers say that they inserted %d rows, want %d", total, want)
+	}
+}
+
+func TestConcurrentCreate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent")
+	var wg sync.WaitGroup
+	for range 8 {
+		l := open(t, path)
+		wg.Go(func() {
+			if err := l.Create(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := l.Check(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, tbl := range open(t, path).tables {
+		if n := commitCount(t, tbl); n != 1 {
+			t.Errorf("%s: %d commits, want 1", tbl.spec.Suffix, n)
+		}
+		if hidden, _ := filepath.Glob(filepath.Join(tbl.log.dir, logDir, ".*")); len(hidden) > 0 {
+			t.Errorf("left: %v", hidden)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	l := newLake(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.WriteSpans(ctx, randomSpans(1, 0, 3)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want a cancelled context", err)
+	}
+	checkKeys(t, l, 0)
+}
+
+func TestMigrated(t *testing.T) {
+	l := newLake(t)
+	ctx := t.Context()
+	spans := randomSpans(1, 0, 30) // traces 0 to 5 of five spans
+	if _, err := l.WriteSpans(ctx, spans[:23]); err != nil {
+		t.Fatal(err)
+	}
+	id := func(n int) string { return fmt.Sprintf("%032x", n) }
+	deleted := metadataRow("here", id(2), 5)
+	deleted.UpdatedAtMicros++
+	deleted.DeletedAtMicros = ptr(deleted.UpdatedAtMicros)
+	deleted.Metadata = nil
+	replaced := metadataRow("here", id(3), 5)
+	replaced.UpdatedAtMicros++
+	replaced.Metadata = uctables.JSON(`{"other":1}`)
+	updated := metadataRow("here", id(1), 5)
+	updated.UpdatedAtMicros++
+	updated.Metadata = uctables.JSON(strings.Replace(string(updated.Metadata), "digest\":\"digest", "digest\":\"newer", 1))
+	noSpans := metadataRow("here", id(100), 0)
+	noSpans.Metadata = uctables.JSON(strings.Replace(string(noSpans.Metadata), "}", `,"tracemig.spans_missing":"lost"}`, 1))
+	foreign := metadataRow("here", id(101), 0)
+	foreign.Metadata = uctables.JSON(`["tracemig.source"]`)
+	tag := metadataRow("here", id(102), 0)
+	tag.Type = uctables.Tag
+	if _, err := l.WriteAnnotations(ctx, []uctables.Annotation{
+		metadataRow("here", id(0), 5), metadataRow("here", id(1), 5), updated, metadataRow("here", id(2), 5), deleted,
+		metadataRow("here", id(3), 5), replaced, metadataRow("here", id(4), 5), metadataRow("here", id(5), 5),
+		metadataRow("there", id(0)[:31]+"f", 0), noSpans, foreign, tag,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var got []uctables.Provenance
+	if err := l.Migrated(ctx, "here", func(p uctables.Provenance) error {
+		got = append(got, p)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []uctables.Provenance{
+		{Source: "here", SourceTraceID: "tr-" + id(0), TraceID: id(0), Digest: "digest", Spans: 5},
+		{Source: "here", SourceTraceID: "tr-" + id(1), TraceID: id(1), Digest: "newer", Spans: 5},
+		{Source: "here", SourceTraceID: "tr-" + id(100), TraceID: id(100), Digest: "digest", SpansMissing: "lost"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	stop := errors.New("stop")
+	if err := l.Migrated(ctx, "here", func(uctables.Provenance) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("error %v, want the one of yield", err)
+	}
+}
+
+// TestRefusals edits the log of a good table and looks at what Check says.
+func TestRefusals(t *testing.T) {
+	for name, tt := range map[string]struct{ old, new, want string }{
+		"reader feature":  {`"readerFeatures":["variantType"]`, `"readerFeatures":["variantType","deletionVectors"]`, "reader feature deletionVectors"},
+		"writer feature":  {`"writerFeatures":["appendOnly"`, `"writerFeatures":["rowTracking"`, "writer feature rowTracking"},
+		"reader version":  {`"minReaderVersion":3`, `"minReaderVersion":4`, "version 4"},
+		"v2 checkpoints":  {`"delta.checkpointPolicy":"classic"`, `"delta.checkpointPolicy":"v2"`, "v2 checkpoints"},
+		"column mapping":  {`"delta.checkpointPolicy":"classic"`, `"delta.columnMapping.mode":"name"`, "column names"},
+		"partitions":      {`"partitionColumns":[]`, `"partitionColumns":["date"]`, "partitioned by date"},
+		"beta":            {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v1"`, "beta form"},
+		"newer":           {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v3"`, "schema version v3"},
+		"no version":      {`"otel.schemaVersion":"v2"`, `"x":"v2"`, "no OTEL table"},
+		"column name":     {`\"name\":\"span_id\"`, `\"name\":\"spanid\"`, "has column spanid string where span_id string belongs"},
+		"column type":     {`\"name\":\"flags\",\"type\":\"integer\"`, `\"name\":\"flags\",\"type\":\"long\"`, "has column flags bigint where flags int belongs"},
+		"not null":        {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":false`, "record_id is NOT NULL"},
+		"invariant":       {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{\"delta.invariants\":\"x\"}`, "delta.invariants"},
+		"column missing":  {`,{\"name\":\"span_schema_url\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}`, ``, "lacks column span_schema_url"},
+		"column added":    {`{\"name\":\"span_schema_url\"`, `{\"name\":\"x\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},{\"name\":\"span_schema_url\"`, "has column x string"},
+		"nested type":     {`\"name\":\"time_unix_nano\",\"type\":\"long\"`, `\"name\":\"time_unix_nano\",\"type\":\"double\"`, "has column events"},
+		"deletion vector": {"\n", "\n" + `{"add":{"path":"x","size":1,"deletionVector":{"storageType":"u"}}}` + "\n", "deletion vectors"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLake(t)
+			path := l.spans().log.file(0, ".json")
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Replace(string(b), tt.old, tt.new, 1)
+			if text == string(b) {
+				t.Fatalf("%s is not in the log:\n%s", tt.old, b)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			l = open(t, l.path)
+			for _, err := range []error{l.Check(t.Context()), l.Create(t.Context())} {
+				var tableError *uctables.TableError
+				if !errors.As(err, &tableError) || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error %v, want a TableError with %q", err, tt.want)
+				}
+			}
+			if _, err := l.WriteSpans(t.Context(), sampleSpans()); err == nil {
+				t.Error("the table was written")
+			}
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "agent"))
+	var tableError *uctables.TableError
+	if err := l.Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), "--create") {
+		t.Errorf("error %v, want a TableError that names --create", err)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(l.path)); err != nil || len(entries) > 0 {
+		t.Errorf("Check left %v, error %v", entries, err)
+	}
+	for _, path := range []string{"", ".", "..", "/", "lake/", "lake/..", "a\x00b"} {
+		if _, err := Open(path, Options{}); err == nil {
+			t.Errorf("path %q was taken", path)
+		}
+	}
+}
+
+// TestLogGaps removes commits: the table must not be read as if it began or ended there.
+func TestLogGaps(t *testing.T) {
+	for lost := range 3 {
+		l := newLake(t)
+		for i := range 3 {
+			if _, err := l.WriteSpans(t.Context(), randomSpans(1, i*10, 10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Remove(l.spans().log.file(int64(lost), ".json")); err != nil {
+			t.Fatal(err)
+		}
+		var tableError *uctables.TableError
+		if err := open(t, l.path).Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), fmt.Sprintf("without commit %d", lost)) {
+			t.Errorf("commit %d lost: error %v, want a TableError", lost, err)
+		}
+	}
+}
+
+// TestCommitIsPutIfAbsent checks the one operation that everything rests on.
+func TestCommitIsPutIfAbsent(t *testing.T) {
+	l := newLake(t)
+	before, err := os.ReadFile(l.spans().log.file(0, ".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.spans().log.commit(0, []action{{Protocol: &protocol{}}}); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("error %v, want %v", err, fs.ErrExist)
+	}
+	after, err := os.ReadFile(l.spans().log.file(0, ".json"))
+	if err != nil || string(before) != string(after) {
+		t.Errorf("the commit changed, error %v", err)
+	}
+}
+
+func TestStats(t *testing.T) {
+	s := newStats()
+	s.rows = 3
+	for _, v := range []*string{ptr("b"), nil, ptr(strings.Repeat("é", 40))} {
+		s.text("service_name", v)
+	}
+	s.text("none", nil)
+	for _, v := range []int64{sampleTime, sampleTime - 1, -1} {
+		s.time("time", v)
+	}
+	want := `{"maxValues":{"date":"2026-01-02","service_name":"` + strings.Repeat("é", 32) + "\U0010ffff" + `","time":"2026-01-02T03:04:05.679Z"},` +
+		`"minValues":{"date":"1969-12-31","service_name":"b","time":"1969-12-31T23:59:59.999Z"},` +
+		`"nullCount":{"date":0,"none":3,"service_name":1,"time":0},"numRecords":3}`
+	if d := cmp.Diff(want, s.json()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	from, to, ok := timeRange(s.json(), "time")
+	if !ok || from > -1 || to < sampleTime {
+		t.Errorf("range %d to %d, %t", from, to, ok)
+	}
+	for _, text := range []string{"", "{}", `{"minValues":{"time":"x"},"maxValues":{"time":"x"}}`} {
+		if _, _, ok := timeRange(text, "time"); ok {
+			t.Errorf("%q has a range", text)
+		}
+	}
+}
+
+// TestOtherTimeForms reads key columns as Spark writes them by default (INT96) and in other units.
+func TestOtherTimeForms(t *testing.T) {
+	const julianEpoch, microsInDay = 2_440_588, sampleTime % microsPerDay
+	var v parquet.Int96
+	v.SetNanoSeconds(microsInDay * 1000)
+	binary.LittleEndian.PutUint32(v[8:], julianEpoch+sampleTime/microsPerDay)
+	if got := v.ToTime().UnixMicro(); got != sampleTime {
+		t.Errorf("%d, want %d", got, int64(sampleTime))
+	}
+}

@@ -1,0 +1,509 @@
+package deltalake
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/google/uuid"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// The log of a Delta table (PROTOCOL.md of delta-io/delta): files _delta_log/<20 digits>.json, one a
+// commit, each a list of actions, and now and then <20 digits>.checkpoint.parquet, which sums up all
+// commits up to its own.
+
+const (
+	logDir = "_delta_log"
+	engine = "tracemig"
+)
+
+// action is one line of a commit; exactly one field is set. Actions not named here (commitInfo, txn,
+// domainMetadata, cdc) don't change which rows a table has.
+type action struct {
+	CommitInfo     map[string]any  `json:"commitInfo,omitempty"`
+	Protocol       *protocol       `json:"protocol,omitempty"`
+	MetaData       *metaData       `json:"metaData,omitempty"`
+	DomainMetadata *domainMetadata `json:"domainMetadata,omitempty"`
+	Add            *addFile        `json:"add,omitempty"`
+	Remove         *removeFile     `json:"remove,omitempty"`
+}
+
+type protocol struct {
+	MinReaderVersion int      `json:"minReaderVersion"`
+	MinWriterVersion int      `json:"minWriterVersion"`
+	ReaderFeatures   []string `json:"readerFeatures,omitempty"`
+	WriterFeatures   []string `json:"writerFeatures,omitempty"`
+}
+
+type metaData struct {
+	ID               string            `json:"id"`
+	Format           format            `json:"format"`
+	SchemaString     string            `json:"schemaString"`
+	PartitionColumns []string          `json:"partitionColumns"`
+	Configuration    map[string]string `json:"configuration"`
+	CreatedTime      int64             `json:"createdTime,omitempty"` // ms
+}
+
+type format struct {
+	Provider string            `json:"provider"`
+	Options  map[string]string `json:"options"`
+}
+
+type domainMetadata struct {
+	Domain        string `json:"domain"`
+	Configuration string `json:"configuration"`
+	Removed       bool   `json:"removed"`
+}
+
+type addFile struct {
+	Path             string            `json:"path"` // relative, URL-encoded
+	PartitionValues  map[string]string `json:"partitionValues"`
+	Size             int64             `json:"size"`
+	ModificationTime int64             `json:"modificationTime"` // ms
+	DataChange       bool              `json:"dataChange"`
+	Stats            string            `json:"stats,omitempty"`
+	DeletionVector   *json.RawMessage  `json:"deletionVector,omitempty"`
+}
+
+type removeFile struct {
+	Path           string           `json:"path"`
+	DeletionVector *json.RawMessage `json:"deletionVector,omitempty"`
+}
+
+// dataFile is one file of the table's current version.
+type dataFile struct {
+	path     string // in the file system
+	since    int64  // the version that added it, as far as this process knows
+	from, to int64  // range of the pruning column in microseconds, to give or take a millisecond
+	ranged   bool   // whether the range is known
+}
+
+// snapshot is the newest version of a table that has been read.
+type snapshot struct {
+	version  int64
+	protocol protocol
+	meta     metaData
+	files    map[string]dataFile // by the path in the log
+}
+
+// log reads and writes the log of one table.
+type log struct {
+	dir        string // of the table
+	timeColumn string // whose statistics prune files
+}
+
+func (l *log) file(version int64, suffix string) string {
+	return filepath.Join(l.dir, logDir, fmt.Sprintf("%020d%s", version, suffix))
+}
+
+// problem is a clause about a table that can't be used; the caller adds the table's name.
+type problem struct{ clause, next string }
+
+func (p *problem) Error() string { return p.clause + ". " + p.next }
+
+var errNoTable = errors.New("no Delta table")
+
+const nextRepair = "Restore the table's _delta_log, or migrate into a new path."
+
+// load reads the newest version: the latest checkpoint and the commits after it.
+func (l *log) load() (*snapshot, error) {
+	entries, err := os.ReadDir(filepath.Join(l.dir, logDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	checkpoint, newest, other := int64(-1), int64(-1), false
+	for _, e := range entries {
+		digits, suffix, _ := strings.Cut(e.Name(), ".")
+		version, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || len(digits) != 20 {
+			continue
+		}
+		switch {
+		case suffix == "json":
+			newest = max(newest, version)
+		case suffix == "checkpoint.parquet":
+			checkpoint = max(checkpoint, version)
+		case strings.HasPrefix(suffix, "checkpoint."):
+			other = true // of several parts, or a v2 checkpoint
+		}
+	}
+	if newest < 0 && checkpoint < 0 {
+		if other {
+			return nil, &problem{"has checkpoints of a form that tracemig does not read", nextRepair}
+		}
+		return nil, errNoTable
+	}
+	s := &snapshot{version: -1, files: make(map[string]dataFile)}
+	if checkpoint >= 0 {
+		if err := l.readCheckpoint(s, checkpoint); err != nil {
+			return nil, fmt.Errorf("checkpoint %d: %w", checkpoint, err)
+		}
+		s.version = checkpoint
+	}
+	if err := l.follow(s); err != nil {
+		return nil, err
+	}
+	if s.version < newest {
+		clause := fmt.Sprintf("has a log without commit %d", s.version+1)
+		if other {
+			clause += " and checkpoints of a form that tracemig does not read (v2, or of several parts)"
+		}
+		return nil, &problem{clause, nextRepair}
+	}
+	if s.protocol.MinReaderVersion == 0 || s.meta.SchemaString == "" {
+		return nil, &problem{"has a log without protocol and schema", nextRepair}
+	}
+	return s, nil
+}
+
+// follow reads the commits after the snapshot's version.
+func (l *log) follow(s *snapshot) error {
+	for {
+		b, err := os.ReadFile(l.file(s.version+1, ".json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.apply(s, s.version+1, b); err != nil {
+			return fmt.Errorf("commit %d: %w", s.version+1, err)
+		}
+		s.version++
+	}
+}
+
+func (l *log) apply(s *snapshot, version int64, commit []byte) error {
+	for line := range bytes.Lines(commit) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		var a action
+		if err := json.Unmarshal(line, &a); err != nil {
+			return err
+		}
+		switch {
+		case a.Protocol != nil:
+			s.protocol = *a.Protocol
+		case a.MetaData != nil:
+			s.meta = *a.MetaData
+		case a.Remove != nil:
+			delete(s.files, a.Remove.Path)
+		case a.Add != nil:
+			if a.Add.DeletionVector != nil {
+				return deletionVectors
+			}
+			if err := l.add(s, version, a.Add.Path, a.Add.Stats); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var deletionVectors = &problem{"has deletion vectors, which tracemig does not read", "Run REORG TABLE … APPLY (PURGE) in Spark, or migrate into a new path."}
+
+func (l *log) add(s *snapshot, version int64, path, stats string) error {
+	name, err := url.PathUnescape(path)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(name, "://") {
+		return &problem{"has files outside of its directory", nextRepair}
+	}
+	name = strings.TrimPrefix(name, "file:")
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(l.dir, filepath.FromSlash(name))
+	}
+	f := dataFile{path: name, since: version}
+	f.from, f.to, f.ranged = timeRange(stats, l.timeColumn)
+	s.files[path] = f
+	return nil
+}
+
+// timeRange reads the range of a TIMESTAMP column from a file's statistics. They are cut to
+// milliseconds, so the upper end is moved up by one.
+func timeRange(stats, column string) (from, to int64, ok bool) {
+	var s struct {
+		Min map[string]json.RawMessage `json:"minValues"`
+		Max map[string]json.RawMessage `json:"maxValues"`
+	}
+	if json.Unmarshal([]byte(stats), &s) != nil {
+		return 0, 0, false
+	}
+	var low, high time.Time
+	if json.Unmarshal(s.Min[column], &low) != nil || json.Unmarshal(s.Max[column], &high) != nil {
+		return 0, 0, false
+	}
+	return low.UnixMicro(), high.UnixMicro() + 1000, true
+}
+
+// readCheckpoint reads a classic checkpoint of one file.
+func (l *log) readCheckpoint(s *snapshot, version int64) (err error) {
+	r, err := file.OpenParquetFile(l.file(version, ".checkpoint.parquet"), false)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := r.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	texts := func(name string) (map[int64][]string, error) {
+		values := make(map[int64][]string)
+		err := levels(r, name, func(row int64, v any) {
+			if text, ok := v.(string); ok {
+				values[row] = append(values[row], text)
+			}
+		})
+		return values, err
+	}
+	var list []string
+	first := func(name string) string {
+		list = nil
+		values, readErr := texts(name)
+		if err == nil {
+			err = readErr
+		}
+		for _, v := range values { // one action of its kind in a checkpoint
+			list = append(list, v...)
+		}
+		if len(list) == 0 {
+			return ""
+		}
+		return list[0]
+	}
+	all := func(name string) []string { first(name); return list }
+
+	for name, field := range map[string]*int{
+		"protocol.minReaderVersion": &s.protocol.MinReaderVersion,
+		"protocol.minWriterVersion": &s.protocol.MinWriterVersion,
+	} {
+		if err := levels(r, name, func(_ int64, v any) {
+			if n, ok := v.(int64); ok {
+				*field = int(n)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	s.protocol.ReaderFeatures = all("protocol.readerFeatures.list.element")
+	s.protocol.WriterFeatures = all("protocol.writerFeatures.list.element")
+	s.meta.ID = first("metaData.id")
+	s.meta.Format.Provider = first("metaData.format.provider")
+	s.meta.SchemaString = first("metaData.schemaString")
+	s.meta.PartitionColumns = all("metaData.partitionColumns.list.element")
+	keys, values := all("metaData.configuration.key_value.key"), all("metaData.configuration.key_value.value")
+	if err != nil {
+		return err
+	}
+	if len(keys) == len(values) {
+		s.meta.Configuration = make(map[string]string)
+		for i, k := range keys {
+			s.meta.Configuration[k] = values[i]
+		}
+	}
+	if all("add.deletionVector.storageType") != nil {
+		return deletionVectors
+	}
+	paths, err := texts("add.path")
+	if err != nil {
+		return err
+	}
+	stats, err := texts("add.stats")
+	if err != nil {
+		return err
+	}
+	for row, path := range paths {
+		text := ""
+		if len(stats[row]) > 0 {
+			text = stats[row][0]
+		}
+		if err := l.add(s, version, path[0], text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit writes the actions as the given version. The error is fs.ErrExist when that version is
+// there already, by whomever. A crash leaves at most a hidden file that nobody reads.
+func (l *log) commit(version int64, actions []action) (err error) {
+	dir := filepath.Join(l.dir, logDir)
+	tmp, err := os.CreateTemp(dir, fmt.Sprintf(".%020d.json.*.tmp", version))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	w := bufio.NewWriter(tmp)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, a := range actions {
+		if err == nil {
+			err = enc.Encode(a)
+		}
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err := finish(tmp, err); err != nil {
+		return err
+	}
+	target := l.file(version, ".json")
+	if err := os.Link(tmp.Name(), target); err != nil {
+		// A file system on a network may say so after it made the link.
+		if errors.Is(err, fs.ErrExist) && sameFile(tmp.Name(), target) {
+			return syncDir(dir)
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		return fmt.Errorf("%w (a local Delta table needs a file system with hard links, by which commits are atomic)", err)
+	}
+	return syncDir(dir)
+}
+
+// finish makes a file durable and closes it.
+func finish(f *os.File, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories can't be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return finish(d, nil)
+}
+
+// The table features that an appending writer can honour: the form of VARIANT, and those that ask
+// nothing of it here (no invariants, which the schema check sees; statistics of clustering columns
+// are always written).
+var (
+	knownReaderFeatures = []string{"variantType", "variantType-preview"}
+	knownWriterFeatures = []string{"variantType", "variantType-preview", "appendOnly", "invariants", "domainMetadata", "clustering"}
+)
+
+// check says whether the snapshot is a table that can be written as t.
+func (s *snapshot) check(t uctables.Table) error {
+	const next = "Migrate into a new path, or make the table anew with --create."
+	for _, f := range s.protocol.ReaderFeatures {
+		if !slices.Contains(knownReaderFeatures, f) {
+			return &problem{"has the reader feature " + f + ", which tracemig does not know", next}
+		}
+	}
+	for _, f := range s.protocol.WriterFeatures {
+		if !slices.Contains(knownWriterFeatures, f) {
+			return &problem{"has the writer feature " + f + ", which tracemig does not know", next}
+		}
+	}
+	if s.protocol.MinReaderVersion > 3 || s.protocol.MinWriterVersion > 7 {
+		return &problem{fmt.Sprintf("needs Delta reader version %d and writer version %d, which tracemig does not know",
+			s.protocol.MinReaderVersion, s.protocol.MinWriterVersion), next}
+	}
+	config := s.meta.Configuration
+	if mode := config["delta.columnMapping.mode"]; mode != "" && mode != "none" {
+		return &problem{"maps its column names (delta.columnMapping.mode is " + mode + ")", next}
+	}
+	if len(s.meta.PartitionColumns) > 0 {
+		return &problem{"is partitioned by " + strings.Join(s.meta.PartitionColumns, ", "), next}
+	}
+	if policy := config["delta.checkpointPolicy"]; policy == "v2" {
+		return &problem{"has v2 checkpoints", next}
+	}
+	switch v := config[uctables.SchemaVersionProperty]; v {
+	case uctables.SchemaVersion:
+	case uctables.BetaSchemaVersion:
+		return &problem{"has the beta form of the OTEL tables (" + uctables.SchemaVersionProperty + " is v1)", next}
+	case "":
+		return &problem{"is no OTEL table: it lacks the property " + uctables.SchemaVersionProperty, next}
+	default:
+		return &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
+	}
+	if clause := compareColumns(s.meta.SchemaString, t.Columns); clause != "" {
+		return &problem{clause, next}
+	}
+	return nil
+}
+
+// creation is the first commit of a table.
+func creation(t uctables.Table, clustering bool, now time.Time) []action {
+	p := protocol{
+		MinReaderVersion: 3, MinWriterVersion: 7,
+		ReaderFeatures: []string{"variantType"},
+		WriterFeatures: []string{"appendOnly", "invariants", "variantType"},
+	}
+	config := make(map[string]string)
+	for _, kv := range uctables.Properties {
+		config[kv[0]] = kv[1]
+	}
+	actions := []action{
+		{CommitInfo: commitInfo("CREATE TABLE", map[string]any{"isManaged": "false", "partitionBy": "[]"}, now)},
+		{Protocol: &p},
+		{MetaData: &metaData{
+			ID:               uuid.NewString(),
+			Format:           format{Provider: "parquet", Options: map[string]string{}},
+			SchemaString:     string(mustJSON(tableType(t).delta())),
+			PartitionColumns: []string{},
+			Configuration:    config,
+			CreatedTime:      now.UnixMilli(),
+		}},
+	}
+	if clustering {
+		p.WriterFeatures = append(p.WriterFeatures, "domainMetadata", "clustering")
+		columns := [][]string{}
+		for _, c := range t.ClusterBy {
+			columns = append(columns, []string{c})
+		}
+		actions = append(actions, action{DomainMetadata: &domainMetadata{
+			Domain: "delta.clustering",
+			Configuration: string(mustJSON(map[string]any{
+				"clusteringColumns": columns, "domainName": "delta.clustering",
+			})),
+		}})
+	}
+	return actions
+}
+
+func commitInfo(operation string, parameters map[string]any, now time.Time) map[string]any {
+	return map[string]any{
+		"timestamp": now.UnixMilli(), "operation": operation, "operationParameters": parameters,
+		"engineInfo": engine, "isBlindAppend": false, "txnId": uuid.NewString(),
+	}
+}

@@ -1,0 +1,379 @@
+package deltalake
+
+import (
+	"fmt"
+	"io"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/file"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/variant"
+)
+
+// rowGroupBytes is how many bytes of values are collected before they go to the file.
+const rowGroupBytes = 16 << 20
+
+// arenaBytes is the size of the blocks that hold encoded VARIANT values until then.
+const arenaBytes = 1 << 20
+
+// rowWriter writes rows to a Parquet file. A row is written by one call per column, in the order
+// of the table: the calls for leaves append to the column at the cursor and move it on.
+//
+// def and rep are the definition level of the group that encloses the cursor and the repetition
+// level of the next value (see the Parquet documentation of nested encoding).
+type rowWriter struct {
+	file *file.Writer
+	cols []column
+	at   int
+	def  int16
+	rep  int16
+
+	enc   variant.Encoder
+	arena []byte
+	rows  int
+	size  int // bytes of values collected
+}
+
+// column collects the values of one leaf until its row group is written.
+type column struct {
+	root   string // the table's column it belongs to
+	maxDef int16
+	def    []int16
+	rep    []int16 // of a repeated leaf only
+	nested bool
+	i32    []int32
+	i64    []int64
+	text   []parquet.ByteArray
+}
+
+func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
+	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, tableType(t).nodes(), -1))
+	sc := schema.NewSchema(root)
+	props := []parquet.WriterProperty{
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithCreatedBy(engine),
+		// Page size is looked at once a batch; values may be large.
+		parquet.WithBatchSize(64),
+	}
+	cols := make([]column, sc.NumColumns())
+	for i := range cols {
+		c := sc.Column(i)
+		path := c.ColumnPath()
+		cols[i] = column{root: path[0], maxDef: c.MaxDefinitionLevel(), nested: c.MaxRepetitionLevel() > 0}
+		last := path[len(path)-1]
+		if c.SchemaNode().RepetitionType() == parquet.Repetitions.Required {
+			// A blob's smallest and largest bytes say nothing, and only keys repeat.
+			props = append(props, parquet.WithStatsPath(path, false))
+			if last == "value" {
+				props = append(props, parquet.WithDictionaryPath(path, false))
+			}
+		}
+		if last == "record_id" || last == "annotation_id" {
+			props = append(props, parquet.WithDictionaryPath(path, false))
+		}
+	}
+	return &rowWriter{
+		file: file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))),
+		cols: cols,
+	}
+}
+
+// level appends a level to the column at the cursor and moves the cursor on.
+func (w *rowWriter) level(present bool) *column {
+	c := &w.cols[w.at]
+	w.at++
+	def := w.def
+	if present {
+		def = c.maxDef
+	}
+	c.def = append(c.def, def)
+	if c.nested {
+		c.rep = append(c.rep, w.rep)
+	}
+	w.size += 2
+	return c
+}
+
+func (w *rowWriter) int32(v int32) {
+	c := w.level(true)
+	c.i32 = append(c.i32, v)
+	w.size += 4
+}
+
+func (w *rowWriter) int64(v int64) { w.optInt64(&v) }
+
+func (w *rowWriter) optInt64(v *int64) {
+	if c := w.level(v != nil); v != nil {
+		c.i64 = append(c.i64, *v)
+		w.size += 8
+	}
+}
+
+func (w *rowWriter) string(s string) { w.optString(&s) }
+
+// optString keeps a reference to the text, not a copy, until the row group is written.
+func (w *rowWriter) optString(s *string) {
+	c := w.level(s != nil)
+	if s == nil {
+		return
+	}
+	text := *s
+	if !utf8.ValidString(text) {
+		text = string([]rune(text)) // each wrong byte becomes U+FFFD
+	}
+	c.text = append(c.text, unsafe.Slice(unsafe.StringData(text), len(text)))
+	w.size += len(text) + int(unsafe.Sizeof(parquet.ByteArray{}))
+}
+
+func (w *rowWriter) variant(text uctables.JSON) error {
+	if text == nil {
+		w.level(false)
+		w.level(false)
+		return nil
+	}
+	value, metadata, err := w.enc.Encode(text)
+	if err != nil {
+		return err
+	}
+	for _, b := range [][]byte{value, metadata} {
+		c := w.level(true)
+		c.text = append(c.text, w.keep(b))
+		w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
+	}
+	return nil
+}
+
+// keep copies b to memory that stays until the row group is written.
+func (w *rowWriter) keep(b []byte) []byte {
+	if len(b) > arenaBytes/4 {
+		return append([]byte(nil), b...)
+	}
+	if len(w.arena)+len(b) > cap(w.arena) {
+		w.arena = make([]byte, 0, arenaBytes)
+	}
+	start := len(w.arena)
+	w.arena = append(w.arena, b...)
+	return w.arena[start:len(w.arena):len(w.arena)]
+}
+
+// skip writes NULL to all leaves of the table's column at the cursor.
+func (w *rowWriter) skip() { w.skipAt(w.def) }
+
+func (w *rowWriter) skipAt(def int16) {
+	outer := w.def
+	w.def = def
+	for root := w.cols[w.at].root; w.at < len(w.cols) && w.cols[w.at].root == root; {
+		w.level(false)
+	}
+	w.def = outer
+}
+
+// group writes the fields of a struct that is there.
+func (w *rowWriter) group(fields func() error) error {
+	w.def++
+	err := fields()
+	w.def--
+	return err
+}
+
+// list writes n elements of a table's column, an array of structs that is there.
+func (w *rowWriter) list(n int, element func(i int) error) error {
+	if n == 0 {
+		w.skipAt(w.def + 1)
+		return nil
+	}
+	start := w.at
+	w.def += 3 // the list, its repetition, the element
+	defer func() { w.def -= 3; w.rep = 0 }()
+	for i := range n {
+		w.at = start
+		if err := element(i); err != nil {
+			return err
+		}
+		w.rep = 1
+	}
+	return nil
+}
+
+// endRow ends a row and writes a row group when enough has come together.
+func (w *rowWriter) endRow() error {
+	if w.at != len(w.cols) {
+		panic(fmt.Sprintf("deltalake: row has %d leaves, the table %d", w.at, len(w.cols)))
+	}
+	w.at = 0
+	w.rows++
+	if w.size < rowGroupBytes {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *rowWriter) flush() error {
+	if w.rows == 0 {
+		return nil
+	}
+	rg, err := w.file.AppendRowGroupChecked()
+	if err != nil {
+		return err
+	}
+	for i := range w.cols {
+		c := &w.cols[i]
+		out, err := rg.NextColumn()
+		if err != nil {
+			return err
+		}
+		switch out := out.(type) {
+		case *file.Int32ColumnChunkWriter:
+			_, err = out.WriteBatch(c.i32, c.def, c.rep)
+		case *file.Int64ColumnChunkWriter:
+			_, err = out.WriteBatch(c.i64, c.def, c.rep)
+		case *file.ByteArrayColumnChunkWriter:
+			_, err = out.WriteBatch(c.text, c.def, c.rep)
+		default:
+			err = fmt.Errorf("no writer for %T", out)
+		}
+		if err != nil {
+			return err
+		}
+		if err := out.Close(); err != nil {
+			return err
+		}
+		clear(c.text)
+		c.def, c.rep, c.i32, c.i64, c.text = c.def[:0], c.rep[:0], c.i32[:0], c.i64[:0], c.text[:0]
+	}
+	w.arena, w.rows, w.size = w.arena[:0], 0, 0
+	return rg.Close()
+}
+
+// close writes what is left and the footer. It does not close the file underneath.
+func (w *rowWriter) close() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.file.Close()
+}
+
+// noClose keeps the Parquet writer from closing its file, which must be synced first.
+type noClose struct{ io.Writer }
+
+const microsPerDay = 24 * 60 * 60 * 1_000_000
+
+// day is the date, in days since the Unix epoch, of a time in microseconds.
+func day(micros int64) int32 {
+	d := micros / microsPerDay
+	if micros%microsPerDay < 0 {
+		d--
+	}
+	return int32(d)
+}
+
+// span writes one row of uctables.Spans, with the same NULLs and empty values as
+// uctables.AppendSpan gives a warehouse.
+func (w *rowWriter) span(s *uctables.Span) error {
+	w.string(s.RecordID)
+	w.int64(s.TimeMicros)
+	w.int32(day(s.TimeMicros))
+	w.optString(s.ServiceName)
+	w.string(s.TraceID)
+	w.string(s.SpanID)
+	w.optString(s.TraceState)
+	w.optString(s.ParentSpanID)
+	w.int32(s.Flags)
+	w.string(s.Name)
+	w.string(s.Kind.String())
+	w.int64(s.StartTimeUnixNano)
+	w.optInt64(s.EndTimeUnixNano)
+	if err := w.variant(s.Attributes); err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	w.int32(s.DroppedAttributesCount)
+	err := w.list(len(s.Events), func(i int) error {
+		e := &s.Events[i]
+		w.int64(e.TimeUnixNano)
+		w.string(e.Name)
+		if err := w.variant(e.Attributes); err != nil {
+			return fmt.Errorf("attributes of event %d: %w", i, err)
+		}
+		w.int32(e.DroppedAttributesCount)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.int32(s.DroppedEventsCount)
+	err = w.list(len(s.Links), func(i int) error {
+		l := &s.Links[i]
+		w.string(l.TraceID)
+		w.string(l.SpanID)
+		w.optString(l.TraceState)
+		if err := w.variant(l.Attributes); err != nil {
+			return fmt.Errorf("attributes of link %d: %w", i, err)
+		}
+		w.int32(l.DroppedAttributesCount)
+		w.int32(l.Flags)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.int32(s.DroppedLinksCount)
+	err = w.group(func() error {
+		w.optString(s.StatusMessage)
+		w.optString(statusCode(s))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s.ResourceAttributes == nil {
+		w.skip()
+	} else if err := w.group(func() error {
+		if err := w.variant(s.ResourceAttributes); err != nil {
+			return fmt.Errorf("attributes of the resource: %w", err)
+		}
+		w.int32(0)
+		return nil
+	}); err != nil {
+		return err
+	}
+	w.skip() // resource_schema_url
+	w.skip() // instrumentation_scope
+	w.skip() // span_schema_url
+	return w.endRow()
+}
+
+// annotation writes one row of uctables.Annotations.
+func (w *rowWriter) annotation(a *uctables.Annotation) error {
+	w.string(a.AnnotationID)
+	w.string(string(a.TargetType))
+	w.string(a.TargetID)
+	w.string(string(a.Type))
+	w.string(a.Name)
+	if err := w.variant(a.Value); err != nil {
+		return fmt.Errorf("value: %w", err)
+	}
+	w.optString(a.Comment)
+	if err := w.variant(a.Metadata); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	w.int64(a.CreatedAtMicros)
+	w.optString(a.CreatedBy)
+	w.int64(a.UpdatedAtMicros)
+	w.optString(a.UpdatedBy)
+	w.optInt64(a.DeletedAtMicros)
+	w.optString(a.DeletedBy)
+	return w.endRow()
+}
+
+func statusCode(s *uctables.Span) *string {
+	if s.StatusCode == 0 {
+		return nil
+	}
+	code := s.StatusCode.String()
+	return &code
+}

@@ -1,0 +1,102 @@
+package deltalake
+
+import (
+	"time"
+	"unicode/utf8"
+)
+
+// stats are the statistics of one file (Delta protocol, "Per-file Statistics"), which readers and
+// tracemig itself skip files by. The columns of uctables.Table.ClusterBy must be among them.
+type stats struct {
+	rows  int
+	texts map[string]*textRange
+	times map[string]*timeStats
+}
+
+type textRange struct {
+	min, max string
+	n        int
+}
+
+type timeStats struct {
+	min, max int64 // microseconds
+	n        int
+}
+
+func newStats() *stats {
+	return &stats{texts: make(map[string]*textRange), times: make(map[string]*timeStats)}
+}
+
+func (s *stats) text(column string, v *string) {
+	r := s.texts[column]
+	if r == nil {
+		r = &textRange{}
+		s.texts[column] = r
+	}
+	if v == nil {
+		return
+	}
+	if r.n == 0 || *v < r.min {
+		r.min = *v
+	}
+	if r.n == 0 || *v > r.max {
+		r.max = *v
+	}
+	r.n++
+}
+
+func (s *stats) time(column string, micros int64) {
+	r := s.times[column]
+	if r == nil {
+		r = &timeStats{min: micros, max: micros}
+		s.times[column] = r
+	}
+	r.min, r.max = min(r.min, micros), max(r.max, micros)
+	r.n++
+}
+
+// maxStatRunes is where Delta cuts texts in statistics.
+const maxStatRunes = 32
+
+func cutRunes(s string) (head string, cut bool) {
+	n := 0
+	for i := range s {
+		if n == maxStatRunes {
+			return s[:i], true
+		}
+		n++
+	}
+	return s, false
+}
+
+// json is the statistics as an add action holds them.
+func (s *stats) json() string {
+	low, high, nulls := map[string]any{}, map[string]any{}, map[string]int{}
+	for name, r := range s.texts {
+		nulls[name] = s.rows - r.n
+		if r.n == 0 || !utf8.ValidString(r.min) || !utf8.ValidString(r.max) {
+			continue
+		}
+		low[name], _ = cutRunes(r.min)
+		head, cut := cutRunes(r.max)
+		if cut {
+			head += string(utf8.MaxRune) // no less than what was cut off
+		}
+		high[name] = head
+	}
+	for name, r := range s.times {
+		nulls[name] = s.rows - r.n
+		from, to := time.UnixMicro(r.min).UTC(), time.UnixMicro(r.max+999).UTC()
+		if from.Year() < 1 || to.Year() > 9999 {
+			continue // no form in RFC 3339
+		}
+		const form = "2006-01-02T15:04:05.000Z" // cuts to milliseconds
+		low[name], high[name] = from.Format(form), to.Format(form)
+		if name == "time" {
+			// Column date is the day of column time, without the rounding up.
+			low["date"], high["date"] = from.Format(time.DateOnly), time.UnixMicro(r.max).UTC().Format(time.DateOnly)
+			nulls["date"] = nulls[name]
+		}
+	}
+	return string(mustJSON(map[string]any{"numRecords": s.rows, "minValues": low, "maxValues": high, "nullCount": nulls}))
+}

@@ -1,0 +1,292 @@
+package deltalake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/parquet/metadata"
+	"github.com/apache/arrow-go/v18/parquet/schema"
+	"github.com/google/uuid"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// table is one Delta table that rows are appended to.
+type table struct {
+	spec uctables.Table
+	log  log
+
+	mu   sync.Mutex
+	snap *snapshot // the newest version read so far, checked; nil before
+}
+
+// wrap names the table in an error.
+func (t *table) wrap(err error) error {
+	var p *problem
+	var row *uctables.RowError
+	switch {
+	case err == nil, errors.As(err, &row):
+		return err
+	case errors.Is(err, errNoTable):
+		return &uctables.TableError{Table: t.log.dir, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
+	case errors.As(err, &p):
+		return &uctables.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
+	}
+	return fmt.Errorf("%s: %w", t.log.dir, err)
+}
+
+// refresh brings the snapshot up to date. Call with mu held.
+func (t *table) refresh() error {
+	fresh := t.snap
+	if fresh != nil {
+		// Spark deletes old commits some time after a checkpoint. As long as the commit of the
+		// version known is there, none after it is gone.
+		if _, err := os.Stat(t.log.file(fresh.version, ".json")); err != nil {
+			fresh = nil
+		}
+	}
+	t.snap = nil // until it is known to be good
+	if fresh == nil {
+		s, err := t.log.load()
+		if err != nil {
+			return err
+		}
+		fresh = s
+	} else if err := t.log.follow(fresh); err != nil {
+		return err
+	}
+	if err := fresh.check(t.spec); err != nil {
+		return err
+	}
+	t.snap = fresh
+	return nil
+}
+
+// files brings the snapshot up to date and returns its version and the files added after version
+// since that may hold a row of the given times.
+func (t *table) files(since int64, times []int64) (version int64, files []dataFile, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.refresh(); err != nil {
+		return 0, nil, err
+	}
+	for _, f := range t.snap.files {
+		if f.since > since && (!f.ranged || meets(times, f.from, f.to)) {
+			files = append(files, f)
+		}
+	}
+	return t.snap.version, files, nil
+}
+
+// meets says whether one of the sorted times lies between from and to, both included.
+func meets(times []int64, from, to int64) bool {
+	i, _ := slices.BinarySearch(times, from)
+	return i < len(times) && times[i] <= to
+}
+
+// batch is what one commit may add.
+type batch struct {
+	times []int64         // of the pruning column, sorted
+	rows  []bool          // which rows are still to be written
+	left  int             // how many these are
+	keys  []string        // columns of the key
+	mark  func(*rowBatch) // takes the rows out whose keys are there
+	write func(w *rowWriter, row int) error
+	stats func(row int, s *stats)
+}
+
+// drop takes a row out.
+func (b *batch) drop(row int) {
+	if b.rows[row] {
+		b.rows[row] = false
+		b.left--
+	}
+}
+
+// insert adds the rows whose keys the table does not have, in one commit, or none at all.
+//
+// Other writers may commit at the same time. The loser of a race for a version reads what the
+// winner added, takes out the rows that are there now, and tries the next version.
+func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) {
+	var data *newFile
+	discard := func() {
+		if data != nil {
+			os.Remove(data.path)
+			data = nil
+		}
+	}
+	for since := int64(-1); ; {
+		version, files, err := t.files(since, b.times)
+		before := b.left
+		for _, f := range files {
+			if err != nil || b.left == 0 {
+				break
+			}
+			err = t.markPresent(ctx, b, f)
+		}
+		if errors.Is(err, errFileGone) {
+			since = -1 // rewritten meanwhile: the new files say all
+			continue
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if b.left < before {
+			discard()
+		}
+		if err != nil || b.left == 0 {
+			discard()
+			return uctables.Written{Present: len(b.rows) - b.left}, err
+		}
+		since = version
+		if data == nil {
+			if data, err = t.writeFile(ctx, b); err != nil {
+				return uctables.Written{}, err
+			}
+		}
+		now := time.Now()
+		err = t.log.commit(version+1, []action{
+			{CommitInfo: commitInfo("WRITE", map[string]any{"mode": "Append", "partitionBy": "[]"}, now)},
+			{Add: &addFile{
+				Path: filepath.Base(data.path), PartitionValues: map[string]string{}, Size: data.size,
+				ModificationTime: now.UnixMilli(), DataChange: true, Stats: data.stats,
+			}},
+		})
+		switch {
+		case err == nil:
+			return uctables.Written{Inserted: b.left, Present: len(b.rows) - b.left, Bytes: data.size}, nil
+		case !errors.Is(err, fs.ErrExist):
+			// The file stays: the commit may have taken effect.
+			return uctables.Written{}, err
+		}
+	}
+}
+
+var errFileGone = errors.New("a data file is gone")
+
+// markPresent takes out the rows of the batch that a file holds.
+func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
+	keep := func(rg *metadata.RowGroupMetaData, sc *schema.Schema) bool {
+		from, to, ok := rowGroupRange(rg, sc, t.log.timeColumn)
+		return !ok || meets(b.times, from, to)
+	}
+	err := scan(ctx, f.path, b.keys, keep, func(rows *rowBatch) error {
+		b.mark(rows)
+		return nil
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.refresh(); err != nil {
+		return err
+	}
+	for _, current := range t.snap.files {
+		if current.path == f.path {
+			return &problem{"lacks its data file " + filepath.Base(f.path), nextRepair}
+		}
+	}
+	return errFileGone
+}
+
+func rowGroupRange(rg *metadata.RowGroupMetaData, sc *schema.Schema, name string) (from, to int64, ok bool) {
+	index := sc.ColumnIndexByName(name)
+	if index < 0 {
+		return 0, 0, false
+	}
+	chunk, err := rg.ColumnChunk(index)
+	if err != nil {
+		return 0, 0, false
+	}
+	if set, err := chunk.StatsSet(); err != nil || !set {
+		return 0, 0, false
+	}
+	st, err := chunk.Statistics()
+	if err != nil {
+		return 0, 0, false
+	}
+	times, ok := st.(*metadata.Int64Statistics)
+	if !ok || !times.HasMinMax() {
+		return 0, 0, false
+	}
+	unit := timeUnit(sc.Column(index))
+	// Finer units are cut to microseconds.
+	return toMicros(times.Min(), unit), toMicros(times.Max(), unit) + 1, true
+}
+
+// newFile is a data file that no commit names yet. A crash leaves it behind: readers see only the
+// files that the log names, and its name is never used again.
+type newFile struct {
+	path  string
+	size  int64
+	stats string
+}
+
+func (t *table) writeFile(ctx context.Context, b *batch) (_ *newFile, err error) {
+	path := filepath.Join(t.log.dir, "part-00000-"+uuid.NewString()+"-c000.zstd.parquet")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	w := newRowWriter(noClose{f}, t.spec)
+	s := newStats()
+	for row, missing := range b.rows {
+		if !missing {
+			continue
+		}
+		if err = ctx.Err(); err == nil {
+			err = b.write(w, row)
+		}
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		s.rows++
+		b.stats(row, s)
+	}
+	if err := finish(f, w.close()); err != nil {
+		return nil, err
+	}
+	if err := syncDir(t.log.dir); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return &newFile{path: path, size: info.Size(), stats: s.json()}, nil
+}
+
+// create makes the table if it is missing, and checks it if not.
+func (t *table) create(clustering bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := t.refresh()
+	if !errors.Is(err, errNoTable) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(t.log.dir, logDir), 0o755); err != nil {
+		return err
+	}
+	// Of several creators at once, one wins; all check what is there then.
+	if err := t.log.commit(0, creation(t.spec, clustering, time.Now())); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(filepath.Dir(t.log.dir)); err != nil {
+		return err
+	}
+	return t.refresh()
+}
