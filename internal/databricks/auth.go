@@ -56,18 +56,6 @@ func Load(opts Options) (*config.Config, error) {
 	return cfg, nil
 }
 
-// ParseTrackingURI reads the forms of MLFLOW_TRACKING_URI that mean a Databricks workspace:
-// "databricks" and "databricks://profile". ok is false for every other URI.
-func ParseTrackingURI(uri string) (profile string, ok bool) {
-	if uri == "databricks" {
-		return "", true
-	}
-	if rest, ok := strings.CutPrefix(uri, "databricks://"); ok {
-		return strings.TrimSuffix(rest, "/"), true
-	}
-	return "", false
-}
-
 // neutralEnvironment loads from the environment what is neither a credential nor the choice of one.
 type neutralEnvironment struct{}
 

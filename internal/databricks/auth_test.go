@@ -116,17 +116,3 @@ func TestLoad(t *testing.T) {
 		t.Errorf("the user's own rate limit: %v, %v", cfg, err)
 	}
 }
-
-func TestParseTrackingURI(t *testing.T) {
-	for uri, want := range map[string]struct {
-		profile string
-		ok      bool
-	}{
-		"databricks": {"", true}, "databricks://work": {"work", true}, "databricks://": {"", true},
-		"databricks-uc": {}, "http://127.0.0.1:5000": {}, "": {}, "databricksx": {},
-	} {
-		if profile, ok := ParseTrackingURI(uri); profile != want.profile || ok != want.ok {
-			t.Errorf("%q: %q, %v", uri, profile, ok)
-		}
-	}
-}

@@ -144,7 +144,7 @@ func TestEnsureRunning(t *testing.T) {
 		want   []string
 		err    string
 	}{
-		"running":  {states: []string{"RUNNING"}, want: []string{"RUNNING"}},
+		"running":  {states: []string{"RUNNING"}},
 		"stopped":  {states: []string{"STOPPED", "STARTING", "STARTING", "RUNNING"}, starts: 1, want: []string{"STOPPED", "STARTING", "RUNNING"}},
 		"stopping": {states: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}, starts: 1, want: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}},
 		"deleted":  {states: []string{"DELETED"}, want: []string{"DELETED"}, err: "--warehouse-id"},

@@ -29,7 +29,7 @@ func WarehouseID(flag string, getenv func(string) string, tag string) (string, e
 const pollInterval = 3 * time.Second
 
 // EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may
-// be nil, hears of each new state (STARTING, RUNNING, ...).
+// be nil, hears of each new state (STARTING, RUNNING, ...), but not of a warehouse that runs already.
 func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string)) error {
 	return ensureRunning(ctx, cfg, id, progress, pollInterval)
 }
@@ -52,7 +52,7 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 		case err != nil:
 			return fmt.Errorf("SQL warehouse %s: read its state: %w", id, err)
 		}
-		if r.State != last && progress != nil {
+		if r.State != last && progress != nil && (last != "" || r.State != sql.StateRunning) {
 			progress(string(r.State))
 		}
 		last = r.State

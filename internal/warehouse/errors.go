@@ -83,12 +83,12 @@ func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, 
 		return failure{kind: refused, err: fmt.Errorf("%s: no credentials for the SQL warehouse: %w. Log in again, or check the profile", table, s.exchange.auth)}
 	}
 	ofHTTP := errors.Is(err, errNotTaken) || errors.Is(err, dbsqlerr.RequestError)
-	if ofHTTP && s.exchange.status != 0 && s.exchange.status != http.StatusOK {
-		return w.httpFailure(table, bytes, s)
-	}
-	if errors.Is(err, driver.ErrBadConn) {
+	if s.exchange.noSession || errors.Is(err, driver.ErrBadConn) {
 		// The server no longer knows the session; it has not looked at the statement.
 		return failure{kind: again, err: fmt.Errorf("%s: the session with SQL warehouse %s was closed by the server. Run again", table, w.opts.WarehouseID)}
+	}
+	if ofHTTP && s.exchange.status != 0 && s.exchange.status != http.StatusOK {
+		return w.httpFailure(table, bytes, s)
 	}
 	if ofHTTP {
 		cause := s.exchange.err
@@ -118,8 +118,8 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 		return failure{kind: again, err: e, after: x.retryAfter, asleep: true}
 	case x.status == http.StatusUnauthorized:
 		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s does not accept the credentials (%s). Log in again, or check the token", table, w.opts.WarehouseID, status)}
-	case x.status == http.StatusForbidden:
-		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s may not be used (%s). Ask for CAN USE on it", table, w.opts.WarehouseID, status)}
+	case x.status == http.StatusForbidden: // a wrong token as well as a lack of rights
+		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s may not be used with these credentials (%s). Check the token, or ask for CAN USE on the warehouse", table, w.opts.WarehouseID, status)}
 	case x.status == http.StatusNotFound:
 		return failure{kind: refused, err: fmt.Errorf("%s: there is no SQL warehouse %s (%s). Check --warehouse-id", table, w.opts.WarehouseID, status)}
 	case started || x.status >= 500 && x.statement:

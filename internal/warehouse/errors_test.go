@@ -101,6 +101,7 @@ func TestFailure(t *testing.T) {
 		"reset":            {&statementError{err: requestError(io.ErrUnexpectedEOF), exchange: &exchange{statement: true, requests: 1, err: io.ErrUnexpectedEOF}}, want{kind: doubtful, text: "broke: unexpected EOF"}},
 		"reset of session": {&statementError{err: requestError(io.ErrUnexpectedEOF), exchange: &exchange{requests: 1}}, want{kind: again, asleep: true}},
 		"session closed":   {&statementError{err: fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn), exchange: &exchange{statement: true, requests: 1, status: 200}}, want{kind: again}},
+		"session unknown":  {&statementError{err: requestError(errNotTaken), exchange: &exchange{statement: true, requests: 1, status: 404, noSession: true}}, want{kind: again}},
 		"no credentials":   {&statementError{err: requestError(errors.New("x")), exchange: &exchange{auth: errors.New("token expired")}}, want{kind: refused, text: "token expired"}},
 		"no count":         {errNoCount, want{kind: refused, text: "does not say how many rows"}},
 	} {

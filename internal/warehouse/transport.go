@@ -33,6 +33,7 @@ type exchange struct {
 	requests   int
 	status     int // of the last response; 0 when there was none
 	retryAfter time.Duration
+	noSession  bool  // the server does not know the session (any more)
 	err        error // of the last request, when there was no response
 	auth       error // why there are no credentials
 }
@@ -72,6 +73,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
+	x.noSession = strings.Contains(resp.Header.Get("X-Thriftserver-Error-Message"), "Invalid SessionHandle")
 	x.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	if x.statement && x.requests == 1 {
 		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)

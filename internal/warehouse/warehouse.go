@@ -312,8 +312,10 @@ func (w *Warehouse) query(ctx context.Context, text string, params []any, each f
 	defer conn.Close()
 	running := &exchange{statement: true}
 	fail := func(err error) error {
-		// A session may be of no use after a lost answer; the pool must not hand it out again.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		if running.status != http.StatusOK {
+			// The session may be of no use after a lost answer; the pool must not hand it out again.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
 		return &statementError{err: err, exchange: running}
 	}
 	rows, err := conn.QueryContext(withExchange(ctx, running), text, params...)

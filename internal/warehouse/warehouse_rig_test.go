@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/google/go-cmp/cmp"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -54,10 +54,18 @@ func openAt(t *testing.T, server *rig.Warehouse, prefix string, create bool, tok
 	if token == "" {
 		token = server.Token
 	}
+	t.Setenv("DATABRICKS_HOST", server.URL())
+	t.Setenv("DATABRICKS_TOKEN", token)
+	cfg, err := databricks.Load(databricks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	cfg.HTTPTransport = workspace{transport}
 	w, err := Open(t.Context(), Options{
-		Config:      &config.Config{Host: server.URL(), Token: token, AuthType: "pat", HTTPTransport: workspace{transport}, RateLimitPerSecond: 500},
+		Config:      cfg,
 		WarehouseID: "rig",
 		Location:    uctables.Location{Catalog: "spark_catalog", Schema: "default", Prefix: prefix},
 		UserAgent:   "tracemig/test",
