@@ -143,11 +143,11 @@ type converter struct {
 	text        []byte // scratch: unquoted attribute text
 	plain       []byte // scratch: OTLP value as plain JSON
 	over        []overflow
+	lits        [fieldCount][]byte // fields of the span being read
 	serviceName *string
 	resource    uctables.JSON
 
 	rows        []uctables.Span
-	otelIDs     []string // trace ID of each row at the source
 	annotations []uctables.Annotation
 	notes       []Note
 }

@@ -3,6 +3,8 @@ package convert
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -159,7 +161,29 @@ func (d document) input(t testing.TB) Input {
 	if err != nil {
 		t.Fatal(err)
 	}
+	steady(ti)
 	return Input{Info: ti, Spans: doc}
+}
+
+// steady takes out of a listing what differs between two recordings: what servers and clients stamp.
+func steady(ti *mlflow.TraceInfo) {
+	maps.DeleteFunc(ti.Metadata, func(k, _ string) bool {
+		return strings.HasPrefix(k, "mlflow.source.") || strings.HasPrefix(k, "mlflow.trace.size") || k == "mlflow.user"
+	})
+	ids := map[string]string{}
+	for i := range ti.Assessments {
+		ids[ti.Assessments[i].ID] = fmt.Sprintf("a-%d", i)
+	}
+	for i := range ti.Assessments {
+		a := &ti.Assessments[i]
+		a.ID, a.CreateTime, a.LastUpdateTime = ids[a.ID], requestTime, requestTime.Add(time.Second)
+		if a.Overrides != nil {
+			a.Overrides = ptr(ids[*a.Overrides])
+		}
+		if f := a.Feedback; f != nil && f.Error != nil && f.Error.StackTrace != nil {
+			f.Error.StackTrace = ptr("a stack trace")
+		}
+	}
 }
 
 // TestGoldens converts what real MLflow versions wrote. All forms of a trace give the same rows, so there

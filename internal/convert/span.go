@@ -113,7 +113,7 @@ func (c *converter) readDocument() error {
 			return formError("spans is no array")
 		}
 		found = true
-		c.rows, c.otelIDs = c.rows[:0], c.otelIDs[:0]
+		c.rows = c.rows[:0]
 		return r.array(func(i int) error { return c.readSpan(r, i) })
 	}
 	var err error
@@ -173,7 +173,12 @@ const (
 	fieldCount
 )
 
-// spanFields names the fields in all forms: MLflow 2 (context, parent_id, start_time), MLflow 3
+var (
+	statusCodeKey    = []byte(`"status_code"`)
+	statusMessageKey = []byte(`"status_message"`)
+)
+
+// spanField names the fields in all forms: MLflow 2 (context, parent_id, start_time), MLflow 3
 // (…_unix_nano), OTLP as protobuf's JSON with and without the names of the proto file.
 func spanField(key []byte) (field, bool) {
 	switch string(key) {
@@ -219,6 +224,16 @@ func spanField(key []byte) (field, bool) {
 	return 0, false
 }
 
+// keeper keeps the JSON text of a field that the row does not hold as it was.
+type keeper struct {
+	o      *object
+	prefix string
+}
+
+func (k keeper) put(name string, lit []byte) {
+	k.o.raws = append(k.o.raws, raw{k.prefix + name, lit})
+}
+
 // readSpan reads one span. Nested objects are read where they stand, scalar fields at the end.
 func (c *converter) readSpan(r reader, index int) error {
 	if r.PeekKind() != '{' {
@@ -231,9 +246,11 @@ func (c *converter) readSpan(r reader, index int) error {
 	attrs := &c.spanAttrs
 	attrs.reset()
 	c.over = c.over[:0]
-	s := uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource}
-	var lits [fieldCount][]byte
-	keep := func(name string, lit []byte) { attrs.raws = append(attrs.raws, raw{"span." + name, lit}) }
+	c.rows = append(c.rows, uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource})
+	s := &c.rows[len(c.rows)-1]
+	lits := &c.lits
+	clear(lits[:])
+	keep := keeper{attrs, "span."}
 
 	var member func(key []byte) error
 	member = func(key []byte) error {
@@ -245,13 +262,13 @@ func (c *converter) readSpan(r reader, index int) error {
 			}
 			name, _ := unquote(key)
 			c.note(UnknownField, name, "kept as attribute "+RawPrefix+"span."+name)
-			keep(name, lit)
+			keep.put(name, lit)
 			return nil
 		}
 		if old := lits[f]; old != nil && f != fContext {
 			name := string(key[1 : len(key)-1])
 			c.note(DuplicateKey, name, "the last one stands")
-			keep(name, old)
+			keep.put(name, old)
 			switch f {
 			case fAttributes:
 				raws := attrs.raws
@@ -273,9 +290,9 @@ func (c *converter) readSpan(r reader, index int) error {
 				if f == fStatus {
 					switch string(key) {
 					case `"code"`:
-						key = []byte(`"status_code"`)
+						key = statusCodeKey
 					case `"message"`:
-						key = []byte(`"status_message"`)
+						key = statusMessageKey
 					}
 				}
 				return member(key)
@@ -283,9 +300,9 @@ func (c *converter) readSpan(r reader, index int) error {
 		case f == fAttributes && (kind == '{' || kind == '['):
 			err = c.readAttributes(r, attrs, true)
 		case f == fEvents && kind == '[':
-			err = r.array(func(i int) error { return c.readEvent(r, i, &s, keep) })
+			err = r.array(func(i int) error { return c.readEvent(r, i, s, keep) })
 		case f == fLinks && kind == '[':
-			err = r.array(func(i int) error { return c.readLink(r, i, &s, keep) })
+			err = r.array(func(i int) error { return c.readLink(r, i, s, keep) })
 		default:
 			lits[f], err = r.value()
 			if err != nil {
@@ -295,7 +312,7 @@ func (c *converter) readSpan(r reader, index int) error {
 			case fContext, fStatus, fAttributes, fEvents, fLinks:
 				if kind != 'n' {
 					c.note(BadValue, string(key[1:len(key)-1]), "kept as attribute "+RawPrefix+"span."+string(key[1:len(key)-1]))
-					keep(string(key[1:len(key)-1]), lits[f])
+					keep.put(string(key[1:len(key)-1]), lits[f])
 				}
 			}
 			return nil
@@ -307,14 +324,13 @@ func (c *converter) readSpan(r reader, index int) error {
 		return err
 	}
 
-	c.fillSpan(&s, &lits, index, keep)
+	c.fillSpan(s, index, keep)
 	var over []overflow
 	s.Attributes, over = attrs.finish("attributes")
 	c.over = append(c.over, over...)
 	for i := range c.over {
 		s.Events = append(s.Events, c.overflowEvents(&c.over[i], s.StartTimeUnixNano)...)
 	}
-	c.rows = append(c.rows, s)
 	for i := notes; i < len(c.notes); i++ {
 		c.notes[i].SpanID = s.SpanID
 	}
@@ -322,11 +338,12 @@ func (c *converter) readSpan(r reader, index int) error {
 }
 
 // fillSpan reads the scalar fields.
-func (c *converter) fillSpan(s *uctables.Span, lits *[fieldCount][]byte, index int, keep func(string, []byte)) {
+func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
+	lits := &c.lits
 	bad := func(code NoteCode, name string, lit []byte, detail string) {
 		c.note(code, name, detail)
 		if lit != nil {
-			keep(name, lit)
+			keep.put(name, lit)
 		}
 	}
 	s.Name, _ = c.str(lits[fName], "name", keep)
@@ -367,13 +384,10 @@ func (c *converter) fillSpan(s *uctables.Span, lits *[fieldCount][]byte, index i
 		bad(BadID, "span_id", nil, "none; replaced by "+s.SpanID)
 	}
 	if text, _ := unquote(lits[fParent]); !isZeroID(text) {
-		if id := spanID(fParent, "parent_span_id"); id != "" {
-			s.ParentSpanID = &id
-		}
+		s.ParentSpanID = optional(spanID(fParent, "parent_span_id"))
 	}
-	if state, _ := c.str(lits[fTraceState], "trace_state", keep); state != "" {
-		s.TraceState = &state
-	}
+	state, _ := c.str(lits[fTraceState], "trace_state", keep)
+	s.TraceState = optional(state)
 
 	start, ok := c.nanos(lits[fStart], "start_time_unix_nano", keep)
 	if !ok || start == nil {
@@ -397,9 +411,8 @@ func (c *converter) fillSpan(s *uctables.Span, lits *[fieldCount][]byte, index i
 		s.StatusCode = tracepb.Status_STATUS_CODE_UNSET
 		bad(BadValue, "status_code", lits[fStatusCode], "unset instead")
 	}
-	if msg, _ := c.str(lits[fStatusMessage], "status_message", keep); msg != "" {
-		s.StatusMessage = &msg
-	}
+	msg, _ := c.str(lits[fStatusMessage], "status_message", keep)
+	s.StatusMessage = optional(msg)
 	s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
 	if lit := lits[fKind]; lit != nil {
 		text, _ := unquote(lit)
@@ -418,6 +431,15 @@ func (c *converter) fillSpan(s *uctables.Span, lits *[fieldCount][]byte, index i
 	s.DroppedAttributesCount = c.int32(lits[fDroppedAttributes], "dropped_attributes_count", keep)
 	s.DroppedEventsCount = c.int32(lits[fDroppedEvents], "dropped_events_count", keep)
 	s.DroppedLinksCount = c.int32(lits[fDroppedLinks], "dropped_links_count", keep)
+}
+
+// optional gives NULL for an empty text.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	kept := s // so that only a kept one is allocated
+	return &kept
 }
 
 // statusCode reads STATUS_CODE_OK, OK or 1, and so on; -1 for anything else.
@@ -451,7 +473,7 @@ func unquote(lit []byte) (text string, clean bool) {
 }
 
 // str reads a string field. ok is false for an absent or null one.
-func (c *converter) str(lit []byte, name string, keep func(string, []byte)) (s string, ok bool) {
+func (c *converter) str(lit []byte, name string, keep keeper) (s string, ok bool) {
 	if lit == nil || string(lit) == "null" {
 		return "", false
 	}
@@ -461,14 +483,14 @@ func (c *converter) str(lit []byte, name string, keep func(string, []byte)) (s s
 	}
 	if !clean {
 		c.note(LoneSurrogate, name, "replaced by U+FFFD")
-		keep(name, lit)
+		keep.put(name, lit)
 	}
 	return s, true
 }
 
 // nanos reads a time: an integer, as number or string, or a float that MLflow would cut to one. nil is
 // null, absent or empty. ok is false when it is none of these.
-func (c *converter) nanos(lit []byte, name string, keep func(string, []byte)) (t *int64, ok bool) {
+func (c *converter) nanos(lit []byte, name string, keep keeper) (t *int64, ok bool) {
 	if lit == nil || string(lit) == "null" {
 		return nil, true
 	}
@@ -482,15 +504,15 @@ func (c *converter) nanos(lit []byte, name string, keep func(string, []byte)) (t
 	if f, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(f) < 1<<63 {
 		n := int64(f)
 		c.note(BadTime, name, "a float, cut to an integer")
-		keep(name, lit)
+		keep.put(name, lit)
 		return &n, true
 	}
 	c.note(BadTime, name, "no time in nanoseconds")
-	keep(name, lit)
+	keep.put(name, lit)
 	return nil, false
 }
 
-func (c *converter) int32(lit []byte, name string, keep func(string, []byte)) int32 {
+func (c *converter) int32(lit []byte, name string, keep keeper) int32 {
 	if lit == nil || string(lit) == "null" {
 		return 0
 	}
@@ -498,7 +520,7 @@ func (c *converter) int32(lit []byte, name string, keep func(string, []byte)) in
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n > math.MaxUint32 || n < math.MinInt32 {
 		c.note(BadValue, name, "no 32-bit integer; 0 instead")
-		keep(name, lit)
+		keep.put(name, lit)
 		return 0
 	}
 	return int32(n) // the bits of OTLP's fixed32
@@ -550,7 +572,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		if l&keepsRaw != 0 {
 			o.raws = append(o.raws, raw{string(key), lit})
 		}
-		c.noteLoss(l, string(key))
+		if l != 0 {
+			c.noteLoss(l, string(key))
+		}
 		return
 	}
 	inner, err := jsontext.AppendUnquote(c.text[:0], lit)
@@ -580,7 +604,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		o.buf = append(o.buf[:at], canonical(lit)...)
 		o.end(lit, false)
 	}
-	c.noteLoss(l, string(key))
+	if l != 0 {
+		c.noteLoss(l, string(key))
+	}
 }
 
 // jsonValue appends a JSON value as it is, as far as a VARIANT takes it.
@@ -784,14 +810,13 @@ func appendDouble(dst, lit []byte) []byte {
 }
 
 // readEvent reads one event into s.
-func (c *converter) readEvent(r reader, index int, s *uctables.Span, keepSpan func(string, []byte)) error {
-	path := func() string { return "events[" + strconv.Itoa(index) + "]" }
+func (c *converter) readEvent(r reader, index int, s *uctables.Span, keepSpan keeper) error {
 	if r.PeekKind() != '{' {
-		return c.badElement(r, path(), keepSpan)
+		return c.badElement(r, element("events", index), keepSpan)
 	}
 	o := &c.subAttrs
 	o.reset()
-	keep := func(name string, lit []byte) { o.raws = append(o.raws, raw{"event." + name, lit}) }
+	keep := keeper{o, "event."}
 	notes := len(c.notes)
 	var e uctables.Event
 	var name, nanos, dropped []byte
@@ -820,22 +845,20 @@ func (c *converter) readEvent(r reader, index int, s *uctables.Span, keepSpan fu
 	}
 	e.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", keep)
 	var over []overflow
-	e.Attributes, over = o.finish(path() + ".attributes")
-	c.over = append(c.over, over...)
+	e.Attributes, over = o.finish("attributes")
 	s.Events = append(s.Events, e)
-	c.prefixNotes(notes, path())
+	c.locate("events", index, notes, over)
 	return nil
 }
 
 // readLink reads one link into s.
-func (c *converter) readLink(r reader, index int, s *uctables.Span, keepSpan func(string, []byte)) error {
-	path := func() string { return "links[" + strconv.Itoa(index) + "]" }
+func (c *converter) readLink(r reader, index int, s *uctables.Span, keepSpan keeper) error {
 	if r.PeekKind() != '{' {
-		return c.badElement(r, path(), keepSpan)
+		return c.badElement(r, element("links", index), keepSpan)
 	}
 	o := &c.subAttrs
 	o.reset()
-	keep := func(name string, lit []byte) { o.raws = append(o.raws, raw{"link." + name, lit}) }
+	keep := keeper{o, "link."}
 	notes := len(c.notes)
 	var l uctables.Link
 	var traceID, spanID, state, dropped, flags []byte
@@ -867,22 +890,21 @@ func (c *converter) readLink(r reader, index int, s *uctables.Span, keepSpan fun
 	if id, exact := decodeID(l.SpanID, 8); exact && id != "" {
 		l.SpanID = id
 	}
-	if text, _ := c.str(state, "trace_state", keep); text != "" {
-		l.TraceState = &text
-	}
+	text, _ := c.str(state, "trace_state", keep)
+	l.TraceState = optional(text)
 	l.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", keep)
 	l.Flags = c.int32(flags, "flags", keep)
-	if attrs, over := o.finish(path() + ".attributes"); len(attrs) > len("{}") {
+	attrs, over := o.finish("attributes")
+	if len(attrs) > len("{}") {
 		l.Attributes = attrs
-		c.over = append(c.over, over...)
 	}
 	s.Links = append(s.Links, l)
-	c.prefixNotes(notes, path())
+	c.locate("links", index, notes, over)
 	return nil
 }
 
 // subField reads the attributes of an event or link, or a field it does not know.
-func (c *converter) subField(r reader, o *object, key []byte, keep func(string, []byte)) error {
+func (c *converter) subField(r reader, o *object, key []byte, keep keeper) error {
 	kind := r.PeekKind()
 	if string(key) == `"attributes"` && (kind == '{' || kind == '[') {
 		return c.readAttributes(r, o, false)
@@ -895,27 +917,34 @@ func (c *converter) subField(r reader, o *object, key []byte, keep func(string, 
 	switch {
 	case name != "attributes":
 		c.note(UnknownField, name, "kept beside the attributes")
-		keep(name, lit)
+		keep.put(name, lit)
 	case kind != 'n':
 		c.note(BadValue, name, "kept beside the attributes")
-		keep(name, lit)
+		keep.put(name, lit)
 	}
 	return nil
 }
 
-func (c *converter) badElement(r reader, path string, keep func(string, []byte)) error {
+func (c *converter) badElement(r reader, path string, keep keeper) error {
 	lit, err := r.value()
 	if err != nil {
 		return err
 	}
 	c.note(BadValue, path, "no object; kept as attribute "+RawPrefix+"span."+path)
-	keep(path, lit)
+	keep.put(path, lit)
 	return nil
 }
 
-func (c *converter) prefixNotes(from int, path string) {
+func element(list string, index int) string { return list + "[" + strconv.Itoa(index) + "]" }
+
+// locate says of the notes since from, and of what was taken out, in which event or link they were.
+func (c *converter) locate(list string, index, from int, over []overflow) {
 	for i := from; i < len(c.notes); i++ {
-		c.notes[i].Key = strings.TrimSuffix(path+"."+c.notes[i].Key, ".")
+		c.notes[i].Key = strings.TrimSuffix(element(list, index)+"."+c.notes[i].Key, ".")
+	}
+	for _, ov := range over {
+		ov.of = element(list, index) + "." + ov.of
+		c.over = append(c.over, ov)
 	}
 }
 
