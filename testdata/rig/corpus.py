@@ -1034,6 +1034,7 @@ def main():
     parser.add_argument("--dump", help="file for the expected values")
     args = parser.parse_args()
     stdout, sys.stdout = sys.stdout, sys.stderr  # the SDK prints links to runs
+    sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # what the SDK notes as source and user
     c = Corpus(args.uri.rstrip("/"), args.experiment)
     if args.only:
         CASES[:] = [entry for entry in CASES if entry[0] in args.only.split(",")]
