@@ -78,8 +78,9 @@ type filledMLflow struct {
 	corpus Corpus
 }
 
-// SharedMLflow is a server with a filled corpus, started once for all tests of the binary, which must
-// not change it. The package's TestMain calls Main.
+// SharedMLflow is a server with the corpus in SharedExperiment, started once for all tests of the
+// binary. Tests leave that experiment as it is; those that change traces Fill an experiment of their
+// own on the same server, which is cheaper than StartMLflow. The package's TestMain calls Main.
 func SharedMLflow(t testing.TB) (*MLflow, Corpus) {
 	t.Helper()
 	f, err := sharedMLflow()
