@@ -167,6 +167,7 @@ func (d document) input(t testing.TB) Input {
 
 // steady takes out of a listing what differs between two recordings: what servers and clients stamp.
 func steady(ti *mlflow.TraceInfo) {
+	delete(ti.Tags, "mlflow.source.name")
 	maps.DeleteFunc(ti.Metadata, func(k, _ string) bool {
 		return strings.HasPrefix(k, "mlflow.source.") || strings.HasPrefix(k, "mlflow.trace.size") || k == "mlflow.user"
 	})
