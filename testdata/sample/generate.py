@@ -179,11 +179,13 @@ def record(uri, experiment_id):
     lines = []
     for info in search():
         trace_id = info["trace_id"]
-        line = {"info": info, "runs": linked.get(trace_id, []), "get": answer(ask("GET", "/api/3.0/mlflow/traces/get", trace_id=trace_id))}
-        if line["get"]["status"] != 200:
-            line["artifact"] = answer(ask("GET", "/ajax-api/2.0/mlflow/get-trace-artifact", request_id=trace_id))
-        else:  # the partial answer is the same unless the trace is unfinished
-            line["artifact"] = None
+        line = {
+            "info": info,
+            "runs": linked.get(trace_id, []),
+            "artifact": answer(ask("GET", "/ajax-api/2.0/mlflow/get-trace-artifact", request_id=trace_id)),
+        }
+        if line["artifact"]["status"] != 200:
+            line["get"] = answer(ask("GET", "/api/3.0/mlflow/traces/get", trace_id=trace_id))
         lines.append(line)
     write("traces.jsonl", lines)
     print(f"{len(lines)} traces, {len(runs)} runs", file=sys.stderr)

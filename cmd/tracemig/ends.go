@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/warehouse"
+)
+
+// ends opens the two ends of a migration. A Databricks identity, once it is needed, is the same for
+// both.
+type ends struct {
+	trackingURI  string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
+	profile      string
+	host         string
+	warehouseID  string
+	clustering   bool
+	limits       mlflowclient.Limits
+	getenv       func(string) string
+	log          *slog.Logger
+	databricksID *config.Config
+}
+
+func (e *ends) databricks() (*config.Config, error) {
+	if e.databricksID != nil {
+		return e.databricksID, nil
+	}
+	profile := e.profile
+	if p, ok := mlflowclient.DatabricksURI(e.trackingURI); ok && profile == "" {
+		profile = p
+	}
+	cfg, err := databricks.Load(databricks.Options{Host: e.host, Profile: profile})
+	if err != nil {
+		return nil, err
+	}
+	e.databricksID = cfg
+	return cfg, nil
+}
+
+// source opens the client that reads. Databricks credentials are not even looked up for an
+// open-source server.
+func (e *ends) source() (*mlflowclient.Client, error) {
+	opts := mlflowclient.Options{Limits: e.limits, Logger: e.log, UserAgent: userAgent()}
+	if _, ok := mlflowclient.DatabricksURI(e.trackingURI); e.trackingURI != "" && !ok {
+		return mlflowclient.NewServer(e.trackingURI, mlflowclient.ServerCredentialsFromEnv(e.getenv), opts)
+	}
+	cfg, err := e.databricks()
+	if err != nil {
+		return nil, err
+	}
+	// The long-running search may use a warehouse; it works without.
+	opts.WarehouseID, _ = databricks.WarehouseID(e.warehouseID, e.getenv, "")
+	return mlflowclient.NewDatabricks(cfg, opts)
+}
+
+// target opens the writer for ref: file:<folder>/<prefix>, catalog.schema.prefix, or an experiment.
+func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
+	}
+	if e.clustering {
+		return nil, usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
+	}
+	cfg, err := e.databricks()
+	if err != nil {
+		return nil, err
+	}
+	t, err := databricks.ResolveTarget(ctx, cfg, ref)
+	if err != nil {
+		return nil, err
+	}
+	id, err := databricks.WarehouseID(e.warehouseID, e.getenv, t.WarehouseTag)
+	if err != nil {
+		return nil, err
+	}
+	return warehouse.Open(ctx, warehouse.Options{
+		Config: cfg, WarehouseID: id, Location: t.Location, UserAgent: userAgent(),
+		Progress: func(state string) { e.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
+		Waiting: func(err error, wait time.Duration) {
+			e.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)
+		},
+	})
+}
+
+// tableMissing says whether err tells of a table that --create would make.
+func tableMissing(err error) bool {
+	var te *uctables.TableError
+	return errors.As(err, &te)
+}
+
+func userAgent() string { return "tracemig/" + version }

@@ -1,0 +1,109 @@
+// Command tracemig moves GenAI traces from MLflow experiments into Unity Catalog's OTEL tables.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/terminal"
+)
+
+// Exit codes. The help of the root command and the README list them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPartial     = 3
+	exitInterrupted = 130
+)
+
+// exitError ends the program with a code. A nil err says that everything was said already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+func (e *exitError) Unwrap() error { return e.err }
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// app is what commands get from the world.
+type app struct {
+	stdout   io.Writer
+	terminal *terminal.Terminal
+	getenv   func(string) string
+
+	// stop ends at the first SIGINT or SIGTERM: nothing new is begun. ctx ends at the second.
+	ctx, stop context.Context
+}
+
+func main() { os.Exit(realMain()) }
+
+func realMain() int {
+	a := &app{stdout: os.Stdout, terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
+	ctx, cancel := context.WithCancel(context.Background())
+	stop, cancelStop := context.WithCancel(ctx)
+	defer cancel()
+	a.ctx, a.stop = ctx, stop
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancelStop()
+		fmt.Fprintln(a.terminal, "Interrupted: finishing what is in flight. Interrupt again to stop at once.")
+		<-signals
+		cancel()
+		// What does not listen to its context by now must not hold the user up.
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	cancelled := func() bool { return stop.Err() != nil }
+	return a.execute(newRootCommand(a), cancelled)
+}
+
+// execute runs the command and says its error, if any, in one line.
+func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	err := root.ExecuteContext(a.ctx)
+	a.terminal.Block("")
+	if err == nil {
+		return exitOK
+	}
+	code := exitFailed
+	var ee *exitError
+	switch {
+	case errors.As(err, &ee):
+		code = ee.code
+	case !began: // cobra refused flags or arguments
+		code = exitUsage
+	case cancelled():
+		code = exitInterrupted
+	}
+	switch {
+	case ee != nil && ee.err == nil:
+	case code == exitInterrupted:
+		fmt.Fprintln(a.terminal, "Interrupted. Run the same command again to go on.")
+	default:
+		fmt.Fprintf(a.terminal, "Error: %v\n", err)
+		if code == exitUsage {
+			fmt.Fprintln(a.terminal, "See tracemig --help and tracemig run --help.")
+		}
+	}
+	return code
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+)
+
+// printer writes results to standard output, and nothing else goes there.
+type printer interface {
+	trace(migrate.TraceReport)
+	summary(migrate.Summary)
+	plan(migrate.Plan)
+}
+
+// jsonPrinter writes one JSON object a line, with the key "type"; the summary or the plan is the last.
+type jsonPrinter struct{ out io.Writer }
+
+func (p jsonPrinter) trace(t migrate.TraceReport) {
+	p.line(struct {
+		Type string `json:"type"`
+		migrate.TraceReport
+	}{"trace", t})
+}
+
+func (p jsonPrinter) summary(s migrate.Summary) {
+	p.line(struct {
+		Type string `json:"type"`
+		migrate.Summary
+	}{"summary", s})
+}
+
+func (p jsonPrinter) plan(pl migrate.Plan) {
+	p.line(struct {
+		Type string `json:"type"`
+		migrate.Plan
+	}{"plan", pl})
+}
+
+func (p jsonPrinter) line(v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain structs of texts and numbers
+	}
+	p.out.Write(append(b, '\n'))
+}
+
+// textPrinter writes for people. It keeps a few trace IDs of each reason to name them in the summary.
+type textPrinter struct {
+	out      io.Writer
+	examples map[string][]string
+	details  map[string]string
+}
+
+const examplesKept = 5
+
+func newTextPrinter(out io.Writer) *textPrinter {
+	return &textPrinter{out: out, examples: map[string][]string{}, details: map[string]string{}}
+}
+
+func (p *textPrinter) trace(t migrate.TraceReport) {
+	keys := []string{string(t.State) + " " + t.Reason}
+	if t.State == checkpoint.Migrated {
+		keys = nil
+	}
+	for _, n := range t.Notes {
+		keys = append(keys, "note "+string(n.Code))
+	}
+	for _, k := range keys {
+		if ids := p.examples[k]; len(ids) < examplesKept && !slices.Contains(ids, t.TraceID) {
+			p.examples[k] = append(ids, t.TraceID)
+		}
+		if p.details[k] == "" {
+			p.details[k] = t.Detail
+		}
+	}
+}
+
+func (p *textPrinter) summary(s migrate.Summary) {
+	w := p.out
+	fmt.Fprintf(w, "%s → %s: %s\n", s.Source, s.Target, s.Outcome)
+	fmt.Fprintf(w, "  %-22s %s\n", "traces migrated", group(s.Migrated))
+	fmt.Fprintf(w, "  %-22s %s\n", "already there", group(s.Present))
+	p.reasons("deferred", s.Deferred, s.DeferredReasons)
+	p.reasons("skipped", s.Skipped, s.SkippedReasons)
+	p.reasons("failed", s.Failed, s.FailedReasons)
+	fmt.Fprintf(w, "  %-22s %s", "spans written", group(s.SpansWritten))
+	if s.SpansPresent > 0 {
+		fmt.Fprintf(w, " (%s more were there)", group(s.SpansPresent))
+	}
+	fmt.Fprintf(w, "\n  %-22s %s", "annotations written", group(s.AnnotationsWritten))
+	if s.AnnotationsPresent > 0 {
+		fmt.Fprintf(w, " (%s more were there)", group(s.AnnotationsPresent))
+	}
+	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
+	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "payload", size(s.Bytes), d, s.TracesPerSecond)
+	fmt.Fprintf(w, "  %-22s %s requests, %s retries, throttled %.1f s; %s commits\n", "traffic",
+		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.Statements))
+	if len(s.Notes) > 0 {
+		fmt.Fprintln(w, "  values changed to fit the target:")
+		for _, code := range sortedKeys(s.Notes) {
+			fmt.Fprintf(w, "    %-28s %s%s\n", code, group(s.Notes[code]), p.ids("note "+code))
+		}
+	}
+}
+
+func (p *textPrinter) reasons(state string, n int64, reasons map[string]int64) {
+	fmt.Fprintf(p.out, "  %-22s %s\n", state, group(n))
+	for _, reason := range sortedKeys(reasons) {
+		key := state + " " + reason
+		fmt.Fprintf(p.out, "    %-20s %s%s\n", reason, group(reasons[reason]), p.ids(key))
+		if d := p.details[key]; d != "" {
+			fmt.Fprintf(p.out, "      %s\n", d)
+		}
+	}
+}
+
+func (p *textPrinter) ids(key string) string {
+	ids := p.examples[key]
+	if len(ids) == 0 {
+		return ""
+	}
+	text := "  " + strings.Join(ids, ", ")
+	if len(ids) == examplesKept {
+		text += ", … (-o json lists all)"
+	}
+	return text
+}
+
+func (p *textPrinter) plan(pl migrate.Plan) {
+	w := p.out
+	fmt.Fprintf(w, "%s → %s: dry run, nothing was written\n", pl.Source, pl.Target)
+	if pl.CreatesTables {
+		fmt.Fprintln(w, "  the tables are missing and would be made")
+	}
+	fmt.Fprintf(w, "  %-22s %s", "traces in the window", group(pl.Listed))
+	if pl.Earliest != nil {
+		fmt.Fprintf(w, ", requested from %s to %s", pl.Earliest.Format(time.RFC3339Nano), pl.Latest.Format(time.RFC3339Nano))
+	}
+	fmt.Fprintln(w)
+	for _, st := range sortedKeys(pl.ByState) {
+		fmt.Fprintf(w, "    %-20s %s\n", st, group(pl.ByState[st]))
+	}
+	fmt.Fprintf(w, "  %-22s %s\n", "already there", group(pl.Present))
+	fmt.Fprintf(w, "  %-22s %s\n", "would be deferred", group(pl.Deferred))
+	fmt.Fprintf(w, "  %-22s %s: about %s spans, %s annotations, %s of spans\n", "would be migrated", group(pl.ToMigrate),
+		group(pl.Spans), group(pl.Annotations), size(pl.Bytes))
+	if pl.EstimatedSizes > 0 {
+		fmt.Fprintf(w, "    %s of them don't tell their size and are taken to be like the others\n", group(pl.EstimatedSizes))
+	}
+}
+
+func sortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const exitStatus = `EXIT STATUS
+  0    all done
+  1    failed: nothing more could be done, see the message
+  2    wrong usage
+  3    done, but some traces failed: the summary says which and why
+  130  interrupted: run the same command again to go on`
+
+func newRootCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "tracemig",
+		Short: "Move GenAI traces from MLflow experiments into OTEL tables",
+		Long: `tracemig moves the traces of an MLflow experiment, with their spans, assessments, tags,
+metadata and run links, into the OTEL tables of a Unity Catalog trace location, or
+into local Delta tables of the same form. The source is never modified; running the
+same command again moves only what is new.
+
+` + exitStatus,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:           versionText(),
+	}
+	c.SetOut(a.stdout)
+	c.SetErr(a.terminal)
+	c.AddCommand(newRunCommand(a), newDemoCommand(a), newVersionCommand(a))
+	return c
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/terminal"
+)
+
+// status shows a run's progress until it is closed: a block on a terminal, else a log line now and then.
+type status struct {
+	term     *terminal.Terminal
+	log      *slog.Logger
+	progress *migrate.Progress
+	source   func() mlflowclient.Stats
+	started  time.Time
+	done     chan struct{}
+	ended    chan struct{}
+}
+
+const (
+	blockEvery = 250 * time.Millisecond
+	lineEvery  = 5 * time.Second
+)
+
+func startStatus(term *terminal.Terminal, log *slog.Logger, p *migrate.Progress, source func() mlflowclient.Stats) *status {
+	s := &status{term: term, log: log, progress: p, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{})}
+	every := lineEvery
+	if term.Interactive() {
+		every = blockEvery
+	}
+	go func() {
+		defer close(s.ended)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				if term.Interactive() {
+					term.Block(s.block())
+				} else {
+					s.line()
+				}
+			case <-s.done:
+				term.Block("")
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s *status) close() {
+	close(s.done)
+	<-s.ended
+}
+
+func (s *status) rate() float64 {
+	return float64(s.progress.Done()) / max(time.Since(s.started).Seconds(), 0.001)
+}
+
+// eta is the time left, or a negative one when the number of traces is not known yet.
+func (s *status) eta() time.Duration {
+	total, done := s.progress.Total.Load(), s.progress.Done()
+	if total == 0 || done == 0 {
+		return -1
+	}
+	left := max(total-done, 0)
+	return time.Duration(float64(left) / s.rate() * float64(time.Second)).Round(time.Second)
+}
+
+func (s *status) block() string {
+	p, src := s.progress, s.source()
+	var b strings.Builder
+	fmt.Fprintf(&b, "traces   %s", group(p.Done()))
+	if total := p.Total.Load(); total > 0 {
+		fmt.Fprintf(&b, " of %s (%d %%)", group(total), min(100*p.Done()/total, 100))
+	}
+	fmt.Fprintf(&b, "   %.0f/s", s.rate())
+	if eta := s.eta(); eta >= 0 {
+		fmt.Fprintf(&b, "   ETA %s", eta)
+	}
+	fmt.Fprintf(&b, "\nwritten  %s spans, %s annotations, %s\n", group(p.Spans.Load()), group(p.Annotations.Load()), size(p.Bytes.Load()))
+	fmt.Fprintf(&b, "source   %s requests, %s retries, throttled %s   errors %s\n",
+		group(src.Requests), group(src.Retries), src.Throttled.Round(100*time.Millisecond), group(p.Failed.Load()))
+	return b.String()
+}
+
+func (s *status) line() {
+	p, src := s.progress, s.source()
+	args := []any{"traces", p.Done(), "spans", p.Spans.Load(), "annotations", p.Annotations.Load(), "bytes", p.Bytes.Load(),
+		"traces_per_second", int64(s.rate()), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", p.Failed.Load()}
+	if eta := s.eta(); eta >= 0 {
+		args = append(args, "total", p.Total.Load(), "eta", eta.String())
+	}
+	s.log.Info("progress", args...)
+}
+
+// group writes n with a comma between thousands.
+func group(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// size writes bytes with a decimal unit.
+func size(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
