@@ -14,13 +14,15 @@ import urllib.request
 
 def main():
     directory = os.path.abspath(sys.argv[1])
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)  # A group of its own, which ends as a whole: mlflow leaves its workers behind otherwise.
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
          "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/artifacts"],
-        stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=directory, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=directory,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -34,8 +36,7 @@ def main():
             print("READY", url, flush=True)
             sys.stdin.read()
     finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
+        os.killpg(0, signal.SIGKILL)
 
 
 main()
