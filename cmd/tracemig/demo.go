@@ -70,7 +70,7 @@ The tables are Delta tables:
   %s
 
 Queries to try, in DuckDB 2:
-  SELECT name, variant_bytes_to_variant(attributes.metadata || attributes.value)['mlflow.spanType'] AS type, count(*)
+  SELECT name, variant_bytes_to_variant(attributes.metadata || attributes.value)['mlflow.spanType']::VARCHAR AS type, count(*)
   FROM read_parquet('%s/*.parquet') GROUP BY ALL ORDER BY 3 DESC;
 
   SELECT name, variant_bytes_to_variant("value".metadata || "value".value) AS value, comment

@@ -250,6 +250,8 @@ class Warehouse:
         """The rows that the INSERT with this commit mark added. Open source Spark answers an INSERT
         with nothing, so they come from the Delta commit itself."""
         state = session._jsparkSession.sessionState()
+        # Spark's parser of table names takes schema and table; the one catalog is spark_catalog.
+        table = re.sub(r"^`?spark_catalog`?\.", "", table)
         ident = state.sqlParser().parseTableIdentifier(table)
         location = state.catalog().getTableMetadata(ident).location().getPath()
         for path in sorted(glob.glob(os.path.join(location, "_delta_log", "*.json")), reverse=True):
