@@ -25,8 +25,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/google/go-cmp/cmp"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"go.uber.org/goleak"
 
+	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(child())
 	}
-	goleak.VerifyTestMain(m)
+	rig.Main(m)
 }
 
 func newLake(t *testing.T) *Lake {
@@ -738,5 +738,27 @@ func TestOtherTimeForms(t *testing.T) {
 	binary.LittleEndian.PutUint32(v[8:], julianEpoch+sampleTime/microsPerDay)
 	if got := v.ToTime().UnixMicro(); got != sampleTime {
 		t.Errorf("%d, want %d", got, int64(sampleTime))
+	}
+}
+
+func BenchmarkWriteSpans(b *testing.B) {
+	spans := randomSpans(1, 0, 16_000)
+	var size int64
+	for i := range spans {
+		size += spans[i].Size()
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		l, err := Open(filepath.Join(b.TempDir(), "agent"), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Create(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := l.WriteSpans(b.Context(), spans); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -21,12 +21,23 @@ import (
 	"fmt"
 )
 
-// Limits of Spark 4.0's parse_json, which Encode shares. Spark takes these from its VARIANT library
-// (sizes) and from the JSON parser it uses (nesting).
+// Limits of Encode.
+//
+// What Spark 4.0.2 does at its own limits, measured; a text meant for any target should keep within these:
+//   - parse_json takes 1000 levels of arrays and objects. Where from_json reads a VARIANT inside a row,
+//     the row's own levels count too (an attributes column has 999, attributes of an event 997),
+//     and a text beyond makes the whole row NULL instead of an error;
+//   - parse_json refuses keys of more than 50,000 characters and numbers of more than 1000 digits. VARIANT
+//     holds both, so Encode takes them;
+//   - NUL in keys and strings, empty keys and 1e400 (as infinite) are taken; a document with two keys that
+//     differ in lone surrogates only becomes a malformed VARIANT there, and is a duplicate key here;
+//   - parse_json ignores text after the document, Encode refuses it;
+//   - schema_of_variant runs out of stack somewhere before 1000 levels, depending on the thread.
 const (
-	// MaxSize is how many bytes the value and the metadata may have, each.
+	// MaxSize is how many bytes the value and the metadata may have, each: the limit of the first
+	// engines with VARIANT. Spark 4.0.2 takes more.
 	MaxSize = 16 << 20
-	// MaxDepth is how deep arrays and objects may nest; a scalar has depth 0.
+	// MaxDepth is how deep arrays and objects may nest, as in parse_json; a scalar has depth 0.
 	MaxDepth = 1000
 )
 

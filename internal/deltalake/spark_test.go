@@ -1,0 +1,249 @@
+//go:build rig
+
+package deltalake
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// fromSpark reads a table by Spark in the form of expectedSpan, sorted by key.
+func fromSpark(t *testing.T, tbl *table, key string) []any {
+	t.Helper()
+	rows := rig.SharedWarehouse(t).SQL(t, fmt.Sprintf("SELECT to_json(struct(*), map('ignoreNullFields', 'false', "+
+		"'timestampFormat', \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'\")) FROM delta.`%s` ORDER BY %s", tbl.log.dir, key))
+	var out []any
+	for _, row := range rows {
+		out = append(out, canonical(t, json.RawMessage(row[0].(string))))
+	}
+	return out
+}
+
+// canonical decodes JSON texts inside v too, and writes numbers in one way.
+func canonical(t *testing.T, v any) any {
+	t.Helper()
+	switch v := v.(type) {
+	case json.RawMessage:
+		d := json.NewDecoder(strings.NewReader(string(v)))
+		d.UseNumber()
+		var inner any
+		if err := d.Decode(&inner); err != nil {
+			t.Fatalf("%v in %s", err, v)
+		}
+		return canonical(t, inner)
+	case json.Number:
+		r, ok := new(big.Rat).SetString(v.String())
+		if !ok {
+			t.Fatalf("number %s", v)
+		}
+		return "number " + r.RatString()
+	case map[string]any:
+		out := make(map[string]any)
+		for k := range v {
+			out[k] = canonical(t, v[k])
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = canonical(t, v[i])
+		}
+		return out
+	}
+	return v
+}
+
+func micros(row map[string]any, columns ...string) map[string]any {
+	for _, c := range columns {
+		if s, ok := row[c].(string); ok {
+			head, fraction, _ := strings.Cut(strings.TrimSuffix(s, "Z"), ".")
+			row[c] = head + "." + (fraction + "000000")[:6] + "Z"
+		}
+	}
+	return row
+}
+
+// TestSparkReads compares what Spark reads with the rows that were written.
+func TestSparkReads(t *testing.T) {
+	for _, clustering := range []bool{false, true} {
+		l, err := Open(filepath.Join(t.TempDir(), "agent"), Options{Clustering: clustering})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		spans := append(sampleSpans(), randomSpans(3, 100, 200)...)
+		if _, err := l.WriteSpans(t.Context(), spans); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil {
+			t.Fatal(err)
+		}
+		slices.SortFunc(spans, func(a, b uctables.Span) int { return strings.Compare(a.TraceID+a.SpanID, b.TraceID+b.SpanID) })
+		var want []any
+		for i := range spans {
+			want = append(want, canonical(t, micros(expectedSpan(t, &spans[i]), "time")))
+		}
+		if d := cmp.Diff(want, fromSpark(t, l.spans(), "trace_id, span_id")); d != "" {
+			t.Errorf("spans, clustering %t (-want +got):\n%s", clustering, d)
+		}
+		annotations := sampleAnnotations()
+		slices.SortFunc(annotations, func(a, b uctables.Annotation) int { return strings.Compare(a.AnnotationID, b.AnnotationID) })
+		want = nil
+		for i := range annotations {
+			want = append(want, canonical(t, micros(expectedAnnotation(t, &annotations[i]), "created_at", "updated_at", "deleted_at")))
+		}
+		if d := cmp.Diff(want, fromSpark(t, l.annotations(), "annotation_id")); d != "" {
+			t.Errorf("annotations, clustering %t (-want +got):\n%s", clustering, d)
+		}
+		// Files are skipped by their statistics.
+		w := rig.SharedWarehouse(t)
+		for where, n := range map[string]int64{
+			"service_name = 'shop'": 1, "time = timestamp_micros(-1)": 1, "date = '1969-12-31'": 1, "time > timestamp_micros(" + fmt.Sprint(sampleTime) + ")": 201,
+		} {
+			if rows := w.SQL(t, "SELECT count(*) FROM delta.`"+l.spans().log.dir+"` WHERE "+where); rows[0][0] != n {
+				t.Errorf("%s: %v rows, want %d", where, rows[0][0], n)
+			}
+		}
+		for _, tbl := range l.tables {
+			if rows := w.SQL(t, "SELECT count(*) FROM delta.`"+tbl.log.dir+"`"); rows[0][0] == nil {
+				t.Error("no count")
+			}
+		}
+	}
+}
+
+// replace is the select list of all columns with another expression for one.
+func replace(tbl uctables.Table, column, expression string) string {
+	var list []string
+	for _, c := range tbl.Columns {
+		if c.Name == column {
+			list = append(list, expression)
+		} else {
+			list = append(list, c.Name)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// TestSparkWritesToo lets Spark add rows, rewrite the files and write a checkpoint, after which
+// tracemig finds all keys and goes on.
+func TestSparkWritesToo(t *testing.T) {
+	for _, clustering := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "agent")
+		l, err := Open(path, Options{Clustering: clustering})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w := rig.SharedWarehouse(t)
+		spans := randomSpans(5, 0, 60)
+		if _, err := l.WriteSpans(t.Context(), spans[:20]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil {
+			t.Fatal(err)
+		}
+		prefix := rig.TablePrefix(t)
+		table, annotations := prefix+"_spans", prefix+"_annotations"
+		w.SQL(t, "CREATE TABLE "+table+" USING delta LOCATION '"+l.spans().log.dir+"'")
+		w.SQL(t, "CREATE TABLE "+annotations+" USING delta LOCATION '"+l.annotations().log.dir+"'")
+		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'f' || substring(span_id, 2)")+" FROM "+table)
+		w.SQL(t, "INSERT INTO "+annotations+" SELECT "+replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
+		// The stand-in cannot hand the metrics that OPTIMIZE answers with; whether it worked shows below.
+		_, optimizeErr := w.TrySQL("OPTIMIZE " + table)
+		if s, err := l.spans().log.load(); err != nil || len(s.files) != 1 {
+			t.Fatalf("error %v, OPTIMIZE gave %v", err, optimizeErr)
+		}
+		for i := range 12 {
+			w.SQL(t, fmt.Sprintf("ALTER TABLE %s SET TBLPROPERTIES ('note' = '%d')", table, i))
+		}
+		checkpoints, err := filepath.Glob(filepath.Join(l.spans().log.dir, logDir, "*.checkpoint.parquet"))
+		if err != nil || len(checkpoints) == 0 {
+			t.Fatalf("no checkpoint, error %v", err)
+		}
+		// As Spark's log cleanup does some day: the commits before the checkpoint go.
+		var version int64
+		if _, err := fmt.Sscanf(filepath.Base(checkpoints[len(checkpoints)-1]), "%d.", &version); err != nil {
+			t.Fatal(err)
+		}
+		for v := range version {
+			for _, name := range []string{l.spans().log.file(v, ".json"), filepath.Join(l.spans().log.dir, logDir, fmt.Sprintf(".%020d.json.crc", v))} {
+				if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+					t.Fatal(err)
+				}
+			}
+		}
+		// The Lake that saw the table before and one that did not.
+		for _, lake := range []*Lake{l, open(t, path)} {
+			if err := lake.Check(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			known := append(randomSpans(5, 0, 20), randomSpans(5, 0, 20)...)
+			for i := range known[20:] {
+				known[20+i].SpanID = "f" + known[i].SpanID[1:]
+			}
+			if got, err := lake.WriteSpans(t.Context(), known); err != nil || got.Inserted != 0 || got.Present != 40 {
+				t.Errorf("clustering %t: %+v, error %v, want 40 present", clustering, got, err)
+			}
+			spark := sampleAnnotations()
+			for i := range spark {
+				spark[i].AnnotationID += "-spark"
+			}
+			if got, err := lake.WriteAnnotations(t.Context(), append(sampleAnnotations(), spark...)); err != nil || got.Inserted != 0 {
+				t.Errorf("clustering %t: annotations %+v, error %v, want none new", clustering, got, err)
+			}
+		}
+		if got, err := l.WriteSpans(t.Context(), spans[40:]); err != nil || got.Inserted != 20 {
+			t.Errorf("new rows: %+v, error %v", got, err)
+		}
+		if rows := w.SQL(t, "SELECT count(*), count(DISTINCT trace_id, span_id) FROM "+table); rows[0][0] != int64(60) || rows[0][1] != int64(60) {
+			t.Errorf("Spark counts %v, want 60 and 60", rows[0])
+		}
+	}
+}
+
+// TestPythonReaders opens a table with delta-rs, polars and DuckDB. Only DuckDB decodes VARIANT; the
+// others hand out its two blobs.
+func TestPythonReaders(t *testing.T) {
+	l := newLake(t)
+	if _, err := l.WriteSpans(t.Context(), sampleSpans()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.WriteSpans(t.Context(), randomSpans(1, 0, 100)); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+import sys, deltalake, polars, duckdb
+path = sys.argv[1]
+table = deltalake.DeltaTable(path)
+print(table.to_pyarrow_table(columns=["trace_id", "attributes"]).num_rows if hasattr(table, "to_pyarrow_table") else None)
+print(polars.scan_delta(path).select("span_id", "attributes").collect().height)
+files = table.file_uris()
+print(duckdb.sql("""SELECT CAST(variant_bytes_to_variant(attributes.metadata || attributes.value) AS JSON) ->> '$.big'
+	FROM read_parquet($files) WHERE span_id = '0000000000000002' AND service_name = 'shop'""", params={"files": files}).fetchall()[0][0])
+`
+	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if d := cmp.Diff("103\n103\n9007199254740993\n", string(out)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
