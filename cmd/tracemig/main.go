@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -55,6 +56,8 @@ type app struct {
 func main() { os.Exit(realMain()) }
 
 func realMain() int {
+	// Libraries write to the standard logger what their errors say anyway.
+	log.SetOutput(io.Discard)
 	a := &app{stdout: os.Stdout, terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
 	ctx, cancel := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(ctx)

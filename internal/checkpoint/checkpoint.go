@@ -118,6 +118,7 @@ CREATE TABLE IF NOT EXISTS traces (
   bytes INTEGER NOT NULL,
   run_id TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS traces_target ON traces (target_trace_id);
 CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed', 'skipped');
 CREATE TABLE IF NOT EXISTS runs (
   run_id TEXT PRIMARY KEY,
@@ -272,6 +273,18 @@ func (s *Store) Pending(ctx context.Context, runID string, since time.Time, afte
 	return s.query(ctx, "SELECT "+columns+` FROM traces
 		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
 		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
+}
+
+// Other returns the source trace that the checkpoint has for a target trace ID, if it is another
+// than traceID; else "".
+func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (string, error) {
+	var other string
+	err := s.db.QueryRowContext(ctx, "SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1",
+		targetTraceID, traceID).Scan(&other)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return other, s.wrap(err)
 }
 
 // Put notes records in one transaction, in place of what was known of their traces.

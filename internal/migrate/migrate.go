@@ -89,6 +89,8 @@ type run struct {
 	summary Summary
 
 	failuresInARow atomic.Int64
+
+	claimed sync.Map // target trace ID → source trace ID, of those in flight
 }
 
 // Run migrates what the job names and is new. When stop is closed it reads nothing more, finishes
@@ -557,6 +559,12 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 		}
 		return nil, r.settle(ctx, rec, checkpoint.Failed, reason, err.Error())
 	}
+	if other, err := r.claim(ctx, info.TraceID, res.Trace.TraceID); err != nil {
+		return nil, err
+	} else if other != "" {
+		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonSameTraceID,
+			fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; of such copies one can be migrated", res.Trace.TraceID, other))
+	}
 	u := &unit{rows: res.Trace, record: recordFields{sourceID: info.TraceID, requestTimeMs: rec.RequestTimeMs, digest: rec.Digest}}
 	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes}
 	if spans.Missing != "" {
@@ -569,6 +577,16 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 		u.record.bytes += res.Trace.Annotations[i].Size()
 	}
 	return u, nil
+}
+
+// claim reserves a target trace ID for a source trace. It returns the other trace that has it, if any:
+// source traces with IDs of their own making can share the OTEL trace ID of their spans, as copies of
+// a trace do, and their rows would mix.
+func (r *run) claim(ctx context.Context, traceID, targetTraceID string) (other string, err error) {
+	if first, taken := r.claimed.LoadOrStore(targetTraceID, traceID); taken && first != traceID {
+		return first.(string), nil
+	}
+	return r.job.Checkpoint.Other(ctx, targetTraceID, traceID)
 }
 
 // lateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
@@ -669,6 +687,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 		return err
 	}
 	for _, u := range units {
+		r.claimed.Delete(u.rows.TraceID)
 		r.report(u.report)
 		r.budget.add(-u.weight)
 	}

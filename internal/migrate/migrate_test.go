@@ -328,3 +328,29 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
+
+// Two source traces whose spans carry one OTEL trace ID must not mix their rows.
+func TestCopiesOfATrace(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	src.add(0, "ok", "ok")
+	for _, id := range []string{"custom-1", "custom-2"} {
+		info := *src.traces[0]
+		info.TraceID = id
+		src.traces = append(src.traces, &info)
+		src.spans[id] = src.spans[traceID(0)]
+	}
+	src.traces = src.traces[1:]
+	m.want = map[string]int{targetID(0): 2}
+	c := newCheckpoint(t)
+	for range 2 {
+		s := mustRun(t, job(src, m, c))
+		if s.FailedReasons[ReasonSameTraceID] != 1 || s.Migrated+s.Present != 1 || len(m.spans) != 2 {
+			t.Errorf("%+v, %d spans", s, len(m.spans))
+		}
+	}
+	// The one that was first stays the one after the checkpoint is lost.
+	first := m.spans
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.FailedReasons[ReasonSameTraceID] != 1 || s.Present != 1 || len(m.spans) != len(first) {
+		t.Errorf("without the checkpoint: %+v", s)
+	}
+}

@@ -16,6 +16,7 @@ const (
 	ReasonFetch       = "fetch_failed"  // failed: its spans could not be read
 	ReasonRefused     = "row_refused"   // failed: the target refuses one of its rows
 	ReasonRowTooLarge = "row_too_large" // failed: one of its rows is larger than the target takes
+	ReasonSameTraceID = "same_trace_id" // failed: another trace has the same ID at the target
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
