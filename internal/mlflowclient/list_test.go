@@ -15,13 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // inProcess serves requests by calling a handler, without a network, so that it works under synctest.
 type inProcess struct{ http.Handler }

@@ -243,8 +243,8 @@ var shared struct {
 	stop []func()
 }
 
-// atEnd has Main call f after the tests.
-func atEnd(f func()) {
+// AtEnd has Main call f after the tests.
+func AtEnd(f func()) {
 	shared.Lock()
 	defer shared.Unlock()
 	shared.stop = append(shared.stop, f)

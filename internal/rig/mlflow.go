@@ -61,7 +61,7 @@ var sharedMLflow = sync.OnceValues(func() (*filledMLflow, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	atEnd(func() {
+	AtEnd(func() {
 		m.Stop()
 		_ = os.RemoveAll(dir)
 	})

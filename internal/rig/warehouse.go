@@ -103,7 +103,7 @@ var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	atEnd(func() {
+	AtEnd(func() {
 		w.Stop()
 		_ = os.RemoveAll(dir)
 	})
