@@ -72,16 +72,27 @@ type Store struct {
 	path string
 }
 
-// DamagedError says that the file is not a usable checkpoint of the pair.
+// DamagedError says that the file is no checkpoint that can be read.
 type DamagedError struct {
 	Path string
 	Err  error
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("checkpoint %s can't be used: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
+	return fmt.Sprintf("checkpoint %s can't be read: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
 }
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// OtherPairError says that the checkpoint belongs to another source or target.
+type OtherPairError struct {
+	Path      string
+	What      string // "source", "target" or "format"
+	Have, Ask string
+}
+
+func (e *OtherPairError) Error() string {
+	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
+}
 
 // DefaultPath is where the checkpoint of a pair lies: tracemig/<name>-<hash>.db in the XDG state
 // folder ($XDG_STATE_HOME, else ~/.local/state).
@@ -136,8 +147,8 @@ CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NU
 const formatVersion = "1"
 
 // Open opens or makes the checkpoint of pair p at path; an empty path makes one in memory. Files are
-// for the owner only. The error is a *DamagedError for a file that is no checkpoint or belongs to
-// another pair.
+// for the owner only. The error is a *DamagedError for a file that is no checkpoint, an
+// *OtherPairError for one of another pair.
 func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	dsn := ":memory:"
 	if path != "" {
@@ -161,7 +172,7 @@ func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	s := &Store{db: db, path: path}
 	if err := s.init(ctx, p); err != nil {
 		db.Close()
-		return nil, &DamagedError{path, err}
+		return nil, err
 	}
 	return s, nil
 }
@@ -171,19 +182,19 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 	// some costs work, nothing else.
 	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
 		if _, err := s.db.ExecContext(ctx, q); err != nil {
-			return err
+			return &DamagedError{s.path, err}
 		}
 	}
 	for _, kv := range [][2]string{{"format", formatVersion}, {"source", p.Source}, {"target", p.Target}} {
 		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", kv[0], kv[1]); err != nil {
-			return err
+			return &DamagedError{s.path, err}
 		}
 		got, err := s.meta(ctx, kv[0])
 		if err != nil {
-			return err
+			return &DamagedError{s.path, err}
 		}
 		if got != kv[1] {
-			return fmt.Errorf("its %s is %q, not %q", kv[0], got, kv[1])
+			return &OtherPairError{s.path, kv[0], got, kv[1]}
 		}
 	}
 	return nil

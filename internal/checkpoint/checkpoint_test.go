@@ -142,10 +142,11 @@ func TestOpenRefuses(t *testing.T) {
 	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", fi.Mode())
 	}
-	var damaged *DamagedError
-	if _, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"}); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "main.agents.prod") {
+	var other *OtherPairError
+	if _, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"}); !errors.As(err, &other) || other.Have != "main.agents.prod" {
 		t.Errorf("another pair's file: %v", err)
 	}
+	var damaged *DamagedError
 	junk := filepath.Join(dir, "junk.db")
 	os.WriteFile(junk, []byte(strings.Repeat("no database\n", 1000)), 0o600)
 	if _, err := Open(t.Context(), junk, pair); !errors.As(err, &damaged) {

@@ -331,6 +331,9 @@ METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quo
 
 // TestTooLarge checks that every column fits and that the parts give the source's text again.
 func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes under the race detector take a while")
+	}
 	big := `{"text": "` + strings.Repeat("größer ", 2_500_000) + `", "n": 1}`
 	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
 	ti := info(trTrace)
@@ -398,6 +401,9 @@ func TestTooLarge(t *testing.T) {
 
 // TestManySmallAttributes exceeds the limit without one large value.
 func TestManySmallAttributes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes under the race detector take a while")
+	}
 	var b strings.Builder
 	for i := range 600_000 {
 		fmt.Fprintf(&b, `,"key%07d":"%d"`, i, i)

@@ -309,6 +309,9 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 // TestRowGroups writes more than one row group, so that levels and arenas cross their ends, and a
 // value larger than both.
 func TestRowGroups(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes under the race detector take a while")
+	}
 	l := newLake(t)
 	spans := randomSpans(1, 0, 3000)
 	for i := range spans {

@@ -71,8 +71,8 @@ const (
 	lookupChunk = 200
 	// unknownSize is assumed for traces whose size the source does not tell.
 	unknownSize = 64 << 10
-	// flushAfter is how long a half-full batch waits for more.
-	flushAfter = time.Second
+	// flushAfter is how long a half-full batch waits for more: each commit has a fixed cost.
+	flushAfter = 5 * time.Second
 	// maxFailuresInARow ends a run whose every read fails: the source is broken, not the traces.
 	maxFailuresInARow = 50
 )
@@ -618,7 +618,7 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 		b, spans, annotations, bytes = nil, 0, 0, 0
 		return err
 	}
-	timer := time.NewTimer(flushAfter)
+	timer := time.NewTimer(flushAfter) // since the batch's first unit
 	defer timer.Stop()
 	for {
 		select {
@@ -632,8 +632,10 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 					return err
 				}
 			}
+			if len(b) == 0 {
+				timer.Reset(flushAfter)
+			}
 			b, spans, annotations, bytes = append(b, u), spans+s, annotations+a, bytes+u.weight
-			timer.Reset(flushAfter)
 		case <-timer.C:
 			if err := flush(); err != nil {
 				return err

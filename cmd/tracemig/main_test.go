@@ -1,0 +1,139 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/testdata/sample"
+)
+
+var update = flag.Bool("update", false, "write the outputs that the scripts compare with")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tracemig": func() { os.Exit(realMain()) }})
+}
+
+// The scripts run the program itself against the sample experiment: $URI serves it as recorded,
+// $BROKEN with one trace's spans garbled, $SLOW slowly, noting the first download in $WORK/reading.
+func TestScripts(t *testing.T) {
+	experiment, err := replay.Load(sample.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			serve := func(name string, h http.Handler) {
+				s := httptest.NewServer(h)
+				env.Defer(s.Close)
+				env.Setenv(name, s.URL)
+			}
+			serve("URI", experiment)
+			garbled := ""
+			serve("BROKEN", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if id := r.URL.Query().Get("request_id"); id != "" && (garbled == "" || garbled == id) {
+					garbled = id
+					fmt.Fprint(w, `{"spans":[{"name":`)
+					return
+				}
+				experiment.ServeHTTP(w, r)
+			}))
+			var reading sync.Once
+			serve("SLOW", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
+					reading.Do(func() { os.WriteFile(filepath.Join(env.WorkDir, "reading"), nil, 0o600) })
+					time.Sleep(200 * time.Millisecond) // a slow server, not a wait for something
+				}
+				experiment.ServeHTTP(w, r)
+			}))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// await FILE waits until the file is there.
+			"await": func(ts *testscript.TestScript, neg bool, args []string) {
+				for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+					if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+						return
+					}
+				}
+				ts.Fatalf("%s did not appear", args[0])
+			},
+			// code N ARGS... runs tracemig and wants exit code N.
+			"code": func(ts *testscript.TestScript, neg bool, args []string) {
+				err := ts.Exec("tracemig", args[1:]...)
+				got := "0"
+				if err != nil {
+					got = strings.TrimPrefix(err.Error(), "exit status ")
+				}
+				if got != args[0] {
+					ts.Fatalf("exit code %s, want %s", got, args[0])
+				}
+			},
+		},
+	})
+}
+
+func TestParseTime(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for s, want := range map[string]string{
+		"2026-01-31T12:00:00Z":          "2026-01-31T12:00:00Z",
+		"2026-01-31T12:00:00.123+02:00": "2026-01-31T10:00:00.123Z",
+		"2026-01-31":                    "2026-01-31T00:00:00Z",
+		"36h":                           "2026-03-30T00:00:00Z",
+		"7d":                            "2026-03-24T12:00:00Z",
+		"2w":                            "2026-03-17T12:00:00Z",
+		"0d":                            "2026-03-31T12:00:00Z",
+	} {
+		got, err := parseTime("start-time", s, now)
+		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: %v, %v; want %s", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "yesterday", "-7d", "7", "d", "1.5d", "2026-02-30", "-3h"} {
+		if got, err := parseTime("start-time", s, now); err == nil {
+			t.Errorf("%q is taken as %v", s, got)
+		}
+	}
+}
+
+func TestWindowRoundsUpToItsMeaning(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	w, err := window(nil, "2026-01-01T00:00:00.0001Z", "2026-01-01T00:00:00.0021Z", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	if *w.StartMs != base+1 || *w.EndMs != base+3 {
+		t.Errorf("from %d to %d after %d", *w.StartMs-base, *w.EndMs-base, base)
+	}
+	if _, err := window(nil, "1d", "2d", now); err == nil {
+		t.Error("a window that ends before it starts is taken")
+	}
+}
+
+func TestGroupAndSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
+		if got := group(n); got != want {
+			t.Errorf("group(%d) = %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1500: "1.5 kB", 2_500_000: "2.5 MB", 3_000_000_000: "3.0 GB"} {
+		if got := size(n); got != want {
+			t.Errorf("size(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
