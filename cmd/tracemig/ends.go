@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -65,6 +67,14 @@ func (e *ends) source() (*mlflowclient.Client, error) {
 // target opens the writer for ref: file:<folder>/<prefix>, catalog.schema.prefix, or an experiment.
 func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) {
 	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		// The checkpoint goes by the target's name, which must be the same from every working directory.
+		if path != "" && !strings.HasSuffix(path, "/") {
+			abs, err := filepath.Abs(path)
+			if err != nil {
+				return nil, fmt.Errorf("target file:%s: %w", path, err)
+			}
+			path = abs
+		}
 		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
 	}
 	if e.clustering {

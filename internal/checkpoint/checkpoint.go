@@ -222,6 +222,27 @@ func (s *Store) Complete(ctx context.Context) (bool, error) {
 	return v == "yes", s.wrap(err)
 }
 
+// Bind ties the checkpoint to the target's tables as they are now. When it was tied to others, which
+// were dropped or replaced since, it forgets every trace: what it knew is in those.
+func (s *Store) Bind(ctx context.Context, tables string) error {
+	was, err := s.meta(ctx, "tables")
+	if err != nil || was == tables {
+		return s.wrap(err)
+	}
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if was != "" {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM traces"); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "DELETE FROM meta WHERE key = 'complete'"); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('tables', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", tables)
+		return err
+	})
+}
+
 // SetComplete notes that the checkpoint was rebuilt from the target to its end.
 func (s *Store) SetComplete(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('complete', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'")

@@ -91,6 +91,19 @@ func (l *Lake) Check(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Identity is the Delta IDs of the tables of spans and annotations.
+func (l *Lake) Identity(ctx context.Context) (string, error) {
+	spans, err := l.spans().id()
+	if err != nil {
+		return "", l.spans().wrap(err)
+	}
+	annotations, err := l.annotations().id()
+	if err != nil {
+		return "", l.annotations().wrap(err)
+	}
+	return spans + " " + annotations, ctx.Err()
+}
+
 // Create makes the tables that are missing. It may run at the same time elsewhere.
 func (l *Lake) Create(ctx context.Context) error {
 	for _, t := range l.tables {

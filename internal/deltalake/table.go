@@ -69,6 +69,16 @@ func (t *table) refresh() error {
 	return nil
 }
 
+// id is the table's own, which no other table ever has.
+func (t *table) id() (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.refresh(); err != nil {
+		return "", err
+	}
+	return t.snap.meta.ID, nil
+}
+
 // files brings the snapshot up to date and returns its version and the files added after version
 // since that may hold a row of the given times.
 func (t *table) files(since int64, times []int64) (version int64, files []dataFile, err error) {

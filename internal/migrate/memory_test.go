@@ -163,6 +163,8 @@ func (m *memory) Migrated(ctx context.Context, source string, yield func(uctable
 	return nil
 }
 
+func (m *memory) Identity(context.Context) (string, error) { return fmt.Sprintf("%p", m), nil }
+
 func (m *memory) Check(context.Context) error  { return nil }
 func (m *memory) Create(context.Context) error { return nil }
 func (m *memory) String() string               { return "memory" }

@@ -223,9 +223,16 @@ func send[T any](ctx context.Context, c chan<- T, v T) error {
 	}
 }
 
-// Rebuild fills a checkpoint that is new, or was never filled to its end, from what the target has
-// of the source. It does nothing with a complete one.
+// Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
+// been replaced since, from what the target has of the source. It does nothing with a complete one.
 func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, source, runID string) error {
+	tables, err := target.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.Bind(ctx, tables); err != nil {
+		return err
+	}
 	complete, err := c.Complete(ctx)
 	if err != nil || complete {
 		return err

@@ -354,3 +354,18 @@ func TestCopiesOfATrace(t *testing.T) {
 		t.Errorf("without the checkpoint: %+v", s)
 	}
 }
+
+// Tables that were dropped and made anew have none of the rows that the checkpoint knows of.
+func TestReplacedTablesAreFilledAgain(t *testing.T) {
+	src, c := &experiment{}, newCheckpoint(t)
+	src.add(0, "ok")
+	first := newMemory()
+	mustRun(t, job(src, first, c))
+	second := newMemory()
+	if s := mustRun(t, job(src, second, c)); s.Migrated != 1 || len(second.spans) != 1 {
+		t.Errorf("%+v, %d spans", s, len(second.spans))
+	}
+	if s := mustRun(t, job(src, second, c)); s.Present != 1 || s.Statements != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -202,6 +202,9 @@ WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans
 // DescribeTable lists the columns of a table, ShowProperties its properties.
 func (l Location) DescribeTable(t Table) string { return "DESCRIBE TABLE " + l.quoted(t.Suffix) }
 
+// DescribeDetail tells of a Delta table as a whole; its column id is the table's identity.
+func (l Location) DescribeDetail(t Table) string { return "DESCRIBE DETAIL " + l.quoted(t.Suffix) }
+
 // ShowProperties lists the table properties of a table.
 func (l Location) ShowProperties(t Table) string { return "SHOW TBLPROPERTIES " + l.quoted(t.Suffix) }
 

@@ -28,6 +28,7 @@ func TestSQL(t *testing.T) {
 	}
 	for _, table := range Tables {
 		texts["describe"+table.Suffix] = l.DescribeTable(table)
+		texts["detail"+table.Suffix] = l.DescribeDetail(table)
 		texts["show_properties"+table.Suffix] = l.ShowProperties(table)
 		texts["create"+table.Suffix] = l.CreateTable(table)
 	}

@@ -35,6 +35,9 @@ type Writer interface {
 	Migrated(ctx context.Context, source string, yield func(Provenance) error) error
 	// Check says whether both tables are there with the expected schema; it writes nothing.
 	Check(ctx context.Context) error
+	// Identity is that of the two tables as they are now: it changes when one is dropped and made
+	// anew, after which nothing that was known of its rows holds.
+	Identity(ctx context.Context) (string, error)
 	// Create makes the tables (and, where the target has such, the views) that are missing.
 	Create(ctx context.Context) error
 	// String names the target for people: catalog.schema.prefix or file:path.

@@ -395,6 +395,34 @@ func (w *Warehouse) Check(ctx context.Context) error {
 	return nil
 }
 
+// Identity is the Delta IDs of the tables of spans and annotations.
+func (w *Warehouse) Identity(ctx context.Context) (string, error) {
+	var ids []string
+	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
+		var id string
+		if err := w.ask(ctx, t, w.opts.Location.DescribeDetail(t), nil, func(rows *sql.Rows) error {
+			columns, err := rows.Columns()
+			if err != nil {
+				return err
+			}
+			into := make([]any, len(columns))
+			for i, name := range columns {
+				if into[i] = new(any); name == "id" {
+					into[i] = &id
+				}
+			}
+			return rows.Scan(into...)
+		}, nil); err != nil {
+			return "", err
+		}
+		if id == "" {
+			return "", fmt.Errorf("%s is no Delta table: DESCRIBE DETAIL names no ID. Name a trace location of this workspace", w.opts.Location.Name(t))
+		}
+		ids = append(ids, id)
+	}
+	return strings.Join(ids, " "), nil
+}
+
 func (w *Warehouse) checkTable(ctx context.Context, t uctables.Table) error {
 	l := w.opts.Location
 	properties, err := w.pairs(ctx, t, l.ShowProperties(t))

@@ -1,0 +1,1 @@
+DESCRIBE DETAIL `main`.`my-agents`.`prod_otel_logs`
