@@ -159,7 +159,7 @@ func (c *Client) artifactSpans(ctx context.Context, t *mlflow.TraceInfo) (s Span
 	// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
 	body, err := c.call(ctx, request{
 		class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
-		check: endsEarly, faults: downloadFaults,
+		check: endsEarly(), faults: downloadFaults,
 	})
 	switch {
 	case err == nil:
@@ -203,7 +203,7 @@ func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at 
 		for _, i := range at {
 			query.Add("trace_ids", infos[i].TraceID)
 		}
-		body, err := c.call(ctx, request{class: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly, faults: 1})
+		body, err := c.call(ctx, request{class: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), faults: 1})
 		if err == nil {
 			got, err = tracesIn(body)
 		}
@@ -226,7 +226,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	body, err := c.call(ctx, request{
 		class: c.download, path: "/api/3.0/mlflow/traces/get",
 		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
-		check: endsEarly, faults: downloadFaults,
+		check: endsEarly(), faults: downloadFaults,
 	})
 	if err != nil {
 		return c.absent(ctx, t, err)
@@ -242,14 +242,17 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	return Spans{JSON: spans}
 }
 
-// endsEarly asks for another try of a document that ends early although the connection did not tell.
-func endsEarly(b []byte) error {
-	if end, err := skipValue(b, skipSpace(b, 0)); err != nil || end == 0 {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
+// endsEarly makes a check that asks twice more for a document which ends early although the
+// connection did not tell (a proxy may cut). A third one is taken for how the document is stored.
+func endsEarly() func([]byte) error {
+	early := 0
+	return func(b []byte) error {
+		if _, err := skipValue(b, skipSpace(b, 0)); errors.Is(err, io.ErrUnexpectedEOF) && early < 2 {
+			early++
 			return err
 		}
+		return nil
 	}
-	return nil
 }
 
 // signedSpans downloads traces.json of a Databricks trace from its signed address.
@@ -331,6 +334,7 @@ func decodeCredential(b []byte) (cred credential, err error) {
 // object stores refuse a second authentication, and the workspace's token is none of their business.
 func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error) {
 	var body []byte
+	whole := endsEarly()
 	err := c.try(ctx, c.download, downloadFaults, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
@@ -358,7 +362,7 @@ func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error)
 				continue
 			}
 			if err == nil {
-				if err = endsEarly(body); err != nil {
+				if err = whole(body); err != nil {
 					err = retry.Again(err, 0)
 				}
 			}

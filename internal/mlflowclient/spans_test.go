@@ -122,13 +122,11 @@ func TestSignedDownload(t *testing.T) {
 			http.Redirect(w, r, "http://storage.example/?sig=SIGNATURE", http.StatusFound)
 		}, wantErr: "https", asked: 1},
 		"for ever elsewhere": {reply: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, wantErr: "too many redirects", asked: 1},
-		"damaged":            {reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `[1]`+"x") }, wantErr: "", want: Spans{}, asked: 1},
+		"damaged":            {reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"spans":1}`) }, wantErr: "damaged", asked: 1},
+		"stored in part":     {reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, doc[:20]) }, wantErr: "damaged", asked: 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if name == "damaged" {
-				tt.reply, tt.wantErr = func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"spans":1}`) }, "damaged"
-			}
 			asked, fetched, reply, other = 0, 0, tt.reply, tt.other
 			if tt.trace == nil {
 				tt.trace = trace("tr-1", "", 1)

@@ -1,0 +1,236 @@
+//go:build rig
+
+package mlflowclient
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// read is all that the client brings of an experiment.
+type read struct {
+	infos map[string]*mlflow.TraceInfo
+	spans map[string]Spans
+	runs  map[string][]string // trace ID to the runs it is linked to
+}
+
+// readAll reads ref whole and checks that nothing came twice.
+func readAll(t *testing.T, c *Client, ref string, halfway func()) read {
+	t.Helper()
+	e, err := c.Experiment(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := read{map[string]*mlflow.TraceInfo{}, map[string]Spans{}, map[string][]string{}}
+	var infos []*mlflow.TraceInfo
+	if err := c.ListTraces(t.Context(), e.ID, Window{}, func(ti *mlflow.TraceInfo) error {
+		if out.infos[ti.TraceID] != nil {
+			t.Errorf("%s came twice", ti.TraceID)
+		}
+		out.infos[ti.TraceID] = ti
+		infos = append(infos, ti)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, ti := range infos {
+		if i == len(infos)/2 && halfway != nil {
+			halfway()
+		}
+		out.spans[ti.TraceID] = c.FetchSpans(t.Context(), []*mlflow.TraceInfo{ti})[0]
+	}
+	if err := c.ListRuns(t.Context(), e.ID, func(run string) error {
+		return c.ListRunTraces(t.Context(), e.ID, run, Window{}, func(id string) error {
+			out.runs[id] = append(out.runs[id], run)
+			return nil
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// check compares what came with what MLflow's own client reads.
+func check(t *testing.T, corpus rig.Corpus, got read) {
+	t.Helper()
+	if len(got.infos) != len(corpus.Expected) {
+		t.Errorf("listed %d traces of %d", len(got.infos), len(corpus.Expected))
+	}
+	for _, want := range corpus.Expected {
+		ti := got.infos[want.TraceID]
+		if ti == nil {
+			t.Errorf("%s: not listed", want.Case)
+			continue
+		}
+		if ti.RequestTime.UnixMilli() != want.RequestTimeMS || string(ti.State) != want.State || len(ti.Assessments) != len(want.Assessments) {
+			t.Errorf("%s: listed as %v %s with %d assessments", want.Case, ti.RequestTime, ti.State, len(ti.Assessments))
+		}
+		if d := cmp.Diff([]*string{want.ClientRequestID, want.RequestPreview, want.ResponsePreview}, []*string{ti.ClientRequestID, ti.RequestPreview, ti.ResponsePreview}); d != "" {
+			t.Errorf("%s: request, previews (-want +got):\n%s", want.Case, d)
+		}
+		delete(want.Metadata, "mlflow.trace.infoFinalized") // the server's own, which a workspace has not
+		delete(ti.Metadata, "mlflow.trace.infoFinalized")
+		if d := cmp.Diff(want.Metadata, ti.Metadata); d != "" && len(want.Metadata) > 0 {
+			t.Errorf("%s: metadata (-want +got):\n%s", want.Case, d)
+		}
+		slices.Sort(got.runs[want.TraceID])
+		if !slices.Equal(got.runs[want.TraceID], want.Runs) {
+			t.Errorf("%s: runs %v, want %v", want.Case, got.runs[want.TraceID], want.Runs)
+		}
+		s := got.spans[want.TraceID]
+		n := 0
+		if s.JSON != nil {
+			var err error
+			if n, err = countSpans(s.JSON); err != nil {
+				t.Errorf("%s: %v", want.Case, err)
+			}
+		}
+		switch {
+		case want.Error == nil && (n != len(want.Spans) || s.Err != nil):
+			t.Errorf("%s: %d spans (missing %q, error %v), want %d", want.Case, n, s.Missing, s.Err, len(want.Spans))
+		case want.Case == "partial_spans":
+			if s.Missing != MissingIncomplete {
+				t.Errorf("%s: missing %q", want.Case, s.Missing)
+			}
+		case want.Error == nil && n > 0 && s.Missing != "" && want.State != "IN_PROGRESS":
+			t.Errorf("%s: %d spans said to be %s", want.Case, n, s.Missing)
+		case n == 0 && s.Missing == "" && s.Err == nil:
+			t.Errorf("%s: nothing, and no reason", want.Case)
+		}
+		if want.Error != nil {
+			t.Logf("%s, which MLflow's client cannot read: %d spans, missing %q, error %v", want.Case, n, s.Missing, s.Err)
+		}
+	}
+}
+
+func TestServerCorpus(t *testing.T) {
+	m, corpus := rig.SharedMLflow(t)
+	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	check(t, corpus, readAll(t, c, corpus.Experiment, nil))
+	if c.noArtifact.Load() {
+		t.Error("the server is said not to serve stored spans")
+	}
+	// The OTLP forms bring the same numbers of spans, but for what they cannot hold.
+	c.noArtifact.Store(true)
+	var infos []*mlflow.TraceInfo
+	want := map[string]int{}
+	for _, e := range corpus.Expected {
+		if e.Error == nil && len(e.Spans) > 0 {
+			ti, err := c.TraceInfo(t.Context(), e.TraceID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			infos, want[e.TraceID] = append(infos, ti), len(e.Spans)
+		}
+		if len(infos) == 25 {
+			break
+		}
+	}
+	for i, s := range c.FetchSpans(t.Context(), infos) {
+		n := 0
+		elements(s.JSON, func([]byte) error { n++; return nil })
+		if s.Err == nil && infos[i].Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" && n != want[infos[i].TraceID] {
+			t.Errorf("%s: %d spans in OTLP, want %d", infos[i].TraceID, n, want[infos[i].TraceID])
+		}
+	}
+}
+
+func TestWindowOnServer(t *testing.T) {
+	m, corpus := rig.SharedMLflow(t)
+	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	times := []int64{}
+	for _, e := range corpus.Expected {
+		times = append(times, e.RequestTimeMS)
+	}
+	slices.Sort(times)
+	at := times[len(times)/2]
+	for _, w := range []Window{{StartMs: new(at)}, {EndMs: new(at)}, {StartMs: new(at), EndMs: new(at + 1)}, {StartMs: new(at + 1)}, {StartMs: new(at), EndMs: new(at)}} {
+		want, got := 0, 0
+		for _, ms := range times {
+			if (w.StartMs == nil || ms >= *w.StartMs) && (w.EndMs == nil || ms < *w.EndMs) {
+				want++
+			}
+		}
+		if err := c.ListTraces(t.Context(), corpus.ExperimentID, w, func(*mlflow.TraceInfo) error { got++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("window %v: %d traces, want %d", w, got, want)
+		}
+	}
+}
+
+func TestWorkspaceCorpus(t *testing.T) {
+	m, corpus := rig.SharedMLflow(t)
+	for _, v4 := range []string{rig.V4Supported, rig.V4EndpointNotFound, rig.V4NotYet} {
+		t.Run(v4, func(t *testing.T) {
+			f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, V4: v4, Forms: []string{"v2", "v30", "v3", "v350"}, QuotaDownload: 150})
+			f.Fault(t, rig.FrontFault{Match: "/search", Kind: "status429", RetryAfter: 1})
+			f.Fault(t, rig.FrontFault{Match: "/search", Nth: 3, Kind: rig.FrontReset})
+			f.Fault(t, rig.FrontFault{Match: "credentials-for-data-download", Nth: 5, Times: 2, Kind: "status503"})
+			f.Fault(t, rig.FrontFault{Match: "__storage", Nth: 7, Kind: rig.FrontTruncate})
+			c, err := NewDatabricks(&config.Config{Host: f.URL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, AuthType: "oauth-m2m", Loaders: []config.Loader{config.ConfigAttributes}}, Options{WarehouseID: "rig"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			check(t, corpus, readAll(t, c, corpus.ExperimentID, func() { f.ExpireSigned(t) }))
+			stats := f.Stats(t)
+			if stats.SignedWithToken > 0 || len(stats.Writes) > 0 {
+				t.Errorf("the front saw %+v", stats)
+			}
+			if s := c.Stats(); s.Retries < 4 || s.Throttled == 0 {
+				t.Errorf("the faults were not met: %+v", s)
+			}
+		})
+	}
+	t.Run("lost spans", func(t *testing.T) {
+		var lost *mlflow.TraceInfo
+		f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI})
+		c, err := NewDatabricks(&config.Config{Host: f.URL, Token: f.Token, AuthType: "pat", Loaders: []config.Loader{config.ConfigAttributes}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.ListTraces(t.Context(), corpus.ExperimentID, Window{}, func(ti *mlflow.TraceInfo) error {
+			if n, told := spanCount(ti); lost == nil && told && n > 0 && ti.State == mlflow.StateOK {
+				lost = ti
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		f.SetLost(t, lost.TraceID)
+		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{lost})[0]; s.Missing != MissingLost || s.Err != nil {
+			t.Errorf("missing %q, error %v", s.Missing, s.Err)
+		}
+	})
+	t.Run("a wrong token", func(t *testing.T) {
+		f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI})
+		c, err := NewDatabricks(&config.Config{Host: f.URL, Token: "wr0ng", AuthType: "pat", Loaders: []config.Loader{config.ConfigAttributes}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Experiment(t.Context(), corpus.Experiment); !isCode(err, 403) || strings.Contains(err.Error(), "wr0ng") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
