@@ -1,6 +1,10 @@
 # The binary is static: it needs nothing of the machine it runs on.
 build:
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/tracemig
+
+# A first look, with Go alone: migrates a recorded sample experiment into local Delta tables in lake/.
+demo: build
+	bin/tracemig demo lake
 
 # What the tests with the build tag rig need beside Go: Python and Java packages, in .rig.
 rig:
@@ -9,14 +13,14 @@ rig:
 # Tests that need Go alone.
 test-short:
 	go vet ./...
-	go test -race ./...
+	go test -race -short ./...
 
-# All tests: MLflow servers and Spark run on this machine.
+# All tests: MLflow servers and Spark run on this machine, one package after the other.
 test: rig
 	go vet -tags rig ./...
-	go test -race -tags rig -timeout 25m ./...
+	go test -race -tags rig -p 1 -timeout 25m ./...
 
 clean:
-	rm -rf bin
+	rm -rf bin lake
 
-.PHONY: build rig test-short test clean
+.PHONY: build demo rig test-short test clean
