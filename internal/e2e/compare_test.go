@@ -1,0 +1,487 @@
+//go:build rig
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// compare holds the tables of a target against what MLflow's own client reads of the source: every
+// value of every trace of c. Traces that had not ended must not be there at all.
+//
+// Where a table cannot hold a value, what internal/convert documents must stand there instead.
+func compare(t *testing.T, expected []rig.ExpectedTrace, at tables) {
+	t.Helper()
+	spans, annotations := map[string]map[string]spanRow{}, map[string][]annotationRow{}
+	sources := map[string]string{} // source trace ID to target trace ID
+	for _, s := range readRows[spanRow](t, spanText, at.spans) {
+		if spans[s.TraceID] == nil {
+			spans[s.TraceID] = map[string]spanRow{}
+		}
+		if _, twice := spans[s.TraceID][s.SpanID]; twice {
+			t.Errorf("span %s of trace %s is there twice", s.SpanID, s.TraceID)
+		}
+		spans[s.TraceID][s.SpanID] = s
+	}
+	seen := map[string]bool{}
+	for _, a := range readRows[annotationRow](t, annotationText, at.annotations) {
+		if seen[a.ID] {
+			t.Errorf("annotation %s is there twice", a.ID)
+		}
+		seen[a.ID] = true
+		id, _, _ := strings.Cut(a.TargetID, ":")
+		annotations[id] = append(annotations[id], a)
+		if a.Type == "METADATA" {
+			sources[a.Metadata["tracemig.source_trace_id"].(string)] = id
+		}
+	}
+	for _, e := range expected {
+		id, there := sources[e.TraceID]
+		if there != (e.State != "IN_PROGRESS") {
+			t.Errorf("%s (%s, %s) is in the target: %t", e.TraceID, e.Case, e.State, there)
+		}
+		delete(sources, e.TraceID)
+		if !there {
+			continue
+		}
+		c := &comparison{t: t, trace: &e, id: id}
+		if hex := strings.TrimPrefix(e.TraceID, "tr-"); len(hex) == 32 && id != hex {
+			c.errorf("trace_id is %s", id)
+		}
+		c.spans(spans[id])
+		c.annotations(annotations[id])
+		delete(spans, id)
+		delete(annotations, id)
+	}
+	for source, id := range sources {
+		t.Errorf("trace %s from %s is no trace of the source", id, source)
+	}
+	if len(spans)+len(annotations) > 0 {
+		t.Errorf("rows of no trace: %d spans, %d annotations", len(spans), len(annotations))
+	}
+}
+
+// comparison is one trace of the source and its ID in the target.
+type comparison struct {
+	t     *testing.T
+	trace *rig.ExpectedTrace
+	id    string
+}
+
+func (c *comparison) errorf(format string, args ...any) {
+	c.t.Helper()
+	c.t.Errorf("%s (%s): "+format, append([]any{c.trace.TraceID, c.trace.Case}, args...)...)
+}
+
+func (c *comparison) equal(what string, want, got any) {
+	c.t.Helper()
+	if w, g := text(want), text(got); w != g {
+		c.errorf("%s is %s, want %s", what, short(g), short(w))
+	}
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func short(s string) string {
+	if len(s) > 600 {
+		return s[:300] + " … " + s[len(s)-300:]
+	}
+	return s
+}
+
+func (c *comparison) spans(rows map[string]spanRow) {
+	c.t.Helper()
+	if c.trace.Error != nil {
+		return // The client could not read them: there is nothing to compare with.
+	}
+	if len(rows) != len(c.trace.Spans) {
+		c.errorf("%d spans, want %d", len(rows), len(c.trace.Spans))
+	}
+	for i := range c.trace.Spans {
+		want := &c.trace.Spans[i]
+		got, ok := rows[want.SpanID]
+		if !ok {
+			c.errorf("no span %s (%q)", want.SpanID, want.Name)
+			continue
+		}
+		name := "span " + strconv.Quote(short(want.Name)) + " "
+		start := time.Unix(0, want.Start).UTC()
+		c.equal(name+"name", want.Name, got.Name)
+		c.equal(name+"parent", want.ParentSpanID, got.ParentSpanID)
+		c.equal(name+"start", want.Start, got.Start)
+		c.equal(name+"time", start.UnixMicro(), got.Time)
+		c.equal(name+"date", start.Truncate(24*time.Hour).Unix()/86400, got.Date)
+		c.equal(name+"end", want.End, got.End)
+		code := "STATUS_CODE_" + want.StatusCode
+		c.equal(name+"status", orNull(code, "STATUS_CODE_UNSET"), got.Status.Code)
+		c.equal(name+"status message", orNull(want.StatusMessage, ""), got.Status.Message)
+		c.attributes(name+"attributes", want.Attributes, got.Attributes)
+		c.equal(name+"number of events", len(want.Events), len(got.Events))
+		for i := range min(len(want.Events), len(got.Events)) {
+			c.equal(name+"event name", want.Events[i].Name, got.Events[i].Name)
+			c.equal(name+"event time", want.Events[i].Time, got.Events[i].Time)
+			c.attributes(name+"event attributes", want.Events[i].Attributes, got.Events[i].Attributes)
+		}
+		c.equal(name+"number of links", len(want.Links), len(got.Links))
+		for i := range min(len(want.Links), len(got.Links)) {
+			c.equal(name+"link to trace", strings.TrimPrefix(want.Links[i].TraceID, "tr-"), got.Links[i].TraceID)
+			c.equal(name+"link to span", want.Links[i].SpanID, got.Links[i].SpanID)
+			c.attributes(name+"link attributes", want.Links[i].Attributes, got.Links[i].Attributes)
+		}
+	}
+}
+
+func orNull(s, null string) *string {
+	if s == null {
+		return nil
+	}
+	return &s
+}
+
+// attributes compares values one by one. Beside them may stand, in the target, the exact source text
+// of a value or key that could not be kept (tracemig.raw.…).
+func (c *comparison) attributes(what string, want map[string]jsontext.Value, got object) {
+	c.t.Helper()
+	rest := maps.Clone(got)
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		value, ok := rest[noNUL(key)]
+		if !ok {
+			c.errorf("%s lack %q", what, short(key))
+			continue
+		}
+		delete(rest, noNUL(key))
+		if problem := differs(decode(c.t, want[key]), value); problem != "" {
+			c.errorf("%s: %q: %s", what, short(key), problem)
+		}
+	}
+	for key := range rest {
+		of, raw := strings.CutPrefix(key, "tracemig.raw.")
+		if _, known := got[strings.TrimSuffix(of, ".key")]; !raw || !known {
+			c.errorf("%s have %q besides", what, short(key))
+		}
+	}
+}
+
+func noNUL(key string) string { return strings.ReplaceAll(key, "\x00", "\uFFFD") }
+
+func decode(t *testing.T, b []byte) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(string(b)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// differs says how got differs from want, or nothing. Documented are: a NUL in a key becomes U+FFFD,
+// a number that VARIANT can't hold the string of its digits, a value nested too deep the string of its
+// JSON text.
+func differs(want, got any) string {
+	switch w := want.(type) {
+	case json.Number:
+		switch g := got.(type) {
+		case json.Number:
+			if sameNumber(w.String(), g.String()) {
+				return ""
+			}
+		case string:
+			if len(strings.Trim(w.String(), "-")) > 38 && w.String() == g {
+				return ""
+			}
+		}
+	case object:
+		g, ok := got.(object)
+		if !ok {
+			return differsAsText(want, got)
+		}
+		if len(w) != len(g) {
+			return fmt.Sprintf("%d members, want %d", len(g), len(w))
+		}
+		for key, value := range w {
+			other, ok := g[noNUL(key)]
+			if !ok {
+				return fmt.Sprintf("no member %q", short(key))
+			}
+			if problem := differs(value, other); problem != "" {
+				return strconv.Quote(short(key)) + ": " + problem
+			}
+		}
+		return ""
+	case []any:
+		g, ok := got.([]any)
+		if !ok {
+			return differsAsText(want, got)
+		}
+		if len(w) != len(g) {
+			return fmt.Sprintf("%d elements, want %d", len(g), len(w))
+		}
+		for i := range w {
+			if problem := differs(w[i], g[i]); problem != "" {
+				return fmt.Sprintf("[%d]: %s", i, problem)
+			}
+		}
+		return ""
+	default: // string, bool, nil
+		if want == got {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%T %s, want %T %s", got, short(text(got)), want, short(text(want)))
+}
+
+func differsAsText(want, got any) string {
+	if s, ok := got.(string); ok && depth(want) > 200 {
+		d := json.NewDecoder(strings.NewReader(s))
+		d.UseNumber()
+		var v any
+		if err := d.Decode(&v); err == nil {
+			return differs(want, v)
+		}
+	}
+	return fmt.Sprintf("%T %s, want %T %s", got, short(text(got)), want, short(text(want)))
+}
+
+func depth(v any) int {
+	most := 0
+	switch v := v.(type) {
+	case object:
+		for _, m := range v {
+			most = max(most, depth(m))
+		}
+	case []any:
+		for _, e := range v {
+			most = max(most, depth(e))
+		}
+	default:
+		return 0
+	}
+	return most + 1
+}
+
+// sameNumber compares exactly, except where one of both is written as a double: such are equal when
+// they are the same double.
+func sameNumber(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if strings.ContainsAny(a+b, "eE") {
+		x, errX := strconv.ParseFloat(a, 64)
+		y, errY := strconv.ParseFloat(b, 64)
+		return errX == nil && errY == nil && x == y
+	}
+	x, okX := new(big.Rat).SetString(a)
+	y, okY := new(big.Rat).SetString(b)
+	return okX && okY && x.Cmp(y) == 0
+}
+
+// assessment is one as MLflow's client gives it (Assessment.to_dictionary).
+type assessment struct {
+	ID     string `json:"assessment_id"`
+	Name   string `json:"assessment_name"`
+	Source struct {
+		Type string `json:"source_type"`
+		ID   string `json:"source_id"`
+	} `json:"source"`
+	CreateTime     string            `json:"create_time"`
+	LastUpdateTime string            `json:"last_update_time"`
+	Rationale      *string           `json:"rationale"`
+	Metadata       map[string]string `json:"metadata"`
+	SpanID         *string           `json:"span_id"`
+	Overrides      *string           `json:"overrides"`
+	Valid          *bool             `json:"valid"`
+	Feedback       *struct {
+		Value json.RawMessage `json:"value"`
+		Error *struct {
+			Code    *string `json:"error_code"`
+			Message *string `json:"error_message"`
+			Stack   *string `json:"stack_trace"`
+		} `json:"error"`
+	} `json:"feedback"`
+	Expectation *struct {
+		Value      json.RawMessage `json:"value"`
+		Serialized *struct {
+			Format string `json:"serialization_format"`
+			Value  string `json:"value"`
+		} `json:"serialized_value"`
+	} `json:"expectation"`
+	Issue *struct {
+		Name string `json:"issue_name"`
+	} `json:"issue"`
+}
+
+func (c *comparison) annotations(rows []annotationRow) {
+	c.t.Helper()
+	byType := map[string]map[string]annotationRow{}
+	for _, a := range rows {
+		key := a.Name
+		switch a.Type {
+		case "FEEDBACK", "EXPECTATION":
+			key = a.ID
+		case "RUN_LINK":
+			key = fmt.Sprint(a.Value)
+		}
+		if byType[a.Type] == nil {
+			byType[a.Type] = map[string]annotationRow{}
+		}
+		if _, twice := byType[a.Type][key]; twice {
+			c.errorf("%s %q is there twice", a.Type, key)
+		}
+		byType[a.Type][key] = a
+		if a.DeletedAt != nil {
+			c.errorf("%s %q is deleted", a.Type, key)
+		}
+		if a.Type != "FEEDBACK" && a.Type != "EXPECTATION" {
+			c.equal(a.Type+" created_at", c.trace.RequestTimeMS*1000, a.CreatedAt)
+			c.equal(a.Type+" updated_at", c.trace.RequestTimeMS*1000, a.UpdatedAt)
+			c.equal(a.Type+" target", "TRACE "+c.id, a.TargetType+" "+a.TargetID)
+		}
+	}
+
+	c.equal("number of METADATA rows", 1, len(byType["METADATA"]))
+	meta := byType["METADATA"]["metadata"]
+	value := object{"trace_metadata": object{}}
+	for k, v := range c.trace.Metadata {
+		value["trace_metadata"].(object)[k] = v
+	}
+	for key, s := range map[string]*string{"client_request_id": c.trace.ClientRequestID, "request_preview": c.trace.RequestPreview, "response_preview": c.trace.ResponsePreview} {
+		if s != nil {
+			value[key] = *s
+		}
+	}
+	if problem := differs(value, meta.Value); problem != "" {
+		c.errorf("METADATA: %s", problem)
+	}
+	c.equal("source_state", c.trace.State, meta.Metadata["tracemig.source_state"])
+	if ms := c.trace.ExecutionDurationMS; ms != nil {
+		d, err := time.ParseDuration(fmt.Sprint(meta.Metadata["tracemig.source_execution_duration"]))
+		if err != nil || d != time.Duration(*ms)*time.Millisecond {
+			c.errorf("execution duration is %v (%v), want %d ms", d, err, *ms)
+		}
+	}
+
+	c.equal("TAG rows", slices.Sorted(maps.Keys(c.trace.Tags)), slices.Sorted(maps.Keys(byType["TAG"])))
+	for key, value := range c.trace.Tags {
+		c.equal("TAG "+key, value, byType["TAG"][key].Value)
+	}
+	runs := slices.Clone(c.trace.Runs)
+	if source := c.trace.Metadata["mlflow.sourceRun"]; source != "" && !slices.Contains(runs, source) {
+		runs = append(runs, source)
+	}
+	slices.Sort(runs)
+	c.equal("RUN_LINK rows", append([]string{}, runs...), append([]string{}, slices.Sorted(maps.Keys(byType["RUN_LINK"]))...))
+
+	c.equal("number of assessments", len(c.trace.Assessments), len(byType["FEEDBACK"])+len(byType["EXPECTATION"]))
+	for _, j := range c.trace.Assessments {
+		var a assessment
+		if err := json.Unmarshal(j, &a); err != nil {
+			c.t.Fatal(err)
+		}
+		c.assessment(&a, byType)
+	}
+}
+
+func (c *comparison) assessment(a *assessment, byType map[string]map[string]annotationRow) {
+	c.t.Helper()
+	kind := "FEEDBACK"
+	if a.Expectation != nil {
+		kind = "EXPECTATION"
+	}
+	got, ok := byType[kind][a.ID]
+	if !ok {
+		c.errorf("no %s %s (%s)", kind, a.ID, a.Name)
+		return
+	}
+	name := kind + " " + strconv.Quote(a.Name) + " "
+	c.equal(name+"name", a.Name, got.Name)
+	c.equal(name+"comment", a.Rationale, got.Comment)
+	c.equal(name+"created_at", micros(c.t, a.CreateTime), got.CreatedAt)
+	c.equal(name+"updated_at", micros(c.t, a.LastUpdateTime), got.UpdatedAt)
+	c.equal(name+"created_by", a.Source.ID, got.CreatedBy)
+	c.equal(name+"updated_by", a.Source.ID, got.UpdatedBy)
+	target := "TRACE " + c.id
+	meta := object{"mlflow.assessment.sourceType": a.Source.Type, "mlflow.assessment.sourceId": a.Source.ID}
+	for k, v := range a.Metadata {
+		meta[k] = v
+	}
+	if a.SpanID != nil {
+		target = "SPAN " + c.id + ":" + *a.SpanID
+		meta["mlflow.assessment.spanId"] = *a.SpanID
+	}
+	if a.Overrides != nil {
+		meta["mlflow.assessment.overrides"] = *a.Overrides
+	}
+	if a.Valid != nil {
+		meta["mlflow.assessment.valid"] = *a.Valid
+	} else if a.Feedback == nil {
+		// The server says so of all assessments, the client shows it of feedback only.
+		meta["mlflow.assessment.valid"] = true
+	}
+	c.equal(name+"target", target, got.TargetType+" "+got.TargetID)
+	var value any
+	switch {
+	case a.Feedback != nil:
+		if a.Feedback.Value != nil {
+			value = decode(c.t, a.Feedback.Value)
+		}
+		if e := a.Feedback.Error; e != nil {
+			o := object{}
+			for key, s := range map[string]*string{"code": e.Code, "message": e.Message, "stackTrace": e.Stack} {
+				if s != nil {
+					o[key] = *s
+				}
+			}
+			meta["mlflow.assessment.feedbackError"] = o
+		}
+	case a.Expectation != nil && a.Expectation.Serialized != nil:
+		value = a.Expectation.Serialized.Value
+		meta["mlflow.assessment.serializationFormat"] = a.Expectation.Serialized.Format
+	case a.Expectation != nil:
+		value = decode(c.t, a.Expectation.Value)
+	case a.Issue != nil:
+		value = a.Issue.Name
+		meta["mlflow.assessment.issueName"] = a.Issue.Name
+	}
+	if problem := differs(value, got.Value); problem != "" {
+		c.errorf("%svalue: %s", name, problem)
+	}
+	if problem := differs(meta, any(got.Metadata)); problem != "" {
+		c.errorf("%smetadata: %s: %s", name, problem, text(got.Metadata))
+	}
+}
+
+func micros(t *testing.T, s string) int64 {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.UnixMicro()
+}
+
+// compareDumps fails unless the source is as it was.
+func compareDumps(t *testing.T, before, after []rig.ExpectedTrace) {
+	t.Helper()
+	if text(before) != text(after) {
+		t.Error("the source is not what it was before the runs")
+	}
+}

@@ -1,0 +1,49 @@
+//go:build rig
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// small are cases with a bit of everything, for tests that need no more.
+const small = "json_types,links,events,feedback_values,overridden_feedback,expectations,span_level_assessments,in_run_and_linked,otlp_two_roots,span_200"
+
+// fill writes cases of the corpus into an experiment of the test's own.
+func fill(t *testing.T, cases string) (*rig.MLflow, rig.Corpus) {
+	t.Helper()
+	m := source(t)
+	return m, m.FillCases(t, "/e2e/"+t.Name(), cases)
+}
+
+// TestCorpus moves all hard cases by each way, and holds the rows against the source and against
+// each other.
+func TestCorpus(t *testing.T) {
+	m, c := rig.SharedMLflow(t)
+	before := m.Dump(t, c.Experiment)
+
+	server := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	partial := server.mustRun(3)
+	t.Logf("%+v", partial.summary)
+	compare(t, c.Expected, server.rowsOf)
+
+	local := newBed(t, m.URI, c.Experiment).toLocal()
+	local.mustRun(3)
+	sameRows(t, server.rowsOf, local.rowsOf)
+
+	workspace := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Forms: []string{"v2", "v30", "v3", "v350"}}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	workspace.mustRun(3)
+	sameRowsButForStorage(t, server.rowsOf, workspace.rowsOf)
+	if stats := workspace.front.Stats(t); stats.SignedWithToken > 0 || len(stats.Writes) > 0 || stats.Downloads == 0 {
+		t.Errorf("the workspace saw %+v", stats)
+	}
+
+	// The older search gives the same rows.
+	older := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, V4: rig.V4NotYet}, c.Experiment).toLocal()
+	older.mustRun(3)
+	sameRowsButForStorage(t, workspace.rowsOf, older.rowsOf)
+
+	compareDumps(t, before, m.Dump(t, c.Experiment))
+}

@@ -1,0 +1,103 @@
+//go:build rig
+
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// proxy passes requests on, and at one of them does what a test wants.
+type proxy struct {
+	URL    string
+	victim chan func() // how to end the program, once it is started
+
+	mu    sync.Mutex
+	match string // part of the request's body, "" for all requests
+	n     int    // matching requests until act is called, 0 for never
+	after bool   // once the request has taken effect, not before
+	act   func()
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport}
+	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	p := &proxy{victim: make(chan func(), 1)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		act, after := p.due(body)
+		if act == nil {
+			pass.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		if after {
+			pass.ServeHTTP(answer, r)
+		}
+		act()
+		if !after {
+			pass.ServeHTTP(answer, r)
+		}
+		for k, v := range answer.Header() {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	p.URL = server.URL
+	return p
+}
+
+func (p *proxy) due(body []byte) (act func(), after bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.n == 0 || !bytes.Contains(body, []byte(p.match)) {
+		return nil, false
+	}
+	if p.n--; p.n > 0 {
+		return nil, false
+	}
+	return p.act, p.after
+}
+
+// at has act called at the n-th request from now on whose body has the text match.
+func (p *proxy) at(n int, match string, after bool, act func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n, p.match, p.after, p.act = n, match, after, act
+}
+
+// killAt kills the program that is put into victim next.
+func (p *proxy) killAt(n int, match string, after bool) {
+	p.at(n, match, after, func() { (<-p.victim)() })
+}
+
+// disarm forgets what at and killAt have set up.
+func (p *proxy) disarm() {
+	p.at(0, "", false, nil)
+	select {
+	case <-p.victim:
+	default:
+	}
+}
