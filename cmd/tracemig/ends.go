@@ -104,7 +104,7 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 // tableMissing says whether err tells of a table that --create would make.
 func tableMissing(err error) bool {
 	var te *uctables.TableError
-	return errors.As(err, &te)
+	return errors.As(err, &te) && te.Missing
 }
 
 func userAgent() string { return "tracemig/" + version }

@@ -254,18 +254,23 @@ func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slo
 	return &s, err
 }
 
-// prepareTables fails before anything is read when the target can't be written.
+// prepareTables fails before anything is read when the target can't be written. Local tables cost
+// nothing and have no owner to ask, so they are made without the flag.
 func (a *app) prepareTables(o runOptions, target uctables.Writer, log *slog.Logger) error {
 	err := target.Check(a.stop)
-	// Local tables cost nothing and have no owner to ask, so they need no flag.
-	create := o.create || strings.HasPrefix(o.target, "file:")
-	if err == nil || !tableMissing(err) || !create {
+	missing := tableMissing(err)
+	if err != nil && !missing {
+		return err
+	}
+	if !o.create && !(missing && strings.HasPrefix(o.target, "file:")) {
 		return err
 	}
 	if err := target.Create(a.stop); err != nil {
 		return err
 	}
-	log.Info("made the target's tables", "tables", target.String())
+	if missing {
+		log.Info("made the target's tables", "tables", target.String())
+	}
 	return target.Check(a.stop)
 }
 

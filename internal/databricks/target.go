@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	sdk "github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/ml"
 
@@ -42,11 +42,12 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 		l, err := uctables.ParseLocation(ref)
 		return Target{Location: l}, err
 	}
-	w, err := sdk.NewWorkspaceClient((*sdk.Config)(cfg))
+	// The SDK's workspace client would do, but it takes every service of the platform into the binary.
+	c, err := client.New(cfg)
 	if err != nil {
 		return Target{}, fmt.Errorf("target %q: %w", ref, err)
 	}
-	e, err := experiment(ctx, w, ref)
+	e, err := experiment(ctx, ml.NewExperiments(c), ref)
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
 		return Target{}, fmt.Errorf("target %q: %w in %s. Check the name, or name the tables as catalog.schema.prefix", ref, ErrNoExperiment, cfg.Host)
@@ -72,15 +73,15 @@ func isExperiment(ref string) bool {
 	return strings.HasPrefix(ref, "/") || (ref != "" && !strings.Contains(ref, "."))
 }
 
-func experiment(ctx context.Context, w *sdk.WorkspaceClient, ref string) (*ml.Experiment, error) {
+func experiment(ctx context.Context, experiments *ml.ExperimentsAPI, ref string) (*ml.Experiment, error) {
 	if strings.Trim(ref, "0123456789") == "" {
-		r, err := w.Experiments.GetExperiment(ctx, ml.GetExperimentRequest{ExperimentId: ref})
+		r, err := experiments.GetExperiment(ctx, ml.GetExperimentRequest{ExperimentId: ref})
 		if err != nil || r.Experiment == nil {
 			return nil, orMissing(err)
 		}
 		return r.Experiment, nil
 	}
-	r, err := w.Experiments.GetByName(ctx, ml.GetByNameRequest{ExperimentName: ref})
+	r, err := experiments.GetByName(ctx, ml.GetByNameRequest{ExperimentName: ref})
 	if err != nil || r.Experiment == nil {
 		return nil, orMissing(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	sdk "github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/sql"
 )
@@ -35,13 +35,14 @@ func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 }
 
 func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string), interval time.Duration) error {
-	w, err := sdk.NewWorkspaceClient((*sdk.Config)(cfg))
+	c, err := client.New(cfg)
 	if err != nil {
 		return fmt.Errorf("SQL warehouse %s: %w", id, err)
 	}
+	warehouses := sql.NewWarehouses(c)
 	var last sql.State
 	for {
-		r, err := w.Warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
+		r, err := warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -63,7 +64,7 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 			return fmt.Errorf("SQL warehouse %s is being deleted. Name another one with --warehouse-id", id)
 		case sql.StateStopped:
 			// Start's own wait is not used: it ends after 20 minutes and says nothing meanwhile.
-			if _, err := w.Warehouses.Start(ctx, sql.StartRequest{Id: id}); err != nil {
+			if _, err := warehouses.Start(ctx, sql.StartRequest{Id: id}); err != nil {
 				return fmt.Errorf("SQL warehouse %s: start it: %w. Ask for CAN USE on it, or start it by hand", id, err)
 			}
 		}

@@ -35,7 +35,7 @@ func (t *table) wrap(err error) error {
 	case err == nil, errors.As(err, &row):
 		return err
 	case errors.Is(err, errNoTable):
-		return &uctables.TableError{Table: t.log.dir, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
+		return &uctables.TableError{Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
 	case errors.As(err, &p):
 		return &uctables.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
 	}

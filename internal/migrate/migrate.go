@@ -657,21 +657,13 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 	}
 }
 
-func (r *run) wroteAnnotations(w uctables.Written, err error) {
-	r.job.Progress.Annotations.Add(int64(w.Inserted))
+// wrote counts a commit; written and present are the counters of its table.
+func (r *run) wrote(w uctables.Written, written *atomic.Int64, present *int64) {
+	written.Add(int64(w.Inserted))
 	r.job.Progress.Bytes.Add(w.Bytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.summary.AnnotationsPresent += int64(w.Present)
-	r.summary.Statements++
-}
-
-func (r *run) wroteSpans(w uctables.Written, err error) {
-	r.job.Progress.Spans.Add(int64(w.Inserted))
-	r.job.Progress.Bytes.Add(w.Bytes)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.summary.SpansPresent += int64(w.Present)
+	*present += int64(w.Present)
 	r.summary.Statements++
 }
 

@@ -36,7 +36,7 @@ type Plan struct {
 func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 	p := Plan{Source: job.SourceName, Target: job.Target.String(), ByState: map[mlflow.State]int64{}}
 	var missing *uctables.TableError
-	if err := job.Target.Check(ctx); errors.As(err, &missing) && create {
+	if err := job.Target.Check(ctx); errors.As(err, &missing) && missing.Missing && create {
 		p.CreatesTables = true
 	} else if err != nil {
 		return p, err

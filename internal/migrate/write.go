@@ -40,7 +40,7 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 		(*uctables.Annotation).Size,
 		func(ctx context.Context, rows []uctables.Annotation) error {
 			w, err := r.job.Target.WriteAnnotations(ctx, rows)
-			r.wroteAnnotations(w, err)
+			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
 			return err
 		},
 		nil,
@@ -59,7 +59,7 @@ func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 		(*uctables.Span).Size,
 		func(ctx context.Context, rows []uctables.Span) error {
 			w, err := r.job.Target.WriteSpans(ctx, rows)
-			r.wroteSpans(w, err)
+			r.wrote(w, &r.job.Progress.Spans, &r.summary.SpansPresent)
 			return err
 		},
 		probe,

@@ -70,6 +70,7 @@ func (e *TooLargeError) Unwrap() error { return e.Err }
 // TableError says that a table is missing or has another form than schema version v2.
 type TableError struct {
 	Table   string
+	Missing bool   // Create would make it
 	Problem string // what is wrong, a clause
 	Next    string // what to do, a sentence
 }

@@ -429,11 +429,11 @@ func (w *Warehouse) checkTable(ctx context.Context, t uctables.Table) error {
 	if errors.Is(err, errNoTable) {
 		beta, betaErr := w.pairs(ctx, t, l.ShowBetaProperties())
 		if betaErr == nil && beta[uctables.SchemaVersionProperty] == uctables.BetaSchemaVersion {
-			return &uctables.TableError{Table: l.Name(t),
+			return &uctables.TableError{Table: l.Name(t), Missing: true,
 				Problem: fmt.Sprintf("does not exist, and the schema holds %s, a table of the beta form (%s %s)", uctables.BetaSpansTable, uctables.SchemaVersionProperty, uctables.BetaSchemaVersion),
 				Next:    "Create a new experiment with a table prefix, which makes tables of version " + uctables.SchemaVersion + ", or run with --create."}
 		}
-		return &uctables.TableError{Table: l.Name(t), Problem: "does not exist",
+		return &uctables.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
 			Next: "Create an experiment that is bound to " + l.String() + ", or run with --create to make the tables."}
 	}
 	if err != nil {
