@@ -99,7 +99,7 @@ func (p *textPrinter) summary(s migrate.Summary) {
 		fmt.Fprintf(w, " (%s more were there)", group(s.AnnotationsPresent))
 	}
 	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
-	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "payload", size(s.Bytes), d, s.TracesPerSecond)
+	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "bytes written", size(s.Bytes), d, s.TracesPerSecond)
 	fmt.Fprintf(w, "  %-22s %s requests, %s retries, throttled %.1f s; %s commits\n", "traffic",
 		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.Statements))
 	if len(s.Notes) > 0 {

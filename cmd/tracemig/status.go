@@ -85,14 +85,14 @@ func (s *status) block() string {
 		fmt.Fprintf(&b, "   ETA %s", eta)
 	}
 	fmt.Fprintf(&b, "\nwritten  %s spans, %s annotations, %s\n", group(p.Spans.Load()), group(p.Annotations.Load()), size(p.Bytes.Load()))
-	fmt.Fprintf(&b, "source   %s requests, %s retries, throttled %s   errors %s\n",
-		group(src.Requests), group(src.Retries), src.Throttled.Round(100*time.Millisecond), group(p.Failed.Load()))
+	fmt.Fprintf(&b, "read     %s traces in %s requests, %s retries, throttled %s   errors %s\n",
+		group(p.Read.Load()), group(src.Requests), group(src.Retries), src.Throttled.Round(100*time.Millisecond), group(p.Failed.Load()))
 	return b.String()
 }
 
 func (s *status) line() {
 	p, src := s.progress, s.source()
-	args := []any{"traces", p.Done(), "spans", p.Spans.Load(), "annotations", p.Annotations.Load(), "bytes", p.Bytes.Load(),
+	args := []any{"traces", p.Done(), "read", p.Read.Load(), "spans", p.Spans.Load(), "annotations", p.Annotations.Load(), "bytes", p.Bytes.Load(),
 		"traces_per_second", int64(s.rate()), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", p.Failed.Load()}
 	if eta := s.eta(); eta >= 0 {
 		args = append(args, "total", p.Total.Load(), "eta", eta.String())

@@ -514,6 +514,7 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	r.job.Progress.Read.Add(int64(len(group)))
 	for i, info := range group {
 		estimate := sizeOf(info)
 		r.budget.add(int64(len(spans[i].JSON)) - estimate)

@@ -34,6 +34,7 @@ type TraceReport struct {
 type Progress struct {
 	Listed      atomic.Int64 // traces seen at the source
 	Total       atomic.Int64 // traces in the window, once counted; 0 before
+	Read        atomic.Int64 // traces whose spans were asked for
 	Migrated    atomic.Int64
 	Present     atomic.Int64 // already there
 	Deferred    atomic.Int64
