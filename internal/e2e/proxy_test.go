@@ -27,6 +27,18 @@ type proxy struct {
 
 func newProxy(t *testing.T, to string) *proxy {
 	t.Helper()
+	return startProxy(t, to, nil)
+}
+
+// newRecording is a proxy before a source that does not change, which asks it each thing once: the
+// server, not tracemig, is what a run would else wait for.
+func newRecording(t *testing.T, to string) *proxy {
+	t.Helper()
+	return startProxy(t, to, map[string]*httptest.ResponseRecorder{})
+}
+
+func startProxy(t *testing.T, to string, recorded map[string]*httptest.ResponseRecorder) *proxy {
+	t.Helper()
 	u, err := url.Parse(to)
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +47,26 @@ func newProxy(t *testing.T, to string) *proxy {
 	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport}
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	p := &proxy{victim: make(chan func(), 1)}
+	serve := func(w http.ResponseWriter, r *http.Request, body []byte) {
+		if recorded == nil {
+			pass.ServeHTTP(w, r)
+			return
+		}
+		key := r.Method + " " + r.URL.String() + "\n" + string(body)
+		p.mu.Lock()
+		answer := recorded[key]
+		p.mu.Unlock()
+		if answer == nil {
+			answer = httptest.NewRecorder()
+			pass.ServeHTTP(answer, r)
+			if r.Context().Err() == nil && answer.Code == http.StatusOK {
+				p.mu.Lock()
+				recorded[key] = answer
+				p.mu.Unlock()
+			}
+		}
+		copyAnswer(w, answer)
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -43,22 +75,18 @@ func newProxy(t *testing.T, to string) *proxy {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		act, after := p.due(body)
 		if act == nil {
-			pass.ServeHTTP(w, r)
+			serve(w, r, body)
 			return
 		}
 		answer := httptest.NewRecorder()
 		if after {
-			pass.ServeHTTP(answer, r)
+			serve(answer, r, body)
 		}
 		act()
 		if !after {
-			pass.ServeHTTP(answer, r)
+			serve(answer, r, body)
 		}
-		for k, v := range answer.Header() {
-			w.Header()[k] = v
-		}
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
+		copyAnswer(w, answer)
 	}))
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -67,6 +95,14 @@ func newProxy(t *testing.T, to string) *proxy {
 	})
 	p.URL = server.URL
 	return p
+}
+
+func copyAnswer(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
+	for k, v := range answer.Header() {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
 }
 
 func (p *proxy) due(body []byte) (act func(), after bool) {

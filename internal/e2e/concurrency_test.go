@@ -1,0 +1,82 @@
+//go:build rig
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// TestTwoRuns has two runs with checkpoints of their own write to the same tables at once.
+func TestTwoRuns(t *testing.T) {
+	m, c := fill(t, small)
+	m.AddBulk(t, c.Experiment, 150)
+	src := newRecording(t, m.URI)
+	want := newBed(t, src.URL, c.Experiment).toLocal()
+	want.mustRun(0)
+	compare(t, m.Dump(t, c.Experiment), want.rowsOf)
+
+	for _, b := range []*bed{newBed(t, src.URL, c.Experiment).toLocal(), newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
+		// The tables are there first: two that make them is another matter.
+		b.mustRun(0, "--end-time", "2001-01-01")
+		// Neither reads on before both have begun to read.
+		var both sync.WaitGroup
+		both.Add(2)
+		var runs []*started
+		for i := range 2 {
+			p := newProxy(t, src.URL)
+			p.at(3, "", false, func() { both.Done(); both.Wait() })
+			b.source[1] = p.URL
+			runs = append(runs, b.start(append(smallBatches, "--checkpoint", filepath.Join(b.baseDir, fmt.Sprintf("%d.db", i)))...))
+		}
+		var written, spans int64
+		for _, r := range runs {
+			o := r.wait()
+			if o.code != 0 {
+				t.Errorf("exit code %d: %s", o.code, tail(o.stderr))
+			}
+			written += o.summary.SpansWritten
+			spans = max(spans, o.summary.SpansWritten+o.summary.SpansPresent)
+			t.Logf("one wrote %d spans and found %d", o.summary.SpansWritten, o.summary.SpansPresent)
+		}
+		if written != spans {
+			t.Errorf("both wrote %d spans, there are %d", written, spans)
+		}
+		sameRows(t, want.rowsOf, b.rowsOf)
+	}
+}
+
+// TestSameCheckpoint holds a run at a request: a second with the same checkpoint is refused or waits.
+func TestSameCheckpoint(t *testing.T) {
+	m, c := fill(t, "links,json_types")
+	p := newProxy(t, m.URI)
+	b := newBed(t, p.URL, c.Experiment).toLocal()
+	held, release := make(chan struct{}), make(chan struct{})
+	p.at(1, "locations", false, func() { close(held); <-release })
+	first := b.start()
+	<-held
+
+	refused := b.mustRun(1)
+	if holder := fmt.Sprintf("process %d", first.cmd.Process.Pid); !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.summary.Error, "--lock-wait") {
+		t.Errorf("the refusal does not name %s and a way out: %s", holder, refused.stderr)
+	}
+	refused = b.mustRun(1, "--lock-wait", "1ms")
+	if !strings.Contains(refused.stderr, "in use") {
+		t.Errorf("refused with %s", refused.stderr)
+	}
+
+	second := b.start("--lock-wait", "2m")
+	close(release)
+	for _, o := range []outcome{first.wait(), second.wait()} {
+		if o.code != 0 {
+			t.Errorf("exit code %d: %s", o.code, tail(o.stderr))
+		}
+		t.Logf("%d migrated, %d already there", o.summary.Migrated, o.summary.Present)
+	}
+	compare(t, c.Expected, b.rowsOf)
+}

@@ -1,0 +1,113 @@
+//go:build rig
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// TestStorms has both sides refuse, reset and cut off what a run asks for: it ends well, with the
+// same rows.
+func TestStorms(t *testing.T) {
+	m, c := fill(t, small)
+	want := newBed(t, m.URI, c.Experiment).toLocal()
+	want.mustRun(0)
+
+	plain := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, Plain: true})
+	b := newBed(t, plain.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	b.mustRun(0, "--end-time", "2001-01-01") // makes the tables
+
+	for _, match := range []string{"traces/search", "trace", "runs/search", "experiments/get"} {
+		plain.Fault(t, rig.FrontFault{Match: match, Kind: "status429", Times: 2, RetryAfter: 1})
+		plain.Fault(t, rig.FrontFault{Match: match, Kind: "status503", Nth: 3, Times: 2})
+		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontReset, Nth: 5, Times: 2})
+		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontTruncate, Nth: 7, Times: 2})
+		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontCutAfterEffect, Nth: 9, Times: 2})
+	}
+	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
+		match := "^INSERT INTO .*" + b.prefix + table
+		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Refuse429, Times: 2, RetryAfter: 1})
+		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Refuse503, Nth: 3, Times: 2})
+		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.ResetBefore, Nth: 5})
+		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Error500, Nth: 6})
+		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.CutAfterEffect, Nth: 7})
+	}
+	before := b.wh.Stats(t).Faults
+	o := b.mustRun(0)
+	if o.summary.Retries == 0 || o.summary.ThrottledSeconds == 0 {
+		t.Errorf("no retries or no throttling in %+v", o.summary)
+	}
+	if fired := b.wh.Stats(t).Faults - before; fired < 14 {
+		t.Errorf("only %d of the warehouse's faults met the run", fired)
+	}
+	if fired := plain.Stats(t).Faults; fired < 15 {
+		t.Errorf("only %d of the source's faults met the run", fired)
+	}
+	if writes := plain.Stats(t).Writes; len(writes) > 0 {
+		t.Errorf("the run changed the source: %v", writes)
+	}
+	sameRows(t, want.rowsOf, b.rowsOf)
+}
+
+// TestAnswerCutOff has a write take effect without an answer: the run finds out, and nothing is there
+// twice.
+func TestAnswerCutOff(t *testing.T) {
+	m, c := fill(t, small)
+	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
+		b.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + b.prefix + table, Kind: rig.CutAfterEffect})
+	}
+	before := b.wh.Stats(t).Faults
+	o := b.mustRun(0)
+	if fired := b.wh.Stats(t).Faults - before; fired != 2 {
+		t.Fatalf("%d answers were cut off, want 2", fired)
+	}
+	rows := b.wh.SQL(t, "SELECT (SELECT count(*) FROM "+b.rowsOf.spans+"), (SELECT count(*) FROM "+b.rowsOf.annotations+")")
+	if rows[0][0] != o.summary.SpansWritten || rows[0][1] != o.summary.AnnotationsWritten {
+		t.Errorf("the tables have %v rows; summary %+v", rows[0], o.summary)
+	}
+	compare(t, c.Expected, b.rowsOf)
+	if s := b.mustRun(0).summary; s.Statements != 0 {
+		t.Errorf("second run: %+v", s)
+	}
+}
+
+// TestPoisoned has traces whose spans nobody can read among good ones.
+func TestPoisoned(t *testing.T) {
+	m, c := fill(t, "links,corrupt_artifact,feedback_values")
+	b := newBed(t, m.URI, c.Experiment).toLocal()
+	o := b.mustRun(3)
+	bad := c.Cases["corrupt_artifact"]
+	s := o.summary
+	if s.Failed+s.Skipped+s.Deferred > int64(len(bad)) || s.Failed == 0 || s.Outcome != "partial" || s.Migrated < int64(c.Listed-len(bad)) {
+		t.Errorf("%+v", s)
+	}
+	for _, trace := range o.traces {
+		if trace.State == "failed" && (trace.Reason == "" || trace.Detail == "") {
+			t.Errorf("no reason given: %+v", trace)
+		}
+		if trace.State != "migrated" && !strings.Contains(strings.Join(bad, " "), trace.TraceID) {
+			t.Errorf("%+v", trace)
+		}
+	}
+	good := c.Expected[:0:0]
+	for _, e := range c.Expected {
+		if e.Case != "corrupt_artifact" {
+			good = append(good, e)
+		}
+	}
+	for _, table := range []struct{ name, column string }{{b.rowsOf.spans, "trace_id"}, {b.rowsOf.annotations, "substring(target_id, 1, 32)"}} {
+		for _, e := range good {
+			rows := spark(t).SQL(t, "SELECT count(*) FROM "+table.name+" WHERE "+table.column+" = '"+strings.TrimPrefix(e.TraceID, "tr-")+"'")
+			if rows[0][0] == int64(0) {
+				t.Errorf("nothing of %s (%s) in %s", e.TraceID, e.Case, table.name)
+			}
+		}
+	}
+	if again := b.mustRun(3).summary; again.Migrated != 0 || again.Failed != s.Failed || again.SpansWritten != 0 {
+		t.Errorf("again: %+v", again)
+	}
+}
