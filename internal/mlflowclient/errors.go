@@ -26,7 +26,7 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + e.Code)
 	}
 	if e.Message != "" {
-		b.WriteString(": " + e.Message)
+		b.WriteString(": " + strings.TrimRight(e.Message, ". "))
 	}
 	if e.RequestID != "" {
 		b.WriteString(" (request " + e.RequestID + ")")
@@ -35,7 +35,7 @@ func (e *APIError) Error() string {
 	case http.StatusUnauthorized:
 		b.WriteString("; check the credentials of the source")
 	case http.StatusForbidden:
-		b.WriteString("; check that this identity may read the source experiment")
+		b.WriteString("; check the credentials of the source, and that they may read the experiment")
 	}
 	return b.String()
 }
