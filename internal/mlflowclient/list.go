@@ -249,7 +249,7 @@ func (l *lister) page(filter []string, token string, size int) ([]*mlflow.TraceI
 	p, err := l.c.searchTraces(l.ctx, req)
 	if err != nil {
 		if isCode(err, 0, codeNoEndpoint) {
-			err = fmt.Errorf("%w; the server has no search of MLflow 3, so it is older than 3.0 or the address lacks a path prefix", err)
+			err = fmt.Errorf("%w; the server has no V3 search of traces, so it is older than MLflow 3.2 (upgrade it) or the address lacks a path prefix", err)
 		}
 		return nil, "", fmt.Errorf("listing the traces of experiment %s: %w", l.experimentID, err)
 	}
