@@ -14,8 +14,9 @@ import (
 
 // TestTwoRuns has two runs with checkpoints of their own write to the same tables at once.
 func TestTwoRuns(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small)
-	m.AddBulk(t, c.Experiment, 150)
+	m.AddBulk(t, c.Experiment, 100)
 	src := newRecording(t, m.URI)
 	want := newBed(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)
@@ -53,6 +54,7 @@ func TestTwoRuns(t *testing.T) {
 
 // TestSameCheckpoint holds a run at a request: a second with the same checkpoint is refused or waits.
 func TestSameCheckpoint(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, "links,json_types")
 	p := newProxy(t, m.URI)
 	b := newBed(t, p.URL, c.Experiment).toLocal()

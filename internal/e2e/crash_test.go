@@ -18,8 +18,9 @@ var smallBatches = []string{"--bytes-in-flight", "1048576"}
 // TestKilledLocal kills runs that write local tables at requests and at random moments, several times
 // each, half of them with the checkpoint lost besides, and then lets a run through.
 func TestKilledLocal(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small)
-	m.AddBulk(t, c.Experiment, 300)
+	m.AddBulk(t, c.Experiment, 150)
 	p := newRecording(t, m.URI)
 	want := newBed(t, p.URL, c.Experiment).toLocal()
 	want.mustRun(0, smallBatches...)
@@ -34,9 +35,9 @@ func TestKilledLocal(t *testing.T) {
 	random := seeded(t)
 	got := []tables{second.rowsOf}
 	kills, ended := 0, 0
-	for round := range 8 {
+	for round := range 6 {
 		b := newBed(t, p.URL, c.Experiment).toLocal()
-		for try := range 4 {
+		for try := range 5 {
 			var killed bool
 			if round < 3 {
 				p.killAt(1+random.IntN(int(whole.summary.Requests)), "", try%2 == 0)
@@ -92,8 +93,9 @@ func (b *bed) killedRun(p *proxy, after time.Duration) bool {
 
 // TestKilledWarehouse does so for the warehouse: at statements, before they are executed and after.
 func TestKilledWarehouse(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small)
-	m.AddBulk(t, c.Experiment, 150)
+	m.AddBulk(t, c.Experiment, 80)
 	src := newRecording(t, m.URI)
 	want := newBed(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)

@@ -20,31 +20,26 @@ func TestStorms(t *testing.T) {
 	b := newBed(t, plain.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
 	b.mustRun(0, "--end-time", "2001-01-01") // makes the tables
 
-	for _, match := range []string{"traces/search", "trace", "runs/search", "experiments/get"} {
-		plain.Fault(t, rig.FrontFault{Match: match, Kind: "status429", Times: 2, RetryAfter: 1})
-		plain.Fault(t, rig.FrontFault{Match: match, Kind: "status503", Nth: 3, Times: 2})
-		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontReset, Nth: 5, Times: 2})
-		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontTruncate, Nth: 7, Times: 2})
-		plain.Fault(t, rig.FrontFault{Match: match, Kind: rig.FrontCutAfterEffect, Nth: 9, Times: 2})
+	// Each fault takes the next request that those before it have left over.
+	for _, kind := range []string{"status429", "status503", rig.FrontReset, rig.FrontTruncate, rig.FrontCutAfterEffect} {
+		plain.Fault(t, rig.FrontFault{Match: "traces/search", Kind: kind, RetryAfter: 1})
+		plain.Fault(t, rig.FrontFault{Match: "get-trace-artifact", Kind: kind, Times: 4})
 	}
-	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
-		match := "^INSERT INTO .*" + b.prefix + table
-		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Refuse429, Times: 2, RetryAfter: 1})
-		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Refuse503, Nth: 3, Times: 2})
-		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.ResetBefore, Nth: 5})
-		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.Error500, Nth: 6})
-		b.wh.Fault(t, rig.Fault{Match: match, Kind: rig.CutAfterEffect, Nth: 7})
+	for _, kind := range []string{rig.Refuse429, rig.Refuse503, rig.ResetBefore, rig.Error500, rig.CutAfterEffect} {
+		for _, table := range []string{"_otel_annotations", "_otel_spans"} {
+			b.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + b.prefix + table, Kind: kind, RetryAfter: 1})
+		}
 	}
 	before := b.wh.Stats(t).Faults
 	o := b.mustRun(0)
 	if o.summary.Retries == 0 || o.summary.ThrottledSeconds == 0 {
 		t.Errorf("no retries or no throttling in %+v", o.summary)
 	}
-	if fired := b.wh.Stats(t).Faults - before; fired < 14 {
-		t.Errorf("only %d of the warehouse's faults met the run", fired)
+	if fired := b.wh.Stats(t).Faults - before; fired != 10 {
+		t.Errorf("%d of the warehouse's faults met the run, want 10", fired)
 	}
-	if fired := plain.Stats(t).Faults; fired < 15 {
-		t.Errorf("only %d of the source's faults met the run", fired)
+	if fired := plain.Stats(t).Faults; fired < 25 {
+		t.Errorf("%d of the source's faults met the run, want 25", fired)
 	}
 	if writes := plain.Stats(t).Writes; len(writes) > 0 {
 		t.Errorf("the run changed the source: %v", writes)
@@ -55,18 +50,19 @@ func TestStorms(t *testing.T) {
 // TestAnswerCutOff has a write take effect without an answer: the run finds out, and nothing is there
 // twice.
 func TestAnswerCutOff(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small)
 	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
 	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
 		b.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + b.prefix + table, Kind: rig.CutAfterEffect})
 	}
-	before := b.wh.Stats(t).Faults
 	o := b.mustRun(0)
-	if fired := b.wh.Stats(t).Faults - before; fired != 2 {
-		t.Fatalf("%d answers were cut off, want 2", fired)
+	if o.summary.SpansPresent == 0 || o.summary.AnnotationsPresent == 0 {
+		t.Fatalf("no answer was cut off: %+v", o.summary)
 	}
 	rows := b.wh.SQL(t, "SELECT (SELECT count(*) FROM "+b.rowsOf.spans+"), (SELECT count(*) FROM "+b.rowsOf.annotations+")")
-	if rows[0][0] != o.summary.SpansWritten || rows[0][1] != o.summary.AnnotationsWritten {
+	// Whether it or another run wrote rows whose answer was lost, nobody can tell.
+	if rows[0][0] != o.summary.SpansWritten+o.summary.SpansPresent || rows[0][1] != o.summary.AnnotationsWritten+o.summary.AnnotationsPresent {
 		t.Errorf("the tables have %v rows; summary %+v", rows[0], o.summary)
 	}
 	compare(t, c.Expected, b.rowsOf)
@@ -77,6 +73,7 @@ func TestAnswerCutOff(t *testing.T) {
 
 // TestPoisoned has traces whose spans nobody can read among good ones.
 func TestPoisoned(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, "links,corrupt_artifact,feedback_values")
 	b := newBed(t, m.URI, c.Experiment).toLocal()
 	o := b.mustRun(3)

@@ -14,6 +14,7 @@ import (
 
 // TestSecondRun proves that a run that finds nothing new writes nothing, nor asks to.
 func TestSecondRun(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small+",no_spans,in_progress")
 	for _, b := range []*bed{newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}), newBed(t, m.URI, c.Experiment).toLocal()} {
 		first := b.mustRun(0)

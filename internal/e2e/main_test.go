@@ -141,7 +141,7 @@ func (b *bed) command(flags ...string) *exec.Cmd {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	args := append([]string{"run", "-o", "json", "--log-level", "debug"}, b.source...)
+	args := append([]string{"run", "-o", "json", "--log-level", "debug", "--search-rate", "1000", "--download-rate", "5000"}, b.source...)
 	args = append(append(args, b.target...), flags...)
 	cmd := exec.Command(path, args...)
 	cmd.Env, cmd.Dir = b.env, b.baseDir

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/rig"
@@ -85,15 +86,20 @@ type annotationRow struct {
 
 type object = map[string]any
 
-var theWarehouse *rig.Warehouse
+var theWarehouse struct {
+	sync.Mutex
+	*rig.Warehouse
+}
 
 // spark is the shared warehouse. Only the first test that asks for it shows its log when it fails.
 func spark(t *testing.T) *rig.Warehouse {
 	t.Helper()
-	if theWarehouse == nil {
-		theWarehouse = rig.SharedWarehouse(t)
+	theWarehouse.Lock()
+	defer theWarehouse.Unlock()
+	if theWarehouse.Warehouse == nil {
+		theWarehouse.Warehouse = rig.SharedWarehouse(t)
 	}
-	return theWarehouse
+	return theWarehouse.Warehouse
 }
 
 // readRows reads a table by SQL.

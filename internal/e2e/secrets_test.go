@@ -16,6 +16,7 @@ import (
 // TestSecrets looks for tokens, passwords and signatures in all that runs print and leave behind, of
 // runs that go well and of those that are refused.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, "links,json_types,feedback_values,tags,trace_metadata")
 	const token, password, oauth = "dapi-tok3n-0f-a-test", "pa55w0rd-of-a-test", "rig-secret"
 

@@ -13,8 +13,8 @@ import (
 // TestReaders looks at the views, again and again, while a run writes in small batches: a trace is
 // there as it will be in the end, or it is not there.
 func TestReaders(t *testing.T) {
-	m, c := fill(t, small+",state_error,tags,trace_metadata,token_usage_cost,large_payload")
-	m.AddBulk(t, c.Experiment, 250)
+	m, c := fill(t, small+",state_error,tags,trace_metadata,token_usage_cost")
+	m.AddBulk(t, c.Experiment, 120)
 	src := newRecording(t, m.URI)
 	b := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
 	b.mustRun(0, "--end-time", "2001-01-01")
@@ -59,8 +59,8 @@ func TestReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(end) != c.Listed+250 {
-		t.Errorf("the view shows %d traces in the end, want %d", len(end), c.Listed+250)
+	if len(end) != c.Listed+120 {
+		t.Errorf("the view shows %d traces in the end, want %d", len(end), c.Listed+120)
 	}
 	between := 0
 	for _, seen := range looks {
