@@ -180,6 +180,7 @@ type experiment struct {
 	reads  int
 	group  int
 	onRead func(n int)
+	down   error // answer to TraceInfo
 }
 
 var epoch = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -228,6 +229,9 @@ func (e *experiment) ListTraces(ctx context.Context, _ string, w mlflowclient.Wi
 }
 
 func (e *experiment) TraceInfo(_ context.Context, id string) (*mlflow.TraceInfo, error) {
+	if e.down != nil {
+		return nil, e.down
+	}
 	for _, t := range e.traces {
 		if t.TraceID == id && !e.gone[id] {
 			return t, nil

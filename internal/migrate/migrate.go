@@ -73,8 +73,9 @@ const (
 	unknownSize = 64 << 10
 	// flushAfter is how long a half-full batch waits for more: each commit has a fixed cost.
 	flushAfter = 5 * time.Second
-	// maxFailuresInARow ends a run whose every read fails: the source is broken, not the traces.
-	maxFailuresInARow = 50
+	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
+	// if it fails at that too, the source is broken, not the traces, and the run ends.
+	failuresInARow = 20
 )
 
 // errStopped is the cause of the end of reading when the user asked for it.
@@ -88,7 +89,7 @@ type run struct {
 	mu      sync.Mutex // guards summary and calls of OnTrace
 	summary Summary
 
-	failuresInARow atomic.Int64
+	failed atomic.Int64 // reads in a row
 
 	claimed sync.Map // target trace ID → source trace ID, of those in flight
 }
@@ -541,12 +542,12 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflowclient.Spans, runs []string, known checkpoint.Record) (*unit, error) {
 	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: info.Digest()}
 	if spans.Err != nil {
-		if fatal(spans.Err) || r.failuresInARow.Add(1) > maxFailuresInARow {
+		if r.broken(ctx, info, spans.Err) {
 			return nil, fmt.Errorf("read the spans of trace %s: %w", info.TraceID, spans.Err)
 		}
 		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonFetch, spans.Err.Error())
 	}
-	r.failuresInARow.Store(0)
+	r.failed.Store(0)
 	switch {
 	case spans.Missing == mlflowclient.MissingDeleted:
 		return nil, r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, "")
@@ -603,10 +604,17 @@ const lateSpans = 24 * time.Hour
 
 func (r *run) young(requested time.Time) bool { return r.started.Sub(requested) < lateSpans }
 
-// fatal says whether a failed read tells that no other read can succeed.
-func fatal(err error) bool {
+// broken says whether a failed read tells that no other read can succeed.
+func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {
 	var api *mlflowclient.APIError
-	return errors.As(err, &api) && api.Status == 401
+	if errors.As(err, &api) && api.Status == 401 {
+		return true
+	}
+	if r.failed.Add(1)%failuresInARow != 0 {
+		return false
+	}
+	_, err = r.job.Source.TraceInfo(ctx, info.TraceID)
+	return err != nil && !gone(err)
 }
 
 // batch collects units into batches for one commit each. A half-full batch is written when nothing

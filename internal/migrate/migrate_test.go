@@ -267,12 +267,19 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 
 func TestBrokenSourceEndsTheRun(t *testing.T) {
 	src, m := &experiment{}, newMemory()
-	for n := range 3 * maxFailuresInARow {
+	for n := range 3 * failuresInARow {
 		src.add(n)
 		src.spans[traceID(n)] = mlflowclient.Spans{Err: errors.New("503")}
 	}
+	src.add(1000, "ok")
+	m.want[targetID(1000)] = 1
+	// As long as it answers at all, bad traces don't stop the rest, however many there are.
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 3*failuresInARow || s.Migrated != 1 {
+		t.Errorf("%+v", s)
+	}
+	src.down = errors.New("connection refused")
 	s, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t)))
-	if err == nil || s.Outcome != OutcomeFailed {
+	if err == nil || s.Outcome != OutcomeFailed || s.Failed >= failuresInARow+4 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	src.spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
