@@ -116,6 +116,9 @@ func TestKilledWarehouse(t *testing.T) {
 			if !b.killedRun(p, 0) {
 				t.Errorf("the run ended before it was killed at %+v", at)
 			}
+			if at.match == "INSERT INTO" {
+				b.tablesMade()
+			}
 			if lost {
 				b.forget()
 			}
