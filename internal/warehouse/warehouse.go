@@ -159,6 +159,20 @@ func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctab
 	})
 }
 
+// ProbeSpans says whether WriteSpans would take rows, by the same errors, and writes nothing. It finds
+// the refused row of a trace of which no part may be written.
+func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error {
+	var lines []byte
+	for i := range rows {
+		if i > 0 {
+			lines = append(lines, '\n')
+		}
+		lines = uctables.AppendSpan(lines, &rows[i])
+	}
+	params := []any{sql.Named(uctables.ParamRows, string(lines))}
+	return w.ask(ctx, uctables.Spans, w.opts.Location.ParseSpans(), params, func(rows *sql.Rows) error { return nil }, nil)
+}
+
 // batch says how rows of one table become statements.
 type batch[R any, K comparable] struct {
 	table                uctables.Table

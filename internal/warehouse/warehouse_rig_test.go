@@ -330,6 +330,12 @@ func TestRefusedRows(t *testing.T) {
 			if strings.Contains(err.Error(), "secretword") {
 				t.Errorf("a value leaks: %v", err)
 			}
+			if err := w.ProbeSpans(t.Context(), bad); !errors.As(err, &row) {
+				t.Errorf("a probe says %v", err)
+			}
+			if err := w.ProbeSpans(t.Context(), bad[2:]); err != nil {
+				t.Errorf("a probe of good rows says %v", err)
+			}
 		})
 	}
 	if n := count(t, s, w, uctables.Spans); n != 0 {
