@@ -37,7 +37,9 @@ func TestSecondRun(t *testing.T) {
 		}
 		if b.wh != nil {
 			// Asked to make tables that are there, it leaves them as they are.
-			versions := func() int { return len(b.wh.SQL(t, "DESCRIBE HISTORY "+b.rowsOf.spans)) + len(b.wh.SQL(t, "DESCRIBE HISTORY "+b.rowsOf.annotations)) }
+			versions := func() int {
+				return len(b.wh.SQL(t, "DESCRIBE HISTORY "+b.rowsOf.spans)) + len(b.wh.SQL(t, "DESCRIBE HISTORY "+b.rowsOf.annotations))
+			}
 			made := versions()
 			b.mustRun(0, "--create")
 			if now := versions(); now != made || made == 0 {
