@@ -23,8 +23,8 @@ func TestSQL(t *testing.T) {
 		"count_annotations":    l.CountAnnotations(),
 		"select_migrated":      l.SelectMigrated(),
 		"show_beta_properties": l.ShowBetaProperties(),
-		"create_view_metadata": l.CreateViews()[0],
-		"create_view_unified":  l.CreateViews()[1],
+		"create_view_metadata": l.Views()[0].Create,
+		"create_view_unified":  l.Views()[1].Create,
 	}
 	for _, table := range Tables {
 		texts["describe"+table.Suffix] = l.DescribeTable(table)

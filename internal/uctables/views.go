@@ -24,10 +24,16 @@ var (
 	}
 )
 
-// CreateViews makes the two views where they are missing. They use only what both Databricks and
-// open-source Spark understand: no col:path, and VARIANT never leaves them.
-func (l Location) CreateViews() []string {
-	return []string{l.createMetadataView(), l.createUnifiedView()}
+// View is a view of a location.
+type View struct {
+	Suffix string // the view's name after the prefix
+	Create string // makes it where it is missing
+}
+
+// Views are the two views, in the order in which they can be made. They use only what both Databricks
+// and open-source Spark understand: no col:path, and VARIANT never leaves them.
+func (l Location) Views() []View {
+	return []View{{MetadataView, l.createMetadataView()}, {UnifiedView, l.createUnifiedView()}}
 }
 
 // createMetadataView is one row a trace that has annotations.

@@ -514,7 +514,7 @@ func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (m
 func (w *Warehouse) Create(ctx context.Context) error {
 	l := w.opts.Location
 	for _, t := range uctables.Tables {
-		if err := w.do(ctx, t, l.CreateTable(t)); err != nil {
+		if err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
 			return err
 		}
 	}
@@ -522,12 +522,21 @@ func (w *Warehouse) Create(ctx context.Context) error {
 	if err := w.Check(ctx); err != nil {
 		return err
 	}
-	for _, text := range l.CreateViews() {
-		if err := w.do(ctx, uctables.Spans, text); err != nil {
+	for _, v := range l.Views() {
+		if err := w.createMissing(ctx, uctables.Table{Suffix: v.Suffix}, v.Create); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// createMissing runs text unless t, which it makes, is there: a nightly run with --create should send
+// no statement that writes.
+func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) error {
+	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t)); !errors.Is(err, errNoTable) {
+		return err
+	}
+	return w.do(ctx, t, text)
 }
 
 func (w *Warehouse) do(ctx context.Context, t uctables.Table, text string) error {
