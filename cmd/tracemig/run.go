@@ -207,7 +207,7 @@ func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slo
 		RunID: runID, Source: src, ExperimentID: experiment.ID, SourceName: cmp.Or(o.sourceName, src.Identity()) + "#" + experiment.ID,
 		Target: target, Window: w, RunLinks: !o.noRunLinks, ServiceName: o.serviceName,
 		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: a.terminal.Interactive(),
-		Log: log, Progress: &migrate.Progress{}, OnTrace: out.trace,
+		Progress: &migrate.Progress{}, OnTrace: out.trace,
 	}
 	log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", src.Identity())
 	log.Info("target", "tables", target.String())

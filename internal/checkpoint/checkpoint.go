@@ -209,9 +209,6 @@ func (s *Store) meta(ctx context.Context, key string) (string, error) {
 	return v, err
 }
 
-// Path is the file of the checkpoint, or empty for one in memory.
-func (s *Store) Path() string { return s.path }
-
 // Close closes the checkpoint.
 func (s *Store) Close() error { return s.db.Close() }
 
@@ -346,25 +343,6 @@ func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 		return s.wrap(err)
 	}
 	return s.wrap(tx.Commit())
-}
-
-// Counts returns how many traces are in each state.
-func (s *Store) Counts(ctx context.Context) (map[State]int64, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT state, count(*) FROM traces GROUP BY state")
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer rows.Close()
-	m := map[State]int64{}
-	for rows.Next() {
-		var st State
-		var n int64
-		if err := rows.Scan(&st, &n); err != nil {
-			return nil, s.wrap(err)
-		}
-		m[st] = n
-	}
-	return m, s.wrap(rows.Err())
 }
 
 // ResetLinks forgets all run links; they are read anew by each run.

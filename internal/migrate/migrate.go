@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,7 +54,6 @@ type Job struct {
 	BytesInFlight int64  // bound on payload bytes between reading and recording
 	CountFirst    bool   // count the window's traces beside the run, for an ETA
 
-	Log      *slog.Logger
 	Progress *Progress
 	OnTrace  func(TraceReport) // hears of every trace that was not simply migrated; calls don't overlap
 }
@@ -529,7 +527,7 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 			r.budget.add(-weight)
 			continue
 		}
-		u.weight = u.record.bytes
+		u.weight = u.record.Bytes
 		r.budget.add(u.weight - weight)
 		if err := send(ctx, units, u); err != nil {
 			return err
@@ -574,17 +572,20 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonSameTraceID,
 			fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; of such copies one can be migrated", res.Trace.TraceID, other))
 	}
-	u := &unit{rows: res.Trace, record: recordFields{sourceID: info.TraceID, requestTimeMs: rec.RequestTimeMs, digest: rec.Digest}}
+	rec.TargetTraceID, rec.RunID = res.Trace.TraceID, r.job.RunID
+	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
+	u := &unit{rows: res.Trace}
 	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes}
 	if spans.Missing != "" {
 		u.report.State, u.report.Reason = checkpoint.Skipped, spans.Missing
 	}
 	for i := range res.Trace.Spans {
-		u.record.bytes += res.Trace.Spans[i].Size()
+		rec.Bytes += res.Trace.Spans[i].Size()
 	}
 	for i := range res.Trace.Annotations {
-		u.record.bytes += res.Trace.Annotations[i].Size()
+		rec.Bytes += res.Trace.Annotations[i].Size()
 	}
+	u.record = rec
 	return u, nil
 }
 
@@ -687,11 +688,8 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 				u.report.Reason = ReasonRowTooLarge
 			}
 		}
-		recs[i] = checkpoint.Record{
-			TraceID: u.record.sourceID, TargetTraceID: u.rows.TraceID, RequestTimeMs: u.record.requestTimeMs,
-			State: u.report.State, Reason: u.report.Reason, Digest: u.record.digest,
-			Spans: len(u.rows.Spans), Annotations: len(u.rows.Annotations), Bytes: u.record.bytes, RunID: r.job.RunID,
-		}
+		recs[i] = u.record
+		recs[i].State, recs[i].Reason = u.report.State, u.report.Reason
 	}
 	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
 		return err

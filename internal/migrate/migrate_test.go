@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +50,7 @@ func job(src Source, m *memory, c *checkpoint.Store) Job {
 	runs++
 	return Job{
 		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: true,
-		Fetchers: 4, BytesInFlight: 1 << 20, Log: slog.New(slog.DiscardHandler), Progress: &Progress{},
+		Fetchers: 4, BytesInFlight: 1 << 20, Progress: &Progress{},
 	}
 }
 

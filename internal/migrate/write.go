@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -13,15 +14,8 @@ type unit struct {
 	rows   uctables.Trace
 	weight int64 // bytes reserved in the budget
 	report TraceReport
-	record recordFields
+	record checkpoint.Record
 	failed error // why it can't be written; its spans then stay away
-}
-
-type recordFields struct {
-	sourceID      string
-	requestTimeMs int64
-	digest        string
-	bytes         int64
 }
 
 // fail keeps the first reason why u can't be written.
