@@ -20,7 +20,7 @@ type proxy struct {
 
 	mu    sync.Mutex
 	match string // part of the request's body, "" for all requests
-	n     int    // matching requests until act is called, 0 for never
+	n     int    // matching requests until act is called, 0 for never, each for no end
 	after bool   // once the request has taken effect, not before
 	act   func()
 }
@@ -111,11 +111,17 @@ func (p *proxy) due(body []byte) (act func(), after bool) {
 	if p.n == 0 || !bytes.Contains(body, []byte(p.match)) {
 		return nil, false
 	}
+	if p.n == each {
+		return p.act, p.after
+	}
 	if p.n--; p.n > 0 {
 		return nil, false
 	}
 	return p.act, p.after
 }
+
+// each is the n of at for every matching request.
+const each = -1
 
 // at has act called at the n-th request from now on whose body has the text match.
 func (p *proxy) at(n int, match string, after bool, act func()) {

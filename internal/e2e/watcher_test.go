@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,14 +12,14 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestReaders looks at the views, again and again, while a run writes in small batches: a trace is
-// there as it will be in the end, or it is not there.
+// TestReaders holds a run before each of its writes and looks at the views: a trace is there as it
+// will be in the end, or it is not there. That goes for one that takes several commits too.
 func TestReaders(t *testing.T) {
-	m, c := fill(t, small+",state_error,tags,trace_metadata,token_usage_cost")
-	m.AddBulk(t, c.Experiment, 240)
+	m, c := fill(t, small+",state_error,tags,trace_metadata,token_usage_cost,otlp_6000_spans")
+	m.AddBulk(t, c.Experiment, 120)
 	src := newRecording(t, m.URI)
 	b := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
-	b.mustRun(0, "--end-time", "2001-01-01")
+	b.mustRun(0, "--end-time", "2001-01-01") // makes the tables
 
 	look := func() (map[string][]any, error) {
 		rows, err := b.wh.TrySQL(`SELECT trace_id, size(spans), size(tags), size(assessments), size(trace_metadata), state, md5(request), md5(response), client_request_id
@@ -28,39 +30,31 @@ func TestReaders(t *testing.T) {
 		}
 		return seen, err
 	}
+	var mu sync.Mutex
 	var looks []map[string][]any
-	stop, stopped := make(chan struct{}), make(chan error)
-	run := b.start(smallBatches...)
-	go func() {
-		for {
-			select {
-			case <-stop:
-				stopped <- nil
-				return
-			default:
-			}
-			seen, err := look()
-			if err != nil {
-				stopped <- err
-				return
-			}
-			looks = append(looks, seen)
+	p := newProxy(t, b.front.URL)
+	b.setenv("DATABRICKS_HOST", p.URL)
+	p.at(each, "INSERT INTO", false, func() {
+		mu.Lock() // Two stages write side by side.
+		defer mu.Unlock()
+		seen, err := look()
+		if err != nil {
+			t.Error(err)
 		}
-	}()
-	o := run.wait()
-	close(stop)
-	if err := <-stopped; err != nil {
-		t.Fatal(err)
-	}
-	if o.code != 0 {
-		t.Fatalf("exit code %d: %s", o.code, tail(o.stderr))
-	}
+		looks = append(looks, seen)
+	})
+	o := b.mustRun(0, smallBatches...)
+	p.disarm()
 	end, err := look()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(end) != c.Listed+240 {
-		t.Errorf("the view shows %d traces in the end, want %d", len(end), c.Listed+240)
+	if len(end) != c.Listed+120 {
+		t.Errorf("the view shows %d traces in the end, want %d", len(end), c.Listed+120)
+	}
+	large := strings.TrimPrefix(c.Cases["otlp_6000_spans"][0], "tr-")
+	if spans := end[large][0]; spans != int64(6000) {
+		t.Errorf("the large trace has %v spans in the end", spans)
 	}
 	between := 0
 	for _, seen := range looks {
@@ -74,7 +68,7 @@ func TestReaders(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.Statements, len(looks), between)
-	if between < 1 {
-		t.Error("no look fell between two commits: this proves nothing")
+	if between < 3 {
+		t.Error("too few looks fell between two commits: this proves nothing")
 	}
 }

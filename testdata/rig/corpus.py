@@ -59,11 +59,14 @@ def utc_ns(year, month, day, *rest):
 BASE = utc_ns(2025, 3, 1)
 
 CASES = []  # (name, function, artifact twin wanted)
+LARGE = set()  # names of cases that are filled only where --only names them
 
 
-def case(function=None, *, twin=False):
+def case(function=None, *, twin=False, large=False):
     def register(f):
         CASES.append((f.__name__, f, twin))
+        if large:
+            LARGE.add(f.__name__)
         return f
 
     return register(function) if function else register
@@ -824,6 +827,13 @@ def otlp_two_roots(c):
     c.keep(otlp(c, [otlp_span(c, "root one"), otlp_span(c, "root two", at=c.at + MS)]))
 
 
+@case(large=True)
+def otlp_6000_spans(c):
+    """More spans than one commit of any target takes."""
+    root = secrets.token_hex(8)
+    c.keep(otlp(c, [otlp_span(c, "root", root)] + [otlp_span(c, f"child {i}", parent=root, at=c.at + i) for i in range(5_999)]))
+
+
 # --- commands ---------------------------------------------------------------------------------------------------
 
 
@@ -1036,8 +1046,8 @@ def main():
     stdout, sys.stdout = sys.stdout, sys.stderr  # the SDK prints links to runs
     sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # what the SDK notes as source and user
     c = Corpus(args.uri.rstrip("/"), args.experiment)
-    if args.only:
-        CASES[:] = [entry for entry in CASES if entry[0] in args.only.split(",")]
+    only = args.only.split(",") if args.only else [name for name, _, _ in CASES if name not in LARGE]
+    CASES[:] = [entry for entry in CASES if entry[0] in only]
     if args.command == "fill":
         fill(c)
     elif args.command == "add" and not args.bulk:
