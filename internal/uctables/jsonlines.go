@@ -84,9 +84,9 @@ func AppendSpan(b []byte, s *Span) []byte {
 	}
 	b = append(b, '}')
 	if s.ResourceAttributes != nil {
-		b = append(b, `,"resource":{"dropped_attributes_count":0`...)
-		b = appendJSON(b, "attributes", s.ResourceAttributes)
-		b = append(b, '}')
+		b = append(b, `,"resource":{"attributes":`...)
+		b = appendDocument(b, s.ResourceAttributes)
+		b = append(b, `,"dropped_attributes_count":0}`...)
 	}
 	return append(b, '}')
 }
@@ -110,6 +110,13 @@ func AppendAnnotation(b []byte, a *Annotation) []byte {
 		b = appendInt(b, "deleted_at", *a.DeletedAtMicros)
 	}
 	b = appendOptional(b, "deleted_by", a.DeletedBy)
+	return append(b, '}')
+}
+
+// AppendReplacement appends the replacement as one line without its end.
+func AppendReplacement(b []byte, r *Replacement) []byte {
+	b = AppendAnnotation(b, &r.Annotation)
+	b = appendInt(b[:len(b)-1], "replaces", r.ReplacesMicros)
 	return append(b, '}')
 }
 
@@ -154,7 +161,10 @@ func appendJSON(b []byte, key string, v JSON) []byte {
 	if v == nil {
 		return b
 	}
-	b = appendKey(b, key)
+	return appendDocument(appendKey(b, key), v)
+}
+
+func appendDocument(b []byte, v JSON) []byte {
 	start := len(b)
 	b = append(b, v...)
 	for i := start; i < len(b); i++ {
@@ -165,9 +175,9 @@ func appendJSON(b []byte, key string, v JSON) []byte {
 	return b
 }
 
-const hexDigits = "0123456789abcdef"
+const hexDigits = "0123456789ABCDEF"
 
-// appendString appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD.
+// appendString appends s as a JSON string, in the form that Spark's to_json gives it. Bytes that are no UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -194,6 +204,10 @@ func appendString(b []byte, s string) []byte {
 				b = append(b, `\r`...)
 			case '\t':
 				b = append(b, `\t`...)
+			case '\b':
+				b = append(b, `\b`...)
+			case '\f':
+				b = append(b, `\f`...)
 			default:
 				b = append(b, `\u00`...)
 				b = append(b, hexDigits[c>>4], hexDigits[c&0xf])

@@ -116,6 +116,7 @@ type Provenance struct {
 	TraceID       string // column target_id
 	Digest        string // of the source's listing, see mlflow.TraceInfo.Digest
 	Spans         int    // span rows that the trace has when complete
+	RequestMicros int64  // column created_at, microseconds since the Unix epoch
 	SpansMissing  string // reason, or empty
 }
 

@@ -12,6 +12,7 @@ const (
 	ParamLow    = "lo"     // BIGINT: the earliest time of the rows, in microseconds
 	ParamHigh   = "hi"     // BIGINT: the latest
 	ParamSource = "source" // STRING: Provenance.Source
+	ParamTraces = "traces" // STRING: trace IDs of the target, one a line
 )
 
 // jsonOptions: a malformed row fails the statement (the default would make it NULL), and strings
@@ -20,16 +21,20 @@ const (
 // although a row wraps it in three more.
 const jsonOptions = `map('mode', 'FAILFAST', 'maxStringLen', '2000000000', 'maxNestingDepth', '1010')`
 
-// key is what a table is written idempotently by.
-type key struct {
-	column string
-	time   bool
-}
+// key is one of the columns by which a table is written idempotently, and the condition under which a
+// row already there keeps an incoming one out.
+type key struct{ column, keepsOut string }
 
 var (
-	spanKey       = []key{{"trace_id", false}, {"span_id", false}}
-	annotationKey = []key{{"annotation_id", false}, {"updated_at", true}}
+	spanKey       = []key{equal("trace_id"), equal("span_id")}
+	annotationKey = []key{equal("annotation_id"), {"updated_at", "present.updated_at = timestamp_micros(incoming.r.updated_at)"}}
+	newerKey      = []key{equal("annotation_id"), {"updated_at", "present.updated_at > timestamp_micros(incoming.r.replaces)"}}
 )
+
+func equal(column string) key { return key{column, "present." + column + " = incoming.r." + column} }
+
+// replacesField is what a replacement's line has besides the columns.
+const replacesField = "replaces: BIGINT"
 
 // InsertSpans is the statement that adds the spans of ParamRows that the table lacks.
 //
@@ -42,6 +47,13 @@ func (l Location) InsertSpans() string { return l.insert(Spans, "time", spanKey)
 // as InsertSpans does, within a range of created_at.
 func (l Location) InsertAnnotations() string {
 	return l.insert(Annotations, "created_at", annotationKey)
+}
+
+// ReplaceAnnotations is the statement that adds the replacements of ParamRows (see AppendReplacement)
+// whose replaced versions are the newest that the table has within a range of created_at. Of two such
+// statements at once, the later finds the version of the other.
+func (l Location) ReplaceAnnotations() string {
+	return l.insert(Annotations, "created_at", newerKey, replacesField)
 }
 
 // CountSpans counts the keys of ParamRows (see AppendSpanKey) that the table holds.
@@ -77,7 +89,7 @@ func written(t Table) []string {
 	return names
 }
 
-func (l Location) insert(t Table, timeColumn string, keys []key) string {
+func (l Location) insert(t Table, timeColumn string, keys []key, more ...string) string {
 	names := written(t)
 	var values []string
 	for _, c := range t.Columns {
@@ -107,7 +119,7 @@ LEFT ANTI JOIN (
 ) AS present
 ON %s`,
 		l.quoted(t.Suffix), strings.Join(names, ",\n  "), strings.Join(values, ",\n  "),
-		parsed(t, names), l.existing(t, timeColumn, keys), match(keys))
+		parsed(t, names, more...), l.existing(t, timeColumn, keys), match(keys))
 }
 
 func (l Location) countKeys(t Table, timeColumn string, keys []key) string {
@@ -123,9 +135,9 @@ LEFT SEMI JOIN (
 ON %s`, parsed(t, names), l.existing(t, timeColumn, keys), match(keys))
 }
 
-// parsed is a relation with one column r, the struct of the named columns, from ParamRows. A
-// literal '\n' in SQL is a newline; JSON lines hold no other.
-func parsed(t Table, names []string) string {
+// parsed is a relation with one column r, the struct of the named columns and more fields, from
+// ParamRows. A literal '\n' in SQL is a newline; JSON lines hold no other.
+func parsed(t Table, names []string, more ...string) string {
 	var fields []string
 	for _, name := range names {
 		for _, c := range t.Columns {
@@ -139,7 +151,7 @@ func parsed(t Table, names []string) string {
     'STRUCT<%s>',
     %s) AS r
   FROM (SELECT explode(split(:%s, '\n')) AS line)
-)`, strings.Join(fields, ", "), jsonOptions, ParamRows)
+)`, strings.Join(append(fields, more...), ", "), jsonOptions, ParamRows)
 }
 
 // wireType is the type in which a column stands in a JSON line.
@@ -166,19 +178,15 @@ func (l Location) existing(t Table, timeColumn string, keys []key) string {
 func match(keys []key) string {
 	var conds []string
 	for _, k := range keys {
-		v := "incoming.r." + k.column
-		if k.time {
-			v = "timestamp_micros(" + v + ")"
-		}
-		conds = append(conds, "present."+k.column+" = "+v)
+		conds = append(conds, k.keepsOut)
 	}
 	return strings.Join(conds, " AND ")
 }
 
 // SelectMigrated is the query for the traces of ParamSource that are complete: columns
-// source_trace_id, trace_id, digest, spans (BIGINT) and spans_missing.
+// source_trace_id, trace_id, digest, spans (BIGINT), spans_missing and request_micros (BIGINT).
 func (l Location) SelectMigrated() string {
-	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing
+	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros
 FROM (
   SELECT target_id AS trace_id,
     try_variant_get(metadata, '$["%s"]', 'STRING') AS source,
@@ -187,6 +195,7 @@ FROM (
     try_variant_get(metadata, '$["%s"]', 'BIGINT') AS spans,
     try_variant_get(metadata, '$["%s"]', 'STRING') AS spans_missing,
     deleted_at,
+    unix_micros(created_at) AS request_micros,
     row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
   FROM %s
   WHERE annotation_type = 'METADATA'
@@ -197,6 +206,91 @@ LEFT JOIN (
 WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans, 0) >= m.spans`,
 		KeySource, KeySourceTraceID, KeyDigest, KeySpans, KeySpansMissing,
 		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource)
+}
+
+// lineText is a row as AppendSpan or AppendAnnotation writes it, with some columns replaced.
+func lineText(t Table, replaced map[string]string) string {
+	var fields []string
+	for _, name := range written(t) {
+		v, other := replaced[name]
+		if !other {
+			v = name
+			for _, c := range t.Columns {
+				switch {
+				case c.Name != name:
+				case c.Type == "TIMESTAMP":
+					v = "unix_micros(" + name + ")"
+				case c.Type == "DATE":
+					v = "unix_date(" + name + ")"
+				}
+			}
+		}
+		if v != name {
+			v += " AS " + name
+		}
+		fields = append(fields, v)
+	}
+	return "to_json(struct(" + strings.Join(fields, ", ") + "))"
+}
+
+// ofTraces restricts a query to the traces of ParamTraces and to [ParamLow, ParamHigh].
+func ofTraces(traceID, timeColumn string) string {
+	return fmt.Sprintf(`%s IN (SELECT explode(split(:%s, '\n')))
+  AND %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`, traceID, ParamTraces, timeColumn, ParamLow, ParamHigh)
+}
+
+// annotatedTrace is the trace ID of an annotation's target.
+const annotatedTrace = "substring_index(target_id, ':', 1)"
+
+// SumSpans is the query for SpanSum: trace_id, rows, spans, record_ids (BIGINT) and digest.
+func (l Location) SumSpans(deep bool) string {
+	text := "span_id"
+	if deep {
+		text = lineText(Spans, map[string]string{"record_id": "''"})
+	}
+	return fmt.Sprintf(`SELECT trace_id, count(*) AS rows, count(DISTINCT span_id) AS spans, count(DISTINCT record_id) AS record_ids,
+  sha2(array_join(array_sort(collect_list(sha2(%s, 256))), ''), 256) AS digest
+FROM %s
+WHERE %s
+GROUP BY trace_id`, text, l.quoted(Spans.Suffix), ofTraces("trace_id", "time"))
+}
+
+// SumAnnotations is the query for AnnotationSum: trace_id, annotation_id, annotation_type, name,
+// updated_at (BIGINT, microseconds), deleted (BOOLEAN), copies (BIGINT) and digest.
+func (l Location) SumAnnotations(deep bool) string {
+	digest := "''"
+	if deep {
+		digest = "sha2(" + lineText(Annotations, map[string]string{
+			"metadata":   "CASE WHEN annotation_type <> '" + string(Metadata) + "' THEN metadata END",
+			"updated_at": "0", "updated_by": "NULL", "deleted_at": "NULL", "deleted_by": "NULL",
+		}) + ", 256)"
+	}
+	return fmt.Sprintf(`SELECT %s AS trace_id, annotation_id, annotation_type, name, unix_micros(updated_at) AS updated_at,
+  deleted_at IS NOT NULL AS deleted, copies,
+  %s AS digest
+FROM %s`, annotatedTrace, digest, l.newest())
+}
+
+// newest is the relation of the newest versions of the annotations of some traces.
+func (l Location) newest() string {
+	return fmt.Sprintf(`(
+  SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age,
+    count(*) OVER (PARTITION BY annotation_id, updated_at) AS copies
+  FROM %s
+  WHERE %s
+)
+WHERE age = 1`, l.quoted(Annotations.Suffix), ofTraces(annotatedTrace, "created_at"))
+}
+
+// ReadSpans is the query for the spans of some traces, each as the line that AppendSpan writes.
+func (l Location) ReadSpans() string {
+	return fmt.Sprintf("SELECT %s AS line\nFROM %s\nWHERE %s", lineText(Spans, nil), l.quoted(Spans.Suffix), ofTraces("trace_id", "time"))
+}
+
+// ReadAnnotations is the query for the newest versions of the annotations of some traces, each as the
+// line that AppendAnnotation writes.
+func (l Location) ReadAnnotations() string {
+	return fmt.Sprintf("SELECT %s AS line\nFROM %s", lineText(Annotations, nil), l.newest())
 }
 
 // DescribeTable lists the columns of a table, ShowProperties its properties.

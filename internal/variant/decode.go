@@ -1,6 +1,7 @@
 package variant
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -29,8 +30,23 @@ func AppendJSON(dst, value, metadata []byte) ([]byte, error) {
 	return d.dst, nil
 }
 
+// AppendSparkJSON is AppendJSON in the very text of Spark's to_json: doubles as Java writes them,
+// decimals without trailing zeros. It tells fewer values apart (a decimal 1.0 from a 1), and Java
+// before 19 writes some doubles with more digits than here.
+func AppendSparkJSON(dst, value, metadata []byte) ([]byte, error) {
+	d := decoder{dst: dst, left: len(value), spark: true}
+	if err := d.dictionary(metadata); err != nil {
+		return dst, err
+	}
+	if err := d.any(value, 0); err != nil {
+		return dst, err
+	}
+	return d.dst, nil
+}
+
 type decoder struct {
 	dst   []byte
+	spark bool
 	names []byte
 	// keys in the dictionary and their offsets into names
 	keys    int
@@ -144,9 +160,22 @@ func (d *decoder) nested(b []byte, idWidth, width int, large bool, open, end byt
 }
 
 func (d *decoder) string(s []byte) error {
+	start := len(d.dst)
 	var err error
 	if d.dst, err = jsontext.AppendQuote(d.dst, s); err != nil {
 		return ErrMalformed // not UTF-8
+	}
+	if d.spark {
+		// Its escapes have capital digits.
+		for i := start; i < len(d.dst); i++ {
+			if d.dst[i] != '\\' {
+				continue
+			}
+			if i++; d.dst[i] == 'u' {
+				copy(d.dst[i+1:], bytes.ToUpper(d.dst[i+1:i+5]))
+				i += 4
+			}
+		}
 	}
 	return nil
 }
@@ -222,6 +251,8 @@ func (d *decoder) float(f float64, bits int) error {
 		d.dst = append(d.dst, `"Infinity"`...)
 	case math.IsInf(f, -1):
 		d.dst = append(d.dst, `"-Infinity"`...)
+	case d.spark:
+		d.dst = appendJava(d.dst, f, bits)
 	default:
 		d.dst = strconv.AppendFloat(d.dst, f, 'E', -1, bits)
 	}
@@ -243,6 +274,14 @@ func (d *decoder) decimal(scale int, unscaled []byte) error {
 		d.dst = append(d.dst, '-')
 		digits = digits[1:]
 	}
+	if d.spark {
+		for scale > 0 && digits != "0" && digits[len(digits)-1] == '0' {
+			digits, scale = digits[:len(digits)-1], scale-1
+		}
+		if digits == "0" {
+			scale = 0
+		}
+	}
 	if pad := scale + 1 - len(digits); pad > 0 {
 		digits = strings.Repeat("0", pad) + digits
 	}
@@ -253,4 +292,27 @@ func (d *decoder) decimal(scale int, unscaled []byte) error {
 		d.dst = append(d.dst, digits[point:]...)
 	}
 	return nil
+}
+
+// appendJava appends f as Java's Double.toString does: plain from 0.001 to 10,000,000, else with one
+// digit before the point and an exponent; always with a point.
+func appendJava(dst []byte, f float64, bits int) []byte {
+	abs := math.Abs(f)
+	if abs == 0 || abs >= 1e-3 && abs < 1e7 {
+		start := len(dst)
+		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
+		if !bytes.ContainsRune(dst[start:], '.') {
+			dst = append(dst, ".0"...)
+		}
+		return dst
+	}
+	text := strconv.AppendFloat(nil, f, 'E', -1, bits)
+	mantissa, exponent, _ := bytes.Cut(text, []byte("E"))
+	dst = append(dst, mantissa...)
+	if !bytes.ContainsRune(mantissa, '.') {
+		dst = append(dst, ".0"...)
+	}
+	dst = append(dst, 'E')
+	n, _ := strconv.Atoi(string(exponent)) // AppendFloat writes no other
+	return strconv.AppendInt(dst, int64(n), 10)
 }

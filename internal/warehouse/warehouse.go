@@ -147,6 +147,19 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 	})
 }
 
+// ReplaceAnnotations adds newer versions of annotations where those they replace are the newest, in one
+// commit.
+func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+	l := w.opts.Location
+	return write(ctx, w, rows, batch[uctables.Replacement, string]{
+		table: uctables.Annotations, insert: l.ReplaceAnnotations(), parse: l.ParseAnnotations(), count: l.CountAnnotations(),
+		row:    uctables.AppendReplacement,
+		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
+		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
+		time:   func(r *uctables.Replacement) int64 { return r.CreatedAtMicros },
+	})
+}
+
 // WriteSpans adds the spans that the table lacks, in one commit.
 func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
 	type key struct{ trace, span string }
@@ -390,7 +403,7 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 	err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectMigrated(), []any{sql.Named(uctables.ParamSource, source)}, func(rows *sql.Rows) error {
 		var sourceTrace, digest, missing sql.NullString
 		var spans sql.NullInt64
-		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing); err != nil {
+		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros); err != nil {
 			return fmt.Errorf("%s: read what was migrated: %w", w, err)
 		}
 		p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String

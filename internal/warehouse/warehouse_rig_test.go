@@ -372,8 +372,8 @@ func TestMigrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]uctables.Provenance{
-		"tr-0": {Source: "src", SourceTraceID: "tr-0", TraceID: fmt.Sprintf("%032x", 1), Digest: "d0", Spans: 3},
-		"tr-3": {Source: "src", SourceTraceID: "tr-3", TraceID: fmt.Sprintf("%032x", 4), Digest: "d3"},
+		"tr-0": {Source: "src", SourceTraceID: "tr-0", TraceID: fmt.Sprintf("%032x", 1), Digest: "d0", Spans: 3, RequestMicros: base},
+		"tr-3": {Source: "src", SourceTraceID: "tr-3", TraceID: fmt.Sprintf("%032x", 4), Digest: "d3", RequestMicros: base + 3000},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

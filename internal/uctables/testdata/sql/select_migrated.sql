@@ -1,4 +1,4 @@
-SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing
+SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros
 FROM (
   SELECT target_id AS trace_id,
     try_variant_get(metadata, '$["tracemig.source"]', 'STRING') AS source,
@@ -7,6 +7,7 @@ FROM (
     try_variant_get(metadata, '$["tracemig.spans"]', 'BIGINT') AS spans,
     try_variant_get(metadata, '$["tracemig.spans_missing"]', 'STRING') AS spans_missing,
     deleted_at,
+    unix_micros(created_at) AS request_micros,
     row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
   FROM `main`.`my-agents`.`prod_otel_annotations`
   WHERE annotation_type = 'METADATA'

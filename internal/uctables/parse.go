@@ -1,0 +1,104 @@
+package uctables
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+)
+
+// ParseSpan reads a line that AppendSpan has written, or a warehouse in the same form.
+func ParseSpan(line []byte) (*Span, error) {
+	var l struct {
+		RecordID               string         `json:"record_id"`
+		Time                   int64          `json:"time"`
+		ServiceName            *string        `json:"service_name"`
+		TraceID                string         `json:"trace_id"`
+		SpanID                 string         `json:"span_id"`
+		TraceState             *string        `json:"trace_state"`
+		ParentSpanID           *string        `json:"parent_span_id"`
+		Flags                  int32          `json:"flags"`
+		Name                   string         `json:"name"`
+		Kind                   string         `json:"kind"`
+		Start                  int64          `json:"start_time_unix_nano"`
+		End                    *int64         `json:"end_time_unix_nano"`
+		Attributes             jsontext.Value `json:"attributes"`
+		DroppedAttributesCount int32          `json:"dropped_attributes_count"`
+		Events                 []struct {
+			Time                   int64          `json:"time_unix_nano"`
+			Name                   string         `json:"name"`
+			Attributes             jsontext.Value `json:"attributes"`
+			DroppedAttributesCount int32          `json:"dropped_attributes_count"`
+		} `json:"events"`
+		DroppedEventsCount int32 `json:"dropped_events_count"`
+		Links              []struct {
+			TraceID                string         `json:"trace_id"`
+			SpanID                 string         `json:"span_id"`
+			TraceState             *string        `json:"trace_state"`
+			Attributes             jsontext.Value `json:"attributes"`
+			DroppedAttributesCount int32          `json:"dropped_attributes_count"`
+			Flags                  int32          `json:"flags"`
+		} `json:"links"`
+		DroppedLinksCount int32 `json:"dropped_links_count"`
+		Status            struct {
+			Message *string `json:"message"`
+			Code    string  `json:"code"`
+		} `json:"status"`
+		Resource struct {
+			Attributes jsontext.Value `json:"attributes"`
+		} `json:"resource"`
+	}
+	if err := json.Unmarshal(line, &l, jsontext.AllowDuplicateNames(true)); err != nil {
+		return nil, fmt.Errorf("a span row can't be read: %w", err)
+	}
+	s := &Span{
+		RecordID: l.RecordID, TimeMicros: l.Time, ServiceName: l.ServiceName, TraceID: l.TraceID, SpanID: l.SpanID,
+		TraceState: l.TraceState, ParentSpanID: l.ParentSpanID, Flags: l.Flags, Name: l.Name,
+		Kind:              tracepb.Span_SpanKind(tracepb.Span_SpanKind_value[l.Kind]),
+		StartTimeUnixNano: l.Start, EndTimeUnixNano: l.End,
+		Attributes: JSON(l.Attributes), DroppedAttributesCount: l.DroppedAttributesCount,
+		DroppedEventsCount: l.DroppedEventsCount, DroppedLinksCount: l.DroppedLinksCount,
+		StatusMessage: l.Status.Message, StatusCode: tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[l.Status.Code]),
+		ResourceAttributes: JSON(l.Resource.Attributes),
+	}
+	for _, e := range l.Events {
+		s.Events = append(s.Events, Event{TimeUnixNano: e.Time, Name: e.Name, Attributes: JSON(e.Attributes), DroppedAttributesCount: e.DroppedAttributesCount})
+	}
+	for _, k := range l.Links {
+		s.Links = append(s.Links, Link{
+			TraceID: k.TraceID, SpanID: k.SpanID, TraceState: k.TraceState, Attributes: JSON(k.Attributes),
+			DroppedAttributesCount: k.DroppedAttributesCount, Flags: k.Flags,
+		})
+	}
+	return s, nil
+}
+
+// ParseAnnotation reads a line that AppendAnnotation has written, or a warehouse in the same form.
+func ParseAnnotation(line []byte) (*Annotation, error) {
+	var l struct {
+		AnnotationID string         `json:"annotation_id"`
+		TargetType   TargetType     `json:"target_type"`
+		TargetID     string         `json:"target_id"`
+		Type         AnnotationType `json:"annotation_type"`
+		Name         string         `json:"name"`
+		Value        jsontext.Value `json:"value"`
+		Comment      *string        `json:"comment"`
+		Metadata     jsontext.Value `json:"metadata"`
+		CreatedAt    int64          `json:"created_at"`
+		CreatedBy    *string        `json:"created_by"`
+		UpdatedAt    int64          `json:"updated_at"`
+		UpdatedBy    *string        `json:"updated_by"`
+		DeletedAt    *int64         `json:"deleted_at"`
+		DeletedBy    *string        `json:"deleted_by"`
+	}
+	if err := json.Unmarshal(line, &l, jsontext.AllowDuplicateNames(true)); err != nil {
+		return nil, fmt.Errorf("an annotation row can't be read: %w", err)
+	}
+	return &Annotation{
+		AnnotationID: l.AnnotationID, TargetType: l.TargetType, TargetID: l.TargetID, Type: l.Type, Name: l.Name,
+		Value: JSON(l.Value), Comment: l.Comment, Metadata: JSON(l.Metadata),
+		CreatedAtMicros: l.CreatedAt, CreatedBy: l.CreatedBy, UpdatedAtMicros: l.UpdatedAt, UpdatedBy: l.UpdatedBy,
+		DeletedAtMicros: l.DeletedAt, DeletedBy: l.DeletedBy,
+	}, nil
+}

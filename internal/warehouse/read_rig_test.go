@@ -1,0 +1,157 @@
+//go:build rig
+
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// hard are documents of which Spark and tracemig must write the same text.
+var hard = []string{
+	`{"z":1,"a":{"n":null,"t":true},"é":[1,2.50,1e2,-0.0,1.0],"":"empty key"}`,
+	`"\b\f\n\r\t\u0001\u001f\u007f\u2028/\\\" <>&'😀"`, `[0.001,0.00099,1e7,9999999.0,12345678901234567890123456789012345678,1e-7,1.5e300,9007199254740993,123.4560e-1]`,
+	`null`, `[]`, `{}`, `""`,
+}
+
+func TestReadBack(t *testing.T) {
+	_, w := open(t, true)
+	ctx := t.Context()
+	all := spans(0, 3)
+	for i, text := range hard {
+		s := spans(1, 1)[0]
+		s.TraceID, s.SpanID = fmt.Sprintf("%032x", 2), fmt.Sprintf("%016x", i+1)
+		s.Attributes, s.ResourceAttributes = uctables.JSON(text), uctables.JSON(`{"service.name":"a"}`)
+		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = ptr("a"), ptr("x=y"), ptr(""), tracepb.Status_STATUS_CODE_UNSET, nil
+		s.Events = []uctables.Event{{TimeUnixNano: 1 << 60, Name: "e\x01"}, {Name: "", Attributes: uctables.JSON(text), DroppedAttributesCount: 1}}
+		s.Links = []uctables.Link{{TraceID: "t", SpanID: "s"}, {TraceState: ptr(""), Attributes: uctables.JSON(text), Flags: 1}}
+		all = append(all, s)
+	}
+	if _, err := w.WriteSpans(ctx, all); err != nil {
+		t.Fatal(err)
+	}
+	notes := append(annotations(0, 3, "src"), annotations(1, 3, "src")...)
+	for i, text := range hard {
+		a := annotations(1, 0, "src")[1]
+		a.AnnotationID, a.Value, a.Comment, a.CreatedBy, a.UpdatedBy = fmt.Sprint("hard", i), uctables.JSON(text), ptr("c\x1f\n"), ptr("ann"), ptr("bob")
+		a.Metadata = nil
+		notes = append(notes, a)
+	}
+	notes[1].Value = nil
+	if _, err := w.WriteAnnotations(ctx, notes); err != nil {
+		t.Fatal(err)
+	}
+
+	ids := []string{all[0].TraceID, all[len(all)-1].TraceID, fmt.Sprintf("%032x", 99)}
+	var d uctables.Digester
+	for _, deep := range []bool{false, true} {
+		sums := map[string]uctables.SpanSum{}
+		if err := w.SumSpans(ctx, ids, uctables.AllTimes, deep, func(s uctables.SpanSum) error { sums[s.TraceID] = s; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]uctables.SpanSum{}
+		for i, rows := range [][]uctables.Span{all[:3], all[3:]} {
+			digest, err := d.Spans(rows, deep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records := len(rows)
+			if i == 1 {
+				records = 1
+			}
+			want[rows[0].TraceID] = uctables.SpanSum{TraceID: rows[0].TraceID, Rows: len(rows), Spans: len(rows), RecordIDs: records, Digest: digest}
+		}
+		if diff := cmp.Diff(want, sums); diff != "" {
+			t.Errorf("deep %t (-want +got):\n%s", deep, diff)
+		}
+		got := map[string]uctables.AnnotationSum{}
+		if err := w.SumAnnotations(ctx, ids, uctables.AllTimes, deep, func(s uctables.AnnotationSum) error { got[s.AnnotationID] = s; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		wantNotes := map[string]uctables.AnnotationSum{}
+		for i := range notes {
+			a := &notes[i]
+			digest := ""
+			if deep {
+				var err error
+				if digest, err = d.Annotation(a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantNotes[a.AnnotationID] = uctables.AnnotationSum{TraceID: a.TargetID[:32], AnnotationID: a.AnnotationID, Type: a.Type, Name: a.Name,
+				UpdatedAtMicros: a.UpdatedAtMicros, Copies: 1, Digest: digest}
+		}
+		if diff := cmp.Diff(wantNotes, got); diff != "" {
+			t.Errorf("deep %t (-want +got):\n%s", deep, diff)
+		}
+	}
+
+	var spansBack []uctables.Span
+	if err := w.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+		n, err := d.Normal(s)
+		spansBack = append(spansBack, *n)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		n, err := d.Normal(&all[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(spansBack, func(s uctables.Span) bool { return s.TraceID == n.TraceID && s.SpanID == n.SpanID })
+		if at < 0 {
+			t.Errorf("span %s was not read back", n.SpanID)
+		} else if diff := cmp.Diff(string(uctables.AppendSpan(nil, n)), string(uctables.AppendSpan(nil, &spansBack[at]))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	// Pruned by time.
+	if err := w.ReadSpans(ctx, ids, uctables.Times{Low: 0, High: 1}, func(s *uctables.Span) error { t.Errorf("%s is not in this time", s.SpanID); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReplace(t *testing.T) {
+	_, w := open(t, true)
+	ctx := t.Context()
+	first := annotations(0, 0, "src")[0]
+	if _, err := w.WriteAnnotations(ctx, []uctables.Annotation{first}); err != nil {
+		t.Fatal(err)
+	}
+	newer := func(value string, at, replaces int64) uctables.Replacement {
+		a := first
+		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
+		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces}
+	}
+	now := int64(base + 1_000_000)
+	for _, step := range []struct {
+		row      uctables.Replacement
+		inserted int
+		value    string
+	}{
+		{newer(`"b"`, now, first.UpdatedAtMicros), 1, `"b"`},
+		{newer(`"b"`, now, first.UpdatedAtMicros), 0, `"b"`},   // again, as after a lost answer
+		{newer(`"c"`, now+5, first.UpdatedAtMicros), 0, `"b"`}, // by another run that had not seen it
+		{newer(`"d"`, now+5, now), 1, `"d"`},
+	} {
+		done, err := w.ReplaceAnnotations(ctx, []uctables.Replacement{step.row})
+		if err != nil || done.Inserted != step.inserted {
+			t.Errorf("%s: inserted %d, %v", step.row.Value, done.Inserted, err)
+		}
+		if err := w.ReadAnnotations(ctx, []string{first.TargetID}, uctables.AllTimes, func(a *uctables.Annotation) error {
+			if string(a.Value) != step.value {
+				t.Errorf("newest is %s, want %s", a.Value, step.value)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
