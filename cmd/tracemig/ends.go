@@ -64,27 +64,39 @@ func (e *ends) source() (*mlflowclient.Client, error) {
 	return mlflowclient.NewDatabricks(cfg, opts)
 }
 
-// target opens the writer for ref: file:<folder>/<prefix>, catalog.schema.prefix, or an experiment.
-func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) {
+// locate finds what ref names: file:<folder>/<prefix>, catalog.schema.prefix, or an experiment, without
+// reaching for the tables. name is what the target, once open, calls itself.
+func (e *ends) locate(ctx context.Context, ref string) (name string, t databricks.Target, err error) {
 	if path, ok := strings.CutPrefix(ref, "file:"); ok {
 		// The checkpoint goes by the target's name, which must be the same from every working directory.
 		if path != "" && !strings.HasSuffix(path, "/") {
-			abs, err := filepath.Abs(path)
-			if err != nil {
-				return nil, fmt.Errorf("target file:%s: %w", path, err)
+			if path, err = filepath.Abs(path); err != nil {
+				return "", t, fmt.Errorf("target %s: %w", ref, err)
 			}
-			path = abs
 		}
-		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
+		return "file:" + path, t, nil
 	}
 	if e.clustering {
-		return nil, usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
+		return "", t, usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
 	}
 	cfg, err := e.databricks()
 	if err != nil {
+		return "", t, err
+	}
+	t, err = databricks.ResolveTarget(ctx, cfg, ref)
+	return t.Location.String(), t, err
+}
+
+// target opens the writer for ref, see locate.
+func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) {
+	name, t, err := e.locate(ctx, ref)
+	if err != nil {
 		return nil, err
 	}
-	t, err := databricks.ResolveTarget(ctx, cfg, ref)
+	if path, ok := strings.CutPrefix(name, "file:"); ok {
+		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
+	}
+	cfg, err := e.databricks()
 	if err != nil {
 		return nil, err
 	}

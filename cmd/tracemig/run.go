@@ -20,15 +20,11 @@ import (
 )
 
 type runOptions struct {
-	source, target           string
-	trackingURI              string
-	profile, host            string
-	warehouseID              string
+	pairOptions
 	create, dryRun           bool
 	startMs                  int64
 	hasStartMs               bool
 	startTime, endTime       string
-	checkpoint               string
 	lockWait                 time.Duration
 	noRunLinks               bool
 	serviceName              string
@@ -79,14 +75,8 @@ func defaultRunOptions() runOptions {
 }
 
 func (o *runOptions) addFlags(c *cobra.Command) {
+	o.pairOptions.addFlags(c)
 	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.source, "source", "", "experiment to read: ID, name or workspace path")
-	f.StringVar(&o.target, "target", "", "catalog.schema.prefix, an experiment bound to such a location, or file:FOLDER/PREFIX")
-	f.StringVar(&o.trackingURI, "tracking-uri", "", "MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
-	f.StringVarP(&o.profile, "profile", "p", "", "profile of .databrickscfg; beats credentials in the environment")
-	f.StringVar(&o.host, "host", "", "Databricks workspace, such as https://adb-123.azuredatabricks.net")
-	f.StringVar(&o.warehouseID, "warehouse-id", "", "SQL warehouse to write through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target experiment's)")
 	f.BoolVar(&o.create, "create", false, "make the target's tables and views where they are missing")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	f.Int64Var(&o.startMs, "start-time-ms", 0, "only traces requested at or after this time, in milliseconds since the Unix epoch")
@@ -95,7 +85,6 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
-	f.StringVar(&o.checkpoint, "checkpoint", "", "file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target)")
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most")
@@ -107,11 +96,10 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 }
 
 func (o *runOptions) validate() error {
+	if err := o.pairOptions.validate(); err != nil {
+		return err
+	}
 	switch {
-	case o.source == "":
-		return usageError("--source is missing; name an experiment by its ID, name or workspace path")
-	case o.target == "":
-		return usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX")
 	case o.output != "text" && o.output != "json":
 		return usageError("--output %q is neither text nor json", o.output)
 	case o.logFormat != "text" && o.logFormat != "json":
@@ -180,14 +168,12 @@ func (a *app) runWindow(o runOptions, w mlflowclient.Window, out printer, log *s
 // when no run began.
 func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slog.Logger) (*migrate.Summary, error) {
 	runID := uuid.Must(uuid.NewV7()).String()
-	uri := o.trackingURI
-	if uri == "" {
-		uri = a.getenv("MLFLOW_TRACKING_URI")
+	if o.logFormat == "json" { // where the lines of many runs come together
+		log = log.With("run_id", runID)
 	}
-	e := &ends{
-		trackingURI: uri, profile: o.profile, host: o.host, warehouseID: o.warehouseID, clustering: o.clustering,
-		limits: mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}, getenv: a.getenv, log: log,
-	}
+	e := o.ends(a, log)
+	e.clustering = o.clustering
+	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
 	src, err := e.source()
 	if err != nil {
 		return nil, err
@@ -204,7 +190,7 @@ func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slo
 	defer target.Close()
 
 	job := migrate.Job{
-		RunID: runID, Source: src, ExperimentID: experiment.ID, SourceName: cmp.Or(o.sourceName, src.Identity()) + "#" + experiment.ID,
+		RunID: runID, Source: src, ExperimentID: experiment.ID, SourceName: sourceName(cmp.Or(o.sourceName, src.Identity()), experiment.ID),
 		Target: target, Window: w, RunLinks: !o.noRunLinks, ServiceName: o.serviceName,
 		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: a.terminal.Interactive(),
 		Progress: &migrate.Progress{}, OnTrace: out.trace,
@@ -236,11 +222,12 @@ func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slo
 	defer job.Checkpoint.Close()
 	log.Info("run", "id", runID, "checkpoint", path)
 
-	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).User + "@" + holder(runID).Host}
+	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(),
+		WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
 	if err := job.Checkpoint.StartRun(a.ctx, began); err != nil {
 		return nil, err
 	}
-	st := startStatus(a.terminal, log, job.Progress, src.Stats)
+	st := startProgress(a.terminal, log, job.Progress, src.Stats)
 	s, err := migrate.Run(a.ctx, a.stop.Done(), job)
 	st.close()
 	stats := src.Stats()

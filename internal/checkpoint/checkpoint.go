@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +39,8 @@ type Record struct {
 	TargetTraceID string // column trace_id in the target; empty if nothing was written
 	RequestTimeMs int64  // milliseconds since the Unix epoch
 	State         State
-	Reason        string // why it is not, or not wholly, migrated; empty otherwise
+	Reason        string // why it is not, or not wholly, migrated: a code; empty otherwise
+	Detail        string // the same for people, where more is known
 	Digest        string // of the source's listing when it was migrated
 	Spans         int
 	Annotations   int
@@ -56,20 +56,33 @@ type Pair struct {
 
 // Run is one execution over a pair.
 type Run struct {
-	ID       string
-	Start    time.Time
-	End      time.Time // zero while it runs, and for one that was killed
-	By       string    // user@host
-	Outcome  string
+	ID      string
+	Start   time.Time
+	End     time.Time // zero while it runs, and for one that was killed
+	By      string    // user@host
+	Outcome string    // as in the summary, or one of this package's
+
+	// The request times that it asked for, in milliseconds since the Unix epoch: start inclusive, end
+	// exclusive, nil for no bound.
+	WindowStartMs, WindowEndMs *int64
+
 	Migrated int64
 	Failed   int64
 	Summary  string // the run's summary as JSON
 }
 
+// Outcomes of runs beside those that a run's summary has.
+const (
+	Running = "running" // it has not noted its end; if it is alive no more, it was killed
+	Rebuilt = "rebuilt" // it only rebuilt the checkpoint from the target
+	Lost    = "lost"    // it ended, but the tables it wrote were dropped or replaced since
+)
+
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
 	db   *sql.DB
 	path string
+	pair Pair
 }
 
 // DamagedError says that the file is no checkpoint that can be read.
@@ -86,7 +99,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // OtherPairError says that the checkpoint belongs to another source or target.
 type OtherPairError struct {
 	Path      string
-	What      string // "source", "target" or "format"
+	What      string // "source" or "target"
 	Have, Ask string
 }
 
@@ -94,9 +107,9 @@ func (e *OtherPairError) Error() string {
 	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
 }
 
-// DefaultPath is where the checkpoint of a pair lies: tracemig/<name>-<hash>.db in the XDG state
+// DefaultDir is the folder of the checkpoints that no flag has put elsewhere: tracemig in the XDG state
 // folder ($XDG_STATE_HOME, else ~/.local/state).
-func DefaultPath(getenv func(string) string, p Pair) (string, error) {
+func DefaultDir(getenv func(string) string) (string, error) {
 	dir := getenv("XDG_STATE_HOME")
 	if !filepath.IsAbs(dir) { // the XDG specification has relative paths ignored
 		home, err := os.UserHomeDir()
@@ -105,6 +118,15 @@ func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
+	return filepath.Join(dir, "tracemig"), nil
+}
+
+// DefaultPath is where the checkpoint of a pair lies: <name>-<hash>.db in DefaultDir.
+func DefaultPath(getenv func(string) string, p Pair) (string, error) {
+	dir, err := DefaultDir(getenv)
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256([]byte(p.Source + "\x00" + p.Target))
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-' {
@@ -112,7 +134,7 @@ func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 		}
 		return '_'
 	}, filepath.Base(strings.TrimPrefix(p.Target, "file:")))
-	return filepath.Join(dir, "tracemig", fmt.Sprintf("%.60s-%s.db", name, hex.EncodeToString(sum[:6]))), nil
+	return filepath.Join(dir, fmt.Sprintf("%.60s-%s.db", name, hex.EncodeToString(sum[:6]))), nil
 }
 
 const schema = `
@@ -123,6 +145,7 @@ CREATE TABLE IF NOT EXISTS traces (
   request_time_ms INTEGER NOT NULL,
   state TEXT NOT NULL,
   reason TEXT NOT NULL,
+  detail TEXT NOT NULL,
   digest TEXT NOT NULL,
   spans INTEGER NOT NULL,
   annotations INTEGER NOT NULL,
@@ -136,6 +159,8 @@ CREATE TABLE IF NOT EXISTS runs (
   start_ms INTEGER NOT NULL,
   end_ms INTEGER,
   by TEXT NOT NULL,
+  window_start_ms INTEGER,
+  window_end_ms INTEGER,
   outcome TEXT NOT NULL,
   migrated INTEGER NOT NULL,
   failed INTEGER NOT NULL,
@@ -144,13 +169,12 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID;
 `
 
-const formatVersion = "1"
+const formatVersion = "2"
 
-// Open opens or makes the checkpoint of pair p at path; an empty path makes one in memory. Files are
-// for the owner only. The error is a *DamagedError for a file that is no checkpoint, an
-// *OtherPairError for one of another pair.
+// Open opens or makes the checkpoint of pair p at path; an empty path makes a temporary one, which is
+// gone once closed. Files are for the owner only. The error is a *DamagedError for a file that is no
+// checkpoint, an *OtherPairError for one of another pair.
 func Open(ctx context.Context, path string, p Pair) (*Store, error) {
-	dsn := ":memory:"
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, fmt.Errorf("make the checkpoint's folder: %w", err)
@@ -160,24 +184,65 @@ func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 			return nil, fmt.Errorf("open the checkpoint: %w. Name another file with --checkpoint", err)
 		}
 		f.Close()
-		// A SQLite URI gives ?, # and % a meaning of their own.
-		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
 	}
-	db, err := sql.Open("sqlite", dsn)
+	s, err := connect(path, "")
 	if err != nil {
-		return nil, fmt.Errorf("open the checkpoint: %w", err)
+		return nil, err
 	}
-	// One connection: SQLite has one writer anyway, and an in-memory database is per connection.
-	db.SetMaxOpenConns(1)
-	s := &Store{db: db, path: path}
-	if err := s.init(ctx, p); err != nil {
-		db.Close()
+	s.pair = p
+	if err := s.init(ctx); err != nil {
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Store) init(ctx context.Context, p Pair) error {
+// OpenReadOnly opens the checkpoint at path, which a run may have open too; Pair says whose it is. The
+// error is a *DamagedError for a file that is no checkpoint, and wraps fs.ErrNotExist for none at all.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint: %w", err)
+	}
+	f.Close()
+	s, err := connect(path, "?mode=ro")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.db.ExecContext(ctx, "PRAGMA busy_timeout = 5000"); err != nil {
+		s.Close()
+		return nil, &DamagedError{path, err}
+	}
+	for key, into := range map[string]*string{"source": &s.pair.Source, "target": &s.pair.Target, "format": new(string)} {
+		if *into, err = s.meta(ctx, key); err == nil && key == "format" {
+			err = known(*into)
+		}
+		if err != nil {
+			s.Close()
+			return nil, &DamagedError{path, err}
+		}
+	}
+	return s, nil
+}
+
+// connect opens the SQLite file at path, or a temporary one: what does not fit SQLite's cache is then
+// kept in a file that has no name.
+func connect(path, query string) (*Store, error) {
+	dsn := ""
+	if path != "" {
+		// A SQLite URI gives ?, # and % a meaning of their own.
+		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path)) + query
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint: %w", err)
+	}
+	// One connection: SQLite has one writer anyway, and a temporary database is per connection.
+	db.SetMaxOpenConns(1)
+	return &Store{db: db, path: path}, nil
+}
+
+func (s *Store) init(ctx context.Context) error {
 	// WAL with NORMAL can lose the last transactions in a power cut, never corrupt the file; losing
 	// some costs work, nothing else.
 	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
@@ -185,11 +250,14 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 			return &DamagedError{s.path, err}
 		}
 	}
-	for _, kv := range [][2]string{{"format", formatVersion}, {"source", p.Source}, {"target", p.Target}} {
+	for _, kv := range [][2]string{{"format", formatVersion}, {"source", s.pair.Source}, {"target", s.pair.Target}} {
 		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", kv[0], kv[1]); err != nil {
 			return &DamagedError{s.path, err}
 		}
 		got, err := s.meta(ctx, kv[0])
+		if err == nil && kv[0] == "format" {
+			err = known(got)
+		}
 		if err != nil {
 			return &DamagedError{s.path, err}
 		}
@@ -199,6 +267,19 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 	}
 	return nil
 }
+
+func known(format string) error {
+	if format != formatVersion {
+		return fmt.Errorf("its format is %q, not %q", format, formatVersion)
+	}
+	return nil
+}
+
+// Pair names the two ends that the checkpoint belongs to.
+func (s *Store) Pair() Pair { return s.pair }
+
+// Path is the checkpoint's file, empty for a temporary one.
+func (s *Store) Path() string { return s.path }
 
 func (s *Store) meta(ctx context.Context, key string) (string, error) {
 	var v string
@@ -228,16 +309,30 @@ func (s *Store) Bind(ctx context.Context, tables string) error {
 	}
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		if was != "" {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM traces"); err != nil {
+			if err := forget(ctx, tx); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "DELETE FROM meta WHERE key = 'complete'"); err != nil {
+			// The runs stay on record, but nobody may take them for proof of what is there.
+			if _, err := tx.ExecContext(ctx, "UPDATE runs SET outcome = ? WHERE end_ms IS NOT NULL", Lost); err != nil {
 				return err
 			}
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES ('tables', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", tables)
 		return err
 	})
+}
+
+// Forget drops all that is known of traces, so that the checkpoint is to be rebuilt from the target.
+func (s *Store) Forget(ctx context.Context) error {
+	return s.tx(ctx, func(tx *sql.Tx) error { return forget(ctx, tx) })
+}
+
+func forget(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM traces"); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM meta WHERE key = 'complete'")
+	return err
 }
 
 // SetComplete notes that the checkpoint was rebuilt from the target to its end.
@@ -253,11 +348,11 @@ func (s *Store) wrap(err error) error {
 	return fmt.Errorf("checkpoint %s: %w", s.path, err)
 }
 
-const columns = "trace_id, target_trace_id, request_time_ms, state, reason, digest, spans, annotations, bytes, run_id"
+const columns = "trace_id, target_trace_id, request_time_ms, state, reason, detail, digest, spans, annotations, bytes, run_id"
 
 func scan(rows *sql.Rows) (Record, error) {
 	var r Record
-	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
+	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Detail, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
 	return r, err
 }
 
@@ -319,13 +414,13 @@ func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (strin
 // Put notes records in one transaction, in place of what was known of their traces.
 func (s *Store) Put(ctx context.Context, rs ...Record) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?)")
+		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?)")
 		if err != nil {
 			return err
 		}
 		defer st.Close()
 		for _, r := range rs {
-			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
+			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Detail, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
 				return err
 			}
 		}
@@ -381,33 +476,4 @@ func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string][]stri
 		m[trace] = append(m[trace], run)
 	}
 	return m, s.wrap(rows.Err())
-}
-
-// StartRun notes that a run began; FinishRun how it ended.
-func (s *Store) StartRun(ctx context.Context, r Run) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO runs VALUES (?, ?, NULL, ?, 'running', 0, 0, '')", r.ID, r.Start.UnixMilli(), r.By)
-	return s.wrap(err)
-}
-
-// FinishRun notes the end, outcome, counts and summary of the run r.ID.
-func (s *Store) FinishRun(ctx context.Context, r Run) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE runs SET end_ms = ?, outcome = ?, migrated = ?, failed = ?, summary = ? WHERE run_id = ?",
-		r.End.UnixMilli(), r.Outcome, r.Migrated, r.Failed, r.Summary, r.ID)
-	return s.wrap(err)
-}
-
-// Holder is who holds the lock of a checkpoint, as far as it left word.
-type Holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host"`
-	User  string    `json:"user"`
-	Since time.Time `json:"since"`
-	RunID string    `json:"run_id"`
-}
-
-func (h Holder) String() string {
-	if h.PID == 0 {
-		return "another process"
-	}
-	return "process " + strconv.Itoa(h.PID) + " of " + h.User + " on " + h.Host + " (run " + h.RunID + ", since " + h.Since.Format(time.RFC3339) + ")"
 }

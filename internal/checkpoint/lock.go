@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -23,7 +25,13 @@ func (e *LockedError) Error() string {
 }
 
 // Lock is the right to use a checkpoint. The operating system ends it with its process.
-type Lock struct{ f *flock.Flock }
+type Lock struct {
+	f    *flock.Flock
+	note string
+}
+
+// glance is how long Held may keep a run from the lock that it is looking at.
+const glance = 500 * time.Millisecond
 
 // TakeLock locks the checkpoint at path for h, waiting up to wait for another holder. The error is a
 // *LockedError when it still is held then.
@@ -32,29 +40,66 @@ func TakeLock(ctx context.Context, path string, wait time.Duration, h Holder) (*
 		return nil, fmt.Errorf("make the checkpoint's folder: %w", err)
 	}
 	f := flock.New(path+".lock", flock.SetPermissions(0o600))
-	if wait > 0 {
-		wctx, cancel := context.WithTimeout(ctx, wait)
-		defer cancel()
-		if _, err := f.TryLockContext(wctx, 200*time.Millisecond); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("lock the checkpoint: %w", err)
-		}
-	} else if _, err := f.TryLock(); err != nil {
+	wctx, cancel := context.WithTimeout(ctx, max(wait, glance))
+	defer cancel()
+	if _, err := f.TryLockContext(wctx, 100*time.Millisecond); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("lock the checkpoint: %w", err)
 	}
 	if !f.Locked() {
-		e := &LockedError{Path: path}
-		if b, err := os.ReadFile(path + ".holder"); err == nil {
-			_ = json.Unmarshal(b, &e.Holder) // half written: the holder stays unknown
-		}
 		f.Close()
-		return nil, e
+		return nil, &LockedError{path, noted(path)}
 	}
 	// The holder's name is for people; the lock itself is the file's, so a failure here is no obstacle.
+	l := &Lock{f, path + ".holder"}
 	if b, err := json.Marshal(h); err == nil {
-		_ = os.WriteFile(path+".holder", b, 0o600)
+		_ = os.WriteFile(l.note, b, 0o600)
 	}
-	return &Lock{f}, nil
+	return l, nil
 }
 
 // Release gives the lock back.
-func (l *Lock) Release() error { return l.f.Unlock() }
+func (l *Lock) Release() error {
+	_ = os.Remove(l.note) // likewise
+	return l.f.Unlock()
+}
+
+// Held says whether a process has the lock of the checkpoint at path, and who noted last to have taken
+// it: that note outlives a process that was killed, the lock does not.
+func Held(path string) (bool, Holder, error) {
+	if _, err := os.Stat(path + ".lock"); errors.Is(err, fs.ErrNotExist) {
+		return false, Holder{}, nil // nobody ever took it
+	}
+	f := flock.New(path+".lock", flock.SetFlag(os.O_RDONLY))
+	// Shared, so that two who look don't see each other.
+	free, err := f.TryRLock()
+	if err != nil {
+		return false, Holder{}, fmt.Errorf("look at the lock of checkpoint %s: %w", path, err)
+	}
+	return !free, noted(path), f.Close()
+}
+
+func noted(path string) (h Holder) {
+	if b, err := os.ReadFile(path + ".holder"); err == nil {
+		_ = json.Unmarshal(b, &h) // half written: the holder stays unknown
+	}
+	return h
+}
+
+// Holder is who holds the lock of a checkpoint, as far as it left word.
+type Holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	User  string    `json:"user"`
+	Since time.Time `json:"since"`
+	RunID string    `json:"run_id"`
+}
+
+// By is user@host, as runs are noted.
+func (h Holder) By() string { return h.User + "@" + h.Host }
+
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return "another process"
+	}
+	return "process " + strconv.Itoa(h.PID) + " of " + h.User + " on " + h.Host + " (run " + h.RunID + ", since " + h.Since.Format(time.RFC3339) + ")"
+}

@@ -11,15 +11,15 @@ import (
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
-// status shows a run's progress until it is closed: a block on a terminal, else a log line now and then.
-type status struct {
-	term     *terminal.Terminal
-	log      *slog.Logger
-	progress *migrate.Progress
-	source   func() mlflowclient.Stats
-	started  time.Time
-	done     chan struct{}
-	ended    chan struct{}
+// progress shows what a run has done until it is closed: a block on a terminal, else a log line now and then.
+type progress struct {
+	term    *terminal.Terminal
+	log     *slog.Logger
+	counts  *migrate.Progress
+	source  func() mlflowclient.Stats
+	started time.Time
+	done    chan struct{}
+	ended   chan struct{}
 }
 
 const (
@@ -27,8 +27,8 @@ const (
 	lineEvery  = 5 * time.Second
 )
 
-func startStatus(term *terminal.Terminal, log *slog.Logger, p *migrate.Progress, source func() mlflowclient.Stats) *status {
-	s := &status{term: term, log: log, progress: p, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{})}
+func startProgress(term *terminal.Terminal, log *slog.Logger, counts *migrate.Progress, source func() mlflowclient.Stats) *progress {
+	s := &progress{term: term, log: log, counts: counts, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{})}
 	every := lineEvery
 	if term.Interactive() {
 		every = blockEvery
@@ -54,18 +54,18 @@ func startStatus(term *terminal.Terminal, log *slog.Logger, p *migrate.Progress,
 	return s
 }
 
-func (s *status) close() {
+func (s *progress) close() {
 	close(s.done)
 	<-s.ended
 }
 
-func (s *status) rate() float64 {
-	return float64(s.progress.Done()) / max(time.Since(s.started).Seconds(), 0.001)
+func (s *progress) rate() float64 {
+	return float64(s.counts.Done()) / max(time.Since(s.started).Seconds(), 0.001)
 }
 
 // eta is the time left, or a negative one when the number of traces is not known yet.
-func (s *status) eta() time.Duration {
-	total, done := s.progress.Total.Load(), s.progress.Done()
+func (s *progress) eta() time.Duration {
+	total, done := s.counts.Total.Load(), s.counts.Done()
 	if total == 0 || done == 0 {
 		return -1
 	}
@@ -73,8 +73,8 @@ func (s *status) eta() time.Duration {
 	return time.Duration(float64(left) / s.rate() * float64(time.Second)).Round(time.Second)
 }
 
-func (s *status) block() string {
-	p, src := s.progress, s.source()
+func (s *progress) block() string {
+	p, src := s.counts, s.source()
 	var b strings.Builder
 	fmt.Fprintf(&b, "traces   %s", group(p.Done()))
 	if total := p.Total.Load(); total > 0 {
@@ -90,8 +90,8 @@ func (s *status) block() string {
 	return b.String()
 }
 
-func (s *status) line() {
-	p, src := s.progress, s.source()
+func (s *progress) line() {
+	p, src := s.counts, s.source()
 	args := []any{"traces", p.Done(), "read", p.Read.Load(), "spans", p.Spans.Load(), "annotations", p.Annotations.Load(), "bytes", p.Bytes.Load(),
 		"traces_per_second", int64(s.rate()), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", p.Failed.Load()}
 	if eta := s.eta(); eta >= 0 {

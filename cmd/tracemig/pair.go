@@ -1,0 +1,85 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+)
+
+// pairOptions are the flags that name a source and a target, and say how to reach them.
+type pairOptions struct {
+	source, target string
+	trackingURI    string
+	profile, host  string
+	warehouseID    string
+	checkpoint     string
+}
+
+func (o *pairOptions) addFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.source, "source", "", "experiment to read: ID, name or workspace path")
+	f.StringVar(&o.target, "target", "", "catalog.schema.prefix, an experiment bound to such a location, or file:FOLDER/PREFIX")
+	f.StringVar(&o.trackingURI, "tracking-uri", "", "MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
+	f.StringVarP(&o.profile, "profile", "p", "", "profile of .databrickscfg; beats credentials in the environment")
+	f.StringVar(&o.host, "host", "", "Databricks workspace, such as https://adb-123.azuredatabricks.net")
+	f.StringVar(&o.warehouseID, "warehouse-id", "", "SQL warehouse to reach the tables through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target experiment's)")
+	f.StringVar(&o.checkpoint, "checkpoint", "", "file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target)")
+}
+
+func (o *pairOptions) validate() error {
+	switch {
+	case o.source == "":
+		return usageError("--source is missing; name an experiment by its ID, name or workspace path")
+	case o.target == "":
+		return usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX")
+	}
+	return nil
+}
+
+func (o *pairOptions) ends(a *app, log *slog.Logger) *ends {
+	uri := o.trackingURI
+	if uri == "" {
+		uri = a.getenv("MLFLOW_TRACKING_URI")
+	}
+	return &ends{trackingURI: uri, profile: o.profile, host: o.host, warehouseID: o.warehouseID, getenv: a.getenv, log: log}
+}
+
+// pair finds what the flags name, as checkpoints know it, and the file of its checkpoint. Where the
+// flags name nothing but the file, the pair is the one that stands there.
+func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err error) {
+	if o.checkpoint != "" && o.source == "" && o.target == "" {
+		s, err := checkpoint.OpenReadOnly(a.stop, o.checkpoint)
+		if err != nil {
+			return "", p, err
+		}
+		defer s.Close()
+		return o.checkpoint, s.Pair(), nil
+	}
+	if err := o.validate(); err != nil {
+		return "", p, err
+	}
+	src, err := e.source()
+	if err != nil {
+		return "", p, err
+	}
+	defer src.Close()
+	experiment, err := src.Experiment(a.stop, o.source)
+	if err != nil {
+		return "", p, err
+	}
+	p.Source = sourceName(src.Identity(), experiment.ID)
+	if p.Target, _, err = e.locate(a.stop, o.target); err != nil {
+		return "", p, err
+	}
+	if o.checkpoint != "" {
+		return o.checkpoint, p, nil
+	}
+	path, err = checkpoint.DefaultPath(a.getenv, p)
+	return path, p, err
+}
+
+// sourceName is the identity of an experiment in checkpoints and in the target's provenance.
+func sourceName(server, experimentID string) string { return server + "#" + experimentID }
