@@ -431,7 +431,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 
 // settle records the end of a trace that is not written.
 func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason, detail string) error {
-	rec.State, rec.Reason, rec.RunID = st, reason, r.job.RunID
+	rec.State, rec.Reason, rec.Detail, rec.RunID = st, reason, detail, r.job.RunID
 	r.report(TraceReport{TraceID: rec.TraceID, TargetTraceID: rec.TargetTraceID, State: st, Reason: reason, Detail: detail})
 	return r.job.Checkpoint.Put(ctx, rec)
 }
@@ -689,7 +689,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 			}
 		}
 		recs[i] = u.record
-		recs[i].State, recs[i].Reason = u.report.State, u.report.Reason
+		recs[i].State, recs[i].Reason, recs[i].Detail = u.report.State, u.report.Reason, u.report.Detail
 	}
 	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
 		return err
