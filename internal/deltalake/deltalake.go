@@ -83,8 +83,19 @@ func (l *Lake) Limits() uctables.Limits { return uctables.Limits{Rows: 50_000, B
 // Check says whether the tables for spans and annotations are there in schema version v2, and whether
 // tracemig knows all that their Delta protocol asks of a writer.
 func (l *Lake) Check(ctx context.Context) error {
-	for _, t := range []*table{l.spans(), l.annotations()} {
-		if _, _, err := t.files(0, nil); err != nil {
+	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
+		if err := l.CheckTable(ctx, t); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// CheckTable says what Check says of one table.
+func (l *Lake) CheckTable(ctx context.Context, spec uctables.Table) error {
+	for _, t := range l.tables {
+		if t.spec.Suffix == spec.Suffix {
+			_, _, err := t.files(0, nil)
 			return t.wrap(err)
 		}
 	}

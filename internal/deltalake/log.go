@@ -456,7 +456,7 @@ func (s *snapshot) check(t uctables.Table) error {
 	default:
 		return &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
 	}
-	if clause := compareColumns(s.meta.SchemaString, t.Columns); clause != "" {
+	if clause := compareColumns(s.meta.SchemaString, t); clause != "" {
 		return &problem{clause, next}
 	}
 	return nil

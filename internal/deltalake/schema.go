@@ -184,24 +184,31 @@ func structFields(raw json.RawMessage) ([]uctables.Column, error) {
 	return cols, nil
 }
 
-// compareColumns says in a clause how the schemaString differs from the table, or nothing.
-func compareColumns(schemaString string, want []uctables.Column) string {
+// compareColumns says in clauses how the schemaString differs from the table, or nothing.
+func compareColumns(schemaString string, want uctables.Table) string {
 	have, err := structFields(json.RawMessage(schemaString))
 	if err != nil {
 		return "cannot be written: " + err.Error()
 	}
-	for i, w := range want {
-		if i >= len(have) {
-			return fmt.Sprintf("lacks column %s", w.Name)
-		}
-		if h := have[i]; h.Name != w.Name || h.Type != w.TypeText() {
-			return fmt.Sprintf("has column %s %s where %s %s belongs", h.Name, h.Type, w.Name, w.TypeText())
+	types, wanted := map[string]string{}, map[string]bool{}
+	for _, h := range have {
+		types[h.Name] = h.Type
+	}
+	clauses := want.Differences(types)
+	for _, w := range want.Columns {
+		wanted[w.Name] = true
+	}
+	for _, h := range have {
+		if !wanted[h.Name] {
+			clauses = append(clauses, fmt.Sprintf("has column %s %s, which schema version %s lacks", h.Name, h.Type, uctables.SchemaVersion))
 		}
 	}
-	if len(have) > len(want) {
-		return fmt.Sprintf("has column %s, which schema version %s lacks", have[len(want)].Name, uctables.SchemaVersion)
+	for i := 0; len(clauses) == 0 && i < min(len(have), len(want.Columns)); i++ {
+		if h, w := have[i].Name, want.Columns[i].Name; h != w {
+			clauses = []string{fmt.Sprintf("has column %s where %s belongs", h, w)}
+		}
 	}
-	return ""
+	return strings.Join(clauses, "; ")
 }
 
 // parquetNode is the type as Spark writes it: everything optional, lists in three levels, and VARIANT

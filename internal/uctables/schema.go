@@ -21,6 +21,22 @@ type Table struct {
 	ClusterBy []string // clustering columns
 }
 
+// Differences says in clauses how a table with the given columns, types by name as in TypeText, cannot
+// be the table: columns missing and of another type.
+func (t Table) Differences(have map[string]string) []string {
+	var clauses []string
+	for _, c := range t.Columns {
+		got, ok := have[c.Name]
+		switch {
+		case !ok:
+			clauses = append(clauses, "has no column "+c.Name)
+		case !strings.EqualFold(got, c.TypeText()):
+			clauses = append(clauses, "has column "+c.Name+" of type "+got+", not "+c.TypeText())
+		}
+	}
+	return clauses
+}
+
 // SchemaVersion is the value of table property otel.schemaVersion that tracemig writes to, and
 // BetaSchemaVersion the one of the earlier form, whose tables have fixed names and MAP attributes.
 const (

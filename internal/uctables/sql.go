@@ -325,14 +325,38 @@ TBLPROPERTIES (%s)`, l.quoted(t.Suffix), strings.Join(columns, ",\n  "),
 		strings.Join(t.ClusterBy, ", "), strings.Join(properties, ", "))
 }
 
-// Grants are the statements that let a principal, written `<you>`, write to the location.
-func (l Location) Grants() []string {
-	g := []string{
-		fmt.Sprintf("GRANT USE CATALOG ON CATALOG %s TO `<you>`", QuoteName(l.Catalog)),
-		fmt.Sprintf("GRANT USE SCHEMA ON SCHEMA %s.%s TO `<you>`", QuoteName(l.Catalog), QuoteName(l.Schema)),
+// Grant is privileges on one securable of Unity Catalog.
+type Grant struct {
+	Privileges []string // as SQL names them: USE CATALOG, SELECT
+	Securable  string   // CATALOG, SCHEMA or TABLE
+	Name       string   // full name, as the REST API takes it
+	quoted     string
+}
+
+// Statement grants the privileges to a principal: a user name, the application ID of a service
+// principal, or a group.
+func (g Grant) Statement(principal string) string {
+	return fmt.Sprintf("GRANT %s ON %s %s TO %s", strings.Join(g.Privileges, ", "), g.Securable, g.quoted, QuoteName(principal))
+}
+
+// Needs are the privileges with which one can write to the location.
+func (l Location) Needs() []Grant {
+	catalog, schema := QuoteName(l.Catalog), QuoteName(l.Schema)
+	g := []Grant{
+		{[]string{"USE CATALOG"}, "CATALOG", l.Catalog, catalog},
+		{[]string{"USE SCHEMA"}, "SCHEMA", l.Catalog + "." + l.Schema, catalog + "." + schema},
 	}
 	for _, t := range []Table{Spans, Annotations} {
-		g = append(g, fmt.Sprintf("GRANT SELECT, MODIFY ON TABLE %s TO `<you>`", l.quoted(t.Suffix)))
+		g = append(g, Grant{[]string{"SELECT", "MODIFY"}, "TABLE", l.Name(t), l.quoted(t.Suffix)})
+	}
+	return g
+}
+
+// Grants are the statements that let a principal write to the location.
+func (l Location) Grants(principal string) []string {
+	var g []string
+	for _, n := range l.Needs() {
+		g = append(g, n.Statement(principal))
 	}
 	return g
 }

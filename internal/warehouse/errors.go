@@ -182,7 +182,7 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 		}
 		return failure{kind: refused, err: e}
 	case is("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS") || state == "42501" || strings.Contains(text, "PERMISSION_DENIED"):
-		return failure{kind: refused, err: fmt.Errorf("%s: you lack permissions: %w. Have its owner run: %s", table, said, strings.Join(w.opts.Location.Grants(), "; "))}
+		return failure{kind: refused, err: fmt.Errorf("%s: you lack permissions: %w. Have its owner run: %s", table, said, strings.Join(w.opts.Location.Grants("<you>"), "; "))}
 	case is(dataConditions...) || strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23"):
 		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
 	case strings.HasPrefix(state, "54") || (bytes > 0 && tooLargeWords.MatchString(text)):

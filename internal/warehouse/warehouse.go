@@ -415,7 +415,7 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 // Check says whether the tables of spans and annotations are there in schema version v2.
 func (w *Warehouse) Check(ctx context.Context) error {
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
-		if err := w.checkTable(ctx, t); err != nil {
+		if err := w.CheckTable(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -450,7 +450,8 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	return strings.Join(ids, " "), nil
 }
 
-func (w *Warehouse) checkTable(ctx context.Context, t uctables.Table) error {
+// CheckTable says whether one table of the location is there in schema version v2.
+func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 	l := w.opts.Location
 	properties, err := w.pairs(ctx, t, l.ShowProperties(t))
 	if errors.Is(err, errNoTable) {
@@ -481,16 +482,8 @@ func (w *Warehouse) checkTable(ctx context.Context, t uctables.Table) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range t.Columns {
-		got, ok := columns[c.Name]
-		if ok && strings.EqualFold(got, c.TypeText()) {
-			continue
-		}
-		problem := fmt.Sprintf("has no column %s", c.Name)
-		if ok {
-			problem = fmt.Sprintf("has column %s of type %s, not %s", c.Name, got, c.TypeText())
-		}
-		return &uctables.TableError{Table: l.Name(t), Problem: problem,
+	if clauses := t.Differences(columns); len(clauses) > 0 {
+		return &uctables.TableError{Table: l.Name(t), Problem: strings.Join(clauses, "; "),
 			Next: "Its columns are not those of version " + uctables.SchemaVersion + ": name another location."}
 	}
 	return nil
