@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/terminal"
 )
 
 // printer writes results to standard output, and nothing else goes there.
@@ -60,8 +61,18 @@ type textPrinter struct {
 
 const examplesKept = 5
 
+// printable keeps what servers put into names from steering the terminal.
+type printable struct{ out io.Writer }
+
+func (p printable) Write(b []byte) (int, error) {
+	if _, err := p.out.Write(terminal.Printable(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
 func newTextPrinter(out io.Writer) *textPrinter {
-	return &textPrinter{out: out, examples: map[string][]string{}, details: map[string]string{}}
+	return &textPrinter{out: printable{out}, examples: map[string][]string{}, details: map[string]string{}}
 }
 
 func (p *textPrinter) trace(t migrate.TraceReport) {
@@ -86,6 +97,9 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	w := p.out
 	fmt.Fprintf(w, "%s → %s: %s\n", s.Source, s.Target, s.Outcome)
 	fmt.Fprintf(w, "  %-22s %s\n", "traces migrated", group(s.Migrated))
+	if s.Updated > 0 {
+		fmt.Fprintf(w, "  %-22s %s, changed at the source since\n", "traces updated", group(s.Updated))
+	}
 	fmt.Fprintf(w, "  %-22s %s\n", "already there", group(s.Present))
 	p.reasons("deferred", s.Deferred, s.DeferredReasons)
 	p.reasons("skipped", s.Skipped, s.SkippedReasons)
@@ -97,6 +111,12 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	fmt.Fprintf(w, "\n  %-22s %s", "annotations written", group(s.AnnotationsWritten))
 	if s.AnnotationsPresent > 0 {
 		fmt.Fprintf(w, " (%s more were there)", group(s.AnnotationsPresent))
+	}
+	if s.AnnotationsDeleted > 0 {
+		fmt.Fprintf(w, "\n  %-22s %s, which the source no longer has", "annotations deleted", group(s.AnnotationsDeleted))
+	}
+	if s.AnnotationsKept > 0 {
+		fmt.Fprintf(w, "\n  %-22s %s, changed at the target: left as they are there", "annotations kept", group(s.AnnotationsKept))
 	}
 	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
 	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "bytes written", size(s.Bytes), d, s.TracesPerSecond)

@@ -83,6 +83,7 @@ const (
 	NoTrace      Reason = "no_trace"       // no TraceInfo, or one without ID
 	SpansNotJSON Reason = "spans_not_json" // the spans document is no JSON, not even with NaN allowed
 	SpansForm    Reason = "spans_form"     // it is JSON of another form
+	OtherTrace   Reason = "other_trace"    // none of its spans is of this trace
 )
 
 // Error says that a trace cannot be migrated.
@@ -136,9 +137,12 @@ type converter struct {
 	opt     Options
 	traceID string // target's; "" until known
 	otelID  string // first OTEL trace ID of the spans
+	mine    bool   // a span is of the trace that was asked for, as far as it says
+	other   string // what the first span that is not says
 
 	doc         []byte // spans document, valid UTF-8
 	spanAttrs   object // attributes of the span being read
+	requestID   []byte // its attribute mlflow.traceRequestId, a literal
 	subAttrs    object // attributes of the event or link being read, or METADATA's value
 	text        []byte // scratch: unquoted attribute text
 	plain       []byte // scratch: OTLP value as plain JSON

@@ -29,7 +29,7 @@
 // # What does not fit
 //
 // Nothing of it fails a trace; each case below is counted as a Note with its code. What cannot be read
-// at all is an *Error.
+// at all is an *Error, and so is a document none of whose spans is of the trace.
 //
 //	non_finite       NaN, Infinity and -Infinity become the strings of these names; the value around stays nested
 //	inexact_number   a number that no VARIANT number equals becomes the string of its digits: an integer or plain

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -93,6 +94,8 @@ func (c *converter) readSpans() *Error {
 	}
 	var form formError
 	switch {
+	case err == nil && len(c.rows) > 0 && !c.mine:
+		return &Error{Reason: OtherTrace, Err: fmt.Errorf("its document holds the spans of %.200q instead", c.other)}
 	case err == nil:
 		return nil
 	case errors.As(err, &form):
@@ -245,6 +248,7 @@ func (c *converter) readSpan(r reader, index int) error {
 	notes := len(c.notes)
 	attrs := &c.spanAttrs
 	attrs.reset()
+	c.requestID = nil
 	c.over = c.over[:0]
 	c.rows = append(c.rows, uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource})
 	s := &c.rows[len(c.rows)-1]
@@ -363,6 +367,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	if own != "" && own != c.otelID {
 		bad(OtherTraceID, "trace_id", lits[fTraceID], "the row has the trace's one ID")
 	}
+	c.identify(own)
 
 	// The parent's row gets its ID from the same text in the same way, so the tree stays whole.
 	spanID := func(f field, name string) string {
@@ -391,7 +396,8 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 
 	start, ok := c.nanos(lits[fStart], "start_time_unix_nano", keep)
 	if !ok || start == nil {
-		t := c.in.Info.RequestTime.UnixMilli() * 1e6
+		const most = math.MaxInt64 / 1_000_000 // later, and as much earlier, has no nanoseconds
+		t := min(max(c.in.Info.RequestTime.UnixMilli(), -most), most) * 1_000_000
 		start = &t
 		c.note(BadTime, "start_time_unix_nano", "none; the trace's request time stands instead")
 	}
@@ -512,6 +518,24 @@ func (c *converter) nanos(lit []byte, name string, keep keeper) (t *int64, ok bo
 	return nil, false
 }
 
+// identify says whether the span that was read, whose OTEL trace ID is own, is of the trace that was
+// asked for. MLflow notes a trace's ID in each of its spans, copies of a trace included; in MLflow 2 it
+// need not be the OTEL one. Without the note the OTEL ID tells, in forms where MLflow made one of the other.
+func (c *converter) identify(own string) {
+	id := c.in.Info.TraceID
+	want := targetTraceID(id)
+	named, _ := unquote(c.requestID)
+	if len(named) > 1 && named[0] == '"' {
+		named, _ = unquote([]byte(named)) // MLflow's attributes are JSON texts
+	}
+	if own != "" && own == want || named == id ||
+		named == "" && (own == "" || want == "" || c.lits[fContext] != nil) {
+		c.mine = true
+	} else if c.other == "" {
+		c.other = cmp.Or(named, own)
+	}
+}
+
 func (c *converter) int32(lit []byte, name string, keep keeper) int32 {
 	if lit == nil || string(lit) == "null" {
 		return 0
@@ -550,6 +574,9 @@ func (c *converter) readAttributes(r reader, o *object, texts bool) error {
 	})
 }
 
+// requestIDKey is the attribute in which MLflow notes the ID of a span's trace.
+const requestIDKey = "mlflow.traceRequestId"
+
 // attribute adds one attribute. lit is its JSON, or with text a literal whose text may be JSON.
 func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 	key, clean, l := attributeKey(keyLit)
@@ -562,6 +589,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		key, clean = []byte(longKeyPrefix+derive("key", string(long)).String()), true
 		c.note(LongKey, string(key), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
 		o.raws = append(o.raws, raw{string(key) + ".key", keyLit})
+	}
+	if o == &c.spanAttrs && string(key) == requestIDKey {
+		c.requestID = bytes.Clone(lit)
 	}
 	if o.begin(key, clean) {
 		c.note(DuplicateKey, string(key), "the last one stands")

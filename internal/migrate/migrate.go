@@ -603,7 +603,8 @@ func (r *run) claim(ctx context.Context, traceID, targetTraceID string) (other s
 // writes a trace's listing and its spans in separate requests, which clients may send late.
 const lateSpans = 24 * time.Hour
 
-func (r *run) young(requested time.Time) bool { return r.started.Sub(requested) < lateSpans }
+// young takes a time far in the future for what a wrong clock wrote: else it would be waited for.
+func (r *run) young(requested time.Time) bool { return r.started.Sub(requested).Abs() < lateSpans }
 
 // broken says whether a failed read tells that no other read can succeed.
 func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {

@@ -35,9 +35,13 @@ const (
 	DefaultDownloadPerSecond = 200
 )
 
-// DefaultMaxTraceBytes is the largest answer that is read, decompressed: room for any trace that a
-// target could hold, and an end to a decompression bomb.
-const DefaultMaxTraceBytes = 1 << 30
+// DefaultMaxTraceBytes is the largest answer that is read, decompressed: room for any trace that people
+// make, and an end to a decompression bomb.
+const DefaultMaxTraceBytes = 256 << 20
+
+// largeAnswer is the size from which on an answer waits for its turn: one larger is read at a time, so
+// that the limit above is one on memory, not on memory per connection.
+const largeAnswer = 16 << 20
 
 // Options of a Client; the zero value is usable.
 type Options struct {
@@ -84,6 +88,7 @@ type Client struct {
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
 	search       *class
 	download     *class
+	large        chan struct{} // holds a token while an answer over largeAnswer is read
 	retry        retry.Policy
 	maxBytes     int64
 	log          *slog.Logger
@@ -202,6 +207,7 @@ func newClient(u *url.URL, opts Options) *Client {
 		base:        &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
 		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
 		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
+		large:       make(chan struct{}, 1),
 		retry:       opts.Retry,
 		maxBytes:    opts.MaxTraceBytes,
 		log:         opts.Logger,

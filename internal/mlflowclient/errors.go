@@ -64,7 +64,7 @@ func (e *ListingError) Error() string {
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the answer is larger than the limit of %d bytes", e.Limit)
+	return fmt.Sprintf("the answer is larger than %d bytes once decompressed, which is the most that is read of one trace or page; look at it at the source", e.Limit)
 }
 
 // CorruptError says that the stored spans of a trace cannot be read.

@@ -2,6 +2,8 @@ package mlflowclient
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +81,9 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 				again401 = false
 				continue
 			}
+			if err == nil && webPage(answer) {
+				return fmt.Errorf("%s %s: %w", method, c.base.Host+path, errWebPage)
+			}
 			if err == nil && check != nil {
 				if err = check(answer); errors.Is(err, io.ErrUnexpectedEOF) {
 					err = retry.Again(err, 0)
@@ -147,13 +152,24 @@ func (c *Client) attempt(via *http.Client, req *http.Request) ([]byte, error) {
 		limit = 64 << 10 // enough of an error to understand it
 	}
 	body := &bytes.Buffer{}
-	if n := resp.ContentLength; n > 0 && n <= limit && n <= 64<<20 {
+	if n := resp.ContentLength; n > 0 && n <= limit && n <= largeAnswer {
 		body.Grow(int(n) + bytes.MinRead) // larger ones prove their size by arriving
 	}
 	if to, err := resp.Location(); err == nil && via == c.storage && resp.StatusCode/100 == 3 {
 		return nil, &redirect{to}
 	}
-	_, err = body.ReadFrom(&watched{r: io.LimitReader(resp.Body, limit+1), dog: watchdog, n: &c.received})
+	in := &watched{r: io.LimitReader(resp.Body, limit+1), dog: watchdog, n: &c.received}
+	if _, err = body.ReadFrom(io.LimitReader(in, largeAnswer)); err == nil && body.Len() >= largeAnswer {
+		watchdog.Stop() // it is not the server that keeps this waiting
+		select {
+		case c.large <- struct{}{}:
+			defer func() { <-c.large }()
+		case <-ctx.Done():
+			return nil, fail(ctx.Err())
+		}
+		watchdog.Reset(stallTimeout)
+		_, err = body.ReadFrom(in)
+	}
 	if resp.StatusCode/100 != 2 {
 		return nil, answerError(resp, req.Method, where, body.Bytes())
 	}
@@ -164,6 +180,15 @@ func (c *Client) attempt(via *http.Client, req *http.Request) ([]byte, error) {
 		return nil, withoutURL(&TooLargeError{limit}, req.Method, where)
 	}
 	return body.Bytes(), nil
+}
+
+// errWebPage says that something else than an API has answered.
+var errWebPage = errors.New("the answer is a web page, not JSON; check the address of the source, and whether a proxy or a login page stands before it")
+
+// webPage tells HTML and XML, which begin with <, from JSON, which never does.
+func webPage(body []byte) bool {
+	i := skipSpace(body, 0)
+	return i < len(body) && body[i] == '<'
 }
 
 // redirect is the answer of an object store that sends its clients on.
@@ -195,6 +220,9 @@ func (c *Client) transient(err error) error {
 	}
 	if errors.Is(err, context.Canceled) || untrusted(err) {
 		return err
+	}
+	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
+		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // and will again
 	}
 	return retry.Again(err, 0)
 }

@@ -416,6 +416,9 @@ func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceIn
 	if err == nil && t == nil {
 		err = errors.New("the answer holds no trace_info")
 	}
+	if err == nil && t.TraceID != traceID {
+		err = fmt.Errorf("the server answered with another trace, %q", t.TraceID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asking for trace %s: %w", traceID, err)
 	}

@@ -126,6 +126,8 @@ func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
 		have, err = countSpans(s.JSON)
 	}
 	switch {
+	case webPage(s.JSON):
+		return Spans{Err: &CorruptError{t.TraceID, errWebPage.Error()}}
 	case err != nil:
 		return Spans{Err: &CorruptError{t.TraceID, err.Error()}}
 	case have == 0 && !told:
@@ -355,6 +357,9 @@ func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error)
 			}
 			body, err = c.attempt(c.storage, req)
 			if r, ok := errors.AsType[*redirect](err); ok {
+				if at.Scheme == "https" && r.to.Scheme != "https" {
+					return fmt.Errorf("refusing to follow a redirect from %s to %s without https", at.Host, r.to.Host)
+				}
 				if r.to.Scheme != at.Scheme || r.to.Host != at.Host {
 					headers = nil // meant for the host that they were signed for
 				}

@@ -4,11 +4,14 @@ package terminal
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -40,17 +43,41 @@ func (t *Terminal) Interactive() bool { return t.tty }
 func (t *Terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	safe := Printable(p)
 	if t.lines == 0 {
-		return t.out.Write(p)
+		if _, err := t.out.Write(safe); err != nil {
+			return 0, err
+		}
+		return len(p), nil
 	}
 	var b bytes.Buffer
 	t.clear(&b)
-	b.Write(p)
+	b.Write(safe)
 	t.draw(&b)
 	if _, err := t.out.Write(b.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Printable has the control and bidi characters of a text, line ends and tabs excepted, as \u escapes:
+// names and messages come from servers, and must not steer the terminal that shows them.
+func Printable(p []byte) []byte {
+	unsafe := func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r)
+	}
+	if utf8.Valid(p) && !bytes.ContainsFunc(p, unsafe) {
+		return p
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) {
+		if unsafe(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }
 
 // Block shows text as the status block in place of the one before; empty text removes it. It does
@@ -70,7 +97,7 @@ func (t *Terminal) Block(text string) {
 
 // fit cuts lines at the terminal's width: a wrapped line could not be cleared again.
 func (t *Terminal) fit(text string) string {
-	text = strings.TrimRight(text, "\n")
+	text = strings.TrimRight(string(Printable([]byte(text))), "\n")
 	width, _, err := term.GetSize(t.fd)
 	if err != nil || width < 20 {
 		width = 80

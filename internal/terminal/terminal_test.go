@@ -68,3 +68,26 @@ func TestPipeGetsNoBlock(t *testing.T) {
 		t.Errorf("wrote %q", got)
 	}
 }
+
+// What a server put into a name is shown, not obeyed.
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain, naïve, 日本\n\t":  "plain, naïve, 日本\n\t",
+		"\x1b[2Jgone\r\a":       `\u001b[2Jgone\u000d\u0007`,
+		"\u202egpj.exe\u2069":   `\u202egpj.exe\u2069`,
+		"\u009b31m\x7f\u200f":   `\u009b31m\u007f\u200f`,
+		"half a rune \xe6\x9b!": "half a rune \ufffd\ufffd!",
+	} {
+		var b bytes.Buffer
+		term := &Terminal{out: &b, fd: -1}
+		if n, err := term.Write([]byte(in)); n != len(in) || err != nil || b.String() != want {
+			t.Errorf("%q: got %q, want %q (%d, %v)", in, b.String(), want, n, err)
+		}
+	}
+	var b bytes.Buffer
+	term := &Terminal{out: &b, fd: -1, tty: true}
+	term.Block("\x1b[2Jname")
+	if got := screen(b.String())[0]; got != `\u001b[2Jname` {
+		t.Errorf("the block shows %q", got)
+	}
+}

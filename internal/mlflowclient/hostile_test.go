@@ -1,0 +1,213 @@
+package mlflowclient
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+)
+
+// A body that inflates to much more than it sends is read up to the limit, and no further.
+func TestDecompressionBomb(t *testing.T) {
+	const limit = 2 * largeAnswer
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		zeros := make([]byte, 1<<20)
+		for range 1 << 10 { // a GiB
+			if _, err := z.Write(zeros); err != nil {
+				return
+			}
+		}
+		z.Close()
+	}))
+	defer s.Close()
+	c, err := NewServer(s.URL, ServerCredentials{}, Options{MaxTraceBytes: limit, Limits: unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+	if e, ok := errors.AsType[*TooLargeError](got.Err); !ok || e.Limit != limit || !strings.Contains(got.Err.Error(), "tr-1") {
+		t.Errorf("got %v, want a *TooLargeError", got.Err)
+	}
+	if stats := c.Stats(); stats.Bytes > limit+1 || stats.Requests != 1 {
+		t.Errorf("read %d bytes in %d requests, the limit is %d", stats.Bytes, stats.Requests, limit)
+	}
+	// A listing has the same limit.
+	err = c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })
+	if _, ok := errors.AsType[*TooLargeError](err); !ok {
+		t.Errorf("listing: %v, want a *TooLargeError", err)
+	}
+}
+
+// What is no gzip under the name of gzip stays so however often one asks.
+func TestNotCompressedAsItSays(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		io.WriteString(w, `{"spans":[{}]}`)
+	}))
+	defer s.Close()
+	c, err := NewServer(s.URL, ServerCredentials{}, Options{Limits: unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+	if got.Err == nil || !strings.Contains(got.Err.Error(), "not compressed as it says") || c.Stats().Requests != 1 {
+		t.Errorf("%v after %d requests", got.Err, c.Stats().Requests)
+	}
+}
+
+// Of large answers one is read at a time; small ones go past it.
+func TestOneLargeAnswerAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		large := `{"spans":[{"x":"` + strings.Repeat("x", largeAnswer) + `"}]}`
+		c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("request_id") == "tr-large" {
+				io.WriteString(w, large)
+			} else {
+				io.WriteString(w, `{"spans":[{}]}`)
+			}
+		})
+		c.large <- struct{}{} // another one is being read
+		done := make(chan Spans, 1)
+		go func() { done <- c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-large", "", 1)})[0] }()
+		synctest.Wait()
+		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-small", "", 1)})[0]; s.Err != nil {
+			t.Error(s.Err)
+		}
+		time.Sleep(2 * stallTimeout) // waiting for one's turn is no stall
+		select {
+		case <-done:
+			t.Error("a second large answer was read beside the first")
+		default:
+		}
+		<-c.large
+		if s := <-done; s.Err != nil || string(s.JSON) != large {
+			t.Errorf("%d bytes, %v", len(s.JSON), s.Err)
+		}
+		if len(c.large) != 0 {
+			t.Error("the turn was not given back")
+		}
+	})
+}
+
+// A login page or a proxy's error with status 200 is told from damaged data, and asked for once.
+func TestWebPages(t *testing.T) {
+	n := 0
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "\n<!doctype html><title>Log in</title>")
+	})
+	c := serverClient(t, page)
+	_, experiment := c.Experiment(t.Context(), "agent")
+	listing := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })
+	runs := c.ListRuns(t.Context(), "7", func(string) error { return nil })
+	_, info := c.TraceInfo(t.Context(), "tr-1")
+	spans := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
+	if n != 5 {
+		t.Errorf("%d requests, want 5", n)
+	}
+	signed := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "127.0.0.1:8443" {
+			return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE"}}`), nil
+		}
+		return inProcess{page}.RoundTrip(r)
+	})).FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
+	for name, err := range map[string]error{"experiment": experiment, "listing": listing, "runs": runs, "trace": info, "spans": spans, "signed download": signed} {
+		if err == nil || !strings.Contains(err.Error(), "a web page, not JSON") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Neither the token nor signed headers follow a redirect to another host, the workspace's own
+// included, and https is never left.
+func TestRedirectsOfSignedAddresses(t *testing.T) {
+	const doc = `{"spans":[{}]}`
+	for to, wantErr := range map[string]string{
+		"https://other.example/x":       "",
+		"https://127.0.0.1:8443/x":      "", // the workspace's host
+		"/elsewhere/on/the/same/host":   "",
+		"http://store.example/x":        "without https",
+		"http://127.0.0.1:9/x":          "without https", // loopback is no exception from https on
+		"http://169.254.169.254/latest": "without https",
+		"file:///etc/passwd":            "without https",
+		"//other.example/x":             "",
+	} {
+		t.Run(to, func(t *testing.T) {
+			var hosts []string
+			c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "credentials-for-data-download") {
+					return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE","headers":[{"name":"x-signed","value":"v"}]}}`), nil
+				}
+				hosts = append(hosts, r.URL.Scheme+"://"+r.URL.Host)
+				for _, name := range []string{"Authorization", "Cookie", "Referer", "X-Databricks-Workspace-Id"} {
+					if r.Header.Get(name) != "" {
+						t.Errorf("%s got a header %s", r.URL.Host, name)
+					}
+				}
+				if (r.Header.Get("X-Signed") != "") != (r.URL.Host == "store.example") {
+					t.Errorf("%s: signed header %q", r.URL.Host, r.Header.Get("X-Signed"))
+				}
+				if len(hosts) == 1 {
+					a := answer(302, "", "Location", to)
+					a.Request = r
+					return a, nil
+				}
+				return answer(200, doc), nil
+			}))
+			s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+			if wantErr == "" {
+				if s.Err != nil || string(s.JSON) != doc || len(hosts) != 2 {
+					t.Errorf("%s, %v, asked %v", s.JSON, s.Err, hosts)
+				}
+			} else if s.Err == nil || !strings.Contains(s.Err.Error(), wantErr) || len(hosts) != 1 || strings.Contains(s.Err.Error(), "SIGNATURE") {
+				t.Errorf("%v, asked %v", s.Err, hosts)
+			}
+		})
+	}
+}
+
+// A listing of one trace that is another one is no news of the trace asked for.
+func TestAnotherTracesInfo(t *testing.T) {
+	c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"trace":{"trace_info":{"trace_id":"tr-2","request_time":"2026-01-01T00:00:00Z"}}}`)
+	})
+	if _, err := c.TraceInfo(t.Context(), "tr-1"); err == nil || !strings.Contains(err.Error(), "tr-2") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A Retry-After far in the future, as a server with a wrong clock gives it, ends the request instead
+// of holding it for years; one in the past is no reason to hurry.
+func TestRetryAfterOfAWrongClock(t *testing.T) {
+	for _, date := range []time.Duration{-24 * 365 * time.Hour, 24 * 365 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			start := time.Now()
+			c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if n++; n == 1 {
+					w.Header().Set("Retry-After", time.Now().Add(date).UTC().Format(http.TimeFormat))
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				io.WriteString(w, experiment7)
+			})
+			_, err := c.Experiment(t.Context(), "agent")
+			if waited := time.Since(start); waited > 5*time.Minute || (err == nil) != (date < 0) || date < 0 && waited < 250*time.Millisecond {
+				t.Errorf("%v: error %v after %v", date, err, waited)
+			}
+		})
+	}
+}
