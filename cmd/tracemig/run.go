@@ -26,7 +26,7 @@ type runOptions struct {
 	hasStartMs               bool
 	startTime, endTime       string
 	lockWait                 time.Duration
-	noRunLinks               bool
+	noRunLinks, noResync     bool
 	serviceName              string
 	clustering               bool
 	searchRate, downloadRate float64
@@ -83,6 +83,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
 	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
+	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
@@ -191,7 +192,7 @@ func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slo
 
 	job := migrate.Job{
 		RunID: runID, Source: src, ExperimentID: experiment.ID, SourceName: sourceName(cmp.Or(o.sourceName, src.Identity()), experiment.ID),
-		Target: target, Window: w, RunLinks: !o.noRunLinks, ServiceName: o.serviceName,
+		Target: target, Window: w, RunLinks: !o.noRunLinks, Resync: !o.noResync, ServiceName: o.serviceName,
 		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: a.terminal.Interactive(),
 		Progress: &migrate.Progress{}, OnTrace: out.trace,
 	}

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -112,13 +115,34 @@ func (c *converter) annotate() {
 		}
 	}
 
-	meta := own(derive("metadata", c.traceID).String(), uctables.Metadata, "metadata", nil)
+	meta := own(MetadataID(c.traceID), uctables.Metadata, "metadata", nil)
 	var over []overflow
 	meta.Value, over = c.metadataValue()
 	meta.Metadata = c.provenance()
 	split(&meta, over)
 	c.annotations = append(append(c.annotations, parts...), meta)
 }
+
+// Inferable says whether a row shows by itself that Convert made it for the trace with this target ID:
+// its annotation_id is derived from what it holds, and it has not been updated.
+func Inferable(a *uctables.Annotation, traceID string) bool {
+	if a.UpdatedAtMicros != a.CreatedAtMicros || a.DeletedAtMicros != nil {
+		return false
+	}
+	switch a.Type {
+	case uctables.Metadata:
+		return a.AnnotationID == MetadataID(traceID)
+	case uctables.Tag:
+		return a.AnnotationID == derive("tag", traceID, a.Name).String() || a.Name == OverflowName+"."+a.AnnotationID
+	case uctables.RunLink:
+		var run string
+		return json.Unmarshal(a.Value, &run) == nil && a.AnnotationID == derive("run_link", traceID, run).String()
+	}
+	return false
+}
+
+// MetadataID is the annotation_id of the METADATA row of the trace with this target ID.
+func MetadataID(traceID string) string { return derive("metadata", traceID).String() }
 
 // valid gives s with U+FFFD for what is no UTF-8.
 func (c *converter) valid(s, key string) string {
@@ -188,7 +212,7 @@ func (c *converter) provenance() uctables.JSON {
 		b = quote(append(quote(append(b, ','), key), ':'), value)
 	}
 	str(uctables.KeySourceTraceID, info.TraceID)
-	str(uctables.KeyDigest, info.Digest())
+	str(uctables.KeyDigest, cmp.Or(c.in.Digest, info.Digest()))
 	b = append(quote(append(b, ','), uctables.KeySpans), ':')
 	b = strconv.AppendInt(b, int64(len(c.rows)), 10)
 	if c.in.SpansMissing != "" {
@@ -201,6 +225,17 @@ func (c *converter) provenance() uctables.JSON {
 	}
 	if c.otelID != "" && c.otelID != c.traceID {
 		str(KeyOTelTraceID, c.otelID)
+	}
+	sep := append(quote([]byte{','}, uctables.KeyVersions), ':', '[')
+	for i := range c.annotations {
+		if a := &c.annotations[i]; !Inferable(a, c.traceID) {
+			b = append(quote(append(append(b, sep...), '['), a.AnnotationID), ',')
+			b = append(strconv.AppendInt(b, a.UpdatedAtMicros, 10), ']')
+			sep = []byte{','}
+		}
+	}
+	if len(sep) == 1 {
+		b = append(b, ']')
 	}
 	return append(b, '}')
 }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,10 @@ type Input struct {
 	SpansMissing string
 	// Runs are IDs of runs that the trace is linked to, besides mlflow.sourceRun of its metadata.
 	Runs []string
+	// Digest of what the source lists of the trace, for provenance; "" for Info's own.
+	Digest string
+	// TraceID is the target's ID of the trace if it is known already; "" to find it.
+	TraceID string
 }
 
 // Result is one converted trace.
@@ -105,7 +110,7 @@ func Convert(in Input, opt Options) (Result, error) {
 	if in.Info == nil || in.Info.TraceID == "" {
 		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
 	}
-	c := converter{in: in, opt: opt, traceID: targetTraceID(in.Info.TraceID)}
+	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, targetTraceID(in.Info.TraceID))}
 	if opt.ServiceName != "" {
 		c.serviceName = &opt.ServiceName
 		c.resource = append(quote([]byte(`{"service.name":`), opt.ServiceName), '}')

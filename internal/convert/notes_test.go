@@ -301,7 +301,7 @@ func TestAnnotations(t *testing.T) {
 		if a.Value == nil {
 			value = "NULL"
 		}
-		metadata = strings.Replace(metadata, ti.Digest(), "DIGEST", 1)
+		metadata = strings.NewReplacer(ti.Digest(), "DIGEST", fmt.Sprint(at.UnixMicro()), "AT").Replace(metadata)
 		fmt.Fprintf(&got, "%s %s %s value=%s comment=%s by=%s metadata=%s\n", a.Type, strings.TrimPrefix(a.TargetID, hexTrace), a.Name, value, deref(a.Comment), deref(a.CreatedBy), metadata)
 		if a.CreatedAtMicros != at.UnixMicro() || a.UpdatedAtMicros != at.UnixMicro() || deref(a.UpdatedBy) != deref(a.CreatedBy) {
 			t.Errorf("%s: times or users", a.Name)
@@ -319,7 +319,7 @@ FEEDBACK  n- value=NULL comment=NULL by=bob metadata={` + internal + `}
 FEEDBACK  n-e value=1 comment=NULL by=bob metadata={` + internal + `}
 RUN_LINK  run_link value="run1" comment=NULL by=ann metadata=
 RUN_LINK  run_link value="run2" comment=NULL by=ann metadata=
-METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","mlflow.sourceRun":"run2","mlflow.user":"ann"},"request_preview":""} comment=NULL by=ann metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s"}
+METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","mlflow.sourceRun":"run2","mlflow.user":"ann"},"request_preview":""} comment=NULL by=ann metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.versions":[["f",AT],["e",AT],["s",AT],["i",AT],["n",AT],["178afd00-21ad-574e-8163-da0a25ffac13",AT],["0673820f-5b8d-5dd7-a112-2cf064e9aa26",AT]]}
 `
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

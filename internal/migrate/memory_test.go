@@ -80,6 +80,66 @@ func (m *memory) WriteAnnotations(ctx context.Context, rows []uctables.Annotatio
 	return w, m.committed()
 }
 
+func (m *memory) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var w uctables.Written
+	for _, r := range rows {
+		if newest := m.newest()[r.AnnotationID]; newest != nil && newest.UpdatedAtMicros > r.ReplacesMicros {
+			w.Present++
+			continue
+		}
+		m.annotations[fmt.Sprint(r.AnnotationID, "@", r.UpdatedAtMicros)] = r.Annotation
+		w.Inserted++
+	}
+	return w, m.committed()
+}
+
+func (m *memory) newest() map[string]*uctables.Annotation {
+	newest := map[string]*uctables.Annotation{}
+	for _, a := range m.annotations {
+		if was := newest[a.AnnotationID]; was == nil || was.UpdatedAtMicros < a.UpdatedAtMicros {
+			newest[a.AnnotationID] = &a
+		}
+	}
+	return newest
+}
+
+func (m *memory) ReadAnnotations(_ context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Annotation) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.newest() {
+		id, _, _ := strings.Cut(a.TargetID, ":")
+		if slices.Contains(traceIDs, id) && times.Low <= a.CreatedAtMicros && a.CreatedAtMicros <= times.High {
+			if err := yield(a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memory) ReadSpans(_ context.Context, traceIDs []string, _ uctables.Times, yield func(*uctables.Span) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.spans {
+		if slices.Contains(traceIDs, s.TraceID) {
+			if err := yield(&s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memory) SumSpans(context.Context, []string, uctables.Times, bool, func(uctables.SpanSum) error) error {
+	return errors.ErrUnsupported
+}
+
+func (m *memory) SumAnnotations(context.Context, []string, uctables.Times, bool, func(uctables.AnnotationSum) error) error {
+	return errors.ErrUnsupported
+}
+
 func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -139,7 +199,7 @@ func (m *memory) Migrated(ctx context.Context, source string, yield func(uctable
 	for _, s := range m.spans {
 		count[s.TraceID]++
 	}
-	for _, a := range m.annotations {
+	for _, a := range m.newest() {
 		if a.Type != uctables.Metadata {
 			continue
 		}

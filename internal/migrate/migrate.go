@@ -5,6 +5,8 @@
 //   - A trace's annotations are written before its spans, its spans in one commit (or with its roots
 //     last), and only then is it recorded: readers, who begin at root spans, see it complete or not
 //     at all.
+//   - What a trace's rows say of it follows the source (package resync), also where an interrupted run
+//     left rows of an earlier state.
 //   - The target leaves rows alone that it has. So any step may be repeated, by this run, a later
 //     one or another one at the same time.
 //   - The checkpoint is written last and says less than the target at any time, never more.
@@ -12,9 +14,12 @@ package migrate
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +54,7 @@ type Job struct {
 	Window       mlflowclient.Window
 
 	RunLinks      bool   // look for runs that traces were linked to after they ended
+	Resync        bool   // carry over what changed at the source since a trace was migrated
 	ServiceName   string // resource attribute service.name of all spans; empty for none
 	Fetchers      int    // groups of traces read at the same time
 	BytesInFlight int64  // bound on payload bytes between reading and recording
@@ -125,6 +131,7 @@ func (r *run) finish(err error, interrupted bool) Summary {
 	p, s := r.job.Progress, &r.summary
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s.Updated = p.Updated.Load()
 	s.Listed, s.Migrated, s.Present = p.Listed.Load(), p.Migrated.Load(), p.Present.Load()
 	s.Deferred, s.Skipped, s.Failed = p.Deferred.Load(), p.Skipped.Load(), p.Failed.Load()
 	s.SpansWritten, s.AnnotationsWritten, s.Bytes = p.Spans.Load(), p.Annotations.Load(), p.Bytes.Load()
@@ -239,7 +246,7 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 	var rs []checkpoint.Record
 	err = target.Migrated(ctx, source, func(p uctables.Provenance) error {
 		rec := checkpoint.Record{
-			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, State: checkpoint.Migrated,
+			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000, State: checkpoint.Migrated,
 			Digest: p.Digest, Spans: p.Spans, RunID: runID,
 		}
 		if p.SpansMissing != "" {
@@ -404,13 +411,21 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 	if err != nil {
 		return nil, err
 	}
+	links, err := r.links(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	var todo []*mlflow.TraceInfo
 	var seen []checkpoint.Record
 	for _, info := range infos {
 		rec, ok := known[info.TraceID]
 		switch {
 		case ok && rec.State == checkpoint.Migrated:
-			r.job.Progress.Present.Add(1)
+			if r.job.Resync && info.State != mlflow.StateInProgress && r.changed(rec.Digest, info, links[info.TraceID]) {
+				todo = append(todo, info)
+			} else {
+				r.job.Progress.Present.Add(1)
+			}
 		case info.State == mlflow.StateInProgress:
 			rec = checkpoint.Record{
 				TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Deferred,
@@ -429,6 +444,33 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
 }
 
+// links are the runs that traces are linked to, as this run has read them.
+func (r *run) links(ctx context.Context, traceIDs []string) (map[string][]string, error) {
+	if !r.job.RunLinks {
+		return nil, nil
+	}
+	return r.job.Checkpoint.Links(ctx, traceIDs)
+}
+
+// digest is that of what the source lists of a trace, the runs it is linked to included.
+func digest(info *mlflow.TraceInfo, runs []string) string {
+	d := info.Digest()
+	if len(runs) > 0 {
+		sum := sha256.Sum256([]byte(strings.Join(runs, "\n")))
+		d += "+" + hex.EncodeToString(sum[:8])
+	}
+	return d
+}
+
+// changed says whether a trace is another at the source than when noted was its digest.
+func (r *run) changed(noted string, info *mlflow.TraceInfo, runs []string) bool {
+	now := digest(info, runs)
+	if !r.job.RunLinks {
+		noted, _, _ = strings.Cut(noted, "+")
+	}
+	return noted != now
+}
+
 // settle records the end of a trace that is not written.
 func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason, detail string) error {
 	rec.State, rec.Reason, rec.Detail, rec.RunID = st, reason, detail, r.job.RunID
@@ -441,7 +483,11 @@ func (r *run) report(t TraceReport) {
 	p := r.job.Progress
 	switch t.State {
 	case checkpoint.Migrated:
-		p.Migrated.Add(1)
+		if t.updated {
+			p.Updated.Add(1)
+		} else {
+			p.Migrated.Add(1)
+		}
 	case checkpoint.Deferred:
 		p.Deferred.Add(1)
 	case checkpoint.Skipped:
@@ -501,7 +547,7 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 	for i, info := range group {
 		ids[i] = info.TraceID
 	}
-	links, err := r.job.Checkpoint.Links(ctx, ids)
+	links, err := r.links(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -538,25 +584,36 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 
 // convert makes a unit of one read trace, or settles it and returns nil.
 func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflowclient.Spans, runs []string, known checkpoint.Record) (*unit, error) {
-	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: info.Digest()}
+	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: digest(info, runs)}
+	resync := known.State == checkpoint.Migrated
+	settle := func(st checkpoint.State, reason, detail string) error {
+		if resync {
+			// The target has the trace; that it changed is found again by the next run.
+			r.report(TraceReport{TraceID: info.TraceID, TargetTraceID: known.TargetTraceID, State: st, Reason: reason, Detail: detail})
+			return nil
+		}
+		return r.settle(ctx, rec, st, reason, detail)
+	}
 	if spans.Err != nil {
 		if r.broken(ctx, info, spans.Err) {
 			return nil, fmt.Errorf("read the spans of trace %s: %w", info.TraceID, spans.Err)
 		}
-		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonFetch, spans.Err.Error())
+		return nil, settle(checkpoint.Failed, ReasonFetch, spans.Err.Error())
 	}
 	r.failed.Store(0)
 	switch {
 	case spans.Missing == mlflowclient.MissingDeleted:
-		return nil, r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, "")
+		return nil, settle(checkpoint.Skipped, ReasonDeleted, "")
 	case spans.Missing == mlflowclient.MissingIncomplete && r.young(info.RequestTime):
 		// They may still be on their way; a part of them must not be shown as the trace.
-		return nil, r.settle(ctx, rec, checkpoint.Deferred, spans.Missing, "")
+		return nil, settle(checkpoint.Deferred, spans.Missing, "")
 	case spans.Missing != "" && known.State == checkpoint.Skipped && known.Reason == spans.Missing && known.Digest == rec.Digest:
 		// An earlier run has written what there is, and no more spans have turned up since.
 		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
 	}
-	res, err := convert.Convert(convert.Input{Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: runs},
+	res, err := convert.Convert(convert.Input{
+		Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: runs, Digest: rec.Digest, TraceID: known.TargetTraceID,
+	},
 		convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName})
 	if err != nil {
 		reason := "unreadable"
@@ -564,23 +621,28 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 		if errors.As(err, &ce) {
 			reason = string(ce.Reason)
 		}
-		return nil, r.settle(ctx, rec, checkpoint.Failed, reason, err.Error())
+		return nil, settle(checkpoint.Failed, reason, err.Error())
 	}
 	if other, err := r.claim(ctx, info.TraceID, res.Trace.TraceID); err != nil {
 		return nil, err
 	} else if other != "" {
-		return nil, r.settle(ctx, rec, checkpoint.Failed, ReasonSameTraceID,
+		return nil, settle(checkpoint.Failed, ReasonSameTraceID,
 			fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; of such copies one can be migrated", res.Trace.TraceID, other))
 	}
 	rec.TargetTraceID, rec.RunID = res.Trace.TraceID, r.job.RunID
 	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
-	u := &unit{rows: res.Trace}
-	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes}
-	if spans.Missing != "" {
+	u := &unit{rows: res.Trace, resync: resync}
+	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: resync}
+	if resync {
+		if len(res.Trace.Spans) <= known.Spans {
+			u.rows.Spans = nil // They are there.
+		}
+		rec.Spans = max(rec.Spans, known.Spans)
+	} else if spans.Missing != "" {
 		u.report.State, u.report.Reason = checkpoint.Skipped, spans.Missing
 	}
-	for i := range res.Trace.Spans {
-		rec.Bytes += res.Trace.Spans[i].Size()
+	for i := range u.rows.Spans {
+		rec.Bytes += u.rows.Spans[i].Size()
 	}
 	for i := range res.Trace.Annotations {
 		rec.Bytes += res.Trace.Annotations[i].Size()
@@ -680,8 +742,8 @@ func (r *run) wrote(w uctables.Written, written *atomic.Int64, present *int64) {
 
 // record notes in the checkpoint what became of a written batch, and gives its bytes back.
 func (r *run) record(ctx context.Context, units []*unit) error {
-	recs := make([]checkpoint.Record, len(units))
-	for i, u := range units {
+	recs := make([]checkpoint.Record, 0, len(units))
+	for _, u := range units {
 		if u.failed != nil {
 			u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
 			var large *uctables.TooLargeError
@@ -689,8 +751,11 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 				u.report.Reason = ReasonRowTooLarge
 			}
 		}
-		recs[i] = u.record
-		recs[i].State, recs[i].Reason, recs[i].Detail = u.report.State, u.report.Reason, u.report.Detail
+		if u.resync && u.failed != nil {
+			continue // The target has the trace as it was.
+		}
+		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
+		recs = append(recs, u.record)
 	}
 	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
 		return err

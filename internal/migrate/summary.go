@@ -28,6 +28,8 @@ type TraceReport struct {
 	Reason        string           `json:"reason,omitempty"`
 	Detail        string           `json:"detail,omitempty"`
 	Notes         []convert.Note   `json:"notes,omitempty"`
+
+	updated bool // it was migrated before
 }
 
 // Progress counts what a run has done so far. It may be read at any time.
@@ -36,6 +38,7 @@ type Progress struct {
 	Total       atomic.Int64 // traces in the window, once counted; 0 before
 	Read        atomic.Int64 // traces whose spans were asked for
 	Migrated    atomic.Int64
+	Updated     atomic.Int64 // migrated before, changed since
 	Present     atomic.Int64 // already there
 	Deferred    atomic.Int64
 	Skipped     atomic.Int64
@@ -47,7 +50,7 @@ type Progress struct {
 
 // Done is the number of traces that the run has finished with.
 func (p *Progress) Done() int64 {
-	return p.Migrated.Load() + p.Present.Load() + p.Deferred.Load() + p.Skipped.Load() + p.Failed.Load()
+	return p.Migrated.Load() + p.Updated.Load() + p.Present.Load() + p.Deferred.Load() + p.Skipped.Load() + p.Failed.Load()
 }
 
 // Outcome is how a run ended.
@@ -72,6 +75,7 @@ type Summary struct {
 	Seconds            float64          `json:"seconds"`
 	Listed             int64            `json:"traces_listed"`
 	Migrated           int64            `json:"traces_migrated"`
+	Updated            int64            `json:"traces_updated"` // migrated before, changed at the source since
 	Present            int64            `json:"traces_already_there"`
 	Deferred           int64            `json:"traces_deferred"`
 	Skipped            int64            `json:"traces_skipped"`
@@ -84,6 +88,8 @@ type Summary struct {
 	SpansPresent       int64            `json:"spans_already_there"`
 	AnnotationsWritten int64            `json:"annotations_written"`
 	AnnotationsPresent int64            `json:"annotations_already_there"`
+	AnnotationsDeleted int64            `json:"annotations_deleted"`           // softly: the source no longer has them
+	AnnotationsKept    int64            `json:"annotations_changed_at_target"` // left as they are there
 	Bytes              int64            `json:"bytes"`
 	TracesPerSecond    float64          `json:"traces_per_second"`
 	Requests           int64            `json:"source_requests"`

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
+	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/resync"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -16,6 +20,9 @@ type unit struct {
 	report TraceReport
 	record checkpoint.Record
 	failed error // why it can't be written; its spans then stay away
+
+	resync  bool // the target has the trace, in an earlier state
+	changes []uctables.Replacement
 }
 
 // fail keeps the first reason why u can't be written.
@@ -28,17 +35,91 @@ func (u *unit) fail(err error) {
 // writeAnnotations writes the annotations of all units, splitting where the target asks for it. A
 // unit whose row the target refuses fails, with nothing of it visible: METADATA and the spans, which
 // come later, are not written. The error is one that no split cures.
+//
+// Rows that were there may be of an earlier state of the trace: they are brought up to date.
 func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
-	return writeSplit(ctx, units, r.job.Target.Limits(),
+	var present bool
+	err := writeSplit(ctx, units, r.job.Target.Limits(),
 		func(u *unit) []uctables.Annotation { return u.rows.Annotations },
 		(*uctables.Annotation).Size,
 		func(ctx context.Context, rows []uctables.Annotation) error {
 			w, err := r.job.Target.WriteAnnotations(ctx, rows)
 			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
+			present = present || w.Present > 0
 			return err
 		},
-		nil,
-		func(a *uctables.Annotation) string { return fmt.Sprintf("annotation %s (%s)", a.AnnotationID, a.Type) })
+		nil, nameAnnotation)
+	if err != nil {
+		return err
+	}
+	var stale []*unit
+	for _, u := range units {
+		if u.failed == nil && (present || u.resync) {
+			stale = append(stale, u)
+		}
+	}
+	return r.bringUpToDate(ctx, stale)
+}
+
+func nameAnnotation(a *uctables.Annotation) string {
+	return fmt.Sprintf("annotation %s (%s)", a.AnnotationID, a.Type)
+}
+
+// bringUpToDate has the annotations of units that the target had before follow the source.
+func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
+	if len(units) == 0 {
+		return nil
+	}
+	target, ok := r.job.Target.(interface { // TODO: part of uctables.Writer
+		uctables.Reader
+		ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error)
+	})
+	if !ok {
+		return nil
+	}
+	ids := make([]string, len(units))
+	times := uctables.Times{Low: math.MaxInt64, High: math.MinInt64}
+	for i, u := range units {
+		ids[i] = u.rows.TraceID
+		for _, a := range u.rows.Annotations {
+			times.Low, times.High = min(times.Low, a.CreatedAtMicros), max(times.High, a.CreatedAtMicros)
+		}
+	}
+	// What the source no longer has may have been made later than the rest of its trace.
+	times.High = uctables.AllTimes.High
+	stored := map[string][]*uctables.Annotation{}
+	if err := target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
+		id, _, _ := strings.Cut(a.TargetID, ":")
+		stored[id] = append(stored[id], a)
+		return nil
+	}); err != nil {
+		return err
+	}
+	now := time.Now().UnixMicro()
+	for _, u := range units {
+		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], resync.Options{
+			// The links of a trace that an earlier run left open may not have been read.
+			NowMicros: now, RunLinks: r.job.RunLinks && u.resync,
+		})
+		if err != nil {
+			u.fail(err)
+			continue
+		}
+		u.changes = plan.Changes
+		r.mu.Lock()
+		r.summary.AnnotationsDeleted += int64(plan.Deleted)
+		r.summary.AnnotationsKept += int64(plan.Kept)
+		r.mu.Unlock()
+	}
+	return writeSplit(ctx, units, r.job.Target.Limits(),
+		func(u *unit) []uctables.Replacement { return u.changes },
+		func(c *uctables.Replacement) int64 { return c.Size() },
+		func(ctx context.Context, rows []uctables.Replacement) error {
+			w, err := target.ReplaceAnnotations(ctx, rows)
+			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
+			return err
+		},
+		nil, func(c *uctables.Replacement) string { return nameAnnotation(&c.Annotation) })
 }
 
 // writeSpans writes the spans of all units in one commit, or in one a trace where the target asks

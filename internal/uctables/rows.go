@@ -109,7 +109,7 @@ type Trace struct {
 // Provenance is what tracemig notes in column metadata of a trace's METADATA row, so that the
 // source's trace stays findable and a lost checkpoint can be rebuilt from the target.
 // Keys: tracemig.source, tracemig.source_trace_id, tracemig.digest, tracemig.spans,
-// tracemig.spans_missing (absent when the spans were there).
+// tracemig.spans_missing (absent when the spans were there), tracemig.versions (see package resync).
 type Provenance struct {
 	Source        string // the source's identity, e.g. "https://host#experiment/123"
 	SourceTraceID string
@@ -127,4 +127,5 @@ const (
 	KeyDigest        = "tracemig.digest"
 	KeySpans         = "tracemig.spans"
 	KeySpansMissing  = "tracemig.spans_missing"
+	KeyVersions      = "tracemig.versions" // [annotation_id, updated_at] of each row that does not itself show that tracemig wrote it
 )

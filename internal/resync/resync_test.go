@@ -1,0 +1,215 @@
+package resync
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+const hex = "0123456789abcdef0123456789abcdef"
+
+// table holds versions of annotations as the target does.
+type table map[string]uctables.Annotation
+
+func (t table) newest() []*uctables.Annotation {
+	m := map[string]*uctables.Annotation{}
+	for _, a := range t {
+		if was := m[a.AnnotationID]; was == nil || was.UpdatedAtMicros < a.UpdatedAtMicros {
+			m[a.AnnotationID] = &a
+		}
+	}
+	return slices.Collect(maps.Values(m))
+}
+
+func (t table) put(a uctables.Annotation) bool {
+	key := fmt.Sprint(a.AnnotationID, "@", a.UpdatedAtMicros)
+	_, there := t[key]
+	if !there {
+		t[key] = a
+	}
+	return !there
+}
+
+// live is what readers see: the newest versions that are not deleted, of tags of one name the newest.
+func (t table) live() map[string]string {
+	seen, at := map[string]string{}, map[string]int64{}
+	for _, a := range t.newest() {
+		key := string(a.Type) + " " + a.Name
+		if a.Type != uctables.Tag {
+			key += " " + a.AnnotationID
+		}
+		if a.DeletedAtMicros == nil && a.UpdatedAtMicros >= at[key] && a.Type != uctables.Metadata {
+			comment := ""
+			if a.Comment != nil {
+				comment = *a.Comment
+			}
+			seen[key], at[key] = string(a.Value)+comment, a.UpdatedAtMicros
+		}
+	}
+	return seen
+}
+
+// sync does what a run does with a trace that it writes, or writes again.
+func (t table) sync(tt interface {
+	Helper()
+	Fatal(...any)
+}, info *mlflow.TraceInfo, runs []string, now int64) Result {
+	tt.Helper()
+	res, err := convert.Convert(convert.Input{Info: info, Runs: runs, Digest: info.Digest() + strings.Join(runs, "")}, convert.Options{Source: "s"})
+	if err != nil {
+		tt.Fatal(err)
+	}
+	for _, a := range res.Trace.Annotations {
+		t.put(a)
+	}
+	plan, err := Plan(hex, res.Trace.Annotations, t.newest(), Options{NowMicros: now, RunLinks: true})
+	if err != nil {
+		tt.Fatal(err)
+	}
+	for i, c := range plan.Changes {
+		if c.Type == uctables.Metadata && i != len(plan.Changes)-1 {
+			tt.Fatal("METADATA is not written last")
+		}
+		if c.UpdatedAtMicros <= c.ReplacesMicros || !t.put(c.Annotation) {
+			tt.Fatal("a new version is not newer")
+		}
+	}
+	return plan
+}
+
+var epoch = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func source(tags map[string]string) *mlflow.TraceInfo {
+	return &mlflow.TraceInfo{TraceID: "tr-" + hex, RequestTime: epoch, State: mlflow.StateOK, Tags: tags, Metadata: map[string]string{}}
+}
+
+func feedback(id, value string, updated time.Time) mlflow.Assessment {
+	return mlflow.Assessment{
+		ID: id, Name: "correct", SourceType: "HUMAN", SourceID: "ann", CreateTime: epoch, LastUpdateTime: updated,
+		Feedback: &mlflow.Feedback{Value: jsontext.Value(value)},
+	}
+}
+
+// Whatever happens to tags, assessments and run links at the source, and wherever a run is cut off
+// between two, the target shows the source's present state, and a run without a change writes nothing.
+func TestFollowsTheSource(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		target := table{}
+		now := epoch.Add(time.Hour).UnixMicro()
+		for range rapid.IntRange(1, 8).Draw(t, "runs") {
+			info := source(rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "c"}), rapid.SampledFrom([]string{"", "1", "2"})).Draw(t, "tags"))
+			for _, id := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"f1", "f2"}), rapid.ID).Draw(t, "assessments") {
+				updated := epoch.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "updated")) * time.Minute)
+				a := feedback(id, rapid.SampledFrom([]string{"true", "false", "null"}).Draw(t, "value"), updated)
+				info.Assessments = append(info.Assessments, a)
+			}
+			info.Metadata["k"] = rapid.SampledFrom([]string{"1", "2"}).Draw(t, "metadata")
+			runs := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"r1", "r2"}), rapid.ID).Draw(t, "run links")
+			now++
+			target.sync(t, info, runs, now)
+
+			want := table{}
+			want.sync(t, info, runs, now)
+			if diff := cmp.Diff(want.live(), target.live()); diff != "" {
+				t.Fatalf("(-source +target):\n%s", diff)
+			}
+			now++
+			if again := target.sync(t, info, runs, now); len(again.Changes) > 0 || again.Kept > 0 {
+				t.Fatalf("nothing changed, and still: %+v", again)
+			}
+		}
+	})
+}
+
+func TestChangesAtTheTargetStay(t *testing.T) {
+	now := epoch.Add(time.Hour).UnixMicro()
+	tag := func(target table, name string) *uctables.Annotation {
+		for _, a := range target.newest() {
+			if a.Name == name {
+				return a
+			}
+		}
+		return nil
+	}
+	for name, edit := range map[string]func(target table){
+		"a newer version": func(target table) {
+			a := *tag(target, "a")
+			a.Value, a.UpdatedAtMicros = uctables.JSON(`"mine"`), now+1
+			target.put(a)
+		},
+		"a tag of its own": func(target table) {
+			a := *tag(target, "a")
+			a.AnnotationID, a.Value, a.UpdatedAtMicros, a.CreatedAtMicros = "other", uctables.JSON(`"mine"`), now+1, now+1
+			target.put(a)
+		},
+		"deleted": func(target table) {
+			a, at := *tag(target, "a"), now+1
+			a.DeletedAtMicros, a.UpdatedAtMicros = &at, now+1
+			target.put(a)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := table{}
+			target.sync(t, source(map[string]string{"a": "1", "b": "1"}), nil, now)
+			edit(target)
+			want := target.live()["TAG a"]
+			for i, tags := range []map[string]string{{"a": "2", "b": "2"}, {"b": "3"}, {"a": "4"}} {
+				plan := target.sync(t, source(tags), nil, now+10+int64(i))
+				if got := target.live()["TAG a"]; got != want {
+					t.Errorf("with %v at the source the tag is %s, was %s", tags, got, want)
+				}
+				if _, there := tags["a"]; there && plan.Kept != 1 {
+					t.Errorf("with %v at the source %d rows were kept", tags, plan.Kept)
+				}
+				if b := target.live()["TAG b"]; b != "" && b != `"`+tags["b"]+`"` {
+					t.Errorf("the other tag is %s", b)
+				}
+			}
+			// What others wrote stays, whatever the source has.
+			others := *tag(target, "a")
+			others.AnnotationID, others.Name = "of others", "theirs"
+			target.put(others)
+			target.sync(t, source(map[string]string{}), nil, now+20)
+			if _, there := target.live()["TAG theirs"]; there != (others.DeletedAtMicros == nil) {
+				t.Error("another writer's tag was touched")
+			}
+		})
+	}
+}
+
+func TestSpansLostAtTheSourceLater(t *testing.T) {
+	target := table{}
+	info := source(map[string]string{"a": "1"})
+	first, err := convert.Convert(convert.Input{Info: info, Spans: []byte(`[{"name":"root","span_id":"0000000000000001","parent_span_id":null,"start_time_unix_nano":1}]`)}, convert.Options{Source: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range first.Trace.Annotations {
+		target.put(a)
+	}
+	info.Tags["a"] = "2"
+	later, err := convert.Convert(convert.Input{Info: info, SpansMissing: "lost"}, convert.Options{Source: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Plan(hex, later.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(time.Hour).UnixMicro()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := plan.Changes[len(plan.Changes)-1]
+	noted, err := provenance(&meta.Annotation)
+	if err != nil || noted.Spans != 1 || noted.SpansMissing != "" {
+		t.Errorf("%+v, %v: the target has the span still", noted.Provenance, err)
+	}
+}
