@@ -313,7 +313,7 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 // metadata calls yield for each METADATA row, with what tracemig noted in it or nil, and with a hash
 // of its annotation_id.
 func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error) error {
-	columns := []string{"annotation_type", "annotation_id", "target_id", "updated_at", "deleted_at", "metadata.value", "metadata.metadata"}
+	columns := []string{"annotation_type", "annotation_id", "target_id", "updated_at", "deleted_at", "metadata.value", "metadata.metadata", "created_at"}
 	var text []byte
 	return l.annotations().scanAll(ctx, columns, func(b *rowBatch) error {
 		for i := range b.n {
@@ -331,9 +331,10 @@ func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt i
 			var err error
 			// A row that does not decode, or has other types, is not of tracemig.
 			if text, err = variant.AppendJSON(text[:0], b.text(5, i), b.text(6, i)); err == nil && json.Unmarshal(text, &m) == nil {
+				created, _ := b.micros(7, i)
 				p = &uctables.Provenance{
 					Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(b.text(2, i)),
-					Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing,
+					Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
 				}
 			}
 			hash := sha256.Sum256(b.text(1, i))

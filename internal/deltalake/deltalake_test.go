@@ -593,9 +593,9 @@ func TestMigrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []uctables.Provenance{
-		{Source: "here", SourceTraceID: "tr-" + id(0), TraceID: id(0), Digest: "digest", Spans: 5},
-		{Source: "here", SourceTraceID: "tr-" + id(1), TraceID: id(1), Digest: "newer", Spans: 5},
-		{Source: "here", SourceTraceID: "tr-" + id(100), TraceID: id(100), Digest: "digest", SpansMissing: "lost"},
+		{Source: "here", SourceTraceID: "tr-" + id(0), TraceID: id(0), Digest: "digest", Spans: 5, RequestMicros: updated.CreatedAtMicros},
+		{Source: "here", SourceTraceID: "tr-" + id(1), TraceID: id(1), Digest: "newer", Spans: 5, RequestMicros: updated.CreatedAtMicros},
+		{Source: "here", SourceTraceID: "tr-" + id(100), TraceID: id(100), Digest: "digest", SpansMissing: "lost", RequestMicros: updated.CreatedAtMicros},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
