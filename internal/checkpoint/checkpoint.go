@@ -189,8 +189,7 @@ func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pair = p
-	if err := s.init(ctx); err != nil {
+	if err := s.init(ctx, p); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -205,22 +204,13 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open the checkpoint: %w", err)
 	}
 	f.Close()
-	s, err := connect(path, "?mode=ro")
+	s, err := connect(path, "?mode=rw&_pragma=busy_timeout(5000)&_pragma=query_only(1)") // with mode=ro SQLite leaves files behind
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.db.ExecContext(ctx, "PRAGMA busy_timeout = 5000"); err != nil {
+	if err := s.identify(ctx); err != nil {
 		s.Close()
-		return nil, &DamagedError{path, err}
-	}
-	for key, into := range map[string]*string{"source": &s.pair.Source, "target": &s.pair.Target, "format": new(string)} {
-		if *into, err = s.meta(ctx, key); err == nil && key == "format" {
-			err = known(*into)
-		}
-		if err != nil {
-			s.Close()
-			return nil, &DamagedError{path, err}
-		}
+		return nil, err
 	}
 	return s, nil
 }
@@ -242,7 +232,7 @@ func connect(path, query string) (*Store, error) {
 	return &Store{db: db, path: path}, nil
 }
 
-func (s *Store) init(ctx context.Context) error {
+func (s *Store) init(ctx context.Context, p Pair) error {
 	// WAL with NORMAL can lose the last transactions in a power cut, never corrupt the file; losing
 	// some costs work, nothing else.
 	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
@@ -250,36 +240,45 @@ func (s *Store) init(ctx context.Context) error {
 			return &DamagedError{s.path, err}
 		}
 	}
-	for _, kv := range [][2]string{{"format", formatVersion}, {"source", s.pair.Source}, {"target", s.pair.Target}} {
-		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", kv[0], kv[1]); err != nil {
+	for key, value := range map[string]string{"format": formatVersion, "source": p.Source, "target": p.Target} {
+		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", key, value); err != nil {
 			return &DamagedError{s.path, err}
 		}
-		got, err := s.meta(ctx, kv[0])
-		if err == nil && kv[0] == "format" {
-			err = known(got)
-		}
-		if err != nil {
+	}
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	return s.BelongsTo(p)
+}
+
+// identify reads whose checkpoint it is.
+func (s *Store) identify(ctx context.Context) error {
+	var format string
+	for key, into := range map[string]*string{"format": &format, "source": &s.pair.Source, "target": &s.pair.Target} {
+		var err error
+		if *into, err = s.meta(ctx, key); err != nil {
 			return &DamagedError{s.path, err}
 		}
-		if got != kv[1] {
-			return &OtherPairError{s.path, kv[0], got, kv[1]}
-		}
+	}
+	if format != formatVersion {
+		return &DamagedError{s.path, fmt.Errorf("its format is %q, not %q", format, formatVersion)}
 	}
 	return nil
 }
 
-func known(format string) error {
-	if format != formatVersion {
-		return fmt.Errorf("its format is %q, not %q", format, formatVersion)
+// BelongsTo returns an *OtherPairError unless the checkpoint is that of p.
+func (s *Store) BelongsTo(p Pair) error {
+	switch {
+	case s.pair.Source != p.Source:
+		return &OtherPairError{s.path, "source", s.pair.Source, p.Source}
+	case s.pair.Target != p.Target:
+		return &OtherPairError{s.path, "target", s.pair.Target, p.Target}
 	}
 	return nil
 }
 
 // Pair names the two ends that the checkpoint belongs to.
 func (s *Store) Pair() Pair { return s.pair }
-
-// Path is the checkpoint's file, empty for a temporary one.
-func (s *Store) Path() string { return s.path }
 
 func (s *Store) meta(ctx context.Context, key string) (string, error) {
 	var v string
@@ -301,7 +300,7 @@ func (s *Store) Complete(ctx context.Context) (bool, error) {
 }
 
 // Bind ties the checkpoint to the target's tables as they are now. When it was tied to others, which
-// were dropped or replaced since, it forgets every trace: what it knew is in those.
+// were dropped or replaced since, it forgets what is in those.
 func (s *Store) Bind(ctx context.Context, tables string) error {
 	was, err := s.meta(ctx, "tables")
 	if err != nil || was == tables {
@@ -322,13 +321,14 @@ func (s *Store) Bind(ctx context.Context, tables string) error {
 	})
 }
 
-// Forget drops all that is known of traces, so that the checkpoint is to be rebuilt from the target.
+// Forget drops what is known of the target, so that it is to be rebuilt. What waits for a later run
+// stays: the target can't tell of it, and it may lie outside that run's window.
 func (s *Store) Forget(ctx context.Context) error {
 	return s.tx(ctx, func(tx *sql.Tx) error { return forget(ctx, tx) })
 }
 
 func forget(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM traces"); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM traces WHERE state NOT IN ('deferred', 'failed')"); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "DELETE FROM meta WHERE key = 'complete'")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -173,6 +174,9 @@ func TestLockNamesItsHolder(t *testing.T) {
 	if _, err := TakeLock(t.Context(), path, 0, Holder{}); !errors.As(err, &locked) || locked.Holder.PID != cmd.Process.Pid || !strings.Contains(err.Error(), "ann on there (run r1") {
 		t.Errorf("taken while held: %v", err)
 	}
+	if held, h, err := Held(path); err != nil || !held || h.RunID != "r1" {
+		t.Errorf("held: %v by %v, %v", held, h, err)
+	}
 	// A waiting run gets the lock of a killed one.
 	got := make(chan error, 1)
 	go func() {
@@ -187,6 +191,28 @@ func TestLockNamesItsHolder(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Errorf("after the holder died: %v", err)
 	}
+	if held, h, err := Held(path); err != nil || held || h != (Holder{}) {
+		t.Errorf("given back, but held: %v by %v, %v", held, h, err)
+	}
+}
+
+// Those who look at a lock don't take one another for its holder.
+func TestHeldIsShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	if held, _, err := Held(path); err != nil || held {
+		t.Errorf("never taken, but held: %v, %v", held, err)
+	}
+	if _, err := os.Stat(path + ".lock"); err == nil {
+		t.Error("looking made a lock")
+	}
+	look := flock.New(path + ".lock") // as Held does, but for longer
+	if ok, err := look.TryRLock(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if held, _, err := Held(path); err != nil || held {
+		t.Errorf("two look, and it is held: %v, %v", held, err)
+	}
+	look.Close()
 }
 
 func TestDefaultPath(t *testing.T) {

@@ -39,21 +39,23 @@ func (s *Store) pages(ctx context.Context, where string, args []any, yield func(
 	}
 }
 
-// Count is how many traces are in a state for a reason, with the trace ID of one of them.
+// Count is how many traces are in a state for a reason, with the trace ID and the detail of one.
 type Count struct {
 	State   State
 	Reason  string
 	Traces  int64
 	Example string
+	Detail  string
 }
 
 // Counts counts the traces by state and reason, sorted so.
 func (s *Store) Counts(ctx context.Context) ([]Count, error) {
 	// Not one GROUP BY over all traces: SQLite would sort them. The others have an index, and are few.
+	// The detail is that of the row with the least trace ID, as SQLite has it for bare columns.
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT state, reason, count(*), min(trace_id) FROM traces WHERE state IN ('deferred', 'failed', 'skipped') GROUP BY 1, 2
+		SELECT state, reason, count(*), min(trace_id), detail FROM traces WHERE state IN ('deferred', 'failed', 'skipped') GROUP BY 1, 2
 		UNION ALL
-		SELECT 'migrated', '', count(*), min(trace_id) FROM traces WHERE state = 'migrated' HAVING count(*) > 0
+		SELECT 'migrated', '', count(*), min(trace_id), '' FROM traces WHERE state = 'migrated' HAVING count(*) > 0
 		ORDER BY 1, 2`)
 	if err != nil {
 		return nil, s.wrap(err)
@@ -62,7 +64,7 @@ func (s *Store) Counts(ctx context.Context) ([]Count, error) {
 	var cs []Count
 	for rows.Next() {
 		var c Count
-		if err := rows.Scan(&c.State, &c.Reason, &c.Traces, &c.Example); err != nil {
+		if err := rows.Scan(&c.State, &c.Reason, &c.Traces, &c.Example, &c.Detail); err != nil {
 			return nil, s.wrap(err)
 		}
 		cs = append(cs, c)

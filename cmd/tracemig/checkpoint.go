@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+)
+
+func newCheckpointCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Find, rebuild or free the checkpoint of a source and target",
+		Long: `The checkpoint is a file that remembers what was migrated, so that a run reads and writes only what
+is new. It only saves work: the target decides what is there.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return usageError("say what to do: path, rebuild or unlock") },
+	}
+	add := func(do func(pairOptions) error, c2 *cobra.Command) {
+		var o pairOptions
+		c2.Args = cobra.NoArgs
+		c2.RunE = func(*cobra.Command, []string) error { return do(o) }
+		o.addFlags(c2)
+		c.AddCommand(c2)
+	}
+	add(a.checkpointPath, &cobra.Command{
+		Use:   "path --source EXPERIMENT --target TARGET",
+		Short: "Print where the checkpoint is, or would be",
+	})
+	add(a.rebuildCheckpoint, &cobra.Command{
+		Use:   "rebuild [--source EXPERIMENT --target TARGET | --checkpoint FILE]",
+		Short: "Fill the checkpoint anew from the target",
+		Long: `Forget what the checkpoint knows of the target and fill it from the target's tables, under the lock
+of a run. A run does that by itself when the file is gone or the tables were made anew; it is needed
+only where rows were deleted from the tables, or others were put into their place, since.
+
+Runs, and traces that wait for a later run (deferred, failed), are remembered.`,
+	})
+	add(a.unlockCheckpoint, &cobra.Command{
+		Use:   "unlock [--source EXPERIMENT --target TARGET | --checkpoint FILE]",
+		Short: "Say who holds the checkpoint, and clear up after one that was killed",
+		Long: `Say who holds the checkpoint. The operating system ends a lock with its process, so a run that was
+killed is in nobody's way; the note of who it was is removed. The lock of a run that goes on is
+never broken.`,
+	})
+	return c
+}
+
+// path is the file of the checkpoint that the flags name.
+func (a *app) path(o pairOptions) (string, error) {
+	if o.checkpoint != "" {
+		return o.checkpoint, nil
+	}
+	path, _, err := a.pair(o, o.ends(a, a.terminal.Logger("text", 0)))
+	return path, err
+}
+
+func (a *app) checkpointPath(o pairOptions) error {
+	path, err := a.path(o)
+	if err == nil {
+		_, err = fmt.Fprintln(a.stdout, path)
+	}
+	return err
+}
+
+func (a *app) rebuildCheckpoint(o pairOptions) error {
+	e := o.ends(a, a.terminal.Logger("text", 0))
+	path, pair, err := a.pair(o, e)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w. Name the --source and --target that it is for", err)
+	}
+	if err != nil {
+		return err
+	}
+	target, err := e.target(a.stop, pair.Target)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if err := target.Check(a.stop); err != nil { // before anything is forgotten
+		return err
+	}
+	runID := uuid.Must(uuid.NewV7()).String()
+	lock, err := checkpoint.TakeLock(a.stop, path, 0, holder(runID))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	s, err := checkpoint.Open(a.ctx, path, pair)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By()}
+	if err := s.StartRun(a.ctx, r); err != nil {
+		return err
+	}
+	err = s.Forget(a.ctx)
+	if err == nil {
+		err = migrate.Rebuild(a.stop, s, target, pair.Source, runID)
+	}
+	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
+	switch {
+	case a.stop.Err() != nil:
+		r.Outcome = string(migrate.OutcomeInterrupted)
+	case err != nil:
+		r.Outcome = string(migrate.OutcomeFailed)
+	}
+	if err := errors.Join(err, s.FinishRun(a.ctx, r)); err != nil {
+		return err
+	}
+	counts, err := s.Counts(a.ctx)
+	if err != nil {
+		return err
+	}
+	traces := map[checkpoint.State]int64{}
+	for _, c := range counts {
+		traces[c.State] += c.Traces
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %s migrated and %s skipped traces found in %s, %s wait for a later run\n", path,
+		group(traces[checkpoint.Migrated]), group(traces[checkpoint.Skipped]), target, group(traces[checkpoint.Deferred]+traces[checkpoint.Failed]))
+	return err
+}
+
+func (a *app) unlockCheckpoint(o pairOptions) error {
+	path, err := a.path(o)
+	if err != nil {
+		return err
+	}
+	held, h, err := checkpoint.Held(path)
+	if err != nil {
+		return err
+	}
+	if !held && h.PID == 0 {
+		_, err = fmt.Fprintf(a.stdout, "%s is free\n", path)
+		return err
+	}
+	if !held {
+		lock, err := checkpoint.TakeLock(a.stop, path, 0, holder("unlock"))
+		if err == nil {
+			if err := lock.Release(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s is free: %s ended without giving it back. Its note is removed\n", path, h)
+			return err
+		}
+		var locked *checkpoint.LockedError
+		if !errors.As(err, &locked) {
+			return err
+		}
+		h = locked.Holder
+	}
+	return fmt.Errorf("checkpoint %s is in use by %s. A lock ends with its process: wait for it, or stop it. If its machine is gone "+
+		"and a file server keeps the lock, give runs another file with --checkpoint: it is filled from the target", path, h)
+}
