@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
@@ -96,16 +97,46 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
 		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
 	}
-	cfg, err := e.databricks()
-	if err != nil {
-		return nil, err
-	}
 	id, err := databricks.WarehouseID(e.warehouseID, e.getenv, t.WarehouseTag)
 	if err != nil {
 		return nil, err
 	}
+	if err := e.preflight(ctx, t.Location); err != nil {
+		return nil, err
+	}
+	return e.open(ctx, t.Location, id)
+}
+
+// preflight makes those probes of check that cost little. Missing grants are only warned of: the tables
+// themselves know better what groups of groups may do.
+func (e *ends) preflight(ctx context.Context, l uctables.Location) error {
+	ws, err := e.workspace()
+	if err != nil {
+		return err
+	}
+	missing, err := preflight.Quick(ctx, ws, l)
+	for _, f := range missing {
+		e.log.Warn(f.Text, "next", f.Next, "grants", strings.Join(f.Grants, "; "))
+	}
+	return err
+}
+
+func (e *ends) workspace() (*databricks.Workspace, error) {
+	cfg, err := e.databricks()
+	if err != nil {
+		return nil, err
+	}
+	return databricks.NewWorkspace(cfg)
+}
+
+// open starts the warehouse, if need be, and returns the writer to the location's tables.
+func (e *ends) open(ctx context.Context, l uctables.Location, id string) (*warehouse.Warehouse, error) {
+	cfg, err := e.databricks()
+	if err != nil {
+		return nil, err
+	}
 	return warehouse.Open(ctx, warehouse.Options{
-		Config: cfg, WarehouseID: id, Location: t.Location, UserAgent: userAgent(),
+		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(),
 		Progress: func(state string) { e.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
 		Waiting: func(err error, wait time.Duration) {
 			e.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)

@@ -120,18 +120,7 @@ func (o *runOptions) validate() error {
 }
 
 func (a *app) run(o runOptions) error {
-	if err := o.validate(); err != nil {
-		return err
-	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return usageError("--log-level %q is none of debug, info, warn, error", o.logLevel)
-	}
-	var startMs *int64
-	if o.hasStartMs {
-		startMs = &o.startMs
-	}
-	w, err := window(startMs, o.startTime, o.endTime, time.Now())
+	w, log, err := a.prepare(o)
 	if err != nil {
 		return err
 	}
@@ -139,7 +128,24 @@ func (a *app) run(o runOptions) error {
 	if o.output == "json" {
 		out = jsonPrinter{a.stdout}
 	}
-	return a.runWindow(o, w, out, a.terminal.Logger(o.logFormat, level))
+	return a.runWindow(o, w, out, log)
+}
+
+// prepare reads what the flags mean; its errors are wrong usage.
+func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, err error) {
+	if err := o.validate(); err != nil {
+		return w, nil, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return w, nil, usageError("--log-level %q is none of debug, info, warn, error", o.logLevel)
+	}
+	var startMs *int64
+	if o.hasStartMs {
+		startMs = &o.startMs
+	}
+	w, err = window(startMs, o.startTime, o.endTime, time.Now())
+	return w, a.terminal.Logger(o.logFormat, level), err
 }
 
 // runWindow migrates or plans and prints what became of it.

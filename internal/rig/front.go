@@ -30,12 +30,18 @@ type FrontOptions struct {
 	SignedSeconds int      `json:"signed_seconds,omitempty"` // how long a signed URL lives, 0 for 900
 	Targets       []Target `json:"targets,omitempty"`        // experiments bound to a UC location
 
-	Warehouse      string   `json:"warehouse,omitempty"`       // URL of the warehouse behind it, Warehouse.URL()
-	WarehouseToken string   `json:"warehouse_token,omitempty"` // its token, "" for rig-token
-	WarehouseID    string   `json:"warehouse_id,omitempty"`    // ID on the front, "" for rig
-	WarehouseState string   `json:"warehouse_state,omitempty"` // RUNNING or STOPPED at first, "" for RUNNING
-	WarehousePolls *int     `json:"warehouse_polls,omitempty"` // GETs answered STARTING after a start, nil for 2
-	MissingGrants  []string `json:"missing_grants,omitempty"`  // full names of tables on which effective-permissions lists nothing
+	Warehouse      string `json:"warehouse,omitempty"`        // URL of the warehouse behind it, Warehouse.URL()
+	WarehouseToken string `json:"warehouse_token,omitempty"`  // its token, "" for rig-token
+	WarehouseID    string `json:"warehouse_id,omitempty"`     // ID on the front, "" for rig
+	WarehouseState string `json:"warehouse_state,omitempty"`  // RUNNING or STOPPED at first, "" for RUNNING
+	WarehousePolls *int   `json:"warehouse_polls,omitempty"`  // GETs answered STARTING after a start, nil for 2
+	NoWarehouseUse bool   `json:"no_warehouse_use,omitempty"` // the user may see the warehouse, but not use it
+
+	// What the user lacks in Unity Catalog, by full names of catalogs, schemas and tables. The stand-in
+	// for the warehouse does not know: statements work all the same.
+	MissingGrants []string `json:"missing_grants,omitempty"`  // where effective-permissions lists nothing
+	AllPrivileges []string `json:"all_privileges,omitempty"`  // where it lists ALL PRIVILEGES alone
+	OwnGrantsOnly bool     `json:"own_grants_only,omitempty"` // it may ask only for its own grants, not its groups'
 
 	// Requests a second until 429 with Retry-After: 1; 0 for any number.
 	QuotaSearch   int `json:"quota_search,omitempty"`

@@ -44,7 +44,10 @@ DEFAULTS = {
     "warehouse_id": "rig",
     "warehouse_state": "RUNNING",
     "warehouse_polls": 2,  # GETs that answer STARTING after a start
-    "missing_grants": [],  # tables on which the user lacks SELECT and MODIFY
+    "missing_grants": [],  # securables, by full name, on which the user lacks all privileges
+    "all_privileges": [],  # securables on which the user has ALL PRIVILEGES instead of the named ones
+    "own_grants_only": False,  # the user may see only what is granted to itself
+    "no_warehouse_use": False,  # the user may see the warehouse, but not use it
     "quota_search": 0, "quota_download": 0, "quota_other": 0,  # requests a second, 0 for any
 }
 ID = re.compile(r"/(tr-[^/?]+|[0-9a-f]{32}|[0-9a-f-]{36})(?=/|$)")
@@ -337,7 +340,7 @@ class Front:
             "name": parts[2], "catalog_name": parts[0], "schema_name": parts[1], "table_type": "MANAGED", "data_source_format": "DELTA",
             "columns": [{"name": row[0], "type_text": row[1], "type_name": re.split("[<(]", row[1])[0].upper(), "position": i, "nullable": True,
                          "type_json": json.dumps({"name": row[0], "type": row[1], "nullable": True, "metadata": {}})} for i, row in enumerate(kept)],
-            "full_name": name, "owner": "ann@example.com", "properties": {row[0]: row[1] for row in properties},
+            "full_name": name, "owner": "owner@example.com", "properties": {row[0]: row[1] for row in properties},
             "table_id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)), "metastore_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "metastore")),
             "securable_type": "TABLE", "securable_kind": "TABLE_DELTA"}
 
@@ -346,6 +349,7 @@ class Front:
             raise error(404, "RESOURCE_DOES_NOT_EXIST", f"SQL warehouse {warehouse_id} does not exist.")
         with self.lock:
             if verb == "start":
+                self.may_use()
                 if self.options["warehouse_state"] != "RUNNING":
                     self.options["warehouse_state"], self.polls_left = "STARTING", self.options["warehouse_polls"]
                 return {}
@@ -357,6 +361,26 @@ class Front:
                     "auto_resume": True, "creator_name": "ann@example.com", "enable_photon": True, "enable_serverless_compute": True, "warehouse_type": "PRO", "num_clusters": 1,
                     "num_active_sessions": 0, "state": self.options["warehouse_state"], "health": {"status": "HEALTHY"},
                     "odbc_params": {"hostname": "127.0.0.1", "path": f"/sql/1.0/warehouses/{warehouse_id}", "protocol": "http", "port": self.port}}
+
+    def may_use(self):
+        if self.options["no_warehouse_use"]:
+            raise error(403, "PERMISSION_DENIED", "ann@example.com does not have Use permission on the warehouse.")
+
+    def privileges(self, kind, name, query):
+        named = {"catalog": ["USE_CATALOG"], "schema": ["USE_SCHEMA", "CREATE_TABLE"], "table": ["SELECT", "MODIFY"]}[kind]
+        if query.get("principal", "ann@example.com") != "ann@example.com":
+            named = []
+        elif self.options["own_grants_only"] and "principal" not in query:
+            raise error(403, "PERMISSION_DENIED", f"User is not an owner of {kind} '{name}'.")
+        elif name in self.options["missing_grants"]:
+            named = []
+        elif name in self.options["all_privileges"]:
+            named = ["ALL_PRIVILEGES"]
+        others = [] if "principal" in query else [{"principal": "others", "privileges": [{"privilege": "SELECT"}, {"privilege": "MODIFY"}]}]
+        # Half of what the user has comes by its group.
+        return {"privilege_assignments": others + [
+            {"principal": who, "privileges": [{"privilege": p, "inherited_from_type": "METASTORE"}]}
+            for p, who in zip(named, ("ann@example.com", "ann@example.com" if "principal" in query else "team"))]}
 
     # --- routes
 
@@ -378,7 +402,7 @@ class Front:
             raise not_there(method, path)
         if (method, path) == ("GET", "/api/2.0/preview/scim/v2/Me"):
             return {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "4567890123", "userName": "ann@example.com", "displayName": "Ann", "active": True,
-                    "emails": [{"type": "work", "value": "ann@example.com", "primary": True}], "groups": [{"display": "users", "type": "direct", "value": "1"}]}
+                    "emails": [{"type": "work", "value": "ann@example.com", "primary": True}], "groups": [{"display": "users", "type": "direct", "value": "1"}, {"display": "team", "type": "direct", "value": "2"}]}
         if method == "GET" and path in ("/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow/experiments/get-by-name"):
             return self.experiment(path, query)
         if (method, path) == ("POST", "/api/2.0/mlflow/runs/search"):
@@ -402,9 +426,16 @@ class Front:
             return {"warehouses": [self.warehouse(self.options["warehouse_id"], None)]}
         if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/tables/([^/]+)", path)):
             return self.table(urllib.parse.unquote(match[1]))
-        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/(?i:table)/([^/]+)", path)):
-            granted = [] if urllib.parse.unquote(match[1]) in self.options["missing_grants"] else [{"privilege": "SELECT"}, {"privilege": "MODIFY"}]
-            return {"privilege_assignments": [{"principal": "ann@example.com", "privileges": granted}]}
+        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/((?i:table|schema|catalog))/([^/]+)", path)):
+            return self.privileges(match[1].lower(), urllib.parse.unquote(match[2]), query)
+        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/(?:catalogs|schemas)/([^/]+)", path)):
+            return {"full_name": urllib.parse.unquote(match[1]), "owner": "owner@example.com"}
+        if method == "GET" and (match := re.fullmatch(r"/api/2\.0/permissions/warehouses/([^/]+)", path)):
+            self.warehouse(match[1], None)
+            level = "CAN_VIEW" if self.options["no_warehouse_use"] else "CAN_USE"
+            return {"object_id": "/sql/warehouses/" + match[1], "object_type": "warehouses", "access_control_list": [
+                {"user_name": "owner@example.com", "all_permissions": [{"permission_level": "IS_OWNER", "inherited": False}]},
+                {"group_name": "team", "all_permissions": [{"permission_level": level, "inherited": False}]}]}
         raise not_there(method, path)
 
     def token(self, body, headers):
@@ -423,6 +454,7 @@ class Front:
             raise not_there(method, path)
         if path.rsplit("/", 1)[-1] != self.options["warehouse_id"]:
             raise error(404, "RESOURCE_DOES_NOT_EXIST", "The warehouse does not exist.")
+        self.may_use()
         if self.options["warehouse_state"] != "RUNNING":
             raise error(503, "TEMPORARILY_UNAVAILABLE", "The warehouse is starting.", {"Retry-After": "1"})
         passed = {k: v for k, v in headers.items() if k.lower() in ("content-type", "user-agent")}

@@ -1,0 +1,176 @@
+package databricks
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/client"
+	"github.com/databricks/databricks-sdk-go/config"
+)
+
+// Workspace answers what a migration may do there. Its questions only read.
+type Workspace struct{ c *client.DatabricksClient }
+
+// NewWorkspace is a workspace as cfg reaches it.
+func NewWorkspace(cfg *config.Config) (*Workspace, error) {
+	c, err := client.New(cfg)
+	return &Workspace{c}, err
+}
+
+// Host is the workspace's address.
+func (w *Workspace) Host() string { return w.c.Config.Host }
+
+// Identity is who the credentials speak for.
+type Identity struct {
+	Name     string   // user name, or the application ID of a service principal
+	Groups   []string // those that the workspace names
+	AuthType string   // how it has logged in: pat, oauth-m2m, databricks-cli, ...
+}
+
+// is says whether a grant to the principal is one to the identity.
+func (i Identity) is(principal string) bool {
+	return principal != "" && (strings.EqualFold(principal, i.Name) || slices.Contains(i.Groups, principal) ||
+		principal == "account users" || principal == "users") // everybody is one of these
+}
+
+// Me asks for the identity. It is the first question to ask: ErrRefused in its errors means that no
+// other one will be answered.
+func (w *Workspace) Me(ctx context.Context) (Identity, error) {
+	var a struct {
+		UserName string `json:"userName"`
+		Groups   []struct {
+			Display string `json:"display"`
+		} `json:"groups"`
+	}
+	err := w.get(ctx, "/api/2.0/preview/scim/v2/Me", &a)
+	me := Identity{Name: a.UserName, AuthType: w.c.Config.AuthType}
+	for _, g := range a.Groups {
+		me.Groups = append(me.Groups, g.Display)
+	}
+	return me, err
+}
+
+// Errors of a Workspace, beside those of the network.
+var (
+	ErrRefused   = errors.New("the workspace does not accept the credentials")
+	ErrNoRight   = errors.New("this identity may not ask")
+	ErrNotThere  = errors.New("it does not exist, or this identity may not see it")
+	invalidToken = regexp.MustCompile(`(?i)(invalid|expired|revoked)( access)? token|token( is| has)?( been)? (invalid|expired|revoked)`)
+)
+
+// Privileges are those on a securable (CATALOG, SCHEMA or TABLE, full name) that the identity has, with
+// inherited ones, named as in SQL. complete is false where only grants to the identity itself could be
+// seen, none to its groups.
+func (w *Workspace) Privileges(ctx context.Context, securable, name string, me Identity) (held []string, complete bool, err error) {
+	var a struct {
+		Assignments []struct {
+			Principal  string `json:"principal"`
+			Privileges []struct {
+				Privilege string `json:"privilege"`
+			} `json:"privileges"`
+		} `json:"privilege_assignments"`
+	}
+	kind := strings.ToLower(securable)
+	path := "/api/2.1/unity-catalog/effective-permissions/" + kind + "/" + url.PathEscape(name)
+	complete = true
+	if err = w.get(ctx, path, &a); errors.Is(err, ErrNoRight) {
+		complete = false
+		err = w.get(ctx, path+"?principal="+url.QueryEscape(me.Name), &a)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for _, assignment := range a.Assignments {
+		if !me.is(assignment.Principal) {
+			continue
+		}
+		for _, p := range assignment.Privileges {
+			held = append(held, strings.ReplaceAll(p.Privilege, "_", " "))
+		}
+	}
+	return held, complete, nil
+}
+
+// Owns says whether the identity owns a securable, and so needs no grants on it, nor is shown any. Who
+// may not see the owner is none.
+func (w *Workspace) Owns(ctx context.Context, securable, name string, me Identity) bool {
+	var a struct{ Owner string }
+	return w.get(ctx, "/api/2.1/unity-catalog/"+strings.ToLower(securable)+"s/"+url.PathEscape(name), &a) == nil && me.is(a.Owner)
+}
+
+// MayUse says whether the warehouse's permissions let the identity run statements. Most identities may
+// not read them: ErrNoRight.
+func (w *Workspace) MayUse(ctx context.Context, warehouseID string, me Identity) (bool, error) {
+	var a struct {
+		List []struct {
+			User        string `json:"user_name"`
+			Service     string `json:"service_principal_name"`
+			Group       string `json:"group_name"`
+			Permissions []struct {
+				Level string `json:"permission_level"`
+			} `json:"all_permissions"`
+		} `json:"access_control_list"`
+	}
+	err := w.get(ctx, "/api/2.0/permissions/warehouses/"+url.PathEscape(warehouseID), &a)
+	for _, entry := range a.List {
+		if !me.is(entry.User) && !me.is(entry.Service) && !me.is(entry.Group) {
+			continue
+		}
+		for _, p := range entry.Permissions {
+			if slices.Contains([]string{"CAN_USE", "CAN_MONITOR", "CAN_MANAGE", "IS_OWNER"}, p.Level) {
+				return true, nil
+			}
+		}
+	}
+	return false, err
+}
+
+// WarehouseState is the warehouse's name and state, such as RUNNING or STOPPED.
+func (w *Workspace) WarehouseState(ctx context.Context, id string) (name, state string, err error) {
+	var a struct{ Name, State string }
+	err = w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &a)
+	return a.Name, a.State, err
+}
+
+// get asks by plain REST: the SDK's services for this would take the whole platform into the binary.
+func (w *Workspace) get(ctx context.Context, path string, into any) error {
+	headers := map[string]string{"Accept": "application/json"}
+	if id := w.c.Config.WorkspaceID; id != "" {
+		headers["X-Databricks-Workspace-Id"] = id // a unified host serves many workspaces
+	}
+	err := w.c.Do(ctx, http.MethodGet, path, headers, nil, nil, into)
+	var api *apierr.APIError
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case !errors.As(err, &api):
+		return err
+	case api.StatusCode == http.StatusUnauthorized, api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
+		return &workspaceError{ErrRefused, api}
+	case api.StatusCode == http.StatusForbidden:
+		return &workspaceError{ErrNoRight, api}
+	case api.StatusCode == http.StatusNotFound:
+		return &workspaceError{ErrNotThere, api}
+	}
+	return err
+}
+
+// workspaceError is one of the errors above with the workspace's own words.
+type workspaceError struct {
+	is  error
+	api *apierr.APIError
+}
+
+func (e *workspaceError) Error() string {
+	if e.api.Message == "" {
+		return e.is.Error()
+	}
+	return e.is.Error() + " (" + strings.TrimRight(e.api.Message, ". ") + ")"
+}
+func (e *workspaceError) Unwrap() error { return e.is }

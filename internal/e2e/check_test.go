@@ -1,0 +1,183 @@
+//go:build rig
+
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// check runs the preflight over the bed's ends and returns its exit code and findings by code.
+func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
+	b.t.Helper()
+	path, err := binary()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	args := append([]string{"check", "-o", "json"}, b.source...)
+	cmd := exec.Command(path, append(append(args, b.target...), flags...)...)
+	cmd.Env, cmd.Dir = b.env, b.baseDir
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, _ := cmd.Output()
+	found := map[string]preflight.Finding{}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for i, line := range lines {
+		var f struct {
+			Type string
+			preflight.Finding
+		}
+		if err := json.Unmarshal([]byte(line), &f); err != nil || (f.Type == "summary") != (i == len(lines)-1) {
+			b.t.Fatalf("line %q: %v\n%s", line, err, stderr.String())
+		}
+		if f.Type == "probe" {
+			found[f.Code] = f.Finding
+		}
+	}
+	return cmd.ProcessState.ExitCode(), found
+}
+
+// TestCheck looks at what check and run say to a new user about each thing that can be wrong.
+func TestCheck(t *testing.T) {
+	m, c := fill(t, small)
+	good := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	code, found := good.check()
+	if code != 0 || found["table.spans"].Text != "it will be made" || found["grant.spans"].Result != preflight.OK {
+		t.Errorf("before the tables were made: exit code %d, %+v", code, found)
+	}
+	good.tablesMade()
+	if code, found = good.check(); code != 4 || found["table.spans"].Result != preflight.Failed || !strings.Contains(found["table.spans"].Next, "--create") {
+		t.Errorf("without --create: exit code %d, %+v", code, found)
+	}
+	good.mustRun(0, "--create")
+	spans, annotations := "spark_catalog.default."+good.prefix+"_otel_spans", "spark_catalog.default."+good.prefix+"_otel_annotations"
+
+	// workspace is a bed with the same ends, in which something is wrong.
+	workspace := func(opts rig.FrontOptions) *bed {
+		opts.MLflow = m.URI
+		opts.Targets = []rig.Target{
+			{ExperimentID: "900", Name: "/Shared/bound", Catalog: "spark_catalog", Schema: "default", Prefix: good.prefix, Typed: true},
+		}
+		b := newWorkspaceBed(t, opts, c.Experiment)
+		b.target = []string{"--target", "spark_catalog.default." + good.prefix}
+		return b
+	}
+	differs := "spark_catalog.default." + good.prefix + "x"
+	for _, ddl := range []string{
+		"CREATE TABLE " + differs + "_otel_spans (time STRING, name STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')",
+		"CREATE TABLE " + differs + "_otel_annotations USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v1') AS SELECT 1 AS a",
+	} {
+		good.wh.SQL(t, ddl)
+	}
+
+	for name, try := range map[string]struct {
+		opts     rig.FrontOptions
+		flags    []string
+		env      [2]string
+		code     int    // of the probe's result
+		probe    string // which tells of it
+		result   preflight.Result
+		text     []string // in what it says, in its next step or statements
+		run      int      // the exit code of run, -1 not to run it
+		says     string   // in the error of run
+		all      int      // how many probes are not ok and not skipped, 0 for one
+		notTried []string // probes that depend on it
+	}{
+		"all fine": {probe: "workspace.identity", result: preflight.OK, text: []string{"ann@example.com at http://127.0.0.1", "(pat)"}, all: -1, run: -1},
+		"by experiment": {flags: []string{"--target", "/Shared/bound"}, probe: "target.location", result: preflight.OK,
+			text: []string{"experiment 900 is bound to spark_catalog.default." + good.prefix}, all: -1, run: -1},
+		"a missing grant": {opts: rig.FrontOptions{MissingGrants: []string{annotations}}, code: 4, probe: "grant.annotations", result: preflight.Failed,
+			text: []string{"lacks SELECT and MODIFY", "GRANT SELECT, MODIFY ON TABLE `spark_catalog`.`default`.`" + good.prefix + "_otel_annotations` TO `ann@example.com`"},
+			run:  0, says: "lacks SELECT and MODIFY on " + annotations},
+		"all privileges": {opts: rig.FrontOptions{AllPrivileges: []string{spans, "spark_catalog"}}, code: 4, probe: "grant.spans", result: preflight.Failed,
+			text: []string{"ALL PRIVILEGES, which it has, is not enough", "GRANT SELECT, MODIFY ON TABLE"}, run: -1},
+		"no schema": {opts: rig.FrontOptions{MissingGrants: []string{"spark_catalog.default"}}, code: 4, probe: "grant.schema", result: preflight.Failed,
+			text: []string{"lacks USE SCHEMA", "GRANT USE SCHEMA ON SCHEMA `spark_catalog`.`default` TO `ann@example.com`"}, run: -1},
+		"only own grants": {opts: rig.FrontOptions{OwnGrantsOnly: true, MissingGrants: []string{"spark_catalog"}}, probe: "grant.catalog", result: preflight.Warning,
+			text: []string{"unless it has them through a group", "GRANT USE CATALOG ON CATALOG"}, run: -1},
+		"wrong prefix": {flags: []string{"--target", "spark_catalog.default." + good.prefix + "_"}, code: 4, probe: "target.location", result: preflight.Failed,
+			text: []string{"ends in an underscore", "Write \"" + good.prefix + "\""}, run: 1, says: "write \"" + good.prefix + "\"", notTried: []string{"warehouse.state", "table.spans", "grant.spans", "checkpoint.file"}},
+		"unbound": {flags: []string{"--target", c.Experiment}, code: 4, probe: "target.location", result: preflight.Failed,
+			text: []string{"is not bound to a Unity Catalog trace location", "Create a new experiment with a location"}, run: 1, says: "Create a new experiment with a location", notTried: []string{"table.spans"}},
+		"no such target": {flags: []string{"--target", "/Shared/nothing"}, code: 4, probe: "target.location", result: preflight.Failed,
+			text: []string{"no such experiment", "Check the name"}, run: 1, says: "Check the name", notTried: []string{"table.spans"}},
+		"no such source": {flags: []string{"--source", "/Shared/nothing"}, code: 4, probe: "source.experiment", result: preflight.Failed,
+			text: []string{"has no experiment", "Give its ID"}, run: 1, says: "give its ID", notTried: []string{"source.traces", "checkpoint.file"}},
+		"no such warehouse": {flags: []string{"--warehouse-id", "other"}, code: 4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"no SQL warehouse other", "Check --warehouse-id"}, run: 1, says: "Check --warehouse-id", notTried: []string{"table.spans", "warehouse.use"}},
+		"no warehouse named": {env: [2]string{"DATABRICKS_WAREHOUSE_ID", ""}, code: 4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"no SQL warehouse is named", "Give --warehouse-id"}, run: 1, says: "Give --warehouse-id", notTried: []string{"table.spans", "warehouse.use"}},
+		"no use of the warehouse": {opts: rig.FrontOptions{NoWarehouseUse: true}, code: 4, probe: "warehouse.use", result: preflight.Failed,
+			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"}, run: 1, says: "CAN USE on the warehouse", all: 5},
+		"stopped and not to be used": {opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"}, code: 4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"start it", "CAN USE"}, run: 1, says: "Ask for CAN USE on it", all: 2, notTried: []string{"table.spans"}},
+		"stopped": {opts: rig.FrontOptions{WarehouseState: "STOPPED"}, probe: "warehouse.state", result: preflight.OK,
+			text: []string{"was stopped and has been started"}, all: -1, run: -1},
+		"wrong token": {env: [2]string{"DATABRICKS_TOKEN", "wrong"}, code: 4, probe: "workspace.identity", result: preflight.Failed,
+			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"}, run: 1, says: "credentials",
+			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"}},
+		"a window without traces": {flags: []string{"--end-time", "2001-01-01"}, probe: "source.traces", result: preflight.Warning,
+			text: []string{"there is no trace", "the window"}, run: 0},
+		"wrong columns": {flags: []string{"--target", differs}, code: 4, probe: "table.spans", result: preflight.Failed,
+			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "Name another location"}, run: 1, says: "name another location", all: 4},
+		"beta form": {flags: []string{"--target", differs}, code: 4, probe: "table.annotations", result: preflight.Failed,
+			text: []string{"is of the beta form", "Tracemig writes version v2"}, run: -1, all: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := workspace(try.opts)
+			b.t = t
+			if try.env[0] != "" {
+				b.setenv(try.env[0], try.env[1])
+			}
+			code, found := b.check(try.flags...)
+			f, ok := found[try.probe]
+			said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n")
+			if code != try.code || !ok || f.Result != try.result {
+				t.Errorf("exit code %d, want %d; %+v", code, try.code, found)
+			}
+			for _, text := range try.text {
+				if !strings.Contains(said, text) {
+					t.Errorf("%s says\n%s\nwithout %q", try.probe, said, text)
+				}
+			}
+			if f.Result != preflight.OK && f.Next == "" {
+				t.Errorf("no next step: %+v", f)
+			}
+			bad := 0
+			for code, f := range found {
+				switch {
+				case slices.Contains(try.notTried, code):
+					if f.Result != preflight.NotChecked {
+						t.Errorf("%s is tried in vain: %+v", code, f)
+					}
+				case f.Result == preflight.NotChecked:
+					if len(try.notTried) == 0 {
+						t.Errorf("not checked: %+v", f)
+					}
+				case f.Result != preflight.OK:
+					bad++
+				}
+			}
+			if want := max(try.all, 0) + map[bool]int{true: 1}[try.all == 0]; bad != want {
+				t.Errorf("%d probes complain, want %d: %+v", bad, want, found)
+			}
+			if writes := b.front.Stats(t).Writes; len(writes) > 0 {
+				t.Errorf("check writes: %v", writes)
+			}
+			if try.run < 0 {
+				return
+			}
+			o := b.run(try.flags...)
+			if o.code != try.run || !strings.Contains(o.stderr, try.says) {
+				t.Errorf("run: exit code %d, want %d, and %q in\n%s", o.code, try.run, try.says, o.stderr)
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+)
+
+func (c *check) checkpoint(server, experimentID, target string) {
+	var path string
+	var p checkpoint.Pair
+	err := errNoPair
+	if server != "" && target != "" {
+		path, p, err = c.Job.Checkpoint(server, experimentID, target)
+	}
+	if err != nil {
+		for _, code := range []string{CodeCheckpoint, CodeLock, CodeStateDisk} {
+			if errors.Is(err, errNoPair) {
+				c.notChecked(code, "%v", err)
+			} else {
+				c.failed(code, err, "")
+			}
+		}
+		return
+	}
+	c.file(path, p)
+	held, holder, err := checkpoint.Held(path)
+	switch {
+	case err != nil:
+		c.failed(CodeLock, err, "Change the permissions of the file, or name another checkpoint with --checkpoint")
+	case held:
+		c.warning(CodeLock, "Wait for it: a run begun now is refused, but for --lock-wait 10m", "in use by %s", holder)
+	default:
+		c.ok(CodeLock, "no run has it")
+	}
+	c.disk(CodeStateDisk, filepath.Dir(path))
+}
+
+var errNoPair = errors.New("it goes by source and target, of which one is not known")
+
+func (c *check) file(path string, p checkpoint.Pair) {
+	s, err := checkpoint.OpenReadOnly(c.ctx, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		folder, err := writable(filepath.Dir(path))
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			c.failed(CodeCheckpoint, fmt.Errorf("%s can't be made: %s can't be written to: %w", path, folder, err), "Change its permissions, or name another file with --checkpoint")
+			return
+		}
+		c.ok(CodeCheckpoint, "%s will be made, or rebuilt from the target", path)
+		return
+	}
+	if err != nil {
+		c.failed(CodeCheckpoint, err, "")
+		return
+	}
+	defer s.Close()
+	for _, end := range []struct{ what, have, ask string }{{"source", s.Pair().Source, p.Source}, {"target", s.Pair().Target, p.Target}} {
+		if end.have != end.ask {
+			c.failed(CodeCheckpoint, &checkpoint.OtherPairError{Path: path, What: end.what, Have: end.have, Ask: end.ask}, "")
+			return
+		}
+	}
+	if _, err := writable(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", path, err), "Change its permissions, or name another file with --checkpoint")
+		return
+	}
+	c.ok(CodeCheckpoint, "%s is readable and of this source and target", path)
+}
+
+func (c *check) disk(code, folder string) {
+	at, err := existing(folder)
+	var free uint64
+	if err == nil {
+		free, err = diskFree(at)
+	}
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		c.notChecked(code, "this system is not asked for its free space")
+	case err != nil:
+		c.notChecked(code, "the free space can't be read: %v", err)
+	case free < diskWarning:
+		c.warning(code, "Make room, or name another place", "only %d MiB are free at %s", free>>20, at)
+	default:
+		c.ok(code, "%d MiB are free at %s", free>>20, at)
+	}
+}
+
+// existing is path or the nearest folder above it that is there.
+func existing(path string) (string, error) {
+	for {
+		_, err := os.Stat(path)
+		up := filepath.Dir(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || up == path {
+			return path, err
+		}
+		path = up
+	}
+}
+
+// writable says whether path, or the nearest folder above it, can be written to, without doing it.
+// errors.ErrUnsupported means that the system can't tell.
+func writable(path string) (at string, err error) {
+	at, err = existing(path)
+	if err == nil {
+		err = access(at)
+	}
+	return at, err
+}

@@ -1,0 +1,324 @@
+// Package preflight looks at everything that a migration needs, before it begins. Each probe has a
+// result and a code of its own, none stops the others, and none writes anything.
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Result is what became of a probe.
+type Result string
+
+// The results. A run would fail exactly if one probe has Failed.
+const (
+	OK         Result = "ok"
+	Warning    Result = "warning"
+	Failed     Result = "failed"
+	NotChecked Result = "not checked" // what it builds on is missing, or may not be asked
+)
+
+// Finding is what one probe found.
+type Finding struct {
+	Code   string   `json:"code"` // one of the Code constants; they don't change
+	Result Result   `json:"result"`
+	Text   string   `json:"text"`             // one sentence without its full stop
+	Next   string   `json:"next,omitempty"`   // what to do
+	Grants []string `json:"grants,omitempty"` // the statements that do it
+}
+
+// The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
+// left out where neither end is in one, and CodeFolder is for local targets only.
+const (
+	CodeIdentity    = "workspace.identity"
+	CodeCredentials = "source.credentials"
+	CodeExperiment  = "source.experiment"
+	CodeTraces      = "source.traces"
+	CodeCap         = "source.cap"
+	CodeWriters     = "source.writers"
+	CodeLocation    = "target.location"
+	CodeFolder      = "target.folder"
+	CodeWarehouse   = "warehouse.state"
+	CodeMayUse      = "warehouse.use"
+	CodeTable       = "table."      // and spans, annotations, logs, metrics
+	CodeGrant       = "grant."      // and catalog, schema, spans, annotations
+	CodeDisk        = "target.disk" // of a local target
+	CodeCheckpoint  = "checkpoint.file"
+	CodeLock        = "checkpoint.lock"
+	CodeStateDisk   = "checkpoint.disk"
+)
+
+const (
+	// traceCap is how many traces Databricks documents that an experiment takes.
+	traceCap = 100_000
+	// quiet is how long nothing was traced at the source before its writers count as stopped.
+	quiet = 5 * time.Minute
+	// diskWarning is the free space in bytes below which the checkpoint may not fit.
+	diskWarning = 100 << 20
+)
+
+// Source is what is asked of the source.
+type Source interface {
+	Identity() string
+	Credentials() string
+	Experiment(ctx context.Context, ref string) (mlflowclient.Experiment, error)
+	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
+}
+
+// Workspace is what is asked of the Databricks workspace that one end, or both, are in.
+type Workspace interface {
+	Host() string
+	Me(ctx context.Context) (databricks.Identity, error)
+	Privileges(ctx context.Context, securable, name string, me databricks.Identity) (held []string, complete bool, err error)
+	Owns(ctx context.Context, securable, name string, me databricks.Identity) bool
+	MayUse(ctx context.Context, warehouseID string, me databricks.Identity) (bool, error)
+	WarehouseState(ctx context.Context, id string) (name, state string, err error)
+}
+
+// Tables is what is asked of the target's tables, see warehouse.Warehouse and deltalake.Lake.
+type Tables interface {
+	CheckTable(ctx context.Context, t uctables.Table) error
+}
+
+// Target is what the user's target means.
+type Target struct {
+	Name         string             // as the opened target calls itself
+	Folder       string             // of a local target
+	Location     *uctables.Location // of another
+	ExperimentID string             // that is bound to the location, if the user named one
+	Warehouse    func() (id string, err error)
+	Open         func(ctx context.Context, warehouseID string) (Tables, error) // starts a stopped warehouse, as a run does
+}
+
+// Job says what a run would do, and opens its parts when their probes need them.
+type Job struct {
+	Experiment string // at the source, as the user names it
+	Window     mlflowclient.Window
+	Create     bool // the run would make missing tables
+	Now        time.Time
+
+	Databricks bool                      // the source is in a workspace
+	Local      bool                      // the target is not
+	Workspace  func() (Workspace, error) // called unless neither end is in one
+	Source     func() (Source, error)
+	Target     func(ctx context.Context) (Target, error)
+	// Checkpoint names the pair's file. The pair is empty when the file is known without it.
+	Checkpoint func(server, experimentID, target string) (path string, p checkpoint.Pair, err error)
+	// Listed, which may be nil, hears how many traces were listed so far.
+	Listed func(n int64)
+}
+
+type check struct {
+	Job
+	ctx   context.Context
+	yield func(Finding)
+	ws    Workspace // nil where it can't be asked, or there is none
+	me    databricks.Identity
+}
+
+// Run makes all probes and calls yield with each one's finding. It ends early only with ctx.
+func Run(ctx context.Context, job Job, yield func(Finding)) {
+	c := &check{Job: job, ctx: ctx, yield: func(f Finding) {
+		if ctx.Err() == nil {
+			yield(f)
+		}
+	}}
+	if c.Databricks || !c.Local {
+		c.identity()
+	}
+	server, experimentID := c.source()
+	target := c.target()
+	c.checkpoint(server, experimentID, target)
+}
+
+func (c *check) ok(code, format string, args ...any) {
+	c.yield(Finding{Code: code, Result: OK, Text: fmt.Sprintf(format, args...)})
+}
+
+func (c *check) notChecked(code, format string, args ...any) {
+	c.yield(Finding{Code: code, Result: NotChecked, Text: fmt.Sprintf(format, args...)})
+}
+
+func (c *check) warning(code, next, format string, args ...any) {
+	c.yield(Finding{Code: code, Result: Warning, Text: fmt.Sprintf(format, args...), Next: next})
+}
+
+// failed reports an error, whose own last words are the next step where it has some.
+func (c *check) failed(code string, err error, next string) { c.yield(failure(code, err, next)) }
+
+// sentence is where one begins. The errors of this program end in one that says what to do, or in such
+// a clause behind a semicolon.
+var sentence = regexp.MustCompile(`\. [A-Z]`)
+
+func advice(text string) (what, next string) {
+	at := strings.LastIndex(text, "; ")
+	if all := sentence.FindAllStringIndex(text, -1); len(all) > 0 {
+		at = all[len(all)-1][0]
+	}
+	if at < 0 {
+		return text, ""
+	}
+	return text[:at], text[at+2:]
+}
+
+func failure(code string, err error, next string) Finding {
+	f := Finding{Code: code, Result: Failed, Text: strings.TrimSuffix(err.Error(), "."), Next: next}
+	var t *uctables.TableError
+	if errors.As(err, &t) {
+		f.Text, f.Next = t.Table+" "+t.Problem, t.Next
+	} else if next == "" {
+		if f.Text, f.Next = advice(f.Text); f.Next == "" {
+			f.Next = "Check the address and the network, and try again"
+		}
+	}
+	f.Next = strings.ToUpper(f.Next[:1]) + strings.TrimSuffix(f.Next[1:], ".")
+	return f
+}
+
+// Identity is the finding about the identity that the workspace knows, and that identity.
+func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) {
+	me, err := ws.Me(ctx)
+	switch {
+	case errors.Is(err, databricks.ErrRefused):
+		return me, failure(CodeIdentity, fmt.Errorf("%s: %w; they are of type %s", ws.Host(), err, me.AuthType),
+			"Log in again, or make a new token: the one in use is wrong, expired or of another workspace")
+	case errors.Is(err, databricks.ErrNoRight), errors.Is(err, databricks.ErrNotThere):
+		return me, Finding{Code: CodeIdentity, Result: Warning, Text: fmt.Sprintf("%s does not say who the credentials (%s) speak for: %v", ws.Host(), me.AuthType, err),
+			Next: "Compare the grants by hand: tracemig check --print-grants --principal NAME"}
+	case err != nil:
+		return me, failure(CodeIdentity, fmt.Errorf("%s can't be asked: %w", ws.Host(), err), "Check the host, the network and the login")
+	}
+	return me, Finding{Code: CodeIdentity, Result: OK, Text: fmt.Sprintf("%s at %s (%s)", me.Name, ws.Host(), me.AuthType)}
+}
+
+func (c *check) identity() {
+	ws, err := c.Job.Workspace()
+	if err != nil {
+		c.failed(CodeIdentity, err, "")
+		return
+	}
+	me, f := Identity(c.ctx, ws)
+	c.yield(f)
+	if f.Result != Failed {
+		c.ws, c.me = ws, me
+	}
+}
+
+// source returns what the checkpoint goes by, empty when it is not known.
+func (c *check) source() (server, experimentID string) {
+	rest := []string{CodeExperiment, CodeTraces, CodeCap, CodeWriters}
+	if !c.Databricks {
+		rest = slices.DeleteFunc(rest, func(code string) bool { return code == CodeCap })
+	}
+	skip := func(codes []string, why string) {
+		for _, code := range codes {
+			c.notChecked(code, "%s", why)
+		}
+	}
+	if c.Databricks && c.ws == nil {
+		c.notChecked(CodeCredentials, "the workspace can't be asked, see %s", CodeIdentity)
+		skip(rest, "the workspace can't be asked, see "+CodeIdentity)
+		return "", ""
+	}
+	src, err := c.Job.Source()
+	if err != nil {
+		c.failed(CodeCredentials, err, "")
+		skip(rest, "the source can't be asked, see "+CodeCredentials)
+		return "", ""
+	}
+	if c.Databricks {
+		c.ok(CodeCredentials, "those of the workspace, see %s", CodeIdentity)
+	} else {
+		c.ok(CodeCredentials, "%s for %s", src.Credentials(), src.Identity())
+	}
+	experiment, err := src.Experiment(c.ctx, c.Experiment)
+	if err != nil {
+		c.failed(CodeExperiment, err, "")
+		skip(rest[1:], "the experiment can't be read, see "+CodeExperiment)
+		return "", ""
+	}
+	if experiment.LifecycleStage == "deleted" {
+		c.warning(CodeExperiment, "Restore it if its traces are gone", "%s (%s) is deleted", experiment.Name, experiment.ID)
+	} else {
+		c.ok(CodeExperiment, "%s has the ID %s", experiment.Name, experiment.ID)
+	}
+	c.traces(src, experiment.ID)
+	c.writers(src, experiment.ID)
+	return src.Identity(), experiment.ID
+}
+
+func (c *check) traces(src Source, experimentID string) {
+	var n int64
+	states := map[mlflow.State]int64{}
+	var first, last time.Time
+	err := src.ListTraces(c.ctx, experimentID, c.Window, func(t *mlflow.TraceInfo) error {
+		if n == 0 || t.RequestTime.Before(first) {
+			first = t.RequestTime
+		}
+		if t.RequestTime.After(last) {
+			last = t.RequestTime
+		}
+		n++
+		states[t.State]++
+		if c.Listed != nil {
+			c.Listed(n)
+		}
+		return nil
+	})
+	part := c.Window.StartMs != nil || c.Window.EndMs != nil
+	switch {
+	case err != nil:
+		c.failed(CodeTraces, err, "")
+	case n == 0:
+		c.warning(CodeTraces, "Check the experiment and the window: a run would do nothing", "there is no trace")
+	default:
+		var counts []string
+		for state, count := range states {
+			counts = append(counts, fmt.Sprintf("%d %s", count, state))
+		}
+		slices.Sort(counts)
+		c.ok(CodeTraces, "%d (%s), requested from %s to %s", n, strings.Join(counts, ", "), first.UTC().Format(time.RFC3339Nano), last.UTC().Format(time.RFC3339Nano))
+	}
+	switch {
+	case !c.Databricks:
+	case err != nil:
+		c.notChecked(CodeCap, "the traces can't be counted, see %s", CodeTraces)
+	case n >= traceCap*9/10:
+		c.warning(CodeCap, "Migrate before it is full, or ask Databricks for a higher limit", "%d traces are near the %d that an experiment takes by default: new ones will be refused", n, traceCap)
+	case part:
+		c.notChecked(CodeCap, "the window shows only a part of the traces")
+	default:
+		c.ok(CodeCap, "an experiment takes %d traces by default", traceCap)
+	}
+}
+
+var errFound = errors.New("found")
+
+func (c *check) writers(src Source, experimentID string) {
+	since := c.Now.Add(-quiet).UnixMilli()
+	var newest time.Time
+	err := src.ListTraces(c.ctx, experimentID, mlflowclient.Window{StartMs: &since}, func(t *mlflow.TraceInfo) error {
+		newest = t.RequestTime
+		return errFound // one is enough
+	})
+	switch {
+	case errors.Is(err, errFound):
+		c.warning(CodeWriters, "Point its writers at the target, then run; what they write meanwhile is taken by the next run",
+			"the experiment is still written to: a trace was requested at %s", newest.UTC().Format(time.RFC3339))
+	case err != nil:
+		c.failed(CodeWriters, err, "")
+	default:
+		c.ok(CodeWriters, "no trace was requested in the last %d minutes", int(quiet.Minutes()))
+	}
+}

@@ -1,0 +1,260 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// short is a table's part of a code.
+func short(t uctables.Table) string { return strings.TrimPrefix(t.Suffix, "_otel_") }
+
+func tableCodes() (codes []string) {
+	for _, t := range uctables.Tables {
+		codes = append(codes, CodeTable+short(t))
+	}
+	return codes
+}
+
+// target returns the target's name, empty when it is not known.
+func (c *check) target() string {
+	skip := func(why string) {
+		codes := tableCodes()
+		if !c.Local {
+			codes = append([]string{CodeWarehouse, CodeMayUse}, codes...)
+			for _, g := range (uctables.Location{}).Needs() {
+				codes = append(codes, grantCode(g))
+			}
+		}
+		for _, code := range codes {
+			c.notChecked(code, "%s", why)
+		}
+	}
+	if !c.Local && c.ws == nil {
+		why := "the workspace can't be asked, see " + CodeIdentity
+		c.notChecked(CodeLocation, "%s", why)
+		skip(why)
+		return ""
+	}
+	t, err := c.Job.Target(c.ctx)
+	if err != nil {
+		c.failed(CodeLocation, err, "")
+		skip("the target is not known, see " + CodeLocation)
+		return ""
+	}
+	if t.Location == nil {
+		c.local(t)
+		return t.Name
+	}
+	if t.ExperimentID != "" {
+		c.ok(CodeLocation, "experiment %s is bound to %s", t.ExperimentID, t.Name)
+	} else {
+		c.ok(CodeLocation, "%s, as named", t.Name)
+	}
+	missing := c.tables(t)
+	c.grants(*t.Location, missing)
+	return t.Name
+}
+
+func (c *check) local(t Target) {
+	c.ok(CodeLocation, "%s, as named", t.Name)
+	folder, err := writable(t.Folder)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		c.notChecked(CodeFolder, "this system can't tell without writing")
+	case err != nil:
+		c.failed(CodeFolder, fmt.Errorf("%s can't be written to: %w", folder, err), "Change its permissions, or name another folder")
+	case folder != t.Folder:
+		c.ok(CodeFolder, "%s will be made in %s", t.Folder, folder)
+	default:
+		c.ok(CodeFolder, "%s can be written to", t.Folder)
+	}
+	tables, err := t.Open(c.ctx, "")
+	for _, table := range uctables.Tables {
+		if err != nil {
+			c.failed(CodeTable+short(table), err, "")
+			continue
+		}
+		c.table(tables, table, true)
+	}
+	c.disk(CodeDisk, t.Folder)
+}
+
+// tables probes the warehouse and the tables behind it. missing says which are not there.
+func (c *check) tables(t Target) (missing map[string]bool) {
+	missing = map[string]bool{}
+	id, err := t.Warehouse()
+	if err != nil {
+		c.failed(CodeWarehouse, err, "")
+		for _, code := range append([]string{CodeMayUse}, tableCodes()...) {
+			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
+		}
+		return missing
+	}
+	name, state, stateErr := c.ws.WarehouseState(c.ctx, id)
+	tables, err := t.Open(c.ctx, id)
+	switch {
+	case err != nil:
+		c.failed(CodeWarehouse, err, "")
+	case stateErr != nil:
+		c.failed(CodeWarehouse, stateErr, "Ask for CAN USE on it")
+	case state == "RUNNING":
+		c.ok(CodeWarehouse, "%s (%s) is running", name, id)
+	default:
+		c.ok(CodeWarehouse, "%s (%s) was %s and has been started, as a run does: the tables can't be seen without", name, id, strings.ToLower(state))
+	}
+	var found []Finding
+	ran := false // a statement
+	if err == nil {
+		inner := *c
+		inner.yield = func(f Finding) { found = append(found, f) }
+		for _, table := range uctables.Tables {
+			err := inner.table(tables, table, false)
+			var te *uctables.TableError
+			ran = ran || err == nil || errors.As(err, &te)
+			missing[short(table)] = te != nil && te.Missing
+		}
+	}
+	c.mayUse(id, ran)
+	for _, f := range found {
+		c.yield(f)
+	}
+	if err != nil {
+		for _, code := range tableCodes() {
+			c.notChecked(code, "the warehouse can't be used, see %s", CodeWarehouse)
+		}
+	}
+	return missing
+}
+
+// mayUse believes a statement that ran before the permissions, which few may read and which don't show
+// what comes through groups of groups.
+func (c *check) mayUse(id string, ran bool) {
+	may, err := c.ws.MayUse(c.ctx, id, c.me)
+	switch {
+	case ran:
+		c.ok(CodeMayUse, "statements run on warehouse %s", id)
+	case err != nil:
+		c.notChecked(CodeMayUse, "the permissions of warehouse %s can't be read: %v", id, err)
+	case may:
+		c.ok(CodeMayUse, "%s has CAN USE or more on warehouse %s", c.me.Name, id)
+	default:
+		c.failed(CodeMayUse, fmt.Errorf("%s has no CAN USE on warehouse %s", c.me.Name, id), "Have its owner grant CAN USE in the warehouse's permissions")
+	}
+}
+
+// table probes one table; the error is the one that it reports.
+func (c *check) table(tables Tables, t uctables.Table, local bool) error {
+	err := tables.CheckTable(c.ctx, t)
+	code := CodeTable + short(t)
+	var te *uctables.TableError
+	written := t.Suffix == uctables.Spans.Suffix || t.Suffix == uctables.Annotations.Suffix
+	switch {
+	case err == nil:
+		c.ok(code, "it has the columns of schema version %s", uctables.SchemaVersion)
+	case errors.As(err, &te) && te.Missing && (c.Create || local):
+		c.ok(code, "it will be made")
+	case !written:
+		f := failure(code, err, "")
+		c.warning(code, "Nothing is migrated into it, but a trace location has it: look whether this is one", "%s", f.Text)
+	default:
+		c.failed(code, err, "")
+	}
+	return err
+}
+
+func grantCode(g uctables.Grant) string {
+	if g.Securable != "TABLE" {
+		return CodeGrant + strings.ToLower(g.Securable)
+	}
+	for _, t := range uctables.Tables {
+		if strings.HasSuffix(g.Name, t.Suffix) {
+			return CodeGrant + short(t)
+		}
+	}
+	return CodeGrant + "table"
+}
+
+func (c *check) grants(l uctables.Location, missing map[string]bool) {
+	made := c.Create && slices.Contains([]bool{missing["spans"], missing["annotations"], missing["logs"], missing["metrics"]}, true)
+	for _, g := range l.Needs() {
+		code := grantCode(g)
+		switch table := g.Securable == "TABLE" && missing[strings.TrimPrefix(code, CodeGrant)]; {
+		case c.me.Name == "":
+			c.notChecked(code, "it is not known who asks, see %s", CodeIdentity)
+			continue
+		case table && c.Create:
+			c.ok(code, "the table will be made, and belong to %s", c.me.Name)
+			continue
+		case table:
+			c.notChecked(code, "the table does not exist, see %s", CodeTable+strings.TrimPrefix(code, CodeGrant))
+			continue
+		}
+		if g.Securable == "SCHEMA" && made {
+			g.Privileges = append(g.Privileges, "CREATE TABLE")
+		}
+		c.yield(Granted(c.ctx, c.ws, c.me, g))
+	}
+}
+
+// allPrivileges counts for what surrounds the tables, but not for the tables, which the service owns.
+const allPrivileges = "ALL PRIVILEGES"
+
+// Granted is the finding about the privileges that the identity needs on one securable.
+func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need uctables.Grant) Finding {
+	code := grantCode(need)
+	held, complete, err := ws.Privileges(ctx, need.Securable, need.Name, me)
+	switch {
+	case errors.Is(err, databricks.ErrNotThere) && need.Securable != "TABLE":
+		return Finding{Code: code, Result: Failed, Text: fmt.Sprintf("%s %s: %v", strings.ToLower(need.Securable), need.Name, err),
+			Next: "Check the name, or have its owner run the statement", Grants: []string{need.Statement(me.Name)}}
+	case err != nil:
+		return Finding{Code: code, Result: NotChecked, Text: fmt.Sprintf("the privileges on %s can't be read: %v", need.Name, err)}
+	}
+	needed := need
+	all := slices.Contains(held, allPrivileges)
+	needed.Privileges = slices.DeleteFunc(slices.Clone(need.Privileges), func(p string) bool {
+		return slices.Contains(held, p) || all && need.Securable != "TABLE"
+	})
+	if len(needed.Privileges) == 0 {
+		return Finding{Code: code, Result: OK, Text: fmt.Sprintf("%s has %s on %s", me.Name, strings.Join(need.Privileges, " and "), need.Name)}
+	}
+	if ws.Owns(ctx, need.Securable, need.Name, me) {
+		return Finding{Code: code, Result: OK, Text: fmt.Sprintf("%s owns %s", me.Name, need.Name)}
+	}
+	f := Finding{Code: code, Result: Failed, Text: fmt.Sprintf("%s lacks %s on %s", me.Name, strings.Join(needed.Privileges, " and "), need.Name),
+		Next: "Have the owner of " + need.Name + " run the statement", Grants: []string{needed.Statement(me.Name)}}
+	if all {
+		f.Text += "; ALL PRIVILEGES, which it has, is not enough for MLflow's trace tables"
+	}
+	if !complete {
+		f.Result = Warning
+		f.Text += ", unless it has them through a group, which only the owner may see"
+	}
+	return f
+}
+
+// Quick makes the probes that a run makes before it reads anything: who it is, and what it lacks. The
+// error says that the workspace does not know the credentials, so that nothing else would work.
+func Quick(ctx context.Context, ws Workspace, l uctables.Location) (lacks []Finding, err error) {
+	me, f := Identity(ctx, ws)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case f.Result == Failed:
+		return nil, fmt.Errorf("%s. %s", f.Text, f.Next)
+	case f.Result != OK:
+		return []Finding{f}, nil
+	}
+	for _, g := range l.Needs() {
+		if f := Granted(ctx, ws, me, g); f.Result == Failed || f.Result == Warning {
+			lacks = append(lacks, f)
+		}
+	}
+	return lacks, nil
+}
