@@ -11,6 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/terminal"
+	"github.com/tracemig/tracemig/internal/verify"
 )
 
 // printer writes results to standard output, and nothing else goes there.
@@ -18,6 +19,16 @@ type printer interface {
 	trace(migrate.TraceReport)
 	summary(migrate.Summary)
 	plan(migrate.Plan)
+	finding(verify.Finding)
+	report(verify.Report)
+}
+
+// printer is that of the output that the options name.
+func (o *runOptions) printer(out io.Writer) printer {
+	if o.output == "json" {
+		return jsonPrinter{out}
+	}
+	return newTextPrinter(out)
 }
 
 // jsonPrinter writes one JSON object a line, with the key "type"; the summary or the plan is the last.
@@ -42,6 +53,20 @@ func (p jsonPrinter) plan(pl migrate.Plan) {
 		Type string `json:"type"`
 		migrate.Plan
 	}{"plan", pl})
+}
+
+func (p jsonPrinter) finding(f verify.Finding) {
+	p.line(struct {
+		Type string `json:"type"`
+		verify.Finding
+	}{"finding", f})
+}
+
+func (p jsonPrinter) report(r verify.Report) {
+	p.line(struct {
+		Type string `json:"type"`
+		verify.Report
+	}{"verification", r})
 }
 
 func (p jsonPrinter) line(v any) {
@@ -84,12 +109,17 @@ func (p *textPrinter) trace(t migrate.TraceReport) {
 		keys = append(keys, "note "+string(n.Code))
 	}
 	for _, k := range keys {
-		if ids := p.examples[k]; len(ids) < examplesKept && !slices.Contains(ids, t.TraceID) {
-			p.examples[k] = append(ids, t.TraceID)
-		}
-		if p.details[k] == "" {
-			p.details[k] = t.Detail
-		}
+		p.example(k, t.TraceID, t.Detail)
+	}
+}
+
+// example keeps a trace ID for key, and the first detail.
+func (p *textPrinter) example(key, traceID, detail string) {
+	if ids := p.examples[key]; len(ids) < examplesKept && !slices.Contains(ids, traceID) {
+		p.examples[key] = append(ids, traceID)
+	}
+	if p.details[key] == "" {
+		p.details[key] = detail
 	}
 }
 
@@ -128,6 +158,38 @@ func (p *textPrinter) summary(s migrate.Summary) {
 			fmt.Fprintf(w, "    %-28s %s%s\n", code, group(s.Notes[code]), p.ids("note "+code))
 		}
 	}
+}
+
+func (p *textPrinter) finding(f verify.Finding) {
+	p.example(string(f.Kind), f.TraceID, f.Detail)
+}
+
+func (p *textPrinter) report(r verify.Report) {
+	w := p.out
+	verdict := string(r.Outcome)
+	switch {
+	case r.Outcome != migrate.OutcomeDone:
+	case r.Equal:
+		verdict = "equal"
+	default:
+		verdict = "NOT EQUAL"
+	}
+	fmt.Fprintf(w, "%s → %s: %s\n", r.Source, r.Target, verdict)
+	depth := "keys and annotations' IDs; --deep compares values"
+	if r.Deep {
+		depth = "every value"
+	}
+	fmt.Fprintf(w, "  %-22s %s of %s, %s spans, %s annotations: %s\n", "traces compared", group(r.Compared), group(r.Listed), group(r.Spans), group(r.Annotations), depth)
+	for _, k := range verify.Kinds {
+		if n := r.Kinds[k]; n > 0 || k == verify.Match {
+			fmt.Fprintf(w, "    %-20s %s%s\n", k, group(n), p.ids(string(k)))
+			if d := p.details[string(k)]; d != "" {
+				fmt.Fprintf(w, "      %s\n", d)
+			}
+		}
+	}
+	clear(p.examples)
+	clear(p.details)
 }
 
 func (p *textPrinter) reasons(state string, n int64, reasons map[string]int64) {

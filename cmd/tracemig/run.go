@@ -3,20 +3,18 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"log/slog"
 	"os"
 	"os/user"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 type runOptions struct {
@@ -27,6 +25,9 @@ type runOptions struct {
 	startTime, endTime       string
 	lockWait                 time.Duration
 	noRunLinks, noResync     bool
+	verify, deep, repair     bool
+	sample                   int
+	files                    files
 	serviceName              string
 	clustering               bool
 	searchRate, downloadRate float64
@@ -79,14 +80,24 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.create, "create", false, "make the target's tables and views where they are missing")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
+	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
+	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
+	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
+	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
+	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
+	o.files.addFlags(c)
+	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
+	o.addReadFlags(c)
+}
+
+// addReadFlags adds the flags of commands that read the source.
+func (o *runOptions) addReadFlags(c *cobra.Command) {
+	f := c.Flags()
 	f.Int64Var(&o.startMs, "start-time-ms", 0, "only traces requested at or after this time, in milliseconds since the Unix epoch")
 	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
 	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
-	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
-	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
-	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time")
@@ -113,6 +124,10 @@ func (o *runOptions) validate() error {
 		return usageError("--concurrency must be 1 or more")
 	case o.bytesInFlight < 1<<20:
 		return usageError("--bytes-in-flight must be at least 1048576")
+	case o.sample < 0:
+		return usageError("--sample can't be negative")
+	case (o.verify || o.repair) && o.dryRun:
+		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
 	case o.lockWait < 0:
 		return usageError("--lock-wait can't be negative")
 	}
@@ -124,11 +139,7 @@ func (a *app) run(o runOptions) error {
 	if err != nil {
 		return err
 	}
-	var out printer = newTextPrinter(a.stdout)
-	if o.output == "json" {
-		out = jsonPrinter{a.stdout}
-	}
-	return a.runWindow(o, w, out, log)
+	return a.runWindow(o, w, o.printer(a.stdout), log)
 }
 
 // prepare reads what the flags mean; its errors are wrong usage.
@@ -148,142 +159,124 @@ func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, er
 	return w, a.terminal.Logger(o.logFormat, level), err
 }
 
-// runWindow migrates or plans and prints what became of it.
+// runWindow migrates or plans, verifies and repairs, as the options say, and prints what became of it.
 func (a *app) runWindow(o runOptions, w mlflowclient.Window, out printer, log *slog.Logger) error {
-	summary, err := a.migrate(o, w, out, log)
-	if summary == nil {
-		if err != nil && o.output == "json" {
-			// Whoever reads the last line finds a summary there, whatever happened.
-			out.summary(migrate.Summary{Source: o.source, Target: o.target, Outcome: migrate.OutcomeFailed, Error: err.Error(), Started: time.Now().UTC()})
-		}
+	s, err := a.openSession(o, out, log)
+	if err != nil {
 		return err
 	}
-	a.terminal.Block("")
-	out.summary(*summary)
+	defer s.close()
+	if o.dryRun {
+		return s.plan(w)
+	}
+	err = s.run(w)
+	var partial *exitError
+	if err != nil && !(errors.As(err, &partial) && partial.code == exitPartial) {
+		return err
+	}
+	switch {
+	case o.repair:
+		return cmp.Or(s.repair(w), err)
+	case o.verify:
+		return cmp.Or(s.verify(w, nil), err)
+	}
+	return err
+}
+
+// run migrates a window. Its error is nil, an *exitError, or what kept it from looking at every trace.
+func (s *session) run(w mlflowclient.Window) error {
+	summary, err := s.migrate(w)
+	if summary == nil {
+		return s.failed(err)
+	}
+	s.terminal.Block("")
+	s.out.summary(*summary)
 	switch summary.Outcome {
 	case migrate.OutcomeFailed:
 		return err
 	case migrate.OutcomeInterrupted:
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted")}
+		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case migrate.OutcomePartial:
 		return &exitError{code: exitPartial}
 	}
 	return nil
 }
 
-// migrate opens both ends and the checkpoint and runs the pipeline, or plans it. The summary is nil
-// when no run began.
-func (a *app) migrate(o runOptions, w mlflowclient.Window, out printer, log *slog.Logger) (*migrate.Summary, error) {
-	runID := uuid.Must(uuid.NewV7()).String()
-	if o.logFormat == "json" { // where the lines of many runs come together
-		log = log.With("run_id", runID)
+// migrate runs the pipeline under the checkpoint's lock. The summary is nil when no run began.
+func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
+	defer s.nextRun()
+	runID := s.runID
+	if err := s.prepareTables(); err != nil {
+		return nil, err
 	}
-	e := o.ends(a, log)
-	e.clustering = o.clustering
-	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
-	src, err := e.source()
+	store, release, err := s.lock(runID)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	experiment, err := src.Experiment(a.stop, o.source)
-	if err != nil {
-		return nil, err
-	}
-	target, err := e.target(a.stop, o.target)
-	if err != nil {
-		return nil, err
-	}
-	defer target.Close()
+	defer release()
+	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
-	job := migrate.Job{
-		RunID: runID, Source: src, ExperimentID: experiment.ID, SourceName: sourceName(cmp.Or(o.sourceName, src.Identity()), experiment.ID),
-		Target: target, Window: w, RunLinks: !o.noRunLinks, Resync: !o.noResync, ServiceName: o.serviceName,
-		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: a.terminal.Interactive(),
-		Progress: &migrate.Progress{}, OnTrace: out.trace,
-	}
-	log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", src.Identity())
-	log.Info("target", "tables", target.String())
-
-	path := o.checkpoint
-	pair := checkpoint.Pair{Source: job.SourceName, Target: target.String()}
-	if path == "" {
-		if path, err = checkpoint.DefaultPath(a.getenv, pair); err != nil {
-			return nil, err
-		}
-	}
-	if o.dryRun {
-		return nil, a.plan(o, job, path, pair, out)
-	}
-	if err := a.prepareTables(o, target, log); err != nil {
+	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
+	if err := store.StartRun(s.ctx, began); err != nil {
 		return nil, err
 	}
-	lock, err := checkpoint.TakeLock(a.stop, path, o.lockWait, holder(runID))
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Release()
-	if job.Checkpoint, err = checkpoint.Open(a.ctx, path, pair); err != nil {
-		return nil, err
-	}
-	defer job.Checkpoint.Close()
-	log.Info("run", "id", runID, "checkpoint", path)
-
-	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(),
-		WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
-	if err := job.Checkpoint.StartRun(a.ctx, began); err != nil {
-		return nil, err
-	}
-	st := startProgress(a.terminal, log, job.Progress, src.Stats)
-	s, err := migrate.Run(a.ctx, a.stop.Done(), job)
+	job := s.job(w)
+	job.RunID, job.Checkpoint, job.OnTrace = runID, store, s.out.trace
+	before := s.source.Stats()
+	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
+	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	st.close()
-	stats := src.Stats()
-	s.Requests, s.Retries, s.ThrottledSeconds = stats.Requests, stats.Retries, stats.Throttled.Seconds()
+	stats := s.source.Stats()
+	sum.Requests, sum.Retries = stats.Requests-before.Requests, stats.Retries-before.Retries
+	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
 
-	text, _ := json.Marshal(s) // plain numbers and texts
-	began.End, began.Outcome, began.Migrated, began.Failed, began.Summary = time.Now(), string(s.Outcome), s.Migrated, s.Failed, string(text)
-	if ferr := job.Checkpoint.FinishRun(a.ctx, began); ferr != nil && a.ctx.Err() == nil {
-		log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)
+	text, _ := json.Marshal(sum) // plain numbers and texts
+	began.End, began.Outcome, began.Migrated, began.Failed, began.Summary = time.Now(), string(sum.Outcome), sum.Migrated, sum.Failed, string(text)
+	if ferr := store.FinishRun(s.ctx, began); ferr != nil && s.ctx.Err() == nil {
+		s.log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)
 	}
-	return &s, err
+	return &sum, err
 }
 
 // prepareTables fails before anything is read when the target can't be written. Local tables cost
 // nothing and have no owner to ask, so they are made without the flag.
-func (a *app) prepareTables(o runOptions, target uctables.Writer, log *slog.Logger) error {
-	err := target.Check(a.stop)
+func (s *session) prepareTables() error {
+	err := s.target.Check(s.stop)
 	missing := tableMissing(err)
 	if err != nil && !missing {
 		return err
 	}
-	if !o.create && !(missing && strings.HasPrefix(o.target, "file:")) {
+	if !s.opts.create && !(missing && strings.HasPrefix(s.opts.target, "file:")) {
 		return err
 	}
-	if err := target.Create(a.stop); err != nil {
+	if err := s.target.Create(s.stop); err != nil {
 		return err
 	}
 	if missing {
-		log.Info("made the target's tables", "tables", target.String())
+		s.log.Info("made the target's tables", "tables", s.target.String())
 	}
-	return target.Check(a.stop)
+	return s.target.Check(s.stop)
 }
 
 // plan compares the source with what is known of the target. It writes nothing: a checkpoint that is
 // not there yet is made in memory only.
-func (a *app) plan(o runOptions, job migrate.Job, path string, pair checkpoint.Pair, out printer) error {
+func (s *session) plan(w mlflowclient.Window) error {
+	path := s.path
 	if _, err := os.Stat(path); err != nil {
 		path = ""
 	}
-	var err error
-	if job.Checkpoint, err = checkpoint.Open(a.stop, path, pair); err != nil {
-		return err
-	}
-	defer job.Checkpoint.Close()
-	p, err := migrate.MakePlan(a.stop, job, o.create)
+	store, err := checkpoint.Open(s.stop, path, s.pair)
 	if err != nil {
-		return err
+		return s.failed(err)
 	}
-	out.plan(p)
+	defer store.Close()
+	job := s.job(w)
+	job.Checkpoint = store
+	p, err := migrate.MakePlan(s.stop, job, s.opts.create)
+	if err != nil {
+		return s.failed(err)
+	}
+	s.out.plan(p)
 	return nil
 }
 

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// budget bounds the bytes in flight. What a trace weighs is known only after it was read, so a
+// Budget bounds the bytes in flight. What a trace weighs is known only after it was read, so a
 // reader reserves an estimate and corrects it afterwards; a correction never waits, as two readers
 // that wait for each other's bytes would wait for ever.
-type budget struct {
+type Budget struct {
 	mu      sync.Mutex
 	max     int64
 	used    int64
@@ -17,13 +17,14 @@ type budget struct {
 	starved chan struct{}
 }
 
-func newBudget(max int64) *budget {
-	return &budget{max: max, starved: make(chan struct{}, 1)}
+// NewBudget makes a budget of max bytes.
+func NewBudget(max int64) *Budget {
+	return &Budget{max: max, starved: make(chan struct{}, 1)}
 }
 
-// acquire reserves n bytes. Anything fits into an empty budget, else one trace larger than all of it
+// Acquire reserves n bytes. Anything fits into an empty budget, else one trace larger than all of it
 // could never be read.
-func (b *budget) acquire(ctx context.Context, n int64) error {
+func (b *Budget) Acquire(ctx context.Context, n int64) error {
 	for {
 		b.mu.Lock()
 		if b.used == 0 || b.used+n <= b.max {
@@ -46,8 +47,8 @@ func (b *budget) acquire(ctx context.Context, n int64) error {
 	}
 }
 
-// add corrects what is reserved by n bytes, up or down.
-func (b *budget) add(n int64) {
+// Add corrects what is reserved by n bytes, up or down.
+func (b *Budget) Add(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used += n

@@ -87,7 +87,7 @@ var errStopped = errors.New("interrupted")
 
 type run struct {
 	job     Job
-	budget  *budget
+	budget  *Budget
 	started time.Time
 
 	mu      sync.Mutex // guards summary and calls of OnTrace
@@ -103,7 +103,7 @@ type run struct {
 // The error, also told in the summary, is what kept the run from looking at every trace; a single
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
-	r := &run{job: job, budget: newBudget(job.BytesInFlight), started: time.Now()}
+	r := &run{job: job, budget: NewBudget(job.BytesInFlight), started: time.Now()}
 	r.summary = Summary{RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(), Started: r.started.UTC()}
 
 	reading, stopReading := context.WithCancelCause(ctx)
@@ -159,7 +159,7 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 		return err
 	}
 	if r.job.RunLinks {
-		if err := r.readRunLinks(reading); stopped(reading) {
+		if err := ReadRunLinks(reading, r.job.Checkpoint, r.job.Source, r.job.ExperimentID, r.job.Window); stopped(reading) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read the experiment's run links: %w", err)
@@ -268,22 +268,38 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 	return c.SetComplete(ctx)
 }
 
-// readRunLinks notes in the checkpoint which traces the experiment's runs link to: one query a run.
-func (r *run) readRunLinks(ctx context.Context) error {
-	if err := r.job.Checkpoint.ResetLinks(ctx); err != nil {
+// Reopen has the next run write traces again, as far as the target lacks rows of them.
+func Reopen(ctx context.Context, c *checkpoint.Store, traceIDs ...string) error {
+	known, err := c.Get(ctx, traceIDs)
+	if err != nil {
+		return err
+	}
+	var rs []checkpoint.Record
+	for _, id := range traceIDs {
+		rec := known[id]
+		rec.TraceID, rec.State, rec.Reason, rec.RunID = id, checkpoint.Deferred, ReasonRepair, ""
+		rs = append(rs, rec)
+	}
+	return c.Put(ctx, rs...)
+}
+
+// ReadRunLinks notes in the checkpoint which traces of a window the experiment's runs link to: one
+// query a run.
+func ReadRunLinks(ctx context.Context, c *checkpoint.Store, source Source, experimentID string, w mlflowclient.Window) error {
+	if err := c.ResetLinks(ctx); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	err := r.job.Source.ListRuns(gctx, r.job.ExperimentID, func(runID string) error {
+	err := source.ListRuns(gctx, experimentID, func(runID string) error {
 		g.Go(func() error {
 			var ids []string
 			flush := func() error {
-				err := r.job.Checkpoint.AddLinks(gctx, runID, ids)
+				err := c.AddLinks(gctx, runID, ids)
 				ids = ids[:0]
 				return err
 			}
-			err := r.job.Source.ListRunTraces(gctx, r.job.ExperimentID, runID, r.job.Window, func(traceID string) error {
+			err := source.ListRunTraces(gctx, experimentID, runID, w, func(traceID string) error {
 				if ids = append(ids, traceID); len(ids) == 1000 {
 					return flush()
 				}
@@ -371,14 +387,14 @@ func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error
 func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) error) error {
 	after := ""
 	for {
-		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-lateSpans), after, lookupChunk)
+		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-LateSpans), after, lookupChunk)
 		if err != nil || len(rs) == 0 {
 			return err
 		}
 		for _, rec := range rs {
 			after = rec.TraceID
 			info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
-			if gone(err) {
+			if Gone(err) {
 				if err := r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, ""); err != nil {
 					return err
 				}
@@ -395,7 +411,8 @@ func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) err
 	}
 }
 
-func gone(err error) bool {
+// Gone says whether err is the source saying that it does not have what was asked for.
+func Gone(err error) bool {
 	var api *mlflowclient.APIError
 	return errors.As(err, &api) && (api.Code == "RESOURCE_DOES_NOT_EXIST" || api.Code == "NOT_FOUND")
 }
@@ -452,8 +469,8 @@ func (r *run) links(ctx context.Context, traceIDs []string) (map[string][]string
 	return r.job.Checkpoint.Links(ctx, traceIDs)
 }
 
-// digest is that of what the source lists of a trace, the runs it is linked to included.
-func digest(info *mlflow.TraceInfo, runs []string) string {
+// Digest is that of what the source lists of a trace, the runs it is linked to included.
+func Digest(info *mlflow.TraceInfo, runs []string) string {
 	d := info.Digest()
 	if len(runs) > 0 {
 		sum := sha256.Sum256([]byte(strings.Join(runs, "\n")))
@@ -464,7 +481,7 @@ func digest(info *mlflow.TraceInfo, runs []string) string {
 
 // changed says whether a trace is another at the source than when noted was its digest.
 func (r *run) changed(noted string, info *mlflow.TraceInfo, runs []string) bool {
-	now := digest(info, runs)
+	now := Digest(info, runs)
 	if !r.job.RunLinks {
 		noted, _, _ = strings.Cut(noted, "+")
 	}
@@ -518,9 +535,9 @@ func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []*mlflow.Tra
 			for group := range groups {
 				var estimate int64
 				for _, info := range group {
-					estimate += sizeOf(info)
+					estimate += SizeOf(info)
 				}
-				if err := r.budget.acquire(reading, estimate); err != nil || reading.Err() != nil {
+				if err := r.budget.Acquire(reading, estimate); err != nil || reading.Err() != nil {
 					return nil // why reading ended is for the one who ended it to say
 				}
 				if err := r.fetch(gctx, group, units); err != nil {
@@ -533,8 +550,8 @@ func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []*mlflow.Tra
 	return g.Wait()
 }
 
-// sizeOf estimates the bytes of a trace's spans.
-func sizeOf(info *mlflow.TraceInfo) int64 {
+// SizeOf estimates the bytes of a trace's spans.
+func SizeOf(info *mlflow.TraceInfo) int64 {
 	if n, err := strconv.ParseInt(info.Metadata[mlflow.MetadataSizeBytes], 10, 64); err == nil && n > 0 {
 		return n
 	}
@@ -561,8 +578,8 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 	}
 	r.job.Progress.Read.Add(int64(len(group)))
 	for i, info := range group {
-		estimate := sizeOf(info)
-		r.budget.add(int64(len(spans[i].JSON)) - estimate)
+		estimate := SizeOf(info)
+		r.budget.Add(int64(len(spans[i].JSON)) - estimate)
 		weight := int64(len(spans[i].JSON))
 		u, err := r.convert(ctx, info, &spans[i], links[info.TraceID], known[info.TraceID])
 		if err != nil {
@@ -570,11 +587,11 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 		}
 		spans[i].JSON = nil
 		if u == nil {
-			r.budget.add(-weight)
+			r.budget.Add(-weight)
 			continue
 		}
 		u.weight = u.record.Bytes
-		r.budget.add(u.weight - weight)
+		r.budget.Add(u.weight - weight)
 		if err := send(ctx, units, u); err != nil {
 			return err
 		}
@@ -584,7 +601,7 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 
 // convert makes a unit of one read trace, or settles it and returns nil.
 func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflowclient.Spans, runs []string, known checkpoint.Record) (*unit, error) {
-	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: digest(info, runs)}
+	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: Digest(info, runs)}
 	resync := known.State == checkpoint.Migrated
 	settle := func(st checkpoint.State, reason, detail string) error {
 		if resync {
@@ -661,12 +678,12 @@ func (r *run) claim(ctx context.Context, traceID, targetTraceID string) (other s
 	return r.job.Checkpoint.Other(ctx, targetTraceID, traceID)
 }
 
-// lateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
+// LateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
 // writes a trace's listing and its spans in separate requests, which clients may send late.
-const lateSpans = 24 * time.Hour
+const LateSpans = 24 * time.Hour
 
 // young takes a time far in the future for what a wrong clock wrote: else it would be waited for.
-func (r *run) young(requested time.Time) bool { return r.started.Sub(requested).Abs() < lateSpans }
+func (r *run) young(requested time.Time) bool { return r.started.Sub(requested).Abs() < LateSpans }
 
 // broken says whether a failed read tells that no other read can succeed.
 func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {
@@ -678,7 +695,7 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 		return false
 	}
 	_, err = r.job.Source.TraceInfo(ctx, info.TraceID)
-	return err != nil && !gone(err)
+	return err != nil && !Gone(err)
 }
 
 // batch collects units into batches for one commit each. A half-full batch is written when nothing
@@ -763,7 +780,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	for _, u := range units {
 		r.claimed.Delete(u.rows.TraceID)
 		r.report(u.report)
-		r.budget.add(-u.weight)
+		r.budget.Add(-u.weight)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 // source give.
 const (
 	ReasonInProgress  = "in_progress"   // deferred: it had not ended
+	ReasonRepair      = "repair"        // deferred: verification found it wanting
 	ReasonDeleted     = "deleted"       // skipped: the source no longer has it
 	ReasonFetch       = "fetch_failed"  // failed: its spans could not be read
 	ReasonRefused     = "row_refused"   // failed: the target refuses one of its rows

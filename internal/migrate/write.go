@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -78,11 +77,11 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		return nil
 	}
 	ids := make([]string, len(units))
-	times := uctables.Times{Low: math.MaxInt64, High: math.MinInt64}
+	times := uctables.NoTimes
 	for i, u := range units {
 		ids[i] = u.rows.TraceID
 		for _, a := range u.rows.Annotations {
-			times.Low, times.High = min(times.Low, a.CreatedAtMicros), max(times.High, a.CreatedAtMicros)
+			times.Include(a.CreatedAtMicros)
 		}
 	}
 	// What the source no longer has may have been made later than the rest of its trace.

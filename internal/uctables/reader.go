@@ -1,6 +1,9 @@
 package uctables
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // Times bounds the column that a table is pruned by (time of spans, created_at of annotations), both
 // ends inclusive, in microseconds since the Unix epoch.
@@ -57,3 +60,12 @@ type Replacement struct {
 	// table has an even newer version of its annotation_id: somebody changed it meanwhile.
 	ReplacesMicros int64
 }
+
+// Include widens the times so that at lies within.
+func (t *Times) Include(at int64) { t.Join(Times{at, at}) }
+
+// Join widens the times so that those of o lie within.
+func (t *Times) Join(o Times) { t.Low, t.High = min(t.Low, o.Low), max(t.High, o.High) }
+
+// NoTimes includes nothing; it is what Include and Join begin with.
+var NoTimes = Times{Low: math.MaxInt64, High: math.MinInt64}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// session is a source and a target that commands work on.
+type session struct {
+	*app
+	opts       runOptions
+	out        printer
+	plainLog   *slog.Logger
+	log        *slog.Logger // names the run
+	runID      string       // of the next run, or the present one
+	source     *mlflowclient.Client
+	experiment string // ID
+	target     uctables.Writer
+	pair       checkpoint.Pair
+	path       string // of the checkpoint
+}
+
+// openSession opens both ends. An error is printed as a result too, where results are for programs.
+func (a *app) openSession(o runOptions, out printer, log *slog.Logger) (*session, error) {
+	s := &session{app: a, opts: o, out: out, plainLog: log}
+	s.nextRun()
+	if err := s.open(); err != nil {
+		s.close()
+		return nil, s.failed(err)
+	}
+	return s, nil
+}
+
+// nextRun gives the next run its ID.
+func (s *session) nextRun() {
+	s.runID = uuid.Must(uuid.NewV7()).String()
+	s.log = s.plainLog
+	if s.opts.logFormat == "json" { // where the lines of many runs come together
+		s.log = s.log.With("run_id", s.runID)
+	}
+}
+
+func (s *session) open() error {
+	o := &s.opts
+	e := o.ends(s.app, s.log)
+	e.clustering = o.clustering
+	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
+	var err error
+	if s.source, err = e.source(); err != nil {
+		return err
+	}
+	experiment, err := s.source.Experiment(s.stop, o.source)
+	if err != nil {
+		return err
+	}
+	s.experiment = experiment.ID
+	if s.target, err = e.target(s.stop, o.target); err != nil {
+		return err
+	}
+	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String()}
+	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
+	s.log.Info("target", "tables", s.target.String())
+	if s.path = o.checkpoint; s.path == "" {
+		s.path, err = checkpoint.DefaultPath(s.getenv, s.pair)
+	}
+	return err
+}
+
+func (s *session) close() {
+	if s.target != nil {
+		s.target.Close()
+	}
+	if s.source != nil {
+		s.source.Close()
+	}
+}
+
+// failed prints err as a result: whoever reads the last line finds a summary there, whatever happened.
+func (s *session) failed(err error) error {
+	if s.opts.output != "json" {
+		return err
+	}
+	s.out.summary(migrate.Summary{Source: s.opts.source, Target: s.opts.target, Outcome: migrate.OutcomeFailed, Error: err.Error(), Started: time.Now().UTC()})
+	return err
+}
+
+// job is what the options say of a run.
+func (s *session) job(w mlflowclient.Window) migrate.Job {
+	o := &s.opts
+	return migrate.Job{
+		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
+		Window: w, RunLinks: !o.noRunLinks, Resync: !o.noResync, ServiceName: o.serviceName,
+		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
+	}
+}
+
+// lock opens the checkpoint for one process alone.
+func (s *session) lock(runID string) (store *checkpoint.Store, release func(), err error) {
+	lock, err := checkpoint.TakeLock(s.stop, s.path, s.opts.lockWait, holder(runID))
+	if err != nil {
+		return nil, nil, err
+	}
+	if store, err = checkpoint.Open(s.ctx, s.path, s.pair); err != nil {
+		lock.Release()
+		return nil, nil, err
+	}
+	return store, func() { store.Close(); lock.Release() }, nil
+}

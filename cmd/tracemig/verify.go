@@ -1,0 +1,267 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/verify"
+)
+
+// files are where trace IDs are written, one a line, by what was found.
+type files struct{ missing, differ, extra string }
+
+func newVerifyCommand(a *app) *cobra.Command {
+	o := defaultRunOptions()
+	c := &cobra.Command{
+		Use:   "verify --source EXPERIMENT --target TARGET",
+		Short: "Compare source and target, trace by trace",
+		Long: `Read every trace of the source again and compare it with the target: that it is there, with all
+spans and annotations, each once, and with --deep every value. Nothing is written, and no checkpoint
+is needed.
+
+  missing     the target should have it and does not
+  incomplete  spans or annotations of it are missing
+  differ      values differ
+  duplicate   rows of it are there more than once
+  unreadable  the source does not give it, so nothing is proven
+
+These are no faults: changed (at the source, after it was migrated), newer (than the last run),
+open (not ended at the source), edited (annotations changed at the target), extra (the source no
+longer lists it).
+
+` + exitStatus,
+		Example: `  tracemig verify --source /Shared/support-agent --target main.agents.support --deep
+  tracemig verify --source 1234 --target main.agents.support --sample 1000 --missing-on-target lost.txt`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.hasStartMs = c.Flags().Changed("start-time-ms")
+			return a.withSession(o, func(s *session, w mlflowclient.Window) error { return s.verify(w, nil) })
+		},
+	}
+	o.pairOptions.addFlags(c)
+	f := c.Flags()
+	f.BoolVar(&o.deep, "deep", false, "compare every value")
+	f.IntVar(&o.sample, "sample", 0, "compare only so many traces, taken at random")
+	o.files.addFlags(c)
+	o.addReadFlags(c)
+	return c
+}
+
+func (f *files) addFlags(c *cobra.Command) {
+	c.Flags().StringVar(&f.missing, "missing-on-target", "", "file for the IDs of traces that are missing or incomplete")
+	c.Flags().StringVar(&f.differ, "differ", "", "file for the IDs of traces that differ or have rows twice")
+	c.Flags().StringVar(&f.extra, "extra", "", "file for the IDs of traces that the source no longer lists")
+}
+
+func newRepairCommand(a *app) *cobra.Command {
+	o := defaultRunOptions()
+	c := &cobra.Command{
+		Use:   "repair --source EXPERIMENT --target TARGET",
+		Short: "Verify, and write again what is missing or differs",
+		Long: `Verify, write what is missing of the traces that are found, and verify again. Annotations that
+differ get a newer version. No row is ever deleted or overwritten: spans that differ or are there
+twice are left to you, and the message says how.
+
+` + exitStatus,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.hasStartMs = c.Flags().Changed("start-time-ms")
+			return a.withSession(o, (*session).repair)
+		},
+	}
+	o.pairOptions.addFlags(c)
+	f := c.Flags()
+	f.BoolVar(&o.deep, "deep", false, "compare every value")
+	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
+	o.files.addFlags(c)
+	o.addReadFlags(c)
+	return c
+}
+
+// withSession opens what the options name for do.
+func (a *app) withSession(o runOptions, do func(*session, mlflowclient.Window) error) error {
+	w, log, err := a.prepare(o)
+	if err != nil {
+		return err
+	}
+	s, err := a.openSession(o, o.printer(a.stdout), log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return do(s, w)
+}
+
+// verify compares a window and prints what it finds. The error is an *exitError with exitFound when
+// something is wrong. mark, unless nil, hears of the traces that another run should look at.
+func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error) error {
+	r, err := s.compare(w, mark)
+	if err != nil && r.Outcome == "" {
+		return s.failed(err)
+	}
+	s.terminal.Block("")
+	s.out.report(r)
+	switch {
+	case err != nil:
+		return err
+	case r.Outcome == migrate.OutcomeInterrupted:
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	case r.Wrong() > 0:
+		return &exitError{code: exitFound}
+	case !r.Equal:
+		return &exitError{code: exitPartial}
+	}
+	return nil
+}
+
+func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error) (verify.Report, error) {
+	if err := s.target.Check(s.stop); err != nil {
+		return verify.Report{}, err
+	}
+	last, err := s.lastRun()
+	if err != nil {
+		return verify.Report{}, err
+	}
+	lists, err := openLists(s.opts.files)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	defer lists.close()
+	run := s.job(w)
+	target, ok := s.target.(verify.Target) // TODO: every writer
+	if !ok {
+		return verify.Report{}, errors.New("can't verify local tables yet")
+	}
+	job := verify.Job{
+		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: target, Window: w,
+		Deep: s.opts.deep, Sample: s.opts.sample, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
+		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, LastRun: last, Progress: run.Progress,
+	}
+	var failed error
+	job.OnFinding = func(f verify.Finding) {
+		s.out.finding(f)
+		lists.add(f)
+		if mark != nil && failed == nil && (f.Kind.Wrong() || f.Kind == verify.Changed) {
+			failed = mark(f.TraceID)
+		}
+	}
+	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
+	r, err := verify.Run(s.stop, job)
+	st.close()
+	return r, errors.Join(err, failed, lists.err)
+}
+
+// lastRun is when the last complete run over the pair began, zero where no checkpoint tells.
+func (s *session) lastRun() (at time.Time, err error) {
+	store, err := checkpoint.OpenReadOnly(s.stop, s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return at, nil
+	}
+	if err != nil {
+		return at, err
+	}
+	defer store.Close()
+	if err := store.BelongsTo(s.pair); err != nil {
+		return at, err
+	}
+	return at, store.Runs(s.stop, func(r checkpoint.Run) error {
+		complete := r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial)
+		if complete && r.Start.After(at) {
+			at = r.Start
+		}
+		return nil
+	})
+}
+
+// repair verifies, has a run look again at what it finds, and verifies again.
+func (s *session) repair(w mlflowclient.Window) error {
+	if s.opts.sample > 0 {
+		return usageError("--sample is for verify: repair looks at all traces")
+	}
+	found, err := s.markWrong(w)
+	var code *exitError
+	if found == 0 || err != nil && !(errors.As(err, &code) && code.code == exitFound) {
+		return err
+	}
+	s.log.Info("writing again what was found", "traces", found)
+	if err := s.run(w); err != nil && !(errors.As(err, &code) && code.code == exitPartial) {
+		return err
+	}
+	err = s.verify(w, nil)
+	if errors.As(err, &code) && code.code == exitFound {
+		code.err = fmt.Errorf("rows that the target has are never overwritten. To have the spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
+	}
+	return err
+}
+
+// markWrong verifies and notes in the checkpoint which traces the next run is to look at.
+func (s *session) markWrong(w mlflowclient.Window) (found int, err error) {
+	store, release, err := s.lock("repair")
+	if err != nil {
+		return 0, s.failed(err)
+	}
+	defer release()
+	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source, "repair"); err != nil {
+		return 0, s.failed(err)
+	}
+	err = s.verify(w, func(traceID string) error {
+		found++
+		return migrate.Reopen(s.ctx, store, traceID)
+	})
+	return found, err
+}
+
+// lists are the files of trace IDs.
+type lists struct {
+	byKind map[verify.Kind]*os.File
+	all    []*os.File
+	err    error
+}
+
+func openLists(f files) (*lists, error) {
+	l := &lists{byKind: map[verify.Kind]*os.File{}}
+	for _, list := range []struct {
+		path  string
+		kinds []verify.Kind
+	}{
+		{f.missing, []verify.Kind{verify.Missing, verify.Incomplete}},
+		{f.differ, []verify.Kind{verify.Differ, verify.Duplicate}},
+		{f.extra, []verify.Kind{verify.Extra}},
+	} {
+		if list.path == "" {
+			continue
+		}
+		file, err := os.OpenFile(list.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("open the list of trace IDs: %w", err)
+		}
+		l.all = append(l.all, file)
+		for _, k := range list.kinds {
+			l.byKind[k] = file
+		}
+	}
+	return l, nil
+}
+
+func (l *lists) add(f verify.Finding) {
+	if file := l.byKind[f.Kind]; file != nil && l.err == nil {
+		_, l.err = fmt.Fprintln(file, f.TraceID)
+	}
+}
+
+func (l *lists) close() {
+	for _, f := range l.all {
+		if err := f.Close(); l.err == nil {
+			l.err = err
+		}
+	}
+}

@@ -1,0 +1,432 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// trace is a trace of the source: what the target should have of it.
+type trace struct {
+	info   *mlflow.TraceInfo
+	runs   []string
+	linked bool              // runs were asked for
+	known  checkpoint.Record // what the target notes of it; zero for nothing
+	digest string            // of the source's listing
+	rows   uctables.Trace
+
+	kind   Kind // of one that needs no comparison, else ""
+	detail string
+
+	spans       int
+	spansDigest string
+	spanTimes   uctables.Times
+	noteTimes   uctables.Times
+	notes       map[string]note // by annotation_id
+}
+
+// note is an annotation that the target should have.
+type note struct {
+	updatedAt int64
+	digest    string
+}
+
+// expect converts a trace as it was read, and sums it up.
+func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) (*trace, error) {
+	t := &trace{info: info, runs: runs, linked: v.job.RunLinks, known: known, digest: migrate.Digest(info, runs)}
+	t.rows.TraceID = known.TargetTraceID
+	switch {
+	case info.State == mlflow.StateInProgress:
+		t.kind = Open
+		return t, nil
+	case s.Missing == mlflowclient.MissingIncomplete && time.Since(info.RequestTime) < migrate.LateSpans:
+		t.kind, t.detail = Open, "its spans are still arriving"
+		return t, nil
+	case s.Missing == mlflowclient.MissingDeleted:
+		t.kind, t.detail = Extra, errGone.Error()
+		return t, nil
+	case s.Err != nil:
+		t.kind, t.detail = Unreadable, s.Err.Error()
+		return t, nil
+	}
+	res, err := convert.Convert(convert.Input{
+		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: runs, Digest: t.digest, TraceID: known.TargetTraceID,
+	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
+	if err != nil {
+		t.kind, t.detail = Unreadable, err.Error()
+		return t, nil
+	}
+	t.rows = res.Trace
+	if s.Missing != "" && known.Spans > 0 {
+		// The source has lost them since it was migrated: the target can't be held against it.
+		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
+		return t, nil
+	}
+	var d uctables.Digester
+	t.spans = len(t.rows.Spans)
+	if t.spansDigest, err = d.Spans(t.rows.Spans, v.job.Deep); err != nil {
+		return nil, fmt.Errorf("trace %s: %w", info.TraceID, err)
+	}
+	t.spanTimes, t.noteTimes = uctables.NoTimes, uctables.NoTimes
+	for i := range t.rows.Spans {
+		t.spanTimes.Include(t.rows.Spans[i].TimeMicros)
+	}
+	t.notes = make(map[string]note, len(t.rows.Annotations))
+	for i := range t.rows.Annotations {
+		a := &t.rows.Annotations[i]
+		t.noteTimes.Include(a.CreatedAtMicros)
+		n := note{updatedAt: a.UpdatedAtMicros}
+		if v.job.Deep {
+			if n.digest, err = d.Annotation(a); err != nil {
+				return nil, fmt.Errorf("trace %s: %w", info.TraceID, err)
+			}
+		}
+		t.notes[a.AnnotationID] = n
+	}
+	return t, nil
+}
+
+// same says whether the trace is at the source as it was when noted was its digest.
+func (t *trace) same(noted string) bool {
+	if !t.linked {
+		noted, _, _ = strings.Cut(noted, "+")
+	}
+	return noted == t.digest
+}
+
+// compare reports what is found of a chunk's traces.
+func (v *verification) compare(ctx context.Context, traces []*trace) error {
+	var asked []*trace
+	for _, t := range traces {
+		if t.kind == "" {
+			asked = append(asked, t)
+			continue
+		}
+		v.done(t, t.kind, t.detail)
+	}
+	sums, err := v.sum(ctx, asked, true)
+	if err != nil {
+		return err
+	}
+	// Rows may lie at other times than they should.
+	var elsewhere []*trace
+	for _, t := range asked {
+		if s := sums[t.rows.TraceID]; !s.matches(t) {
+			elsewhere = append(elsewhere, t)
+		}
+	}
+	again, err := v.sum(ctx, elsewhere, false)
+	if err != nil {
+		return err
+	}
+	for id, s := range again {
+		sums[id] = s
+	}
+	for _, t := range asked {
+		v.report.Spans += int64(t.spans)
+		v.report.Annotations += int64(len(t.notes))
+		s := sums[t.rows.TraceID]
+		if s.matches(t) {
+			v.done(t, Match, "")
+			continue
+		}
+		kind, detail, err := v.judge(ctx, t, s)
+		if err != nil {
+			return err
+		}
+		v.done(t, kind, detail)
+	}
+	return nil
+}
+
+func (v *verification) done(t *trace, kind Kind, detail string) {
+	v.report.Compared++
+	v.job.Progress.Migrated.Add(1)
+	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})
+}
+
+// sums is what the target has of one trace.
+type sums struct {
+	spans uctables.SpanSum
+	notes []uctables.AnnotationSum
+}
+
+// sum asks the target for the traces, within their times or at all times.
+func (v *verification) sum(ctx context.Context, traces []*trace, within bool) (map[string]*sums, error) {
+	if len(traces) == 0 {
+		return map[string]*sums{}, nil
+	}
+	ids := make([]string, len(traces))
+	spanTimes, noteTimes := uctables.NoTimes, uctables.NoTimes
+	found := make(map[string]*sums, len(traces))
+	for i, t := range traces {
+		ids[i] = t.rows.TraceID
+		found[ids[i]] = &sums{}
+		spanTimes.Join(t.spanTimes)
+		noteTimes.Join(t.noteTimes)
+	}
+	if !within {
+		spanTimes, noteTimes = uctables.AllTimes, uctables.AllTimes
+	}
+	if err := v.job.Target.SumSpans(ctx, ids, spanTimes, v.job.Deep, func(s uctables.SpanSum) error {
+		found[s.TraceID].spans = s
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return found, v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s uctables.AnnotationSum) error {
+		found[s.TraceID].notes = append(found[s.TraceID].notes, s)
+		return nil
+	})
+}
+
+// matches says whether the sums are those of the trace, and nothing else is there.
+func (s *sums) matches(t *trace) bool {
+	if s.spans.Rows != t.spans || s.duplicate() != "" || t.spans > 0 && s.spans.Digest != t.spansDigest {
+		return false
+	}
+	live := 0
+	for _, a := range s.notes {
+		if a.Deleted {
+			continue
+		}
+		want, ok := t.notes[a.AnnotationID]
+		if !ok || a.Digest != want.digest || a.UpdatedAtMicros < want.updatedAt {
+			return false
+		}
+		live++
+	}
+	return live == len(t.notes) && t.same(t.known.Digest)
+}
+
+// duplicate says which rows are there more than once.
+func (s *sums) duplicate() string {
+	switch {
+	case s.spans.Rows > s.spans.Spans:
+		return fmt.Sprintf("%d rows for %d spans", s.spans.Rows, s.spans.Spans)
+	case s.spans.RecordIDs < s.spans.Spans:
+		return fmt.Sprintf("%d record_id for %d spans", s.spans.RecordIDs, s.spans.Spans)
+	}
+	for _, a := range s.notes {
+		if a.Copies > 1 {
+			return fmt.Sprintf("annotation %s (%s) is there %d times", a.AnnotationID, a.Type, a.Copies)
+		}
+	}
+	return ""
+}
+
+// judge looks at the rows of a trace whose sums differ.
+func (v *verification) judge(ctx context.Context, t *trace, s *sums) (Kind, string, error) {
+	if d := s.duplicate(); d != "" {
+		return Duplicate, d, nil
+	}
+	if s.spans.Rows == 0 && len(s.notes) == 0 {
+		kind, detail := v.absent(t)
+		return kind, detail, nil
+	}
+	// As it is now, and whole.
+	fresh, err := v.reread(ctx, t)
+	if errors.Is(err, errGone) {
+		return Extra, err.Error(), nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	if fresh.kind != "" {
+		return fresh.kind, fresh.detail, nil
+	}
+	id := []string{fresh.rows.TraceID}
+	var notes []*uctables.Annotation
+	var meta *uctables.Annotation
+	if err := v.job.Target.ReadAnnotations(ctx, id, uctables.AllTimes, func(a *uctables.Annotation) error {
+		notes = append(notes, a)
+		if a.AnnotationID == convert.MetadataID(fresh.rows.TraceID) {
+			meta = a
+		}
+		return nil
+	}); err != nil {
+		return "", "", err
+	}
+	if meta == nil {
+		if s.spans.Rows < fresh.spans {
+			return Incomplete, fmt.Sprintf("%d of %d spans, and no METADATA row", s.spans.Rows, fresh.spans), nil
+		}
+		return Incomplete, "its METADATA row is missing; its spans may be of another writer", nil
+	}
+	var noted struct {
+		SourceTraceID string `json:"tracemig.source_trace_id"`
+		Digest        string `json:"tracemig.digest"`
+		Spans         int    `json:"tracemig.spans"`
+	}
+	if err := json.Unmarshal(meta.Metadata, &noted); err != nil || noted.SourceTraceID == "" {
+		return Differ, "its METADATA row was not written by tracemig", nil
+	}
+	if noted.SourceTraceID != t.info.TraceID {
+		return Missing, "trace " + noted.SourceTraceID + " has its ID at the target", nil
+	}
+	changed := !fresh.same(noted.Digest)
+
+	var problems []string
+	missing := false
+	if s.spans.Rows != fresh.spans || s.spans.Digest != fresh.spansDigest {
+		var spans []*uctables.Span
+		if err := v.job.Target.ReadSpans(ctx, id, uctables.AllTimes, func(s *uctables.Span) error {
+			spans = append(spans, s)
+			return nil
+		}); err != nil {
+			return "", "", err
+		}
+		lost, foreign, differ, err := compareSpans(fresh.rows.Spans, spans, v.job.Deep)
+		if err != nil {
+			return "", "", err
+		}
+		switch {
+		case len(lost) > 0 && changed && s.spans.Rows >= noted.Spans:
+			return Changed, fmt.Sprintf("%d spans came after it was migrated", len(lost)), nil
+		case len(lost) > 0:
+			missing = true
+			problems = append(problems, fmt.Sprintf("%d of %d spans are missing: %s", len(lost), fresh.spans, some(lost)))
+		}
+		if len(foreign) > 0 {
+			problems = append(problems, fmt.Sprintf("%d spans are not the source's: %s", len(foreign), some(foreign)))
+		}
+		if len(differ) > 0 {
+			problems = append(problems, fmt.Sprintf("%d spans differ: %s", len(differ), some(differ)))
+		}
+	}
+
+	var lost []string
+	for i := range fresh.rows.Annotations {
+		a := &fresh.rows.Annotations[i]
+		if !slices.ContainsFunc(notes, func(n *uctables.Annotation) bool { return n.AnnotationID == a.AnnotationID }) {
+			lost = append(lost, string(a.Type)+" "+a.Name)
+		}
+	}
+	plan, err := resync.Plan(fresh.rows.TraceID, fresh.rows.Annotations, notes, resync.Options{RunLinks: v.job.RunLinks})
+	if err != nil {
+		return "", "", err
+	}
+	var stale []string
+	for _, c := range plan.Changes {
+		if c.Type == uctables.Metadata && len(plan.Changes) > 1 {
+			continue // It notes the others' versions.
+		}
+		stale = append(stale, string(c.Type)+" "+c.Name)
+	}
+	if len(lost) > 0 && !changed {
+		missing = true
+		problems = append(problems, fmt.Sprintf("%d annotations are missing: %s", len(lost), some(lost)))
+	}
+	if len(stale) > 0 && !changed {
+		problems = append(problems, fmt.Sprintf("%d annotations differ: %s", len(stale), some(stale)))
+	}
+	switch {
+	case missing:
+		return Incomplete, strings.Join(problems, "; "), nil
+	case len(problems) > 0:
+		return Differ, strings.Join(problems, "; "), nil
+	case changed:
+		return Changed, "", nil
+	case plan.Kept > 0:
+		return Edited, fmt.Sprintf("%d annotations", plan.Kept), nil
+	}
+	return Match, "", nil // Only the digests differed: in digits of doubles, or in what others have added.
+}
+
+// absent says why the target has nothing of a trace.
+func (v *verification) absent(t *trace) (Kind, string) {
+	last, since := v.job.LastRun, "the last run began"
+	if last.IsZero() {
+		last, since = v.latest, "the latest trace that the target has"
+	}
+	if !t.info.RequestTime.Before(last) {
+		return Newer, "requested after " + since
+	}
+	return Missing, "the target has nothing of it"
+}
+
+// reread reads a trace anew. The error is errGone where the source no longer has it.
+func (v *verification) reread(ctx context.Context, t *trace) (*trace, error) {
+	info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
+	if migrate.Gone(err) {
+		return nil, errGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at trace %s again: %w", t.info.TraceID, err)
+	}
+	size := migrate.SizeOf(info)
+	if err := v.budget.Acquire(ctx, size); err != nil {
+		return nil, err
+	}
+	defer v.budget.Add(-size)
+	spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return v.expect(info, spans[0], t.runs, t.known)
+}
+
+// compareSpans gives the IDs of spans that only one side has, and of those that differ.
+func compareSpans(want []uctables.Span, got []*uctables.Span, deep bool) (lost, foreign, differ []string, err error) {
+	var d uctables.Digester
+	text := func(s *uctables.Span) (string, error) {
+		if !deep {
+			return "", nil
+		}
+		n, err := d.Normal(s)
+		if err != nil {
+			return "", err
+		}
+		n.RecordID = ""
+		return string(uctables.AppendSpan(nil, n)), nil
+	}
+	there := make(map[string]*uctables.Span, len(got))
+	for _, s := range got {
+		there[s.SpanID] = s
+	}
+	for i := range want {
+		s, ok := there[want[i].SpanID]
+		if !ok {
+			lost = append(lost, want[i].SpanID)
+			continue
+		}
+		delete(there, want[i].SpanID)
+		a, err := text(&want[i])
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		b, err := text(s)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if a != b {
+			differ = append(differ, want[i].SpanID)
+		}
+	}
+	for id := range there {
+		foreign = append(foreign, id)
+	}
+	slices.Sort(foreign)
+	return lost, foreign, differ, nil
+}
+
+// some names a few.
+func some(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}

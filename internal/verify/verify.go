@@ -1,0 +1,360 @@
+// Package verify proves what was migrated: it reads every trace of the source again, converts it, and
+// compares the rows with those of the target.
+//
+// The target answers with digests, so that payloads travel only where these differ; then the rows
+// themselves decide. What the source or others did after the migration is told apart from loss.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Kind is what verification says of a trace.
+type Kind string
+
+// The kinds. Of a Match, nothing is reported.
+const (
+	Match      Kind = "match"      // the target has what the source has
+	Missing    Kind = "missing"    // the target should have it and does not
+	Incomplete Kind = "incomplete" // spans or annotations of it are missing
+	Differ     Kind = "differ"     // values differ
+	Duplicate  Kind = "duplicate"  // rows of it are there more than once
+	Unreadable Kind = "unreadable" // the source does not give it, so nothing is proven
+
+	Changed Kind = "changed" // it changed at the source after it was migrated; the next run follows
+	Newer   Kind = "newer"   // it came after the last run; the next run takes it
+	Open    Kind = "open"    // it has not ended at the source; a later run takes it
+	Edited  Kind = "edited"  // its annotations were changed at the target; they stay as they are there
+	Extra   Kind = "extra"   // migrated from this source, which no longer lists it
+)
+
+// Kinds lists all kinds, in the order of a report.
+var Kinds = []Kind{Match, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra}
+
+// Wrong says whether a kind means that the target is not what it should be.
+func (k Kind) Wrong() bool {
+	return k == Missing || k == Incomplete || k == Differ || k == Duplicate
+}
+
+// Finding says what is remarkable of one trace.
+type Finding struct {
+	TraceID       string `json:"trace_id"` // at the source
+	TargetTraceID string `json:"target_trace_id,omitempty"`
+	Kind          Kind   `json:"kind"`
+	Detail        string `json:"detail,omitempty"`
+}
+
+// Target is what is verified; every uctables.Writer is one.
+type Target interface {
+	uctables.Reader
+	Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error
+	String() string
+}
+
+// Job says what to compare.
+type Job struct {
+	Source       migrate.Source
+	ExperimentID string
+	SourceName   string // the source's identity in the target's provenance
+	Target       Target
+	Window       mlflowclient.Window
+	Deep         bool // compare all values, not only which rows are there and what the annotations' IDs are
+	Sample       int  // so many traces, at random; 0 for all
+
+	RunLinks      bool
+	ServiceName   string // as the runs were told
+	Fetchers      int
+	BytesInFlight int64
+
+	// LastRun is when the last complete run began, as far as a checkpoint tells; else zero. Traces that
+	// came later are no loss.
+	LastRun   time.Time
+	Progress  *migrate.Progress // Listed, Total, and Migrated for traces that were compared
+	OnFinding func(Finding)     // hears of every trace that does not simply match; calls don't overlap
+}
+
+// Report is the result of a verification.
+type Report struct {
+	Source      string          `json:"source"`
+	Target      string          `json:"target"`
+	Outcome     migrate.Outcome `json:"outcome"` // done, interrupted or failed
+	Equal       bool            `json:"equal"`   // nothing is wrong and everything could be read
+	Error       string          `json:"error,omitempty"`
+	Deep        bool            `json:"deep"`
+	Started     time.Time       `json:"started"`
+	Seconds     float64         `json:"seconds"`
+	Listed      int64           `json:"traces_listed"`
+	Compared    int64           `json:"traces_compared"`
+	Spans       int64           `json:"spans_compared"`
+	Annotations int64           `json:"annotations_compared"`
+	Kinds       map[Kind]int64  `json:"kinds"`
+}
+
+// Wrong is how many traces are not at the target as they should be.
+func (r *Report) Wrong() (n int64) {
+	for k, count := range r.Kinds {
+		if k.Wrong() {
+			n += count
+		}
+	}
+	return n
+}
+
+// chunkSize is how many traces are compared by one question to the target.
+const chunkSize = 500
+
+type verification struct {
+	job     Job
+	scratch *checkpoint.Store // what the target has of the source, and the run links
+	latest  time.Time         // of the request times that the target has
+	budget  *migrate.Budget
+	report  Report
+}
+
+// Run compares. The error, also told in the report, is what kept it from looking at every trace.
+func Run(ctx context.Context, job Job) (Report, error) {
+	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight)}
+	began := time.Now()
+	v.report = Report{
+		Source: job.SourceName, Target: job.Target.String(), Deep: job.Deep, Started: began.UTC(),
+		Outcome: migrate.OutcomeDone, Kinds: map[Kind]int64{},
+	}
+	err := v.run(ctx)
+	v.report.Seconds = time.Since(began).Seconds()
+	switch {
+	case ctx.Err() != nil:
+		v.report.Outcome, err = migrate.OutcomeInterrupted, nil
+	case err != nil:
+		v.report.Outcome, v.report.Error = migrate.OutcomeFailed, err.Error()
+	default:
+		v.report.Equal = v.report.Wrong() == 0 && v.report.Kinds[Unreadable] == 0
+	}
+	return v.report, err
+}
+
+func (v *verification) run(ctx context.Context) error {
+	// What grows with the number of traces lies in a file.
+	dir, err := os.MkdirTemp("", "tracemig-verify-")
+	if err != nil {
+		return fmt.Errorf("make a folder for notes: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	v.scratch, err = checkpoint.Open(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target})
+	if err != nil {
+		return err
+	}
+	defer v.scratch.Close()
+	if err := v.readTarget(ctx); err != nil {
+		return fmt.Errorf("list what %s has of the source: %w", v.job.Target, err)
+	}
+	if v.job.RunLinks {
+		if err := migrate.ReadRunLinks(ctx, v.scratch, v.job.Source, v.job.ExperimentID, v.job.Window); err != nil {
+			return fmt.Errorf("read the experiment's run links: %w", err)
+		}
+	}
+	if err := v.compareAll(ctx); err != nil {
+		return err
+	}
+	if v.job.Sample > 0 {
+		return nil
+	}
+	return v.findExtra(ctx)
+}
+
+// readTarget notes the traces that the target has of the source, as deferred until they are seen there.
+func (v *verification) readTarget(ctx context.Context) error {
+	var rs []checkpoint.Record
+	err := v.job.Target.Migrated(ctx, v.job.SourceName, func(p uctables.Provenance) error {
+		if at := time.UnixMicro(p.RequestMicros); at.After(v.latest) {
+			v.latest = at
+		}
+		rs = append(rs, checkpoint.Record{
+			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000,
+			State: checkpoint.Deferred, Digest: p.Digest, Spans: p.Spans, RunID: "target",
+		})
+		if len(rs) < chunkSize {
+			return nil
+		}
+		err := v.scratch.Put(ctx, rs...)
+		rs = rs[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return v.scratch.Put(ctx, rs...)
+}
+
+// findExtra reports the traces that the listing has not shown.
+func (v *verification) findExtra(ctx context.Context) error {
+	return v.scratch.Records(ctx, checkpoint.Deferred, func(rec checkpoint.Record) error {
+		w := v.job.Window
+		if (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs) {
+			v.found(Finding{rec.TraceID, rec.TargetTraceID, Extra, errGone.Error()})
+		}
+		return nil
+	})
+}
+
+// found counts a finding and reports it.
+func (v *verification) found(f Finding) {
+	v.report.Kinds[f.Kind]++
+	if f.Kind != Match && v.job.OnFinding != nil {
+		v.job.OnFinding(f)
+	}
+}
+
+// compareAll lists the source, reads its traces and compares them, chunk by chunk.
+func (v *verification) compareAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	chunks := make(chan []*mlflow.TraceInfo)
+	g.Go(func() error {
+		defer close(chunks)
+		err := v.list(ctx, func(chunk []*mlflow.TraceInfo) error {
+			select {
+			case chunks <- chunk:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("list the traces of experiment %s: %w", v.job.ExperimentID, err)
+		}
+		return nil
+	})
+	read := make(chan []*trace)
+	g.Go(func() error {
+		defer close(read)
+		for chunk := range chunks {
+			ts, err := v.read(ctx, chunk)
+			if err != nil {
+				return err
+			}
+			select {
+			case read <- ts:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for ts := range read {
+			if err := v.compare(ctx, ts); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// list yields the traces to compare in chunks.
+func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo) error) error {
+	var chunk []*mlflow.TraceInfo
+	n := 0
+	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, v.job.Window, func(info *mlflow.TraceInfo) error {
+		v.report.Listed++
+		v.job.Progress.Listed.Add(1)
+		if n++; v.job.Sample > 0 {
+			// Of n traces each stays with the same probability.
+			if len(chunk) < v.job.Sample {
+				chunk = append(chunk, info)
+			} else if at := rand.IntN(n); at < v.job.Sample {
+				chunk[at] = info
+			}
+			return nil
+		}
+		if chunk = append(chunk, info); len(chunk) < chunkSize {
+			return nil
+		}
+		full := chunk
+		chunk = nil
+		return yield(full)
+	})
+	for err == nil && len(chunk) > 0 {
+		some := min(len(chunk), chunkSize)
+		err = yield(chunk[:some])
+		chunk = chunk[some:]
+	}
+	return err
+}
+
+// read reads a chunk's traces from the source.
+func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*trace, error) {
+	ids := make([]string, len(infos))
+	for i, info := range infos {
+		ids[i] = info.TraceID
+	}
+	links, err := v.scratch.Links(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	known, err := v.scratch.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	traces := make([]*trace, len(infos))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.job.Fetchers)
+	size := max(v.job.Source.FetchGroup(), 1)
+	for start := 0; start < len(infos); start += size {
+		end := min(start+size, len(infos))
+		g.Go(func() error {
+			var weight int64
+			for _, info := range infos[start:end] {
+				weight += migrate.SizeOf(info)
+			}
+			if err := v.budget.Acquire(gctx, weight); err != nil {
+				return err
+			}
+			defer func() { v.budget.Add(-weight) }()
+			spans := v.job.Source.FetchSpans(gctx, infos[start:end])
+			if err := gctx.Err(); err != nil {
+				return context.Cause(gctx)
+			}
+			for i, s := range spans {
+				weight += int64(len(s.JSON))
+				v.budget.Add(int64(len(s.JSON)))
+				info := infos[start+i]
+				t, err := v.expect(info, s, links[info.TraceID], known[info.TraceID])
+				if err != nil {
+					return err
+				}
+				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // Where digests differ, it is read again.
+				traces[start+i] = t
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	// They are at the source, whatever else is found.
+	for i := range traces {
+		if rec, ok := known[ids[i]]; ok {
+			rec.State = checkpoint.Migrated
+			if err := v.scratch.Put(ctx, rec); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return traces, nil
+}
+
+var errGone = errors.New("the source no longer has it")
