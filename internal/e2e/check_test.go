@@ -80,14 +80,14 @@ func TestCheck(t *testing.T) {
 		opts     rig.FrontOptions
 		flags    []string
 		env      [2]string
-		code     int    // of the probe's result
-		probe    string // which tells of it
+		code     int    // of check
+		probe    string // the one that tells of it
 		result   preflight.Result
-		text     []string // in what it says, in its next step or statements
+		text     []string // in what the probe says, its next step and statements
 		run      int      // the exit code of run, -1 not to run it
-		says     string   // in the error of run
-		all      int      // how many probes are not ok and not skipped, 0 for one
-		notTried []string // probes that depend on it
+		says     string   // on standard error of run
+		all      int      // how many probes complain, 0 for one and -1 for none
+		notTried []string // some of those that depend on it
 	}{
 		"all fine": {probe: "workspace.identity", result: preflight.OK, text: []string{"ann@example.com at http://127.0.0.1", "(pat)"}, all: -1, run: -1},
 		"by experiment": {flags: []string{"--target", "/Shared/bound"}, probe: "target.location", result: preflight.OK,
@@ -123,9 +123,9 @@ func TestCheck(t *testing.T) {
 			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"}, run: 1, says: "credentials",
 			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"}},
 		"a window without traces": {flags: []string{"--end-time", "2001-01-01"}, probe: "source.traces", result: preflight.Warning,
-			text: []string{"there is no trace", "the window"}, run: 0},
+			text: []string{"there is no trace", "the window"}, run: 0, notTried: []string{"source.cap"}},
 		"wrong columns": {flags: []string{"--target", differs}, code: 4, probe: "table.spans", result: preflight.Failed,
-			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "Name another location"}, run: 1, says: "name another location", all: 4},
+			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "name another location"}, run: 1, says: "name another location", all: 4},
 		"beta form": {flags: []string{"--target", differs}, code: 4, probe: "table.annotations", result: preflight.Failed,
 			text: []string{"is of the beta form", "Tracemig writes version v2"}, run: -1, all: 4},
 	} {

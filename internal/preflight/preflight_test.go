@@ -1,0 +1,404 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// source is an experiment with a number of traces, the newest of some age.
+type source struct {
+	traces int
+	age    time.Duration
+	err    error
+}
+
+func (s *source) Identity() string    { return "http://mlflow" }
+func (s *source) Credentials() string { return "a token" }
+
+func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experiment, error) {
+	if ref != "1" {
+		return mlflowclient.Experiment{}, &mlflowclient.NotFoundError{Ref: ref, Source: "http://mlflow"}
+	}
+	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent"}, nil
+}
+
+func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
+	for i := range s.traces {
+		at := now.Add(-s.age - time.Duration(s.traces-1-i)*time.Second)
+		if w.StartMs != nil && at.UnixMilli() < *w.StartMs {
+			continue
+		}
+		state := mlflow.StateOK
+		if i == 0 {
+			state = mlflow.StateError
+		}
+		if err := yield(&mlflow.TraceInfo{State: state, RequestTime: at}); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+// workspace grants what is asked for but what is named in lacks.
+type workspace struct {
+	meErr   error
+	lacks   []string // full names of securables
+	all     []string // those with ALL PRIVILEGES alone
+	owned   []string
+	partial bool
+	state   string
+	mayUse  bool
+	useErr  error
+}
+
+func (w *workspace) Host() string { return "https://w" }
+
+func (w *workspace) Me(context.Context) (databricks.Identity, error) {
+	if w.meErr != nil {
+		return databricks.Identity{AuthType: "pat"}, w.meErr
+	}
+	return databricks.Identity{Name: "ann", AuthType: "pat"}, nil
+}
+
+func (w *workspace) Privileges(_ context.Context, securable, name string, _ databricks.Identity) ([]string, bool, error) {
+	switch {
+	case slices.Contains(w.all, name):
+		return []string{"ALL PRIVILEGES"}, !w.partial, nil
+	case slices.Contains(w.lacks, name):
+		return []string{"BROWSE", "SELECT"}, !w.partial, nil
+	}
+	return []string{"USE CATALOG", "USE SCHEMA", "CREATE TABLE", "SELECT", "MODIFY"}, !w.partial, nil
+}
+
+func (w *workspace) Owns(_ context.Context, _, name string, _ databricks.Identity) bool {
+	return slices.Contains(w.owned, name)
+}
+
+func (w *workspace) MayUse(context.Context, string, databricks.Identity) (bool, error) {
+	return w.mayUse, w.useErr
+}
+
+func (w *workspace) WarehouseState(context.Context, string) (string, string, error) {
+	return "main", w.state, nil
+}
+
+// tables are all well but those with an error.
+type tables map[string]error
+
+func (t tables) CheckTable(_ context.Context, table uctables.Table) error { return t[table.Suffix] }
+
+func missing(t uctables.Table) error {
+	return &uctables.TableError{Table: "m.a.p" + t.Suffix, Missing: true, Problem: "does not exist", Next: "run with --create."}
+}
+
+type bed struct {
+	job    Job
+	src    *source
+	ws     *workspace
+	tables tables
+	target Target
+	path   string // of the checkpoint
+}
+
+// newBed is a job between a workspace and tables in it, with which all is well.
+func newBed(t *testing.T) *bed {
+	b := &bed{
+		src: &source{traces: 3, age: time.Hour}, ws: &workspace{state: "RUNNING", mayUse: true}, tables: tables{},
+		path: filepath.Join(t.TempDir(), "state", "c.db"),
+	}
+	b.target = Target{
+		Name: "m.a.p", Location: &uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"},
+		Warehouse: func() (string, error) { return "w1", nil },
+		Open:      func(context.Context, string) (Tables, error) { return b.tables, nil },
+	}
+	b.job = Job{
+		Experiment: "1", Now: now, Databricks: true,
+		Workspace: func() (Workspace, error) { return b.ws, nil },
+		Source:    func() (Source, error) { return b.src, nil },
+		Target:    func(context.Context) (Target, error) { return b.target, nil },
+		Checkpoint: func(server, experimentID, target string) (string, checkpoint.Pair, error) {
+			return b.path, checkpoint.Pair{Source: server + "#" + experimentID, Target: target}, nil
+		},
+	}
+	return b
+}
+
+func (b *bed) run(t *testing.T) map[string]Finding {
+	t.Helper()
+	found := map[string]Finding{}
+	Run(t.Context(), b.job, func(f Finding) {
+		if _, twice := found[f.Code]; twice {
+			t.Errorf("%s is told of twice", f.Code)
+		}
+		if (f.Result == Failed || f.Result == Warning) && (f.Next == "" || strings.HasSuffix(f.Next, ".")) || f.Text == "" || strings.HasSuffix(f.Text, ".") {
+			t.Errorf("no sentence or no next step: %+v", f)
+		}
+		found[f.Code] = f
+	})
+	return found
+}
+
+func TestProbes(t *testing.T) {
+	spans, annotations := "m.a.p_otel_spans", "m.a.p_otel_annotations"
+	for name, c := range map[string]struct {
+		change func(*bed)
+		want   map[string]Result // of those that are not OK
+		says   map[string]string
+	}{
+		"all well": {says: map[string]string{
+			CodeIdentity: "ann at https://w (pat)", CodeExperiment: "/Shared/agent has the ID 1", CodeTraces: "3 (1 ERROR, 2 OK), requested from 2026-03-01T10:59:58Z to 2026-03-01T11:00:00Z",
+			CodeCap: "100000", CodeWarehouse: "main (w1) is running", "grant.spans": "ann has SELECT and MODIFY on " + spans, CodeCheckpoint: "will be made",
+		}},
+		"refused": {
+			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
+			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
+				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked,
+				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
+			says: map[string]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
+		},
+		"nameless": {
+			change: func(b *bed) { b.ws.meErr = databricks.ErrNoRight },
+			want:   map[string]Result{CodeIdentity: Warning, "grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked},
+		},
+		"no experiment": {
+			change: func(b *bed) { b.job.Experiment = "2" },
+			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
+				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
+			says: map[string]string{CodeExperiment: "Give its ID"},
+		},
+		"near the cap": {
+			change: func(b *bed) { b.src.traces, b.src.age = 90_000, time.Hour },
+			want:   map[string]Result{CodeCap: Warning},
+		},
+		"a part": {
+			change: func(b *bed) { ms := now.Add(-time.Hour).UnixMilli(); b.job.Window.StartMs = &ms },
+			want:   map[string]Result{CodeCap: NotChecked},
+			says:   map[string]string{CodeTraces: "1 (1 OK)"},
+		},
+		"nothing there": {
+			change: func(b *bed) { b.src.traces = 0 },
+			want:   map[string]Result{CodeTraces: Warning},
+		},
+		"not listed": {
+			change: func(b *bed) { b.src.traces, b.src.err = 0, errors.New("listing: 500. Try later") },
+			want:   map[string]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeWriters: Failed},
+			says:   map[string]string{CodeTraces: "Try later"},
+		},
+		"still written": {
+			change: func(b *bed) { b.src.age = 4 * time.Minute },
+			want:   map[string]Result{CodeWriters: Warning},
+			says:   map[string]string{CodeWriters: "2026-03-01T11:55:5"},
+		},
+		"no target": {
+			change: func(b *bed) {
+				b.job.Target = func(context.Context) (Target, error) {
+					return Target{}, errors.New(`target "m.a.p_": the table prefix ends in an underscore; write "p"`)
+				}
+			},
+			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked,
+				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
+			says: map[string]string{CodeLocation: `Write "p"`},
+		},
+		"no warehouse": {
+			change: func(b *bed) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
+			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked},
+			says:   map[string]string{CodeWarehouse: "Give --warehouse-id"},
+		},
+		"was stopped": {
+			change: func(b *bed) { b.ws.state = "STOPPED" },
+			says:   map[string]string{CodeWarehouse: "was stopped and has been started"},
+		},
+		"no use": {
+			change: func(b *bed) {
+				b.ws.mayUse = false
+				for _, table := range uctables.Tables {
+					b.tables[table.Suffix] = errors.New("HTTP 403. Ask for CAN USE")
+				}
+			},
+			want: map[string]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning, "table.metrics": Warning},
+		},
+		"permissions hidden": {
+			change: func(b *bed) { b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight },
+			says:   map[string]string{CodeMayUse: "statements run"},
+		},
+		"permissions hidden, nothing runs": {
+			change: func(b *bed) {
+				b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight
+				b.target.Open = func(context.Context, string) (Tables, error) {
+					return nil, errors.New("SQL warehouse w1: start it: no. Ask for CAN USE on it")
+				}
+			},
+			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked},
+		},
+		"tables missing": {
+			change: func(b *bed) {
+				b.tables["_otel_spans"], b.tables["_otel_logs"] = missing(uctables.Spans), missing(uctables.Logs)
+			},
+			want: map[string]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
+			says: map[string]string{"table.spans": "Run with --create"},
+		},
+		"tables to be made": {
+			change: func(b *bed) {
+				b.job.Create, b.tables["_otel_spans"], b.ws.lacks = true, missing(uctables.Spans), []string{"m.a", spans}
+			},
+			want: map[string]Result{"grant.schema": Failed},
+			says: map[string]string{"table.spans": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
+		},
+		"lacks": {
+			change: func(b *bed) { b.ws.lacks = []string{"m", annotations} },
+			want:   map[string]Result{"grant.catalog": Failed, "grant.annotations": Failed},
+			says: map[string]string{"grant.catalog": "GRANT USE CATALOG ON CATALOG `m` TO `ann`",
+				"grant.annotations": "ann lacks MODIFY on m.a.p_otel_annotations\nHave the owner of m.a.p_otel_annotations run the statement\nGRANT MODIFY ON TABLE `m`.`a`.`p_otel_annotations` TO `ann`"},
+		},
+		"all privileges": {
+			change: func(b *bed) { b.ws.all = []string{"m", "m.a", spans} },
+			want:   map[string]Result{"grant.spans": Failed},
+			says:   map[string]string{"grant.spans": "is not enough"},
+		},
+		"owner": {
+			change: func(b *bed) { b.ws.lacks, b.ws.owned = []string{spans}, []string{spans} },
+			says:   map[string]string{"grant.spans": "ann owns"},
+		},
+		"groups hidden": {
+			change: func(b *bed) { b.ws.lacks, b.ws.partial = []string{spans}, true },
+			want:   map[string]Result{"grant.spans": Warning},
+			says:   map[string]string{"grant.spans": "through a group"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			if c.change != nil {
+				c.change(b)
+			}
+			found := b.run(t)
+			for code, f := range found {
+				want, ok := c.want[code]
+				if !ok {
+					want = OK
+				}
+				if f.Result != want {
+					t.Errorf("%s is %q, want %q: %+v", code, f.Result, want, f)
+				}
+			}
+			for code, text := range c.says {
+				f := found[code]
+				if said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n"); !strings.Contains(said, text) {
+					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
+				}
+			}
+			if len(found) != 20 {
+				t.Errorf("%d probes, want 20", len(found))
+			}
+			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
+				t.Error("the checkpoint's folder was made")
+			}
+		})
+	}
+}
+
+func TestCheckpointProbes(t *testing.T) {
+	b := newBed(t)
+	is := func(code string, want Result, text string) {
+		t.Helper()
+		if f := b.run(t)[code]; f.Result != want || !strings.Contains(f.Text+"\n"+f.Next, text) {
+			t.Errorf("%+v, want %s with %q", f, want, text)
+		}
+	}
+	open := func(path, target string) {
+		t.Helper()
+		s, err := checkpoint.Open(t.Context(), path, checkpoint.Pair{Source: "http://mlflow#1", Target: target})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(b.path, "m.a.p")
+	is(CodeCheckpoint, OK, "readable and of this source and target")
+	is(CodeLock, OK, "no run has it")
+	files, err := os.ReadDir(filepath.Dir(b.path))
+	if err != nil || len(files) != 1 {
+		t.Errorf("looking left %v, %v", files, err)
+	}
+	lock, err := checkpoint.TakeLock(t.Context(), b.path, 0, checkpoint.Holder{PID: 7, User: "bob", Host: "h", RunID: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is(CodeLock, Warning, "process 7 of bob on h")
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	b.path = filepath.Join(t.TempDir(), "other.db")
+	open(b.path, "m.a.other")
+	is(CodeCheckpoint, Failed, `is for target "m.a.other"`)
+	b.path = filepath.Join(t.TempDir(), "junk.db")
+	if err := os.WriteFile(b.path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	is(CodeCheckpoint, Failed, "Move the file away")
+	is(CodeStateDisk, OK, "MiB are free")
+}
+
+func TestLocalTarget(t *testing.T) {
+	b := newBed(t)
+	b.job.Databricks, b.job.Local = false, true
+	folder := filepath.Join(t.TempDir(), "lake")
+	b.target = Target{Name: "file:" + folder + "/agent", Folder: folder, Open: func(context.Context, string) (Tables, error) { return b.tables, nil }}
+	b.tables["_otel_spans"] = missing(uctables.Spans)
+	b.tables["_otel_annotations"] = &uctables.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
+	found := b.run(t)
+	for code, want := range map[string]Result{CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK} {
+		if f := found[code]; f.Result != want {
+			t.Errorf("%+v, want %s", f, want)
+		}
+	}
+	if f := found[CodeCredentials]; f.Text != "a token for http://mlflow" {
+		t.Errorf("%+v", f)
+	}
+	for _, code := range []string{CodeIdentity, CodeCap, CodeWarehouse, "grant.spans"} {
+		if f, ok := found[code]; ok {
+			t.Errorf("a workspace is looked at: %+v", f)
+		}
+	}
+	// A file in the way.
+	if err := os.WriteFile(folder, nil, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	b.target.Folder = filepath.Join(folder, "inside")
+	if f := b.run(t)[CodeFolder]; f.Result != Failed {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestQuick(t *testing.T) {
+	l := uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}
+	ws := &workspace{lacks: []string{"m.a.p_otel_spans"}}
+	lacks, err := Quick(t.Context(), ws, l)
+	if err != nil || len(lacks) != 1 || lacks[0].Code != "grant.spans" {
+		t.Errorf("%+v, %v", lacks, err)
+	}
+	ws.meErr = databricks.ErrRefused
+	if _, err := Quick(t.Context(), ws, l); err == nil || !strings.Contains(err.Error(), "Log in again") {
+		t.Errorf("%v", err)
+	}
+	ws.meErr = databricks.ErrNoRight
+	if lacks, err := Quick(t.Context(), ws, l); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
+		t.Errorf("%+v, %v", lacks, err)
+	}
+}
