@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 )
@@ -43,18 +44,22 @@ func (c *check) checkpoint(server, experimentID, target string) {
 var errNoPair = errors.New("it goes by source and target, of which one is not known")
 
 func (c *check) file(path string, p checkpoint.Pair) {
+	const next = "Change its permissions, or name another file with --checkpoint"
 	s, err := checkpoint.OpenReadOnly(c.ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
-		folder, err := writable(filepath.Dir(path))
+		folder, err := writableFolder(filepath.Dir(path))
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			c.failed(CodeCheckpoint, fmt.Errorf("%s can't be made: %s can't be written to: %w", path, folder, err), "Change its permissions, or name another file with --checkpoint")
+			c.failed(CodeCheckpoint, fmt.Errorf("%s can't be made: %s can't be written to: %w", path, folder, err), next)
 			return
 		}
 		c.ok(CodeCheckpoint, "%s will be made, or rebuilt from the target", path)
 		return
 	}
-	if err != nil {
+	if _, damaged := errors.AsType[*checkpoint.DamagedError](err); damaged {
 		c.failed(CodeCheckpoint, err, "")
+		return
+	} else if err != nil {
+		c.failed(CodeCheckpoint, err, next)
 		return
 	}
 	defer s.Close()
@@ -64,8 +69,8 @@ func (c *check) file(path string, p checkpoint.Pair) {
 			return
 		}
 	}
-	if _, err := writable(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", path, err), "Change its permissions, or name another file with --checkpoint")
+	if err := access(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", path, err), next)
 		return
 	}
 	c.ok(CodeCheckpoint, "%s is readable and of this source and target", path)
@@ -101,12 +106,15 @@ func existing(path string) (string, error) {
 	}
 }
 
-// writable says whether path, or the nearest folder above it, can be written to, without doing it.
-// errors.ErrUnsupported means that the system can't tell.
-func writable(path string) (at string, err error) {
+// writableFolder says whether path, or the nearest folder above it that is there, can be written to,
+// without doing it. errors.ErrUnsupported means that the system can't tell.
+func writableFolder(path string) (at string, err error) {
 	at, err = existing(path)
-	if err == nil {
-		err = access(at)
+	if err != nil {
+		return at, err
 	}
-	return at, err
+	if info, err := os.Stat(at); err == nil && !info.IsDir() {
+		return at, syscall.ENOTDIR
+	}
+	return at, access(at)
 }

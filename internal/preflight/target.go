@@ -63,7 +63,7 @@ func (c *check) target() string {
 
 func (c *check) local(t Target) {
 	c.ok(CodeLocation, "%s, as named", t.Name)
-	folder, err := writable(t.Folder)
+	folder, err := writableFolder(t.Folder)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		c.notChecked(CodeFolder, "this system can't tell without writing")
@@ -162,6 +162,8 @@ func (c *check) table(tables Tables, t uctables.Table, local bool) error {
 	case !written:
 		f := failure(code, err, "")
 		c.warning(code, "Nothing is migrated into it, but a trace location has it: look whether this is one", "%s", f.Text)
+	case local:
+		c.failed(code, err, "Check the permissions of the folder, or name another one")
 	default:
 		c.failed(code, err, "")
 	}
