@@ -66,10 +66,8 @@ func checkChildren(t *testing.T, path string) {
 	l := open(t, path)
 	checkKeys(t, l, childKeys)
 	ids := make(map[string]int)
-	if err := l.annotations().scanAll(t.Context(), []string{"annotation_id"}, func(b *rowBatch) error {
-		for i := range b.n {
-			ids[string(b.text(0, i))]++
-		}
+	if err := l.annotations().scanAll(t.Context(), uctables.AllTimes, []string{"annotation_id"}, func(r *rowReader) error {
+		ids[string(r.text(0))]++
 		return nil
 	}); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -35,14 +34,17 @@ type Options struct {
 }
 
 // Lake is the tables <path>_otel_spans and <path>_otel_annotations, and beside them those for logs
-// and metrics, which are made but not written. It implements uctables.Writer.
+// and metrics, which are made but not written. It implements uctables.Writer and uctables.Reader.
 type Lake struct {
 	path    string
 	options Options
 	tables  [4]*table // as uctables.Tables
 }
 
-var _ uctables.Writer = (*Lake)(nil)
+var _ interface {
+	uctables.Writer
+	uctables.Reader
+} = (*Lake)(nil)
 
 // Open names the tables; it does not look for them (Check does). The path is what follows "file:"
 // in a target, such as ./lake/agent for the directory ./lake/agent_otel_spans and its siblings.
@@ -152,6 +154,7 @@ func hexID[T []byte | string](dst []byte, id T) bool {
 func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
 	t := l.spans()
 	index := make(map[spanKey]int, len(rows))
+	times := make([]int64, 0, len(rows))
 	b := newBatch(len(rows))
 	for i := range rows {
 		var k spanKey
@@ -163,17 +166,15 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 			continue
 		}
 		index[k] = i
-		b.times = append(b.times, rows[i].TimeMicros)
+		times = append(times, rows[i].TimeMicros)
 	}
-	slices.Sort(b.times)
+	b.meets = at(times)
 	b.keys = []string{"trace_id", "span_id"}
-	b.mark = func(r *rowBatch) {
+	b.mark = func(r *rowReader) {
 		var k spanKey
-		for i := range r.n {
-			if hexID(k.trace[:], r.text(0, i)) && hexID(k.span[:], r.text(1, i)) {
-				if row, ok := index[k]; ok {
-					b.drop(row)
-				}
+		if hexID(k.trace[:], r.text(0)) && hexID(k.span[:], r.text(1)) {
+			if row, ok := index[k]; ok {
+				b.drop(row)
 			}
 		}
 	}
@@ -201,8 +202,8 @@ type annotationKey struct {
 // WriteAnnotations implements uctables.Writer. An annotation whose (annotation_id, updated_at) the
 // table holds, created within the batch's times of creation, is left alone.
 func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
-	t := l.annotations()
 	index := make(map[annotationKey]int, len(rows))
+	times := make([]int64, 0, len(rows))
 	b := newBatch(len(rows))
 	for i := range rows {
 		k := annotationKey{rows[i].AnnotationID, rows[i].UpdatedAtMicros}
@@ -211,30 +212,60 @@ func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation)
 			continue
 		}
 		index[k] = i
-		b.times = append(b.times, rows[i].CreatedAtMicros)
+		times = append(times, rows[i].CreatedAtMicros)
 	}
-	slices.Sort(b.times)
-	b.keys = []string{"annotation_id", "updated_at"}
-	b.mark = func(r *rowBatch) {
-		for i := range r.n {
-			if updatedAt, ok := r.micros(1, i); ok {
-				if row, ok := index[annotationKey{string(r.text(0, i)), updatedAt}]; ok {
-					b.drop(row)
-				}
+	b.meets = at(times)
+	b.mark = func(r *rowReader) {
+		if updatedAt, ok := r.int(1); ok {
+			if row, ok := index[annotationKey{string(r.text(0)), updatedAt}]; ok {
+				b.drop(row)
 			}
 		}
 	}
+	return l.insertAnnotations(ctx, b, func(i int) *uctables.Annotation { return &rows[i] })
+}
+
+// ReplaceAnnotations implements uctables.Writer. A row is left alone where the table holds a version of
+// its annotation_id newer than the one that it replaces, created within the batch's range of creation.
+func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+	index := make(map[string]int, len(rows))
+	times := uctables.NoTimes
+	b := newBatch(len(rows))
+	for i := range rows {
+		if _, twice := index[rows[i].AnnotationID]; twice {
+			b.drop(i)
+			continue
+		}
+		index[rows[i].AnnotationID] = i
+		times.Include(rows[i].CreatedAtMicros)
+	}
+	b.meets = within(times)
+	b.mark = func(r *rowReader) {
+		if row, ok := index[string(r.text(0))]; ok {
+			if updatedAt, ok := r.int(1); ok && updatedAt > rows[row].ReplacesMicros {
+				b.drop(row)
+			}
+		}
+	}
+	return l.insertAnnotations(ctx, b, func(i int) *uctables.Annotation { return &rows[i].Annotation })
+}
+
+func (l *Lake) insertAnnotations(ctx context.Context, b *batch, row func(i int) *uctables.Annotation) (uctables.Written, error) {
+	t := l.annotations()
+	b.keys = []string{"annotation_id", "updated_at"}
 	b.write = func(w *rowWriter, i int) error {
-		if err := w.annotation(&rows[i]); err != nil {
-			return t.writeError(err, "annotation %s of %s", rows[i].AnnotationID, rows[i].TargetID)
+		a := row(i)
+		if err := w.annotation(a); err != nil {
+			return t.writeError(err, "annotation %s of %s", a.AnnotationID, a.TargetID)
 		}
 		return nil
 	}
 	b.stats = func(i int, s *stats) {
-		s.text("annotation_id", &rows[i].AnnotationID)
-		s.text("target_id", &rows[i].TargetID)
-		s.time("created_at", rows[i].CreatedAtMicros)
-		s.time("updated_at", rows[i].UpdatedAtMicros)
+		a := row(i)
+		s.text("annotation_id", &a.AnnotationID)
+		s.text("target_id", &a.TargetID)
+		s.time("created_at", a.CreatedAtMicros)
+		s.time("updated_at", a.UpdatedAtMicros)
 	}
 	written, err := t.insert(ctx, b)
 	return written, t.wrap(err)
@@ -287,13 +318,11 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 			spans[e.trace] = 0
 		}
 	}
-	if err := l.spans().scanAll(ctx, []string{"trace_id"}, func(b *rowBatch) error {
+	if err := l.spans().scanAll(ctx, uctables.AllTimes, []string{"trace_id"}, func(r *rowReader) error {
 		var trace [16]byte
-		for i := range b.n {
-			if hexID(trace[:], b.text(0, i)) {
-				if n, ok := spans[trace]; ok {
-					spans[trace] = n + 1
-				}
+		if hexID(trace[:], r.text(0)) {
+			if n, ok := spans[trace]; ok {
+				spans[trace] = n + 1
 			}
 		}
 		return nil
@@ -315,58 +344,33 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error) error {
 	columns := []string{"annotation_type", "annotation_id", "target_id", "updated_at", "deleted_at", "metadata.value", "metadata.metadata", "created_at"}
 	var text []byte
-	return l.annotations().scanAll(ctx, columns, func(b *rowBatch) error {
-		for i := range b.n {
-			if string(b.text(0, i)) != string(uctables.Metadata) {
-				continue
-			}
-			var p *uctables.Provenance
-			var m struct {
-				Source        string `json:"tracemig.source"`
-				SourceTraceID string `json:"tracemig.source_trace_id"`
-				Digest        string `json:"tracemig.digest"`
-				Spans         int    `json:"tracemig.spans"`
-				SpansMissing  string `json:"tracemig.spans_missing"`
-			}
-			var err error
-			// A row that does not decode, or has other types, is not of tracemig.
-			if text, err = variant.AppendJSON(text[:0], b.text(5, i), b.text(6, i)); err == nil && json.Unmarshal(text, &m) == nil {
-				created, _ := b.micros(7, i)
-				p = &uctables.Provenance{
-					Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(b.text(2, i)),
-					Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
-				}
-			}
-			hash := sha256.Sum256(b.text(1, i))
-			updatedAt, _ := b.micros(3, i)
-			_, deleted := b.micros(4, i)
-			if err := yield([16]byte(hash[:16]), updatedAt, deleted, p); err != nil {
-				return err
+	return l.annotations().scanAll(ctx, uctables.AllTimes, columns, func(r *rowReader) error {
+		if string(r.text(0)) != string(uctables.Metadata) {
+			return nil
+		}
+		var p *uctables.Provenance
+		var m struct {
+			Source        string `json:"tracemig.source"`
+			SourceTraceID string `json:"tracemig.source_trace_id"`
+			Digest        string `json:"tracemig.digest"`
+			Spans         int    `json:"tracemig.spans"`
+			SpansMissing  string `json:"tracemig.spans_missing"`
+		}
+		var err error
+		// A row that does not decode, or has other types, is not of tracemig.
+		if text, err = variant.AppendJSON(text[:0], r.text(5), r.text(6)); err == nil && json.Unmarshal(text, &m) == nil {
+			created, _ := r.int(7)
+			p = &uctables.Provenance{
+				Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(r.text(2)),
+				Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
 			}
 		}
-		return nil
+		hash := sha256.Sum256(r.text(1))
+		updatedAt, _ := r.int(3)
+		_, deleted := r.int(4)
+		if r.err != nil {
+			return r.err
+		}
+		return yield([16]byte(hash[:16]), updatedAt, deleted, p)
 	})
-}
-
-// scanAll reads columns of all files of the table's newest version.
-func (t *table) scanAll(ctx context.Context, columns []string, yield func(*rowBatch) error) error {
-	t.mu.Lock()
-	err := t.refresh()
-	var paths []string
-	if err == nil {
-		for _, f := range t.snap.files {
-			paths = append(paths, f.path)
-		}
-	}
-	t.mu.Unlock()
-	if err != nil {
-		return t.wrap(err)
-	}
-	slices.Sort(paths)
-	for _, path := range paths {
-		if err := scan(ctx, path, columns, nil, yield); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -462,10 +462,8 @@ func TestInvalidUTF8(t *testing.T) {
 func spanKeys(t *testing.T, l *Lake) map[string]int {
 	t.Helper()
 	keys := make(map[string]int)
-	if err := l.spans().scanAll(t.Context(), []string{"trace_id", "span_id"}, func(b *rowBatch) error {
-		for i := range b.n {
-			keys[string(b.text(0, i))+string(b.text(1, i))]++
-		}
+	if err := l.spans().scanAll(t.Context(), uctables.AllTimes, []string{"trace_id", "span_id"}, func(r *rowReader) error {
+		keys[string(r.text(0))+string(r.text(1))]++
 		return nil
 	}); err != nil {
 		t.Fatal(err)

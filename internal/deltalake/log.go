@@ -3,6 +3,7 @@ package deltalake
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/google/uuid"
 
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -253,91 +253,36 @@ func timeRange(stats, column string) (from, to int64, ok bool) {
 }
 
 // readCheckpoint reads a classic checkpoint of one file.
-func (l *log) readCheckpoint(s *snapshot, version int64) (err error) {
-	r, err := file.OpenParquetFile(l.file(version, ".checkpoint.parquet"), false)
-	if err != nil {
-		return err
+func (l *log) readCheckpoint(s *snapshot, version int64) error {
+	columns := []string{
+		"protocol.minReaderVersion", "protocol.minWriterVersion", "protocol.readerFeatures", "protocol.writerFeatures",
+		"metaData.id", "metaData.format.provider", "metaData.schemaString", "metaData.partitionColumns",
+		"metaData.configuration.key", "metaData.configuration.value",
+		"add.path", "add.stats", "add.deletionVector.storageType",
 	}
-	defer func() {
-		if closeErr := r.Close(); err == nil {
-			err = closeErr
+	s.meta.Configuration = make(map[string]string)
+	return scan(context.Background(), l.file(version, ".checkpoint.parquet"), columns, nil, func(r *rowReader) error {
+		texts := func(col int) (all []string) {
+			r.list(col, col+1, func() { all = append(all, string(r.text(col))) })
+			return all
 		}
-	}()
-	texts := func(name string) (map[int64][]string, error) {
-		values := make(map[int64][]string)
-		err := levels(r, name, func(row int64, v any) {
-			if text, ok := v.(string); ok {
-				values[row] = append(values[row], text)
-			}
-		})
-		return values, err
-	}
-	var list []string
-	first := func(name string) string {
-		list = nil
-		values, readErr := texts(name)
-		if err == nil {
-			err = readErr
+		if v, ok := r.int(0); ok {
+			writer, _ := r.int(1)
+			s.protocol = protocol{int(v), int(writer), texts(2), texts(3)}
 		}
-		for _, v := range values { // one action of its kind in a checkpoint
-			list = append(list, v...)
+		if id := r.text(4); id != nil {
+			s.meta.ID, s.meta.Format.Provider, s.meta.SchemaString = string(id), string(r.text(5)), string(r.text(6))
+			s.meta.PartitionColumns = texts(7)
+			r.list(8, 10, func() { s.meta.Configuration[string(r.text(8))] = string(r.text(9)) })
 		}
-		if len(list) == 0 {
-			return ""
+		if r.text(12) != nil {
+			return deletionVectors
 		}
-		return list[0]
-	}
-	all := func(name string) []string { first(name); return list }
-
-	for name, field := range map[string]*int{
-		"protocol.minReaderVersion": &s.protocol.MinReaderVersion,
-		"protocol.minWriterVersion": &s.protocol.MinWriterVersion,
-	} {
-		if err := levels(r, name, func(_ int64, v any) {
-			if n, ok := v.(int64); ok {
-				*field = int(n)
-			}
-		}); err != nil {
-			return err
+		if path := r.text(10); path != nil {
+			return l.add(s, version, string(path), string(r.text(11)))
 		}
-	}
-	s.protocol.ReaderFeatures = all("protocol.readerFeatures.list.element")
-	s.protocol.WriterFeatures = all("protocol.writerFeatures.list.element")
-	s.meta.ID = first("metaData.id")
-	s.meta.Format.Provider = first("metaData.format.provider")
-	s.meta.SchemaString = first("metaData.schemaString")
-	s.meta.PartitionColumns = all("metaData.partitionColumns.list.element")
-	keys, values := all("metaData.configuration.key_value.key"), all("metaData.configuration.key_value.value")
-	if err != nil {
-		return err
-	}
-	if len(keys) == len(values) {
-		s.meta.Configuration = make(map[string]string)
-		for i, k := range keys {
-			s.meta.Configuration[k] = values[i]
-		}
-	}
-	if all("add.deletionVector.storageType") != nil {
-		return deletionVectors
-	}
-	paths, err := texts("add.path")
-	if err != nil {
-		return err
-	}
-	stats, err := texts("add.stats")
-	if err != nil {
-		return err
-	}
-	for row, path := range paths {
-		text := ""
-		if len(stats[row]) > 0 {
-			text = stats[row][0]
-		}
-		if err := l.add(s, version, path[0], text); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // commit writes the actions as the given version. The error is fs.ErrExist when that version is

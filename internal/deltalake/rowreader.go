@@ -2,7 +2,10 @@ package deltalake
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
+	"math"
 	"time"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -11,100 +14,312 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// batchRows is how many rows are read at a time.
-const batchRows = 4096
+// batchLevels is how many values of a column are decoded at a time, at most a page of them.
+const batchLevels = 1024
 
-// rowBatch holds some rows of the columns that were asked for.
-type rowBatch struct {
-	n    int
-	cols []readColumn
+// rowReader gives the columns of one row after the other. A column is read only as far as the row
+// that it is asked for, so what nobody looks at costs little or nothing.
+//
+// Its methods take the number of a column among those asked for, and give NULL after an error, which
+// err holds.
+type rowReader struct {
+	cols []leaf
+	row  int64 // of its row group
+	err  error
 }
 
-// text is the string or blob of a column, nil for NULL. It is valid until the next batch.
-func (b *rowBatch) text(col, row int) []byte { return b.cols[col].text[row] }
+// leaf is a column of a file and the cursor in it.
+type leaf struct {
+	name     string
+	index    int // in the file, -1 where it lacks the column: all its rows have NULL
+	maxDef   int16
+	entryDef int16 // definition level from which on a list has an entry here; 0 for no list
+	unit     schema.TimeUnitType
 
-// micros is the TIMESTAMP of a column in microseconds; ok is false for NULL.
-func (b *rowBatch) micros(col, row int) (v int64, ok bool) {
-	c := &b.cols[col]
-	return c.times[row], c.def[row] == c.maxDef
-}
-
-type readColumn struct {
-	index  int
-	maxDef int16
-	unit   schema.TimeUnitType // of an INT64 TIMESTAMP
+	group  *file.RowGroupReader
+	chunk  file.ColumnChunkReader // nil until it is asked for
+	row    int64                  // that the cursor is in, -1 at first
+	at     int                    // the cursor, among n levels
+	n      int
+	value  int // the cursor, among the values
 	def    []int16
+	rep    []int16 // of a list only
 	text   []parquet.ByteArray
-	times  []int64
-	int96  []parquet.Int96
+	int32s []int32
+	int64s []int64
+	int96s []parquet.Int96
 }
 
-// scan reads columns, named by their dotted path and not repeated, of the row groups that keep
-// takes (nil: all) and calls yield for batches of rows. Files of other writers are read as well:
-// times may be INT96, which Spark writes by default, or INT64 of any unit.
-func scan(ctx context.Context, path string, columns []string, keep func(*metadata.RowGroupMetaData, *schema.Schema) bool, yield func(*rowBatch) error) (err error) {
-	r, err := file.OpenParquetFile(path, false)
+// scan reads columns of the rows of those row groups that keep takes (nil: all), and calls yield for
+// each row. Columns are named by their path in the table: the levels that Parquet has for lists, and
+// writers name in several ways, are no part of it. A column may lie in one list at most.
+func scan(ctx context.Context, path string, columns []string, keep func(*metadata.RowGroupMetaData, *schema.Schema) bool, yield func(*rowReader) error) (err error) {
+	props := parquet.NewReaderProperties(nil)
+	props.BufferedStreamEnabled = true // else whole column chunks lie in memory
+	// A page holds whole rows, and a span's events may be large.
+	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32
+	f, err := file.OpenParquetFile(path, false, file.WithReadProps(props))
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closeErr := r.Close(); err == nil {
+		if closeErr := f.Close(); err == nil {
 			err = closeErr
 		}
 	}()
-	sc := r.MetaData().Schema
-	b := rowBatch{cols: make([]readColumn, len(columns))}
+	sc := f.MetaData().Schema
+	known := leaves(sc)
+	r := rowReader{cols: make([]leaf, len(columns))}
 	for i, name := range columns {
-		index := sc.ColumnIndexByName(name)
-		if index < 0 {
-			return fmt.Errorf("%s has no column %s", path, name)
+		l, ok := known[name]
+		if !ok {
+			l.index = -1
 		}
-		d := sc.Column(index)
-		if d.MaxRepetitionLevel() > 0 {
-			return fmt.Errorf("%s: column %s is repeated", path, name)
-		}
-		c := &b.cols[i]
-		*c = readColumn{index: index, maxDef: d.MaxDefinitionLevel(), def: make([]int16, batchRows)}
-		switch d.PhysicalType() {
-		case parquet.Types.ByteArray:
-			c.text = make([]parquet.ByteArray, batchRows)
-		case parquet.Types.Int64:
-			c.times = make([]int64, batchRows)
-			c.unit = timeUnit(d)
-		case parquet.Types.Int96:
-			c.times = make([]int64, batchRows)
-			c.int96 = make([]parquet.Int96, batchRows)
-		default:
-			return fmt.Errorf("%s: column %s is %s", path, name, d.PhysicalType())
-		}
+		l.name = name
+		r.cols[i] = l
 	}
-	for i := range r.NumRowGroups() {
-		rg := r.RowGroup(i)
-		if keep != nil && !keep(rg.MetaData(), sc) {
+	defer func() {
+		if closeErr := r.open(nil); err == nil {
+			err = closeErr
+		}
+	}()
+	for g := range f.NumRowGroups() {
+		group := f.RowGroup(g)
+		if keep != nil && !keep(group.MetaData(), sc) {
 			continue
 		}
-		readers := make([]file.ColumnChunkReader, len(columns))
-		for j := range b.cols {
-			if readers[j], err = rg.Column(b.cols[j].index); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
+		if err := r.open(group); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
-		for left := rg.NumRows(); left > 0; left -= int64(b.n) {
-			if err := ctx.Err(); err != nil {
-				return err
+		for r.row = range group.NumRows() {
+			if r.row%batchLevels == 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
-			b.n = int(min(left, batchRows))
-			for j := range b.cols {
-				if err := b.cols[j].read(readers[j], b.n); err != nil {
-					return fmt.Errorf("%s: column %s: %w", path, columns[j], err)
-				}
+			err := yield(&r)
+			if r.err != nil {
+				return fmt.Errorf("%s: %w", path, r.err)
 			}
-			if err := yield(&b); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// leaves are the columns of a file by their path in the table.
+func leaves(sc *schema.Schema) map[string]leaf {
+	found := make(map[string]leaf)
+	index := 0
+	var walk func(n schema.Node, path string, def, entryDef int16)
+	walk = func(n schema.Node, path string, def, entryDef int16) {
+		switch n.RepetitionType() {
+		case parquet.Repetitions.Optional:
+			def++
+		case parquet.Repetitions.Repeated:
+			def++
+			entryDef = def
+		}
+		group, ok := n.(*schema.GroupNode)
+		if !ok {
+			d := sc.Column(index)
+			if d.MaxRepetitionLevel() <= 1 {
+				found[path] = leaf{index: index, maxDef: d.MaxDefinitionLevel(), entryDef: entryDef, unit: timeUnit(d)}
+			}
+			index++
+			return
+		}
+		for i := range group.NumFields() {
+			child, path := group.Field(i), path
+			inner := n.RepetitionType() == parquet.Repetitions.Repeated && group.NumFields() == 1
+			if !inner && child.RepetitionType() != parquet.Repetitions.Repeated {
+				if path != "" {
+					path += "."
+				}
+				path += child.Name()
+			}
+			walk(child, path, def, entryDef)
+		}
+	}
+	for i := range sc.Root().NumFields() {
+		walk(sc.Root().Field(i), sc.Root().Field(i).Name(), 0, 0)
+	}
+	return found
+}
+
+// open goes to the begin of a row group, or with nil closes the last.
+func (r *rowReader) open(g *file.RowGroupReader) error {
+	for i := range r.cols {
+		c := &r.cols[i]
+		if c.chunk != nil {
+			if err := c.chunk.Close(); err != nil {
+				return err
+			}
+		}
+		c.group, c.chunk, c.row, c.at, c.n = g, nil, -1, 0, 0
+	}
+	return nil
+}
+
+// fill decodes the next levels and values. It gives io.EOF at the end of the row group.
+func (c *leaf) fill() (err error) {
+	if c.chunk == nil {
+		if c.chunk, err = c.group.Column(c.index); err != nil {
+			return err
+		}
+		if c.def == nil {
+			c.def = make([]int16, batchLevels)
+			if c.entryDef > 0 {
+				c.rep = make([]int16, batchLevels)
+			}
+		}
+	}
+	c.at, c.n, c.value = 0, 0, 0
+	if !c.chunk.HasNext() {
+		if err := c.chunk.Err(); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	var n int64
+	switch chunk := c.chunk.(type) {
+	case *file.ByteArrayColumnChunkReader:
+		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.text), c.def, c.rep)
+	case *file.Int32ColumnChunkReader:
+		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int32s), c.def, c.rep)
+	case *file.Int64ColumnChunkReader:
+		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int64s), c.def, c.rep)
+	case *file.Int96ColumnChunkReader:
+		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int96s), c.def, c.rep)
+	default:
+		return fmt.Errorf("it is %s", c.chunk.Type())
+	}
+	if err == nil && n == 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	c.n = int(n)
+	return err
+}
+
+func room[T any](values *[]T) []T {
+	if *values == nil {
+		*values = make([]T, batchLevels)
+	}
+	return *values
+}
+
+// next moves the cursor on by one. It gives io.EOF at the end of the row group.
+func (c *leaf) next() error {
+	if c.at < c.n && c.def[c.at] == c.maxDef {
+		c.value++
+	}
+	if c.at++; c.at >= c.n {
+		if err := c.fill(); err != nil {
+			return err
+		}
+	}
+	if c.rep == nil || c.rep[c.at] == 0 {
+		c.row++
+	}
+	return nil
+}
+
+// find moves the cursor of a column to the row, unless it is there; nil if the file has none.
+func (r *rowReader) find(col int) *leaf {
+	c := &r.cols[col]
+	if c.index < 0 || r.err != nil {
+		return nil
+	}
+	for c.row < r.row {
+		if err := c.next(); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			r.fail(col, err)
+			return nil
+		}
+	}
+	return c
+}
+
+func (r *rowReader) fail(col int, err error) {
+	r.err = fmt.Errorf("row %d of a row group: column %s: %w", r.row, r.cols[col].name, err)
+}
+
+// present is find for a value that is not NULL.
+func (r *rowReader) present(col int) *leaf {
+	if c := r.find(col); c != nil && c.def[c.at] == c.maxDef {
+		return c
+	}
+	return nil
+}
+
+// text is a string or blob, nil for NULL. It is valid until the next row, or element of a list.
+func (r *rowReader) text(col int) []byte {
+	c := r.present(col)
+	switch {
+	case c == nil:
+		return nil
+	case c.text == nil:
+		r.fail(col, fmt.Errorf("it is %s", c.chunk.Type()))
+		return nil
+	case c.text[c.value] == nil:
+		return []byte{}
+	}
+	return c.text[c.value]
+}
+
+const julianDayOfEpoch = 2_440_588
+
+// int is an integer, or a TIMESTAMP in microseconds, which other writers may have in other units and
+// Spark has as INT96 by default; ok is false for NULL.
+func (r *rowReader) int(col int) (v int64, ok bool) {
+	c := r.present(col)
+	switch {
+	case c == nil:
+		return 0, false
+	case c.int64s != nil:
+		return toMicros(c.int64s[c.value], c.unit), true
+	case c.int32s != nil:
+		return int64(c.int32s[c.value]), true
+	case c.int96s != nil:
+		// Not its ToTime, which counts nanoseconds from 1970 in 64 bits.
+		b := c.int96s[c.value]
+		day := int64(binary.LittleEndian.Uint32(b[8:])) - julianDayOfEpoch
+		return day*microsPerDay + int64(binary.LittleEndian.Uint64(b[:8]))/1000, true
+	}
+	r.fail(col, fmt.Errorf("it is %s", c.chunk.Type()))
+	return 0, false
+}
+
+// list calls element for each entry of the list in which the columns [from, to) lie.
+func (r *rowReader) list(from, to int, element func()) {
+	for {
+		entry, more := false, false
+		for i := from; i < to; i++ {
+			if c := r.find(i); c != nil {
+				entry = c.def[c.at] >= c.entryDef
+			}
+		}
+		if !entry || r.err != nil {
+			return
+		}
+		element()
+		for i := from; i < to && r.err == nil; i++ {
+			c := &r.cols[i]
+			if c.index < 0 {
+				continue
+			}
+			err := c.next()
+			more = err == nil && c.row == r.row
+			if err != nil && err != io.EOF {
+				r.fail(i, err)
+			}
+		}
+		if !more || r.err != nil {
+			return
+		}
+	}
 }
 
 func timeUnit(d *schema.Column) schema.TimeUnitType {
@@ -122,105 +337,4 @@ func toMicros(v int64, unit schema.TimeUnitType) int64 {
 		return time.Unix(0, v).UnixMicro()
 	}
 	return v
-}
-
-// read fills the column with the next n rows, each value at the place of its row.
-func (c *readColumn) read(r file.ColumnChunkReader, n int) error {
-	var rows int64
-	var values int
-	var err error
-	switch r := r.(type) {
-	case *file.ByteArrayColumnChunkReader:
-		rows, values, err = r.ReadBatch(int64(n), c.text, c.def, nil)
-	case *file.Int64ColumnChunkReader:
-		rows, values, err = r.ReadBatch(int64(n), c.times, c.def, nil)
-	case *file.Int96ColumnChunkReader:
-		rows, values, err = r.ReadBatch(int64(n), c.int96, c.def, nil)
-	}
-	if err != nil {
-		return err
-	}
-	if rows != int64(n) {
-		return fmt.Errorf("%d rows where %d belong", rows, n)
-	}
-	if c.maxDef == 0 {
-		clear(c.def[:n])
-	}
-	for row := n - 1; row >= 0; row-- {
-		if c.def[row] < c.maxDef {
-			if c.text != nil {
-				c.text[row] = nil
-			}
-			continue
-		}
-		values--
-		switch {
-		case c.text != nil:
-			c.text[row] = c.text[values]
-		case c.int96 != nil:
-			c.times[row] = c.int96[values].ToTime().UnixMicro()
-		default:
-			c.times[row] = toMicros(c.times[values], c.unit)
-		}
-	}
-	return nil
-}
-
-// levels reads one column of all row groups and calls yield for each of its entries with the
-// number of its row; v is nil where the value is absent.
-func levels(r *file.Reader, name string, yield func(row int64, v any)) error {
-	index := r.MetaData().Schema.ColumnIndexByName(name)
-	if index < 0 {
-		return nil
-	}
-	maxDef := r.MetaData().Schema.Column(index).MaxDefinitionLevel()
-	repeated := r.MetaData().Schema.Column(index).MaxRepetitionLevel() > 0
-	row := int64(-1)
-	def, rep := make([]int16, batchRows), make([]int16, batchRows)
-	text, i32, i64 := make([]parquet.ByteArray, batchRows), make([]int32, batchRows), make([]int64, batchRows)
-	for i := range r.NumRowGroups() {
-		cr, err := r.RowGroup(i).Column(index)
-		if err != nil {
-			return err
-		}
-		for cr.HasNext() {
-			var n int64
-			switch cr := cr.(type) {
-			case *file.ByteArrayColumnChunkReader:
-				n, _, err = cr.ReadBatch(batchRows, text, def, rep)
-			case *file.Int32ColumnChunkReader:
-				n, _, err = cr.ReadBatch(batchRows, i32, def, rep)
-			case *file.Int64ColumnChunkReader:
-				n, _, err = cr.ReadBatch(batchRows, i64, def, rep)
-			default:
-				return fmt.Errorf("column %s has an unexpected type", name)
-			}
-			if err != nil {
-				return err
-			}
-			at := 0
-			for k := range n {
-				if !repeated || rep[k] == 0 {
-					row++
-				}
-				if maxDef > 0 && def[k] < maxDef {
-					yield(row, nil)
-					continue
-				}
-				switch cr.(type) {
-				case *file.ByteArrayColumnChunkReader:
-					yield(row, string(text[at]))
-				case *file.Int32ColumnChunkReader:
-					yield(row, int64(i32[at]))
-				default:
-					yield(row, i64[at])
-				}
-				at++
-			}
-		}
-		if err := cr.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

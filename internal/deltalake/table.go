@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,34 +81,46 @@ func (t *table) id() (string, error) {
 }
 
 // files brings the snapshot up to date and returns its version and the files added after version
-// since that may hold a row of the given times.
-func (t *table) files(since int64, times []int64) (version int64, files []dataFile, err error) {
+// since that may hold a row whose time meets says it looks for, sorted by path.
+func (t *table) files(since int64, meets meets) (version int64, files []dataFile, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.refresh(); err != nil {
 		return 0, nil, err
 	}
 	for _, f := range t.snap.files {
-		if f.since > since && (!f.ranged || meets(times, f.from, f.to)) {
+		if f.since > since && (!f.ranged || meets(f.from, f.to)) {
 			files = append(files, f)
 		}
 	}
+	slices.SortFunc(files, func(a, b dataFile) int { return strings.Compare(a.path, b.path) })
 	return t.snap.version, files, nil
 }
 
-// meets says whether one of the sorted times lies between from and to, both included.
-func meets(times []int64, from, to int64) bool {
-	i, _ := slices.BinarySearch(times, from)
-	return i < len(times) && times[i] <= to
+// meets says whether a time that is looked for lies between from and to, both included.
+type meets func(from, to int64) bool
+
+// at looks for some times.
+func at(times []int64) meets {
+	slices.Sort(times)
+	return func(from, to int64) bool {
+		i, _ := slices.BinarySearch(times, from)
+		return i < len(times) && times[i] <= to
+	}
+}
+
+// within looks for all times of a range.
+func within(times uctables.Times) meets {
+	return func(from, to int64) bool { return from <= times.High && to >= times.Low }
 }
 
 // batch is what one commit may add.
 type batch struct {
-	times []int64         // of the pruning column, sorted
-	rows  []bool          // which rows are still to be written
-	left  int             // how many these are
-	keys  []string        // columns of the key
-	mark  func(*rowBatch) // takes the rows out whose keys are there
+	meets meets            // where the pruning column may keep a row out
+	rows  []bool           // which rows are still to be written
+	left  int              // how many these are
+	keys  []string         // columns of the key
+	mark  func(*rowReader) // takes the rows out that one of the table keeps out
 	write func(w *rowWriter, row int) error
 	stats func(row int, s *stats)
 }
@@ -133,7 +146,7 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 		}
 	}
 	for since := int64(-1); ; {
-		version, files, err := t.files(since, b.times)
+		version, files, err := t.files(since, b.meets)
 		before := b.left
 		for _, f := range files {
 			if err != nil || b.left == 0 {
@@ -179,21 +192,22 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 	}
 }
 
-var errFileGone = errors.New("a data file is gone")
-
-// markPresent takes out the rows of the batch that a file holds.
+// markPresent takes out the rows of the batch that a file keeps out.
 func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
-	keep := func(rg *metadata.RowGroupMetaData, sc *schema.Schema) bool {
-		from, to, ok := rowGroupRange(rg, sc, t.log.timeColumn)
-		return !ok || meets(b.times, from, to)
-	}
-	err := scan(ctx, f.path, b.keys, keep, func(rows *rowBatch) error {
-		b.mark(rows)
+	err := t.scan(ctx, f, b.meets, b.keys, func(r *rowReader) error {
+		b.mark(r)
 		return nil
 	})
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return t.gone(f)
 	}
+	return err
+}
+
+var errFileGone = errors.New("was rewritten by another program meanwhile: run again when nothing else writes to it")
+
+// gone says why a file of the log is not there.
+func (t *table) gone(f dataFile) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.refresh(); err != nil {
@@ -205,6 +219,33 @@ func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
 		}
 	}
 	return errFileGone
+}
+
+// scan reads columns of a file's row groups that may hold a row that meets looks for.
+func (t *table) scan(ctx context.Context, f dataFile, meets meets, columns []string, yield func(*rowReader) error) error {
+	return scan(ctx, f.path, columns, func(rg *metadata.RowGroupMetaData, sc *schema.Schema) bool {
+		from, to, ok := rowGroupRange(rg, sc, t.log.timeColumn)
+		return !ok || meets(from, to)
+	}, yield)
+}
+
+// scanAll reads columns of all rows of the table's newest version that lie within the times, and of
+// others beside them.
+func (t *table) scanAll(ctx context.Context, times uctables.Times, columns []string, yield func(*rowReader) error) error {
+	_, files, err := t.files(-1, within(times))
+	if err != nil {
+		return t.wrap(err)
+	}
+	for _, f := range files {
+		err := t.scan(ctx, f, within(times), columns, yield)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = t.wrap(t.gone(f))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func rowGroupRange(rg *metadata.RowGroupMetaData, sc *schema.Schema, name string) (from, to int64, ok bool) {
