@@ -126,6 +126,7 @@ func (p *textPrinter) example(key, traceID, detail string) {
 func (p *textPrinter) summary(s migrate.Summary) {
 	w := p.out
 	fmt.Fprintf(w, "%s → %s: %s\n", s.Source, s.Target, s.Outcome)
+	fmt.Fprintf(w, "  %-22s %s\n", "run", s.RunID)
 	fmt.Fprintf(w, "  %-22s %s\n", "traces migrated", group(s.Migrated))
 	if s.Updated > 0 {
 		fmt.Fprintf(w, "  %-22s %s, changed at the source since\n", "traces updated", group(s.Updated))
