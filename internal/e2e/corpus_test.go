@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/verify"
 )
 
 // small are cases with a bit of everything, for tests that need no more.
@@ -38,8 +39,16 @@ func TestCorpus(t *testing.T) {
 	}
 	compare(t, c.Expected, server.rowsOf, failed...)
 
+	// The digests that Spark computes are those of the source, whatever a row holds.
+	if v := server.verify("verify", 3, "--deep"); v.report.Wrong() > 0 || v.report.Kinds[verify.Unreadable] != int64(len(failed)) {
+		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
+	}
+
 	local := newBed(t, m.URI, c.Experiment).toLocal()
 	local.mustRun(3)
+	if v := local.verify("verify", 3, "--deep"); v.report.Wrong() > 0 {
+		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
+	}
 	sameRows(t, server.rowsOf, local.rowsOf)
 
 	workspace := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Forms: []string{"v2", "v30", "v3", "v350"}}, c.Experiment).toWarehouse(rig.FrontOptions{})

@@ -193,6 +193,17 @@ func (m *MLflow) Add(t testing.TB, experiment string, count int) Corpus {
 	return c
 }
 
+// Change changes tags, assessments and run links of four traces: step 1 adds, 2 changes, 3 removes and
+// 4 adds again. Cases has the traces as "changed".
+func (m *MLflow) Change(t testing.TB, experiment string, step int) Corpus {
+	t.Helper()
+	c, err := m.corpus("change", experiment, "--count", strconv.Itoa(step))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // AddBulk writes count small traces of two spans each, a millisecond apart, straight into the
 // server's database: thousands a second.
 func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {

@@ -914,6 +914,30 @@ def end_in_progress(c):
         c.keep(info.trace_id)
 
 
+def change(c, step):
+    """Changes four traces that have ended: step 1 adds, 2 changes, 3 removes, 4 adds again."""
+    c.name = "changed"
+    client = mlflow.MlflowClient()
+    for info in [i for i in list_infos(c) if i.state == TraceState.OK][:4]:
+        trace_id = info.trace_id
+        late = [a for a in info.assessments if a.name == "late"]
+        if step == 3:
+            client.delete_trace_tag(trace_id, "late")
+            for a in late:
+                mlflow.delete_assessment(trace_id, a.assessment_id)
+            continue
+        client.set_trace_tag(trace_id, "late", f"step {step}")
+        if step == 2:
+            mlflow.update_assessment(trace_id=trace_id, assessment_id=late[0].assessment_id, assessment=Feedback(
+                name="late", value={"step": 2}, rationale="changed", source=AssessmentSource("HUMAN", "ann@example.com")))
+        else:
+            c.feedback(trace_id, "late", step)
+        if step == 1:
+            run = client.create_run(c.experiment_id, run_name="late evaluation").info.run_id
+            client.link_traces_to_run([trace_id], run)
+        c.keep(trace_id)
+
+
 def bulk(c, count, db):
     """Copies one small trace of two spans many times, by SQL in the server's own database: no SDK is fast enough."""
     c.name = "bulk"
@@ -1034,7 +1058,7 @@ def summary(c):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["fill", "add", "end-in-progress", "dump"])
+    parser.add_argument("command", choices=["fill", "add", "change", "end-in-progress", "dump"])
     parser.add_argument("--uri", required=True)
     parser.add_argument("--experiment", required=True)
     parser.add_argument("--count", type=int, default=1)
@@ -1052,6 +1076,8 @@ def main():
         fill(c)
     elif args.command == "add" and not args.bulk:
         add(c, args.count)
+    elif args.command == "change":
+        change(c, args.count)
     elif args.command == "end-in-progress":
         end_in_progress(c)
     if args.bulk:

@@ -1,0 +1,90 @@
+//go:build rig
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// present are the tables as readers see them: the newest version of each annotation, unless deleted.
+// What has no time at the source shows that of the first copy.
+func (at tables) present() tables {
+	return tables{at.spans, `(
+		SELECT annotation_id, target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by,
+		  CASE WHEN annotation_type IN ('FEEDBACK', 'EXPECTATION') THEN updated_at ELSE created_at END AS updated_at, updated_by, deleted_at, deleted_by
+		FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM ` + at.annotations + `)
+		WHERE age = 1 AND deleted_at IS NULL)`}
+}
+
+// TestChangesAtTheSource adds, changes, removes and adds again tags, assessments and run links of traces
+// that were migrated: after each run the target shows the source's present state.
+func TestChangesAtTheSource(t *testing.T) {
+	t.Parallel()
+	m, c := fill(t, "json_types,links,feedback_values,expectations,tags,in_run_and_linked")
+	local := newBed(t, m.URI, c.Experiment).toLocal()
+	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	for _, b := range []*bed{local, warehouse} {
+		b.mustRun(0)
+	}
+	changed := map[string]bool{}
+	for step := 1; step <= 4; step++ {
+		for _, id := range m.Change(t, c.Experiment, step).Cases["changed"] {
+			changed[id] = true
+		}
+		expected := m.Dump(t, c.Experiment)
+		for _, b := range []*bed{local, warehouse} {
+			if step == 3 {
+				b.forget() // What was migrated in which state is known from the target as well.
+			}
+			s := b.mustRun(0).summary
+			if s.Updated != 4 || s.Migrated != 0 || s.SpansWritten != 0 || s.AnnotationsKept != 0 || (step == 3) != (s.AnnotationsDeleted == 8) {
+				t.Errorf("step %d: %+v", step, s)
+			}
+			compare(t, expected, b.rowsOf.present())
+			if again := b.mustRun(0).summary; again.Statements != 0 || again.Updated != 0 {
+				t.Errorf("step %d, again: %+v", step, again)
+			}
+		}
+		// The views tell the same.
+		tags := map[string]string{}
+		for _, row := range warehouse.wh.SQL(t, "SELECT trace_id, tags['late'], size(assessments) FROM default."+warehouse.prefix+"_trace_metadata") {
+			tags["tr-"+row[0].(string)] = fmt.Sprintf("%v %v", row[1], row[2])
+		}
+		for _, e := range expected {
+			var late, size any
+			if v, ok := e.Tags["late"]; ok {
+				late = v
+			}
+			if len(e.Assessments) > 0 {
+				size = int64(len(e.Assessments))
+			}
+			if want := fmt.Sprintf("%v %v", late, size); tags[e.TraceID] != want {
+				t.Errorf("step %d: the view has %s of trace %s, want %s", step, tags[e.TraceID], e.TraceID, want)
+			}
+		}
+	}
+	if len(changed) != 4 {
+		t.Fatalf("%d traces changed: %v", len(changed), maps.Keys(changed))
+	}
+
+	// Changes at the target stay, whatever happens at the source after them.
+	b := warehouse
+	edit := func(set, name string) {
+		b.wh.SQL(t, fmt.Sprintf(`INSERT INTO %s SELECT annotation_id, target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by,
+			now() + INTERVAL 1 HOUR, 'bob', NULL, NULL FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC) AS age FROM %s)
+			WHERE age = 1 AND name = '%s' AND annotation_type = 'TAG'`, b.rowsOf.annotations, set, b.rowsOf.annotations, name))
+	}
+	edit(`parse_json('"of bob"')`, "late")
+	m.Change(t, c.Experiment, 2)
+	if s := b.mustRun(0).summary; s.Updated != 4 || s.AnnotationsKept != 4 {
+		t.Errorf("edited at the target: %+v", s)
+	}
+	rows := b.wh.SQL(t, "SELECT count(*) FROM default."+b.prefix+"_trace_metadata WHERE tags['late'] = 'of bob'")
+	if rows[0][0] != int64(4) {
+		t.Errorf("%v traces show the tag as it was edited at the target, want 4", rows[0][0])
+	}
+}

@@ -1,0 +1,186 @@
+//go:build rig
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/verify"
+)
+
+// verification is what verify or repair printed.
+type verification struct {
+	report   verify.Report // the last one
+	findings map[string]verify.Kind
+	details  map[string]string
+	stderr   string
+}
+
+// verify runs verify or repair, which has to end with the code.
+func (b *bed) verify(verb string, code int, flags ...string) verification {
+	b.t.Helper()
+	cmd := b.command(flags...)
+	cmd.Args[1] = verb
+	cmd.Args = slices.DeleteFunc(cmd.Args, func(flag string) bool { return flag == "--create" })
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	hung := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer hung.Stop()
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		b.t.Fatal(err)
+	}
+	v := verification{findings: map[string]verify.Kind{}, details: map[string]string{}, stderr: errOut.String()}
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var typed struct{ Type string }
+		var f verify.Finding
+		if err := json.Unmarshal([]byte(line), &typed); err != nil {
+			b.t.Fatalf("%v in %q\n%s", err, line, tail(v.stderr))
+		}
+		switch typed.Type {
+		case "finding":
+			if err := json.Unmarshal([]byte(line), &f); err != nil {
+				b.t.Fatal(err)
+			}
+			v.findings[f.TraceID], v.details[f.TraceID] = f.Kind, f.Detail
+		case "verification":
+			v.report = verify.Report{}
+			if err := json.Unmarshal([]byte(line), &v.report); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		b.t.Errorf("%s ended with code %d, want %d\n%s\n%s", verb, got, code, tail(out.String()), tail(v.stderr))
+	}
+	return v
+}
+
+// TestVerify damages a target in every way, and says what verify finds and repair puts right.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	m, c := fill(t, small+",tags,state_error,in_progress,no_spans")
+	m.AddBulk(t, c.Experiment, 30)
+	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	b.mustRun(0)
+	for _, flags := range [][]string{nil, {"--deep"}} {
+		v := b.verify("verify", 0, flags...)
+		if !v.report.Equal || v.report.Compared != v.report.Listed || v.report.Kinds[verify.Match]+v.report.Kinds[verify.Open] != v.report.Listed {
+			t.Errorf("%v: %+v %v %v", flags, v.report, v.findings, v.details)
+		}
+	}
+	if v := b.verify("verify", 0, "--sample", "7"); v.report.Compared != 7 {
+		t.Errorf("%+v", v.report)
+	}
+
+	var ids []string // of bulk traces, in the target
+	for _, row := range b.wh.SQL(t, "SELECT DISTINCT trace_id FROM "+b.rowsOf.spans+" WHERE name = 'bulk' ORDER BY 1") {
+		ids = append(ids, row[0].(string))
+	}
+	spans, notes := b.rowsOf.spans, b.rowsOf.annotations
+	want := map[string]verify.Kind{}
+	shallow := map[string]bool{}
+	damage := func(kind verify.Kind, seen bool, statements ...string) {
+		id := ids[0]
+		ids = ids[1:]
+		for _, s := range statements {
+			b.wh.SQL(t, strings.ReplaceAll(s, "@", "'"+id+"'"))
+		}
+		want["tr-"+id], shallow["tr-"+id] = kind, seen
+	}
+	damage(verify.Missing, true, "DELETE FROM "+spans+" WHERE trace_id = @", "DELETE FROM "+notes+" WHERE target_id LIKE concat(@, '%')")
+	damage(verify.Incomplete, true, "DELETE FROM "+spans+" WHERE trace_id = @")
+	damage(verify.Incomplete, true, "DELETE FROM "+spans+" WHERE trace_id = @ AND parent_span_id IS NOT NULL")
+	damage(verify.Incomplete, true, "DELETE FROM "+notes+" WHERE target_id = @ AND annotation_type = 'METADATA'")
+	damage(verify.Incomplete, true, "DELETE FROM "+notes+" WHERE target_id = @ AND annotation_type = 'TAG' AND name = 'mlflow.traceName'")
+	damage(verify.Differ, false, "UPDATE "+notes+" SET value = parse_json('\"another\"') WHERE target_id = @ AND name = 'mlflow.traceName'")
+	damage(verify.Edited, false, "INSERT INTO "+notes+" SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL FROM "+notes+" WHERE target_id = @ AND name = 'mlflow.traceName'")
+	damage(verify.Match, true, "INSERT INTO "+notes+" SELECT 'of bob', 'TRACE', @, 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL")
+	repairable := len(want)
+	damage(verify.Differ, false, "UPDATE "+spans+" SET attributes = parse_json('{\"a\":1}') WHERE trace_id = @ AND parent_span_id IS NULL")
+	damage(verify.Differ, false, "UPDATE "+spans+" SET name = 'another' WHERE trace_id = @ AND parent_span_id IS NULL")
+	damage(verify.Differ, true, "UPDATE "+spans+" SET span_id = 'ffffffffffffffff' WHERE trace_id = @ AND parent_span_id IS NOT NULL")
+	damage(verify.Duplicate, true, "INSERT INTO "+spans+" SELECT * FROM "+spans+" WHERE trace_id = @")
+	damage(verify.Duplicate, true, "INSERT INTO "+notes+" SELECT * FROM "+notes+" WHERE target_id = @ AND annotation_type = 'TAG'")
+	added := m.Add(t, c.Experiment, 1).Cases["added"][0]
+	want[added], shallow[added] = verify.Newer, true
+
+	check := func(v verification, deep bool) {
+		t.Helper()
+		for id, kind := range want {
+			if kind == verify.Match || !deep && !shallow[id] {
+				kind = ""
+			}
+			if got := v.findings[id]; got != kind && !(kind == verify.Differ && got == verify.Incomplete && shallow[id]) {
+				t.Errorf("deep %t: trace %s is %q (%s), want %q", deep, id, got, v.details[id], kind)
+			}
+		}
+		for id, kind := range v.findings {
+			if _, known := want[id]; !known && kind != verify.Open {
+				t.Errorf("deep %t: trace %s is %s: %s", deep, id, kind, v.details[id])
+			}
+		}
+	}
+	check(b.verify("verify", 4), false)
+	lost, differ := filepath.Join(b.baseDir, "lost.txt"), filepath.Join(b.baseDir, "differ.txt")
+	v := b.verify("verify", 4, "--deep", "--missing-on-target", lost, "--differ", differ)
+	check(v, true)
+	for path, kinds := range map[string][]verify.Kind{lost: {verify.Missing, verify.Incomplete}, differ: {verify.Differ, verify.Duplicate}} {
+		var listed []string
+		for id, kind := range v.findings {
+			if slices.Contains(kinds, kind) {
+				listed = append(listed, id+"\n")
+			}
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.SplitAfter(string(text), "\n")
+		slices.Sort(lines)
+		slices.Sort(listed)
+		if got := strings.Join(lines, ""); got != strings.Join(listed, "") {
+			t.Errorf("%s has %q, want %q", path, got, listed)
+		}
+	}
+	// Without the checkpoint it finds the same.
+	b.forget()
+	check(b.verify("verify", 4, "--deep"), true)
+
+	before := b.wh.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'")
+	v = b.verify("repair", 4, "--deep")
+	if !strings.Contains(v.stderr, "DELETE FROM") {
+		t.Errorf("repair does not say what it leaves to the user: %s", tail(v.stderr))
+	}
+	if after := b.wh.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'"); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("repair changed rows: %v, were %v", after, before)
+	}
+	if wrong := v.report.Wrong(); wrong != int64(len(want)-1-repairable) {
+		t.Errorf("after repair %d traces are wrong, want %d: %+v", wrong, len(want)-1-repairable, v.report)
+	}
+	// What the user deletes is written anew.
+	for id, kind := range want {
+		if kind == verify.Differ || kind == verify.Duplicate {
+			b.wh.SQL(t, "DELETE FROM "+spans+" WHERE trace_id = '"+strings.TrimPrefix(id, "tr-")+"'")
+			b.wh.SQL(t, "DELETE FROM "+notes+" WHERE target_id = '"+strings.TrimPrefix(id, "tr-")+"'")
+		}
+	}
+	if v := b.verify("repair", 0, "--deep"); !v.report.Equal {
+		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
+	}
+	b.wh.SQL(t, "DELETE FROM "+notes+" WHERE annotation_id = 'of bob' OR updated_by = 'bob'")
+	b.wh.SQL(t, "DELETE FROM "+notes+" WHERE name = 'mlflow.traceName' AND updated_at > created_at")
+	b.verify("repair", 0, "--deep")
+	compare(t, m.Dump(t, c.Experiment), b.rowsOf.present())
+}
