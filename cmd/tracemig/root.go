@@ -9,7 +9,7 @@ const exitStatus = `EXIT STATUS
   1    failed: nothing more could be done, see the message
   2    wrong usage
   3    done, but some traces failed: the summary says which and why
-  4    something wrong was found: see the report of check
+  4    something wrong was found: see the report of check, verify or repair
   130  interrupted: run the same command again to go on`
 
 func newRootCommand(a *app) *cobra.Command {
@@ -29,6 +29,6 @@ same command again moves only what is new.
 	}
 	c.SetOut(a.stdout)
 	c.SetErr(a.terminal)
-	c.AddCommand(newRunCommand(a), newCheckCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
+	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
 	return c
 }
