@@ -141,7 +141,7 @@ func TestWatcher(t *testing.T) {
 	defer s.Close()
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
-	c := http.Client{Transport: watcher{tr}}
+	c := http.Client{Transport: watcher{base: tr}}
 	do := func(x *exchange, path string) error {
 		req, err := http.NewRequestWithContext(withExchange(t.Context(), x), http.MethodPost, s.URL+path, strings.NewReader("x"))
 		if err != nil {

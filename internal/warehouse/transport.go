@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -48,9 +49,21 @@ func withExchange(ctx context.Context, x *exchange) context.Context {
 // split, and whether it may have taken effect is for the writer to decide.
 var errNotTaken = errors.New("the server did not take the statement")
 
+func newTransport(cfg *config.Config) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 16
+	if cfg.InsecureSkipVerify {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the user's own choice, skip_verify in .databrickscfg
+	}
+	return t
+}
+
 // watcher notes statuses in the context's exchange. It lets only the warehouse's own protocol
 // through: the driver would otherwise ask the workspace whether to send telemetry.
-type watcher struct{ base http.RoundTripper }
+type watcher struct {
+	base http.RoundTripper
+	auth authenticator
+}
 
 func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.HasPrefix(r.URL.Path, "/sql/") {
@@ -60,6 +73,9 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s is not part of the SQL protocol", r.URL.Path)
 	}
 	resp, err := w.base.RoundTrip(r)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		resp, err = w.afresh(r, resp)
+	}
 	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return resp, err
@@ -81,6 +97,27 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errNotTaken
 	}
 	return resp, nil
+}
+
+// afresh sends a request that was answered with 401, and so not taken, once more: its token may have
+// ended early, and the SDK may have another by now.
+func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response, error) {
+	if r.GetBody == nil {
+		return refused, nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return refused, nil
+	}
+	r = r.Clone(r.Context())
+	r.Body = body
+	if w.auth.Authenticate(r) != nil {
+		_ = body.Close()
+		return refused, nil
+	}
+	_, _ = io.CopyN(io.Discard, refused.Body, 64<<10)
+	_ = refused.Body.Close()
+	return w.base.RoundTrip(r)
 }
 
 // parseRetryAfter reads the header's two forms, seconds and a date.

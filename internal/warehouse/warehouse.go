@@ -4,7 +4,6 @@ package warehouse
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -91,11 +90,7 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	if id := opts.Config.WorkspaceID; id != "" {
 		path += "?o=" + url.QueryEscape(id) // a unified host serves many workspaces
 	}
-	w.transport = http.DefaultTransport.(*http.Transport).Clone()
-	w.transport.MaxIdleConnsPerHost = 16
-	if opts.Config.InsecureSkipVerify {
-		w.transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the user's own choice, skip_verify in .databrickscfg
-	}
+	w.transport = newTransport(opts.Config)
 	var base http.RoundTripper = w.transport
 	if opts.Config.HTTPTransport != nil {
 		base = opts.Config.HTTPTransport
@@ -105,7 +100,7 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 		dbsql.WithPort(port),
 		dbsql.WithHTTPPath(path),
 		dbsql.WithAuthenticator(authenticator{opts.Config}),
-		dbsql.WithTransport(watcher{base}),
+		dbsql.WithTransport(watcher{base, authenticator{opts.Config}}),
 		dbsql.WithUserAgentEntry(opts.UserAgent),
 		// The driver's own retries serve sessions, polling and fetching; a statement is ours, see watcher.
 		dbsql.WithRetries(4, 500*time.Millisecond, 10*time.Second),

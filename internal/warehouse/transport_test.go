@@ -1,0 +1,101 @@
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/config"
+)
+
+func testConfig(token string) *config.Config {
+	return &config.Config{
+		Host: "http://127.0.0.1:1", Token: token, AuthType: "pat", Loaders: []config.Loader{config.ConfigAttributes},
+		HostMetadataResolver: func(context.Context, string) (*config.HostMetadata, error) { return nil, nil },
+	}
+}
+
+// Certificates are verified unless the profile itself says otherwise.
+func TestVerifiesCertificates(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	for _, skip := range []bool{false, true} {
+		transport := newTransport(&config.Config{InsecureSkipVerify: skip})
+		resp, err := (&http.Client{Transport: transport}).Get(s.URL)
+		if err == nil {
+			resp.Body.Close()
+		}
+		transport.CloseIdleConnections()
+		if (err == nil) != skip {
+			t.Errorf("skip_verify %t: %v", skip, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func reply(status int) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("x"))}
+}
+
+// The driver may ask the workspace about telemetry, and send it, by the client it is given: nothing
+// but the SQL protocol leaves.
+func TestNothingButSQLLeaves(t *testing.T) {
+	sent := 0
+	w := watcher{roundTrip(func(*http.Request) (*http.Response, error) { sent++; return reply(200), nil }), authenticator{testConfig("t")}}
+	for _, path := range []string{"/api/2.0/connector-service/feature-flags/GOLANG/1.14.0", "/telemetry-ext", "/telemetry-unauth", "/api/2.0/sql/statements", "/"} {
+		r := httptest.NewRequest(http.MethodPost, "https://dbc.example"+path, strings.NewReader("{}"))
+		if _, err := w.RoundTrip(r); err == nil || sent != 0 {
+			t.Errorf("%s was sent", path)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "https://dbc.example/sql/1.0/warehouses/x", nil)
+	if _, err := w.RoundTrip(r); err != nil || sent != 1 {
+		t.Errorf("a statement was not sent: %v", err)
+	}
+}
+
+// A 401 is tried once more, with credentials asked for afresh and the same body.
+func TestUnauthorizedOnce(t *testing.T) {
+	for _, refusals := range []int{1, 2} {
+		n := 0
+		w := watcher{roundTrip(func(r *http.Request) (*http.Response, error) {
+			b, err := io.ReadAll(r.Body)
+			if err != nil || string(b) != "statement" {
+				t.Errorf("body %q, %v", b, err)
+			}
+			if n++; n > 1 && r.Header.Get("Authorization") != "Bearer fresh" {
+				t.Errorf("the second request has %q", r.Header.Get("Authorization"))
+			}
+			if n <= refusals {
+				return reply(http.StatusUnauthorized), nil
+			}
+			return reply(http.StatusOK), nil
+		}), authenticator{testConfig("fresh")}}
+		r, err := http.NewRequest(http.MethodPost, "https://dbc.example/sql/1.0/warehouses/x", bytes.NewReader([]byte("statement")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer ended")
+		x := &exchange{statement: true}
+		resp, err := w.RoundTrip(r.WithContext(withExchange(t.Context(), x)))
+		switch {
+		case n != 2:
+			t.Errorf("%d requests", n)
+		case refusals == 1 && (err != nil || resp.StatusCode != 200 || x.status != 200 || x.requests != 1):
+			t.Errorf("%v, %+v", err, x)
+		case refusals == 2 && (!errors.Is(err, errNotTaken) || x.status != 401):
+			t.Errorf("%v, %+v", err, x)
+		}
+	}
+}
