@@ -97,7 +97,7 @@ func (l *Lake) Check(ctx context.Context) error {
 func (l *Lake) CheckTable(ctx context.Context, spec uctables.Table) error {
 	for _, t := range l.tables {
 		if t.spec.Suffix == spec.Suffix {
-			_, _, err := t.files(0, nil)
+			_, err := t.id()
 			return t.wrap(err)
 		}
 	}
