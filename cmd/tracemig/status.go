@@ -489,13 +489,14 @@ func stamp(t *time.Time) string {
 }
 
 func interval(from, until *time.Time) string {
+	text := func(t *time.Time) string { return t.Format(time.RFC3339Nano) }
 	switch {
 	case from == nil && until == nil:
 		return "all"
 	case from == nil:
-		return "before " + stamp(until)
+		return "before " + text(until)
 	case until == nil:
-		return "from " + stamp(from)
+		return "from " + text(from)
 	}
-	return "from " + stamp(from) + " before " + stamp(until)
+	return "from " + text(from) + " before " + text(until)
 }
