@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/pem"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,6 +44,16 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, s.URL)
 			}
 			serve("URI", experiment)
+			// $TLS serves it by https with a certificate of its own, which is in ca.pem.
+			secure := httptest.NewUnstartedServer(experiment)
+			secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that don't trust it
+			secure.StartTLS()
+			env.Defer(secure.Close)
+			env.Setenv("TLS", secure.URL)
+			ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), ca, 0o600); err != nil {
+				return err
+			}
 			garbled := ""
 			serve("BROKEN", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if id := r.URL.Query().Get("request_id"); id != "" && (garbled == "" || garbled == id) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -176,6 +177,49 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 				t.Errorf("%v, asked %v", s.Err, hosts)
 			}
 		})
+	}
+}
+
+// Certificates are verified for every kind of source, signed addresses included, unless the profile's
+// own skip_verify says otherwise.
+func TestVerifiesCertificates(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/traces.json" {
+			t.Error("an address that is not to be trusted was asked")
+		}
+		io.WriteString(w, experiment7)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	server, err := NewServer(s.URL, ServerCredentials{Token: "s3cret"}, Options{Limits: unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := workspace(s.URL)
+	databricks, err := NewDatabricks(cfg, Options{Limits: unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*Client{"server": server, "workspace": databricks} {
+		_, err := c.Experiment(t.Context(), "7")
+		if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "SSL_CERT_FILE") || c.Stats().Requests != 1 {
+			t.Errorf("%s: %v after %d requests", name, err, c.Stats().Requests)
+		}
+		if _, err := c.signedGet(t.Context(), credential{uri: s.URL + "/traces.json?sig=SIGNATURE"}); err == nil || strings.Contains(err.Error(), "SIGNATURE") {
+			t.Errorf("%s: signed address: %v", name, err)
+		}
+		c.Close()
+	}
+	cfg = workspace(s.URL)
+	cfg.InsecureSkipVerify = true
+	skips, err := NewDatabricks(cfg, Options{Limits: unlimited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer skips.Close()
+	if _, err := skips.Experiment(t.Context(), "7"); err != nil {
+		t.Error(err)
 	}
 }
 

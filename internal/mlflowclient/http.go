@@ -218,8 +218,11 @@ func (c *Client) transient(err error) error {
 		// A wrong address should be told at once; a server that restarts later is waited for.
 		return fmt.Errorf("%w; check the address of the source", err)
 	}
-	if errors.Is(err, context.Canceled) || untrusted(err) {
+	if errors.Is(err, context.Canceled) {
 		return err
+	}
+	if untrusted(err) {
+		return fmt.Errorf("%w; check the address, or name the certificates of an authority of your own with SSL_CERT_FILE", err)
 	}
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
 		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // and will again
