@@ -25,7 +25,11 @@ test: rig
 	go vet -tags rig ./...
 	go test -race -tags rig -timeout 25m ./...
 
+# Known vulnerabilities in what the binary calls. Asks vuln.go.dev.
+vuln:
+	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
+
 clean:
 	rm -rf bin lake
 
-.PHONY: build demo rig test-short test clean
+.PHONY: build demo rig test-short test vuln clean
