@@ -62,9 +62,11 @@ func (s *session) open() error {
 		return err
 	}
 	s.experiment = experiment.ID
-	if s.target, err = e.target(s.stop, o.target); err != nil {
-		return err
+	target, err := e.target(s.stop, o.target)
+	if err != nil {
+		return err // target holds a nil pointer then, which is not to be closed
 	}
+	s.target = target
 	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String()}
 	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("target", "tables", s.target.String())
