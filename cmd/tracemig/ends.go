@@ -104,7 +104,11 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	if err := e.preflight(ctx, t.Location); err != nil {
 		return nil, err
 	}
-	return e.open(ctx, t.Location, id)
+	wh, err := e.open(ctx, t.Location, id)
+	if err != nil {
+		return nil, err // not wh, which as a uctables.Writer would not be nil
+	}
+	return wh, nil
 }
 
 // preflight makes those probes of check that cost little. Missing grants are only warned of: the tables

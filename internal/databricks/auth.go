@@ -27,6 +27,10 @@ type Options struct {
 // need it have limiters of their own, by endpoint class; the SDK's default of 15 would undercut them.
 const requestsPerSecond = 500
 
+// patience is how many seconds the SDK tries to reach a workspace, in place of five minutes: it does so
+// before anything is known to be right, even the host's name, and while Load runs nothing interrupts it.
+const patience = 20
+
 // Load resolves credentials by the unified authentication of the Databricks SDK. The result serves
 // REST calls and SQL warehouse alike.
 //
@@ -35,7 +39,7 @@ const requestsPerSecond = 500
 // the loopback interface. It does not log in: a wrong token shows at the first call.
 func Load(opts Options) (*config.Config, error) {
 	quiet()
-	cfg := &config.Config{Host: opts.Host, Profile: opts.Profile}
+	cfg := &config.Config{Host: opts.Host, Profile: opts.Profile, RetryTimeoutSeconds: patience}
 	cfg.Loaders = []config.Loader{config.ConfigAttributes, config.ConfigFile, hostCheck{}}
 	if opts.Profile != "" {
 		if cfg.ConfigFile == "" {

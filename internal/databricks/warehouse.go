@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"syscall"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/sql"
+
+	"github.com/tracemig/tracemig/internal/retry"
 )
 
 // ErrNoWarehouse says that nobody names a SQL warehouse.
@@ -28,6 +32,17 @@ func WarehouseID(flag string, getenv func(string) string, tag string) (string, e
 
 const pollInterval = 3 * time.Second
 
+// passing is for what the SDK does not try again by itself: it takes 429, 503 and some network errors.
+var passing = retry.Policy{Initial: retry.Default.Initial, Max: 5 * time.Second, Budget: time.Minute}
+
+func passes(err error) bool {
+	var api *apierr.APIError
+	if errors.As(err, &api) {
+		return api.StatusCode >= 500
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
 // EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may
 // be nil, hears of each new state (STARTING, RUNNING, ...), but not of a warehouse that runs already.
 func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string)) error {
@@ -42,7 +57,13 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 	warehouses := sql.NewWarehouses(c)
 	var last sql.State
 	for {
-		r, err := warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
+		var r *sql.GetWarehouseResponse
+		err := retry.Do(ctx, passing, func(ctx context.Context) (err error) {
+			if r, err = warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id}); passes(err) {
+				err = retry.Again(err, 0)
+			}
+			return err
+		}, nil)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

@@ -35,7 +35,7 @@ type Finding struct {
 	Result Result   `json:"result"`
 	Text   string   `json:"text"`             // one sentence without its full stop
 	Next   string   `json:"next,omitempty"`   // what to do
-	Grants []string `json:"grants,omitempty"` // the statements that do it
+	Grants []string `json:"grants,omitempty"` // the statements that do it, without semicolons
 }
 
 // The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
