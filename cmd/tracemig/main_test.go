@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,10 +55,9 @@ func TestScripts(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), ca, 0o600); err != nil {
 				return err
 			}
-			garbled := ""
+			var garbled atomic.Value // the ID of the first trace that was asked for
 			serve("BROKEN", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if id := r.URL.Query().Get("request_id"); id != "" && (garbled == "" || garbled == id) {
-					garbled = id
+				if id := r.URL.Query().Get("request_id"); id != "" && (garbled.CompareAndSwap(nil, id) || garbled.Load() == id) {
 					fmt.Fprint(w, `{"spans":[{"name":`)
 					return
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -123,10 +124,15 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 }
 
 func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error) (verify.Report, error) {
-	if err := s.target.Check(s.stop); err != nil {
+	err := s.target.Check(s.stop)
+	var missing *uctables.TableError
+	if errors.As(err, &missing) && missing.Missing {
+		err = fmt.Errorf("%s %s: there is nothing to verify. Move the traces with tracemig run first", missing.Table, missing.Problem)
+	}
+	if err != nil {
 		return verify.Report{}, err
 	}
-	last, err := s.lastRun()
+	covered, err := s.covered()
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -136,14 +142,10 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	}
 	defer lists.close()
 	run := s.job(w)
-	target, ok := s.target.(verify.Target) // TODO: every writer
-	if !ok {
-		return verify.Report{}, errors.New("can't verify local tables yet")
-	}
 	job := verify.Job{
-		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: target, Window: w,
+		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, LastRun: last, Progress: run.Progress,
+		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: covered, Progress: run.Progress,
 	}
 	var failed error
 	job.OnFinding = func(f verify.Finding) {
@@ -159,8 +161,9 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	return r, errors.Join(err, failed, lists.err)
 }
 
-// lastRun is when the last complete run over the pair began, zero where no checkpoint tells.
-func (s *session) lastRun() (at time.Time, err error) {
+// covered is up to when complete runs have looked for traces: the start of the last one, or the end of
+// its window. It is zero where no checkpoint tells.
+func (s *session) covered() (at time.Time, err error) {
 	store, err := checkpoint.OpenReadOnly(s.stop, s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return at, nil
@@ -174,8 +177,14 @@ func (s *session) lastRun() (at time.Time, err error) {
 	}
 	return at, store.Runs(s.stop, func(r checkpoint.Run) error {
 		complete := r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial)
-		if complete && r.Start.After(at) {
-			at = r.Start
+		until := r.Start
+		if r.WindowEndMs != nil {
+			if end := time.UnixMilli(*r.WindowEndMs); end.Before(until) {
+				until = end
+			}
+		}
+		if complete && until.After(at) {
+			at = until
 		}
 		return nil
 	})

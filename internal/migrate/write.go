@@ -69,13 +69,6 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	if len(units) == 0 {
 		return nil
 	}
-	target, ok := r.job.Target.(interface { // TODO: part of uctables.Writer
-		uctables.Reader
-		ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error)
-	})
-	if !ok {
-		return nil
-	}
 	ids := make([]string, len(units))
 	times := uctables.NoTimes
 	for i, u := range units {
@@ -87,7 +80,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	// What the source no longer has may have been made later than the rest of its trace.
 	times.High = uctables.AllTimes.High
 	stored := map[string][]*uctables.Annotation{}
-	if err := target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
+	if err := r.job.Target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
 		id, _, _ := strings.Cut(a.TargetID, ":")
 		stored[id] = append(stored[id], a)
 		return nil
@@ -114,7 +107,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		func(u *unit) []uctables.Replacement { return u.changes },
 		func(c *uctables.Replacement) int64 { return c.Size() },
 		func(ctx context.Context, rows []uctables.Replacement) error {
-			w, err := target.ReplaceAnnotations(ctx, rows)
+			w, err := r.job.Target.ReplaceAnnotations(ctx, rows)
 			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
 			return err
 		},

@@ -69,13 +69,9 @@ func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Ann
 		if s == nil || e.Type == uctables.Metadata {
 			continue
 		}
-		same, err := p.same(e, s)
-		if err != nil {
-			return Result{}, err
-		}
 		theirs, also := tags[e.Name]
 		switch {
-		case same && s.DeletedAtMicros == nil:
+		case same(e, s) && s.DeletedAtMicros == nil:
 			p.note(s)
 		case !p.own(s), e.Type == uctables.Tag && also && (theirs > s.UpdatedAtMicros || s.DeletedAtMicros != nil):
 			p.Kept++
@@ -111,7 +107,6 @@ type planner struct {
 	Options
 	Result
 	traceID  string
-	digester uctables.Digester
 	have     map[string]*uctables.Annotation
 	noted    map[string]int64
 	versions map[string]int64 // to be noted
@@ -138,15 +133,10 @@ func (p *planner) replace(a uctables.Annotation, s *uctables.Annotation) {
 }
 
 // same says whether two versions hold the same, deletion and times aside.
-func (p *planner) same(e, s *uctables.Annotation) (bool, error) {
+func same(e, s *uctables.Annotation) bool {
 	a, b := *e, *s
 	a.CreatedAtMicros, b.CreatedAtMicros = 0, 0
-	x, err := p.digester.Annotation(&a)
-	if err != nil {
-		return false, err
-	}
-	y, err := p.digester.Annotation(&b)
-	return x == y, err
+	return uctables.SameAnnotation(&a, &b)
 }
 
 // noted is what a METADATA row's metadata holds beside what the source lists.
@@ -197,9 +187,8 @@ func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was
 	for _, n := range []noted{is, was} {
 		delete(n.all, uctables.KeyVersions)
 	}
-	same, err := p.same(&e, meta)
-	if err != nil || same && meta.DeletedAtMicros == nil && reflect.DeepEqual(is.all, was.all) && maps.Equal(p.versions, was.Versions) {
-		return err
+	if same(&e, meta) && meta.DeletedAtMicros == nil && reflect.DeepEqual(is.all, was.all) && maps.Equal(p.versions, was.Versions) {
+		return nil
 	}
 	if len(p.versions) > 0 {
 		var pairs []any

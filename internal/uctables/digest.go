@@ -28,7 +28,7 @@ func (d *Digester) Spans(rows []Span, deep bool) (string, error) {
 			sums[i] = sum([]byte(rows[i].SpanID))
 			continue
 		}
-		s, err := d.Normal(&rows[i])
+		s, err := d.span(&rows[i])
 		if err != nil {
 			return "", err
 		}
@@ -43,16 +43,28 @@ func (d *Digester) Spans(rows []Span, deep bool) (string, error) {
 // Annotation is the digest of an annotation: all values but those of its version (updated_at,
 // updated_by, deleted_at, deleted_by) and the provenance in METADATA rows.
 func (d *Digester) Annotation(a *Annotation) (string, error) {
-	n, err := d.NormalAnnotation(a)
-	if err != nil {
-		return "", err
+	n := versionless(a)
+	for _, v := range []*JSON{&n.Value, &n.Metadata} {
+		if err := d.normal(v); err != nil {
+			return "", fmt.Errorf("annotation %s: %w", a.AnnotationID, err)
+		}
 	}
-	d.line = AppendAnnotation(d.line[:0], n)
+	d.line = AppendAnnotation(d.line[:0], &n)
 	return sum(d.line), nil
 }
 
-// Normal is a copy of s whose JSON texts are written as Spark's to_json writes a VARIANT.
-func (d *Digester) Normal(s *Span) (*Span, error) {
+// versionless is a copy of a with what its digest covers.
+func versionless(a *Annotation) Annotation {
+	n := *a
+	n.UpdatedAtMicros, n.UpdatedBy, n.DeletedAtMicros, n.DeletedBy = 0, nil, nil, nil
+	if n.Type == Metadata {
+		n.Metadata = nil
+	}
+	return n
+}
+
+// span is a copy of s whose JSON texts are written as Spark's to_json writes a VARIANT.
+func (d *Digester) span(s *Span) (*Span, error) {
 	n := *s
 	n.Events, n.Links = slices.Clone(s.Events), slices.Clone(s.Links)
 	all := []*JSON{&n.Attributes, &n.ResourceAttributes}
@@ -65,21 +77,6 @@ func (d *Digester) Normal(s *Span) (*Span, error) {
 	for _, v := range all {
 		if err := d.normal(v); err != nil {
 			return nil, fmt.Errorf("span %s: %w", s.SpanID, err)
-		}
-	}
-	return &n, nil
-}
-
-// NormalAnnotation is a copy of a with what its digest covers, and JSON as in Normal.
-func (d *Digester) NormalAnnotation(a *Annotation) (*Annotation, error) {
-	n := *a
-	n.UpdatedAtMicros, n.UpdatedBy, n.DeletedAtMicros, n.DeletedBy = 0, nil, nil, nil
-	if n.Type == Metadata {
-		n.Metadata = nil
-	}
-	for _, v := range []*JSON{&n.Value, &n.Metadata} {
-		if err := d.normal(v); err != nil {
-			return nil, fmt.Errorf("annotation %s: %w", a.AnnotationID, err)
 		}
 	}
 	return &n, nil

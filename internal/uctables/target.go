@@ -28,8 +28,12 @@ type Limits struct {
 type Writer interface {
 	WriteAnnotations(ctx context.Context, rows []Annotation) (Written, error)
 	WriteSpans(ctx context.Context, rows []Span) (Written, error)
+	// ReplaceAnnotations writes newer versions of annotations that the table has, each only where the
+	// version it replaces is still the newest. CreatedAtMicros must be that of the replaced version.
+	ReplaceAnnotations(ctx context.Context, rows []Replacement) (Written, error)
 	// Limits says how much one commit should hold at most.
 	Limits() Limits
+	Reader
 	// Migrated calls yield for each trace of source that is complete in the tables: its METADATA
 	// row is there and as many spans as it names. It is how a lost checkpoint is rebuilt.
 	Migrated(ctx context.Context, source string, yield func(Provenance) error) error

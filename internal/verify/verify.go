@@ -80,9 +80,9 @@ type Job struct {
 	Fetchers      int
 	BytesInFlight int64
 
-	// LastRun is when the last complete run began, as far as a checkpoint tells; else zero. Traces that
-	// came later are no loss.
-	LastRun   time.Time
+	// Covered is up to which request time complete runs have looked, as far as a checkpoint tells; else
+	// zero. Traces that came later are no loss.
+	Covered   time.Time
 	Progress  *migrate.Progress // Listed, Total, and Migrated for traces that were compared
 	OnFinding func(Finding)     // hears of every trace that does not simply match; calls don't overlap
 }
