@@ -231,6 +231,9 @@ func (p *textPrinter) plan(pl migrate.Plan) {
 		fmt.Fprintf(w, "    %-20s %s\n", st, group(pl.ByState[st]))
 	}
 	fmt.Fprintf(w, "  %-22s %s\n", "already there", group(pl.Present))
+	if pl.Updated > 0 {
+		fmt.Fprintf(w, "  %-22s %s\n", "would be updated", group(pl.Updated))
+	}
 	fmt.Fprintf(w, "  %-22s %s\n", "would be deferred", group(pl.Deferred))
 	fmt.Fprintf(w, "  %-22s %s: about %s spans, %s annotations, %s of spans\n", "would be migrated", group(pl.ToMigrate),
 		group(pl.Spans), group(pl.Annotations), size(pl.Bytes))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
@@ -21,6 +22,7 @@ type Plan struct {
 	Listed         int64                  `json:"traces_listed"`
 	ByState        map[mlflow.State]int64 `json:"traces_by_state"` // as the source reports them
 	Present        int64                  `json:"traces_already_there"`
+	Updated        int64                  `json:"traces_to_update"` // migrated before, changed since; of run links it does not know
 	Deferred       int64                  `json:"traces_deferred"`
 	ToMigrate      int64                  `json:"traces_to_migrate"`
 	Earliest       *time.Time             `json:"earliest_request_time,omitempty"`
@@ -57,7 +59,11 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		for _, info := range chunk {
 			switch rec, ok := known[info.TraceID]; {
 			case ok && rec.State == checkpoint.Migrated:
-				p.Present++
+				if noted, _, _ := strings.Cut(rec.Digest, "+"); job.Resync && noted != info.Digest() {
+					p.Updated++
+				} else {
+					p.Present++
+				}
 			case info.State == mlflow.StateInProgress:
 				p.Deferred++
 			default:

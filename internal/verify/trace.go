@@ -45,40 +45,41 @@ type note struct {
 }
 
 // expect converts a trace as it was read, and sums it up.
-func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) (*trace, error) {
+func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) *trace {
 	t := &trace{info: info, runs: runs, linked: v.job.RunLinks, known: known, digest: migrate.Digest(info, runs)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
 	case info.State == mlflow.StateInProgress:
 		t.kind = Open
-		return t, nil
+		return t
 	case s.Missing == mlflowclient.MissingIncomplete && time.Since(info.RequestTime) < migrate.LateSpans:
 		t.kind, t.detail = Open, "its spans are still arriving"
-		return t, nil
+		return t
 	case s.Missing == mlflowclient.MissingDeleted:
 		t.kind, t.detail = Extra, errGone.Error()
-		return t, nil
+		return t
 	case s.Err != nil:
 		t.kind, t.detail = Unreadable, s.Err.Error()
-		return t, nil
+		return t
 	}
 	res, err := convert.Convert(convert.Input{
 		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: runs, Digest: t.digest, TraceID: known.TargetTraceID,
 	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
 	if err != nil {
 		t.kind, t.detail = Unreadable, err.Error()
-		return t, nil
+		return t
 	}
 	t.rows = res.Trace
 	if s.Missing != "" && known.Spans > 0 {
 		// The source has lost them since it was migrated: the target can't be held against it.
 		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
-		return t, nil
+		return t
 	}
 	var d uctables.Digester
 	t.spans = len(t.rows.Spans)
 	if t.spansDigest, err = d.Spans(t.rows.Spans, v.job.Deep); err != nil {
-		return nil, fmt.Errorf("trace %s: %w", info.TraceID, err)
+		t.kind, t.detail = Unreadable, err.Error()
+		return t
 	}
 	t.spanTimes, t.noteTimes = uctables.NoTimes, uctables.NoTimes
 	for i := range t.rows.Spans {
@@ -91,12 +92,13 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		n := note{updatedAt: a.UpdatedAtMicros}
 		if v.job.Deep {
 			if n.digest, err = d.Annotation(a); err != nil {
-				return nil, fmt.Errorf("trace %s: %w", info.TraceID, err)
+				t.kind, t.detail = Unreadable, err.Error()
+				return t
 			}
 		}
 		t.notes[a.AnnotationID] = n
 	}
-	return t, nil
+	return t
 }
 
 // same says whether the trace is at the source as it was when noted was its digest.
@@ -181,11 +183,13 @@ func (v *verification) sum(ctx context.Context, traces []*trace, within bool) (m
 	if !within {
 		spanTimes, noteTimes = uctables.AllTimes, uctables.AllTimes
 	}
-	if err := v.job.Target.SumSpans(ctx, ids, spanTimes, v.job.Deep, func(s uctables.SpanSum) error {
-		found[s.TraceID].spans = s
-		return nil
-	}); err != nil {
-		return nil, err
+	if spanTimes != uctables.NoTimes {
+		if err := v.job.Target.SumSpans(ctx, ids, spanTimes, v.job.Deep, func(s uctables.SpanSum) error {
+			found[s.TraceID].spans = s
+			return nil
+		}); err != nil {
+			return nil, err
+		}
 	}
 	return found, v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s uctables.AnnotationSum) error {
 		found[s.TraceID].notes = append(found[s.TraceID].notes, s)
@@ -373,7 +377,7 @@ func (v *verification) reread(ctx context.Context, t *trace) (*trace, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	return v.expect(info, spans[0], t.runs, t.known)
+	return v.expect(info, spans[0], t.runs, t.known), nil
 }
 
 // compareSpans gives the IDs of spans that only one side has, and of those that differ.

@@ -332,10 +332,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 				weight += int64(len(s.JSON))
 				v.budget.Add(int64(len(s.JSON)))
 				info := infos[start+i]
-				t, err := v.expect(info, s, links[info.TraceID], known[info.TraceID])
-				if err != nil {
-					return err
-				}
+				t := v.expect(info, s, links[info.TraceID], known[info.TraceID])
 				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // Where digests differ, it is read again.
 				traces[start+i] = t
 			}
