@@ -50,6 +50,9 @@ func Load(opts Options) (*config.Config, error) {
 	if err := cfg.EnsureResolved(); err != nil {
 		var h *hostError
 		if errors.As(err, &h) {
+			if opts.Profile != "" && cfg.Host == "" {
+				return nil, fmt.Errorf("profile %q names no Databricks workspace. Look for it in .databrickscfg, or make it with: databricks auth login", opts.Profile)
+			}
 			return nil, h
 		}
 		return nil, fmt.Errorf("Databricks credentials: %w. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)

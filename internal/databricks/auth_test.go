@@ -76,7 +76,7 @@ func TestLoad(t *testing.T) {
 		"profile of the environment does not":    {env: with("DATABRICKS_CONFIG_PROFILE", "work"), host: envHost, token: "env-token"},
 		"explicit host":                          {env: env, opts: Options{Host: flagHost}, host: flagHost, token: "env-token"},
 		"no such profile":                        {env: env, opts: Options{Profile: "nope"}, err: "nope"},
-		"profile without host":                   {env: env, opts: Options{Profile: "hostless"}, err: "no Databricks workspace"},
+		"profile without host":                   {env: env, opts: Options{Profile: "hostless"}, err: `profile "hostless" names no Databricks workspace`},
 		"plain http elsewhere":                   {opts: Options{Host: "http://workspace.test"}, err: "unencrypted"},
 		"plain http by environment":              {env: map[string]string{"DATABRICKS_HOST": "http://10.0.0.1:80", "DATABRICKS_TOKEN": "env-token"}, err: "unencrypted"},
 	} {

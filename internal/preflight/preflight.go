@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -197,7 +198,11 @@ func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) 
 		return me, Finding{Code: CodeIdentity, Result: Warning, Text: fmt.Sprintf("%s does not say who the credentials (%s) speak for: %v", ws.Host(), me.AuthType, err),
 			Next: "Compare the grants by hand: tracemig check --print-grants --principal NAME"}
 	case err != nil:
-		return me, failure(CodeIdentity, fmt.Errorf("%s can't be asked: %w", ws.Host(), err), "Check the host, the network and the login")
+		next := "Log in with databricks auth login, name a profile with --profile, or set DATABRICKS_TOKEN"
+		if _, unreachable := errors.AsType[*url.Error](err); unreachable {
+			next = "Check the host and the network"
+		}
+		return me, failure(CodeIdentity, fmt.Errorf("%s can't be asked: %w", ws.Host(), err), next)
 	}
 	return me, Finding{Code: CodeIdentity, Result: OK, Text: fmt.Sprintf("%s at %s (%s)", me.Name, ws.Host(), me.AuthType)}
 }
