@@ -353,9 +353,8 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	s.Name, _ = c.str(lits[fName], "name", keep)
 
 	traceID, ok := c.str(lits[fTraceID], "trace_id", keep)
-	own := ""
+	own, exact := "", false
 	if ok {
-		var exact bool
 		own, exact = decodeID(traceID, 16)
 		if !exact || own == "" {
 			bad(BadID, "trace_id", lits[fTraceID], "not an OTEL trace ID")
@@ -366,6 +365,9 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	}
 	if own != "" && own != c.otelID {
 		bad(OtherTraceID, "trace_id", lits[fTraceID], "the row has the trace's one ID")
+	}
+	if !exact {
+		own = "" // which is no word on whose span this is
 	}
 	c.identify(own)
 
