@@ -26,6 +26,9 @@ func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
+	if strings.Contains(string(out)+stderr.String(), b.front.Token) {
+		b.t.Errorf("the token is shown:\n%s%s", out, stderr.String())
+	}
 	found := map[string]preflight.Finding{}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	for i, line := range lines {
