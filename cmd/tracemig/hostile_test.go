@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/metrics"
 	"strings"
 	"testing"
@@ -81,6 +82,49 @@ func runInProcess(t *testing.T, args ...string) (migrate.Summary, int, uint64) {
 		t.Fatalf("%v in %q", err, out.String())
 	}
 	return s, code, peak
+}
+
+// docs/hostile-input.md names a test for each line: it is there.
+func TestHostileInputDoc(t *testing.T) {
+	root := filepath.Join("..", "..")
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "hostile-input.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, line := range strings.Split(string(doc), "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		if len(cells) != 3 || cells[2] == "test" {
+			continue
+		}
+		for _, tests := range strings.Split(cells[2], "; ") {
+			packages, names, _ := strings.Cut(tests, ": ")
+			for _, pkg := range strings.Split(packages, ", ") {
+				dir := filepath.Join(root, "internal", pkg)
+				if pkg == "cmd/tracemig" {
+					dir = filepath.Join(root, pkg)
+				}
+				files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+				var code strings.Builder
+				for _, file := range files {
+					b, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					code.Write(b)
+				}
+				for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(names, -1) {
+					named++
+					if !strings.Contains(code.String(), "func "+name+"(") {
+						t.Errorf("%s has no %s: %s", pkg, name, line)
+					}
+				}
+			}
+		}
+	}
+	if named < 40 {
+		t.Errorf("only %d tests are named", named)
+	}
 }
 
 // A trace of 100,000 spans and ones of 100 MB pass, in bounded memory: at most about 25 times the trace,

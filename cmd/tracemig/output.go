@@ -172,8 +172,12 @@ func (p *textPrinter) report(r verify.Report) {
 	case r.Outcome != migrate.OutcomeDone:
 	case r.Equal:
 		verdict = "equal"
-	default:
+	case r.Wrong() > 0:
 		verdict = "NOT EQUAL"
+	case r.Kinds[verify.Unreadable] > 0:
+		verdict = "not all proven"
+	default:
+		verdict = "nothing lost; the next run follows what is new"
 	}
 	fmt.Fprintf(w, "%s → %s: %s\n", r.Source, r.Target, verdict)
 	depth := "keys and annotations' IDs; --deep compares values"

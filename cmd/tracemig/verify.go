@@ -117,7 +117,7 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case r.Wrong() > 0:
 		return &exitError{code: exitFound}
-	case !r.Equal:
+	case r.Kinds[verify.Unreadable] > 0:
 		return &exitError{code: exitPartial}
 	}
 	return nil

@@ -92,7 +92,7 @@ type Report struct {
 	Source      string          `json:"source"`
 	Target      string          `json:"target"`
 	Outcome     migrate.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal       bool            `json:"equal"`   // nothing is wrong and everything could be read
+	Equal       bool            `json:"equal"`   // the target has what the source has, as far as traces have ended
 	Error       string          `json:"error,omitempty"`
 	Deep        bool            `json:"deep"`
 	Started     time.Time       `json:"started"`
@@ -141,7 +141,8 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	case err != nil:
 		v.report.Outcome, v.report.Error = migrate.OutcomeFailed, err.Error()
 	default:
-		v.report.Equal = v.report.Wrong() == 0 && v.report.Kinds[Unreadable] == 0
+		k := v.report.Kinds
+		v.report.Equal = v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer] == 0
 	}
 	return v.report, err
 }
