@@ -41,8 +41,8 @@ var (
 func spanColumn(name string) int       { return slices.Index(spanColumns, name) }
 func annotationColumn(name string) int { return slices.Index(annotationColumns, name) }
 
-// row reads the columns of one row in the order of the table. What does not fit its type in a Span or
-// Annotation is not of this schema, and an error.
+// row reads the columns of one row in the order of the table. What other writers may have and a Span or
+// Annotation has not (NULL in most columns, unknown names of a kind) becomes its zero value.
 type row struct {
 	*rowReader
 	at int

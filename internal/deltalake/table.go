@@ -204,7 +204,7 @@ func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
 	return err
 }
 
-var errFileGone = errors.New("was rewritten by another program meanwhile: run again when nothing else writes to it")
+var errFileGone = errors.New("another program rewrote its files meanwhile; run again when nothing else writes to it")
 
 // gone says why a file of the log is not there.
 func (t *table) gone(f dataFile) error {
