@@ -19,7 +19,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // State is what became of a trace.
@@ -344,6 +345,15 @@ func (s *Store) SetComplete(ctx context.Context) error {
 func (s *Store) wrap(err error) error {
 	if err == nil {
 		return nil
+	}
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff { // the rest of an extended code says where
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return &DamagedError{s.path, err}
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+			return fmt.Errorf("checkpoint %s can't be written: %w. Make room on its disk, or name a file elsewhere with --checkpoint, and run again", s.path, err)
+		}
 	}
 	return fmt.Errorf("checkpoint %s: %w", s.path, err)
 }

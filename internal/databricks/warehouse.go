@@ -56,10 +56,13 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 	}
 	warehouses := sql.NewWarehouses(c)
 	var last sql.State
+	refusedBefore := false
 	for {
 		var r *sql.GetWarehouseResponse
 		err := retry.Do(ctx, passing, func(ctx context.Context) (err error) {
-			if r, err = warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id}); passes(err) {
+			r, err = warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
+			if refused := errors.Is(err, apierr.ErrUnauthenticated); passes(err) || refused && !refusedBefore {
+				refusedBefore = refusedBefore || refused // a token may end early, and another be there by now
 				err = retry.Again(err, 0)
 			}
 			return err
@@ -71,8 +74,10 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 			return fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", id, cfg.Host)
 		case errors.Is(err, apierr.ErrPermissionDenied):
 			return fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", id, err)
+		case errors.Is(err, apierr.ErrUnauthenticated):
+			return fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w. Log in again, or check the token", id, err)
 		case err != nil:
-			return fmt.Errorf("SQL warehouse %s: read its state: %w", id, err)
+			return fmt.Errorf("SQL warehouse %s: read its state: %w. Run again later", id, err)
 		}
 		if r.State != last && progress != nil && (last != "" || r.State != sql.StateRunning) {
 			progress(string(r.State))

@@ -44,7 +44,10 @@ func startProxy(t *testing.T, to string, recorded map[string]*httptest.ResponseR
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: transport}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(u)
+		r.Out.Host = r.In.Host // signed addresses are to come this way too
+	}, Transport: transport}
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	p := &proxy{victim: make(chan func(), 1)}
 	serve := func(w http.ResponseWriter, r *http.Request, body []byte) {

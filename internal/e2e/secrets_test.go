@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"bytes"
-	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,12 +14,14 @@ import (
 )
 
 // TestSecrets looks for tokens, passwords and signatures in all that runs print and leave behind, of
-// runs that go well and of those that are refused.
+// runs that go well, of those that are refused and of one that is killed, whose checkpoint keeps its
+// WAL; and in the docs, which hold what tests have seen. What runs leave is the owner's alone.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "links,json_types,feedback_values,tags,trace_metadata")
 	const token, password, oauth = "dapi-tok3n-0f-a-test", "pa55w0rd-of-a-test", "rig-secret"
 
+	secrets := regexp.MustCompile(strings.Join([]string{token, password, oauth, "oauth-[0-9a-f]{32}", "(?i:x-amz-)"}, "|"))
 	type try struct {
 		name  string
 		bed   *bed
@@ -47,12 +49,20 @@ func TestSecrets(t *testing.T) {
 	machine.env = append(machine.env, "DATABRICKS_CLIENT_ID=rig-client", "DATABRICKS_CLIENT_SECRET="+oauth)
 	denied := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	denied.setenv("DATABRICKS_TOKEN", token+"-wrong")
+	killed := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
+	p := newProxy(t, killed.front.URL)
+	killed.setenv("DATABRICKS_HOST", p.URL)
+	p.killAt(15, "", false)
 
 	for _, try := range []try{
 		{"user and password", authorized, []int{0}}, {"token", tokened, []int{0}}, {"password in the address", inURL, []int{0, 1, 2}}, {"wrong token", refused, []int{1}},
-		{"workspace", workspace, []int{0}}, {"downloads forbidden", forbidden, []int{1, 3}}, {"client secret", machine, []int{0}}, {"wrong token of a workspace", denied, []int{1}},
+		{"workspace", workspace, []int{0}}, {"downloads forbidden", forbidden, []int{1, 3}}, {"client secret", machine, []int{0}}, {"wrong token of a workspace", denied, []int{1}}, {"killed", killed, []int{-1}},
 	} {
-		o := try.bed.run()
+		s := try.bed.start()
+		if try.bed == killed {
+			p.victim <- func() { _ = s.cmd.Process.Kill() }
+		}
+		o := s.wait()
 		fits := false
 		for _, code := range try.codes {
 			fits = fits || o.code == code
@@ -60,22 +70,30 @@ func TestSecrets(t *testing.T) {
 		if !fits {
 			t.Errorf("%s: exit code %d, want one of %v: %s", try.name, o.code, try.codes, tail(o.stderr))
 		}
-		secrets := []string{token, password, oauth, "X-Amz-Signature", "x-amz-signature", url.QueryEscape("X-Amz-Signature")}
 		look := func(where string, text []byte) {
-			for _, secret := range secrets {
-				if i := bytes.Index(text, []byte(secret)); i >= 0 {
-					t.Errorf("%s: %s holds %q: …%s…", try.name, where, secret, text[max(0, i-100):min(len(text), i+100)])
-				}
+			if at := secrets.FindIndex(text); at != nil {
+				t.Errorf("%s: %s holds a secret: …%s…", try.name, where, text[max(0, at[0]-100):min(len(text), at[1]+100)])
 			}
 		}
 		look("standard output", []byte(o.stdout))
 		look("standard error", []byte(o.stderr))
-		files := 0
+		files, wal := 0, false
 		err := filepath.WalkDir(try.bed.baseDir, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+			if err != nil {
 				return err
 			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if strings.HasPrefix(path, filepath.Join(try.bed.baseDir, "state")) && info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s: others may look into %s (%v)", try.name, path, info.Mode())
+			}
+			if d.IsDir() {
+				return nil
+			}
 			files++
+			wal = wal || strings.HasSuffix(path, "-wal")
 			data, err := os.ReadFile(path)
 			look(path, data)
 			return err
@@ -83,14 +101,24 @@ func TestSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.code == 0 && files < 2 {
-			t.Errorf("%s: only %d files to look at", try.name, files)
+		if o.code == 0 && files < 2 || try.bed == killed && !wal {
+			t.Errorf("%s: only %d files to look at, a WAL among them: %t", try.name, files, wal)
 		}
 	}
 	for _, table := range []string{workspace.rowsOf.spans, workspace.rowsOf.annotations} {
 		text := map[bool]string{true: spanText, false: annotationText}[table == workspace.rowsOf.spans]
 		if rows := workspace.wh.SQL(t, "SELECT "+text+" FROM "+table+" WHERE "+text+" RLIKE '"+token+"|X-Amz'"); len(rows) > 0 {
 			t.Errorf("%s holds a secret: %v", table, rows)
+		}
+	}
+	docs, err := filepath.Glob(filepath.Join(rig.Root(), "docs", "*.md"))
+	if err != nil || len(docs) < 2 {
+		t.Errorf("docs %v, %v", docs, err)
+	}
+	for _, path := range append(docs, filepath.Join(rig.Root(), "README.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil || secrets.Match(text) || bytes.Contains(text, []byte("rig-token")) {
+			t.Errorf("%s: %v, or it holds a secret", path, err)
 		}
 	}
 	if n := workspace.front.Stats(t).SignedWithToken; n > 0 {

@@ -36,6 +36,8 @@ func (e *APIError) Error() string {
 		b.WriteString("; check the credentials of the source")
 	case http.StatusForbidden:
 		b.WriteString("; check the credentials of the source, and that they may read the experiment")
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		b.WriteString("; run again later")
 	}
 	return b.String()
 }
