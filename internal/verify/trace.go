@@ -31,6 +31,7 @@ type trace struct {
 	kind   Kind // of one that needs no comparison, else ""
 	detail string
 
+	size        int64 // bytes of its spans' JSON
 	spans       int
 	spansDigest string
 	spanTimes   uctables.Times
@@ -69,7 +70,7 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		t.kind, t.detail = Unreadable, err.Error()
 		return t
 	}
-	t.rows = res.Trace
+	t.rows, t.size = res.Trace, int64(len(s.JSON))
 	if s.Missing != "" && known.Spans > 0 {
 		// The source has lost them since it was migrated: the target can't be held against it.
 		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
@@ -168,12 +169,28 @@ type sums struct {
 
 // sum asks the target for the traces, within their times or at all times.
 func (v *verification) sum(ctx context.Context, traces []*trace, within bool) (map[string]*sums, error) {
-	if len(traces) == 0 {
-		return map[string]*sums{}, nil
+	found := make(map[string]*sums, len(traces))
+	for len(traces) > 0 {
+		n, size := 0, int64(0)
+		for n < len(traces) && (n == 0 || size+traces[n].size <= sumBytes) {
+			size += traces[n].size
+			n++
+		}
+		if err := v.sumSome(ctx, traces[:n], within, found); err != nil {
+			return nil, err
+		}
+		traces = traces[n:]
 	}
+	return found, nil
+}
+
+// sumBytes is how large the spans of traces are, at most, that are summed by one question: a target that
+// computes digests here holds them.
+const sumBytes = 32 << 20
+
+func (v *verification) sumSome(ctx context.Context, traces []*trace, within bool, found map[string]*sums) error {
 	ids := make([]string, len(traces))
 	spanTimes, noteTimes := uctables.NoTimes, uctables.NoTimes
-	found := make(map[string]*sums, len(traces))
 	for i, t := range traces {
 		ids[i] = t.rows.TraceID
 		found[ids[i]] = &sums{}
@@ -188,10 +205,10 @@ func (v *verification) sum(ctx context.Context, traces []*trace, within bool) (m
 			found[s.TraceID].spans = s
 			return nil
 		}); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return found, v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s uctables.AnnotationSum) error {
+	return v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s uctables.AnnotationSum) error {
 		found[s.TraceID].notes = append(found[s.TraceID].notes, s)
 		return nil
 	})
