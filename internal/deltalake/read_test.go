@@ -3,6 +3,7 @@ package deltalake
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"reflect"
@@ -20,6 +21,10 @@ import (
 )
 
 var ctx = context.Background()
+
+func init() {
+	flag.Set("rapid.checks", "25") // each makes tables and commits, which are synced to disk
+}
 
 // stored is a document as VARIANT keeps it, so that texts of any origin compare.
 func stored(t rapid.TB, v uctables.JSON) uctables.JSON {
