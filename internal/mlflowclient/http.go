@@ -102,6 +102,9 @@ func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context
 			return err
 		}
 		err := op(ctx)
+		if err == nil {
+			cl.went()
+		}
 		if isCode(err, http.StatusInternalServerError) {
 			if faults--; faults == 0 {
 				e, _ := errors.AsType[*APIError](err)
