@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+func init() {
+	comparisons["read"] = read
+}
+
+// read has the whole pipeline but the writing read a synthetic source: at the documented quotas with
+// 50 ms of latency, where the share of the quota counts, and as fast as it can.
+func read(o options) error {
+	quota := &replay.Synthetic{
+		Traces: 3000, Spans: 6, SpanBytes: 2000, Large: -1, Latency: 50 * time.Millisecond,
+		SearchPerSecond: mlflowclient.DefaultSearchPerSecond, DownloadPerSecond: mlflowclient.DefaultDownloadPerSecond,
+	}
+	free := &replay.Synthetic{Traces: 20_000, Spans: 6, SpanBytes: 2000, Large: -1}
+	if o.Traces > 0 {
+		quota.Traces, free.Traces = o.Traces, o.Traces
+	}
+	var share, rate []float64
+	for range o.N {
+		r, _, err := readOnce(quota, mlflowclient.Limits{})
+		if err != nil {
+			return err
+		}
+		share = append(share, r/mlflowclient.DefaultDownloadPerSecond)
+		r, _, err = readOnce(free, mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6})
+		if err != nil {
+			return err
+		}
+		rate = append(rate, r)
+	}
+	fmt.Printf("under the quotas, 50 ms latency:  %.1f %% of %d downloads/s used, %d requests refused in all\n",
+		100*median(share), mlflowclient.DefaultDownloadPerSecond, quota.Refused.Load())
+	fmt.Printf("without quotas and latency:       %.0f traces/s of 6 spans of 2 KB (the source runs on the same cores)\n", median(rate))
+	return nil
+}
+
+// readOnce migrates a source into nothing and returns the traces a second.
+func readOnce(s *replay.Synthetic, limits mlflowclient.Limits) (rate float64, sum migrate.Summary, err error) {
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	source, err := mlflowclient.NewServer(server.URL, mlflowclient.ServerCredentials{}, mlflowclient.Options{Limits: limits})
+	if err != nil {
+		return 0, sum, err
+	}
+	defer source.Close()
+	dir, err := os.MkdirTemp("", "tracemig-bench-")
+	if err != nil {
+		return 0, sum, err
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	store, err := checkpoint.Open(ctx, filepath.Join(dir, "c.db"), checkpoint.Pair{Source: "s", Target: "null"})
+	if err != nil {
+		return 0, sum, err
+	}
+	defer store.Close()
+	sum, err = migrate.Run(ctx, nil, migrate.Job{
+		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: "s", Target: null{}, Checkpoint: store,
+		RunLinks: true, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
+	})
+	if err == nil && sum.Migrated != int64(s.Traces) {
+		err = fmt.Errorf("%d of %d traces", sum.Migrated, s.Traces)
+	}
+	return sum.TracesPerSecond, sum, err
+}
+
+// null is a target that takes everything and keeps nothing.
+type null struct{ uctables.Writer }
+
+func (null) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+	return uctables.Written{Inserted: len(rows)}, nil
+}
+
+func (null) WriteSpans(_ context.Context, rows []uctables.Span) (uctables.Written, error) {
+	return uctables.Written{Inserted: len(rows)}, nil
+}
+func (null) Limits() uctables.Limits { return uctables.Limits{Rows: 5000, Bytes: 8 << 20} }
+func (null) Migrated(context.Context, string, func(uctables.Provenance) error) error {
+	return nil
+}
+func (null) Identity(context.Context) (string, error) { return "null", nil }
+func (null) String() string                           { return "null" }
