@@ -184,6 +184,8 @@ func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was
 		delete(is.all, uctables.KeySpansMissing)
 		is.all[uctables.KeySpans] = was.all[uctables.KeySpans]
 	}
+	// One experiment may be known by several addresses: the one that it was migrated from stays.
+	is.all[uctables.KeySource] = was.all[uctables.KeySource]
 	for _, n := range []noted{is, was} {
 		delete(n.all, uctables.KeyVersions)
 	}

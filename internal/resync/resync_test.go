@@ -213,3 +213,17 @@ func TestSpansLostAtTheSourceLater(t *testing.T) {
 		t.Errorf("%+v, %v: the target has the span still", noted.Provenance, err)
 	}
 }
+
+// The same experiment by another address is no change.
+func TestAnotherAddress(t *testing.T) {
+	target, info := table{}, source(map[string]string{"a": "1"})
+	target.sync(t, info, nil, epoch.Add(time.Hour).UnixMicro())
+	res, err := convert.Convert(convert.Input{Info: info, Digest: info.Digest()}, convert.Options{Source: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Plan(hex, res.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(2 * time.Hour).UnixMicro(), RunLinks: true})
+	if err != nil || len(plan.Changes) > 0 {
+		t.Errorf("%+v, %v", plan, err)
+	}
+}
