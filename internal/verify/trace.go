@@ -370,7 +370,7 @@ func (v *verification) absent(t *trace) (Kind, string) {
 	if last.IsZero() {
 		last, since = v.latest, "the latest trace that the target has"
 	}
-	if !t.info.RequestTime.Before(last) {
+	if !last.IsZero() && !t.info.RequestTime.Before(last) {
 		return Newer, "requested after " + since
 	}
 	return Missing, "the target has nothing of it"
