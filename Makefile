@@ -29,7 +29,16 @@ test: rig
 vuln:
 	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...
 
+# All cells of the fault matrix, and docs/faults.md anew.
+faults: rig
+	go test -tags rig -count=1 -run TestFaultMatrix ./internal/e2e -update
+
+# Comparisons; each prints its figures.
+bench: rig
+	go run -tags rig ./internal/bench
+	go test -run - -bench . ./internal/convert ./internal/variant
+
 clean:
 	rm -rf bin lake
 
-.PHONY: build demo rig test-short test vuln clean
+.PHONY: bench faults build demo rig test-short test vuln clean
