@@ -61,7 +61,13 @@ func (s *Synthetic) Handler() http.Handler {
 	s.mux.HandleFunc("GET /api/2.0/mlflow/experiments/get-by-name", experiment)
 	s.mux.HandleFunc("POST /api/2.0/mlflow/runs/search", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, []byte(`{}`)) })
 	s.mux.HandleFunc("POST /api/3.0/mlflow/traces/search", s.serveSearch)
-	s.mux.HandleFunc("GET /ajax-api/2.0/mlflow/get-trace-artifact", s.serveSpans)
+	s.mux.HandleFunc("GET /ajax-api/2.0/mlflow/get-trace-artifact", func(w http.ResponseWriter, r *http.Request) {
+		s.serveSpans(w, r.URL.Query().Get("request_id"))
+	})
+	// Where MLflow's own client reads the same.
+	s.mux.HandleFunc("GET /api/2.0/mlflow-artifacts/artifacts/{trace}/traces.json", func(w http.ResponseWriter, r *http.Request) {
+		s.serveSpans(w, r.PathValue("trace"))
+	})
 	return s
 }
 
@@ -164,9 +170,9 @@ func (s *Synthetic) info(b []byte, i int) []byte {
 	at := time.UnixMilli(syntheticEpoch + int64(i)).UTC().Format("2006-01-02T15:04:05.000Z")
 	return fmt.Appendf(b, `{"trace_id":%q,"trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"1"}},"request_time":%q,"execution_duration":"0.040s","state":"OK",`+
 		`"trace_metadata":{"mlflow.user":"ann","mlflow.source.name":"agent.py","mlflow.trace_schema.version":"3","mlflow.trace.sizeBytes":"%d"},`+
-		`"tags":{"mlflow.traceName":"support-agent","team":"support"},`+
+		`"tags":{"mlflow.traceName":"support-agent","team":"support","mlflow.artifactLocation":"mlflow-artifacts:/%s"},`+
 		`"assessments":[{"assessment_id":"a-%s","assessment_name":"helpful","trace_id":%q,"source":{"source_type":"HUMAN","source_id":"bob"},"create_time":%q,"last_update_time":%q,"feedback":{"value":true},"valid":true}]}`,
-		tr, at, s.size(i), tr[3:], tr, at, at)
+		tr, at, s.size(i), tr, tr[3:], tr, at, at)
 }
 
 func (s *Synthetic) size(i int) int {
@@ -214,8 +220,8 @@ func (s *Synthetic) compile() {
 	s.parts = append(s.parts, []byte(text))
 }
 
-func (s *Synthetic) serveSpans(w http.ResponseWriter, r *http.Request) {
-	i := s.index(r.URL.Query().Get("request_id"))
+func (s *Synthetic) serveSpans(w http.ResponseWriter, trace string) {
+	i := s.index(trace)
 	if i < 0 {
 		fail(w, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "no such trace")
 		return

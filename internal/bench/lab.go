@@ -1,0 +1,216 @@
+//go:build rig
+
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// A lab is what a comparison end to end runs on: a synthetic source, and Spark as the warehouse behind
+// a host that says the warehouse runs. Both sides of a comparison go through that host.
+type lab struct {
+	dir       string
+	source    *replay.Synthetic
+	sourceURL string
+	warehouse *rig.Warehouse
+	host      string // URL
+	binary    string // tracemig
+}
+
+// inLab sets a lab up for f, with a source of traces of six spans and 8 KB.
+func inLab(traces int, f func(*lab) error) (err error) {
+	t := &lifetime{}
+	defer t.end(&err)
+	l := &lab{dir: t.TempDir(), source: &replay.Synthetic{Traces: traces, Spans: 6, SpanBytes: 1360, Large: -1}}
+	if l.binary, err = binary(); err != nil {
+		return err
+	}
+	l.warehouse = rig.StartWarehouse(t, rig.WarehouseOptions{})
+	behind, err := url.Parse(l.warehouse.URL())
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/2.0/sql/warehouses/rig", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"id":"rig","name":"rig","state":"RUNNING"}`)
+	})
+	mux.Handle("/sql/", httputil.NewSingleHostReverseProxy(behind))
+	host := httptest.NewServer(mux)
+	defer host.Close()
+	source := httptest.NewServer(l.source.Handler())
+	defer source.Close()
+	l.host, l.sourceURL = host.URL, source.URL
+	return f(l)
+}
+
+// inTables has f write new, empty tables. The error is also that they do not hold the source
+// afterwards: each span and annotation once, of each trace a METADATA row among them.
+func (l *lab) inTables(f func(uctables.Location) error) error {
+	var random [4]byte
+	_, _ = rand.Read(random[:])
+	at := uctables.Location{Catalog: "spark_catalog", Schema: "default", Prefix: "bench_" + hex.EncodeToString(random[:])}
+	tables := []uctables.Table{uctables.Spans, uctables.Annotations}
+	for _, t := range tables {
+		if _, err := l.warehouse.TrySQL(at.CreateTable(t)); err != nil {
+			return err
+		}
+	}
+	if err := f(at); err != nil {
+		return err
+	}
+	n := l.source.Traces
+	for query, want := range map[string][]any{
+		"SELECT count(*), count(DISTINCT trace_id, span_id) FROM " + at.Name(uctables.Spans): {6 * n, 6 * n},
+		"SELECT count(*), count(DISTINCT annotation_id), count(DISTINCT CASE annotation_type WHEN 'METADATA' THEN target_id END) FROM " +
+			at.Name(uctables.Annotations): {5 * n, 5 * n, n},
+	} {
+		rows, err := l.warehouse.TrySQL(query)
+		if err != nil {
+			return err
+		}
+		if got, want := fmt.Sprint(rows[0]), fmt.Sprint(want); got != want {
+			return fmt.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	for _, t := range tables {
+		if _, err := l.warehouse.TrySQL("DROP TABLE " + at.Name(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tracemig migrates the source into tables.
+func (l *lab) tracemig() (r result, err error) {
+	err = l.inTables(func(at uctables.Location) error {
+		home, err := os.MkdirTemp(l.dir, "home-")
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command(l.binary, "run", "-o", "json", "--search-rate", "100000", "--download-rate", "100000",
+			"--tracking-uri", l.sourceURL, "--source", replay.SyntheticID, "--target", at.String())
+		cmd.Dir = home
+		cmd.Env = []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "NO_PROXY=127.0.0.1",
+			"DATABRICKS_HOST=" + l.host, "DATABRICKS_TOKEN=" + l.warehouse.Token, "DATABRICKS_WAREHOUSE_ID=rig",
+		}
+		r, err = measure(cmd)
+		return err
+	})
+	return r, err
+}
+
+// result is what a process took.
+type result struct {
+	seconds float64
+	rss     float64 // most memory it had resident, in bytes
+	stdout  []byte
+}
+
+// measure runs a command to its end.
+func measure(cmd *exec.Cmd) (r result, err error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return r, err
+	}
+	ended, sampled := make(chan struct{}), make(chan struct{})
+	// The kernel's figure for an ended child (ru_maxrss) begins with this process's own memory, as it was
+	// when the child was started. VmHWM is the child's own, and only grows.
+	go func() {
+		defer close(sampled)
+		for {
+			r.rss = max(r.rss, highWater(cmd.Process.Pid))
+			select {
+			case <-ended:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	err = cmd.Wait()
+	r.seconds = time.Since(start).Seconds()
+	close(ended)
+	<-sampled
+	if err != nil {
+		return r, fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, stderr.Bytes()[max(0, stderr.Len()-4000):])
+	}
+	r.stdout = stdout.Bytes()
+	return r, nil
+}
+
+// highWater is VmHWM of a process in bytes, 0 when it has ended.
+func highWater(pid int) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, ok := strings.Cut(string(status), "VmHWM:")
+	if !ok {
+		return 0
+	}
+	kb, _ := strconv.ParseFloat(strings.Fields(after)[0], 64)
+	return kb * 1024
+}
+
+// lifetime stands for a test where package rig wants one.
+type lifetime struct {
+	testing.TB // nil: for its unexported method
+	cleanups   []func()
+	failed     bool
+}
+
+type fatal struct{ error }
+
+func (t *lifetime) Helper()                 {}
+func (t *lifetime) Failed() bool            { return t.failed }
+func (t *lifetime) Logf(f string, a ...any) { fmt.Fprintf(os.Stderr, f+"\n", a...) }
+func (t *lifetime) Cleanup(f func())        { t.cleanups = append(t.cleanups, f) }
+func (t *lifetime) Fatal(a ...any)          { panic(fatal{errors.New(fmt.Sprint(a...))}) }
+
+func (t *lifetime) TempDir() string {
+	dir, err := os.MkdirTemp("", "tracemig-bench-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// end cleans up, and takes what Fatal said for the error.
+func (t *lifetime) end(err *error) {
+	p := recover()
+	f, ok := p.(fatal)
+	if ok {
+		*err = f.error
+	}
+	t.failed = *err != nil
+	for i := len(t.cleanups) - 1; i >= 0; i-- {
+		t.cleanups[i]()
+	}
+	if p != nil && !ok {
+		panic(p)
+	}
+}
