@@ -55,12 +55,10 @@ ANNOTATIONS = {
 
 
 def span_row(trace_id, span):
-    attributes = dict(span.attributes)
-    attributes.pop("mlflow.traceRequestId", None)
     return (
         str(uuid.uuid4()), span.start_time_ns // 1000, span.start_time_ns // 86_400_000_000_000, trace_id, span.span_id,
         span.parent_id, 0, span.name, "SPAN_KIND_INTERNAL", span.start_time_ns,
-        span.end_time_ns, json.dumps(attributes), 0,
+        span.end_time_ns, json.dumps(dict(span.attributes)), 0,
         json.dumps([
             {"time_unix_nano": e.timestamp, "name": e.name, "attributes": dict(e.attributes), "dropped_attributes_count": 0}
             for e in span.events

@@ -1,0 +1,169 @@
+//go:build rig
+
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	dbsql "github.com/databricks/databricks-sql-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+func init() { comparisons["floor"] = floor }
+
+// floor compares tracemig with its statements alone: the same bytes in the same batches, encoded
+// beforehand and sent with nothing else done, one statement at a time to each of the two tables.
+func floor(o options) error {
+	traces := o.Traces
+	if traces == 0 {
+		traces = 10_000
+	}
+	return inLab(traces, func(l *lab) error {
+		rec, err := record(l)
+		if err != nil {
+			return err
+		}
+		var whole, alone, ratio []float64
+		for round := -1; round < o.N; round++ {
+			var t, f float64
+			sides := []func() error{
+				func() error { r, err := l.tracemig(); t = r.seconds; return err },
+				func() (err error) { f, err = l.send(rec); return err },
+			}
+			if round%2 == 0 {
+				slices.Reverse(sides)
+			}
+			for _, run := range sides {
+				if err := run(); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(os.Stderr, "round %d: tracemig %.1f s, floor %.1f s\n", round+1, t, f)
+			if round < 0 {
+				continue // Spark is cold.
+			}
+			whole, alone, ratio = append(whole, t), append(alone, f), append(ratio, t/f)
+		}
+		mb := float64(rec.bytes) / 1e6
+		fmt.Printf("%d traces of 6 spans and 8 KB, %.1f MB in %d statements, medians of %d\n", traces, mb, len(rec.spans)+len(rec.annotations), o.N)
+		fmt.Printf("tracemig:         %6.1f s, %5.1f MB/s\n", median(whole), mb/median(whole))
+		fmt.Printf("statements alone: %6.1f s, %5.1f MB/s\n", median(alone), mb/median(alone))
+		fmt.Printf("tracemig takes %.2f times as long (%.2f to %.2f)\n", median(ratio), slices.Min(ratio), slices.Max(ratio))
+		return nil
+	})
+}
+
+// A recorder is a target that keeps what the warehouse would be sent.
+type recorder struct {
+	null
+	spans, annotations []payload
+	bytes              int
+}
+
+type payload struct {
+	lines string
+	times uctables.Times
+}
+
+func (r *recorder) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+	r.spans = append(r.spans, encode(rows, uctables.AppendSpan, func(s *uctables.Span) int64 { return s.TimeMicros }))
+	return r.null.WriteSpans(ctx, rows)
+}
+
+func (r *recorder) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+	r.annotations = append(r.annotations, encode(rows, uctables.AppendAnnotation, func(a *uctables.Annotation) int64 { return a.CreatedAtMicros }))
+	return r.null.WriteAnnotations(ctx, rows)
+}
+
+func encode[R any](rows []R, line func([]byte, *R) []byte, at func(*R) int64) payload {
+	times := uctables.NoTimes
+	var b []byte
+	for i := range rows {
+		if i > 0 {
+			b = append(b, '\n')
+		}
+		b = line(b, &rows[i])
+		times.Include(at(&rows[i]))
+	}
+	return payload{string(b), times}
+}
+
+// record has tracemig's own pipeline make the payloads.
+func record(l *lab) (*recorder, error) {
+	ctx := context.Background()
+	source, err := mlflowclient.NewServer(l.sourceURL, mlflowclient.ServerCredentials{}, mlflowclient.Options{
+		Limits: mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	store, err := checkpoint.Open(ctx, filepath.Join(l.dir, "record.db"), checkpoint.Pair{Source: "s", Target: "record"})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	r := &recorder{}
+	sum, err := migrate.Run(ctx, nil, migrate.Job{
+		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: l.sourceURL + "/1", Target: r, Checkpoint: store,
+		RunLinks: true, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
+	})
+	if err == nil && sum.Migrated != int64(l.source.Traces) {
+		err = fmt.Errorf("%d of %d traces", sum.Migrated, l.source.Traces)
+	}
+	for _, p := range slices.Concat(r.spans, r.annotations) {
+		r.bytes += len(p.lines)
+	}
+	return r, err
+}
+
+// send sends the payloads and returns the seconds from the first connection to the last answer.
+func (l *lab) send(rec *recorder) (seconds float64, err error) {
+	err = l.inTables(func(at uctables.Location) error {
+		connector, err := dbsql.NewConnector(
+			// Straight to the warehouse: nothing is left out that would cost it time.
+			dbsql.WithServerHostname("http://"+l.warehouse.Host), dbsql.WithPort(l.warehouse.Port),
+			dbsql.WithHTTPPath(l.warehouse.HTTPPath), dbsql.WithAccessToken(l.warehouse.Token),
+		)
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		db := sql.OpenDB(connector)
+		defer db.Close()
+		g, ctx := errgroup.WithContext(context.Background())
+		lane := func(statement string, payloads []payload) {
+			g.Go(func() error {
+				for _, p := range payloads {
+					rows, err := db.QueryContext(ctx, statement, sql.Named(uctables.ParamRows, p.lines),
+						sql.Named(uctables.ParamLow, p.times.Low), sql.Named(uctables.ParamHigh, p.times.High))
+					if err != nil {
+						return err
+					}
+					if err := rows.Close(); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		lane(at.InsertAnnotations(), rec.annotations)
+		lane(at.InsertSpans(), rec.spans)
+		err = g.Wait()
+		seconds = time.Since(start).Seconds()
+		return err
+	})
+	return seconds, err
+}
