@@ -35,7 +35,7 @@ faults: rig
 
 # Comparisons; each prints its figures.
 bench: rig
-	go run -tags rig ./internal/bench
+	go run -tags rig ./internal/bench read rerun peer
 	go test -run - -bench . ./internal/convert ./internal/variant
 
 clean:
