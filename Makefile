@@ -5,8 +5,7 @@ build:
 	$(BUILD) -gcflags=all=-dwarf=false -o bin/ ./cmd/tracemig
 
 # A first look, with Go alone: migrates a recorded sample experiment into local Delta tables in lake/.
-# Most of its time is the first compilation, so it compiles without optimizing, in half the minute less
-# that people wait for.
+# Most of its time is the first compilation, so it compiles without optimizing, which is faster.
 demo:
 	GOGC=800 $(BUILD) -gcflags="all=-dwarf=false -N -l" -o bin/demo/ ./cmd/tracemig
 	bin/demo/tracemig demo lake

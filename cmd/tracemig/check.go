@@ -90,10 +90,7 @@ func (a *app) check(o checkOptions) error {
 		},
 		Checkpoint: func(server, experimentID, target string) (string, checkpoint.Pair, error) {
 			p := checkpoint.Pair{Source: sourceName(server, experimentID), Target: target}
-			if o.checkpoint != "" {
-				return o.checkpoint, p, nil
-			}
-			path, err := checkpoint.DefaultPath(a.getenv, p)
+			path, err := o.checkpointPath(a, p)
 			return path, p, err
 		},
 	}

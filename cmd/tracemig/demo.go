@@ -55,7 +55,7 @@ func (a *app) demo(folder string) error {
 	// The server's port differs each time; the experiment does not.
 	o.sourceName = "tracemig demo"
 	fmt.Fprintf(a.terminal, "tracemig run --tracking-uri %s --source %s --target %s\n\n", o.trackingURI, o.source, o.target)
-	if err := a.runWindow(o, mlflowclient.Window{}, newTextPrinter(a.stdout), a.terminal.Logger(o.logFormat, 0)); err != nil {
+	if err := a.run(o); err != nil {
 		return err
 	}
 	spans, annotations := prefix+"_otel_spans", prefix+"_otel_annotations"

@@ -95,7 +95,11 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 		return nil, err
 	}
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
-		return deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
+		lake, err := deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
+		if err != nil {
+			return nil, err // not lake, which as a uctables.Writer would not be nil
+		}
+		return lake, nil
 	}
 	id, err := databricks.WarehouseID(e.warehouseID, e.getenv, t.WarehouseTag)
 	if err != nil {
@@ -106,7 +110,7 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	}
 	wh, err := e.open(ctx, t.Location, id)
 	if err != nil {
-		return nil, err // not wh, which as a uctables.Writer would not be nil
+		return nil, err // nor wh
 	}
 	return wh, nil
 }

@@ -74,11 +74,16 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 	if p.Target, _, err = e.locate(a.stop, o.target); err != nil {
 		return "", p, err
 	}
-	if o.checkpoint != "" {
-		return o.checkpoint, p, nil
-	}
-	path, err = checkpoint.DefaultPath(a.getenv, p)
+	path, err = o.checkpointPath(a, p)
 	return path, p, err
+}
+
+// checkpointPath is the file of the checkpoint of p.
+func (o *pairOptions) checkpointPath(a *app, p checkpoint.Pair) (string, error) {
+	if o.checkpoint != "" {
+		return o.checkpoint, nil
+	}
+	return checkpoint.DefaultPath(a.getenv, p)
 }
 
 // sourceName is the identity of an experiment in checkpoints and in the target's provenance.

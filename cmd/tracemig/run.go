@@ -135,13 +135,7 @@ func (o *runOptions) validate() error {
 	return nil
 }
 
-func (a *app) run(o runOptions) error {
-	w, log, err := a.prepare(o)
-	if err != nil {
-		return err
-	}
-	return a.runWindow(o, w, o.printer(a.stdout), log)
-}
+func (a *app) run(o runOptions) error { return a.withSession(o, (*session).all) }
 
 // prepare reads what the flags mean; its errors are wrong usage.
 func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, err error) {
@@ -160,25 +154,20 @@ func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, er
 	return w, a.terminal.Logger(o.logFormat, level), err
 }
 
-// runWindow migrates or plans, verifies and repairs, as the options say, and prints what became of it.
-func (a *app) runWindow(o runOptions, w mlflowclient.Window, out printer, log *slog.Logger) error {
-	s, err := a.openSession(o, out, log)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if o.dryRun {
+// all migrates or plans, verifies and repairs, as the options say, and prints what became of it.
+func (s *session) all(w mlflowclient.Window) error {
+	if s.opts.dryRun {
 		return s.plan(w)
 	}
-	err = s.run(w)
+	err := s.run(w)
 	var partial *exitError
 	if err != nil && !(errors.As(err, &partial) && partial.code == exitPartial) {
 		return err
 	}
 	switch {
-	case o.repair:
+	case s.opts.repair:
 		return cmp.Or(s.repair(w), err)
-	case o.verify:
+	case s.opts.verify:
 		return cmp.Or(s.verify(w, nil), err)
 	}
 	return err

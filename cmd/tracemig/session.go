@@ -62,17 +62,13 @@ func (s *session) open() error {
 		return err
 	}
 	s.experiment = experiment.ID
-	target, err := e.target(s.stop, o.target)
-	if err != nil {
-		return err // target holds a nil pointer then, which is not to be closed
+	if s.target, err = e.target(s.stop, o.target); err != nil {
+		return err
 	}
-	s.target = target
 	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String()}
 	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("target", "tables", s.target.String())
-	if s.path = o.checkpoint; s.path == "" {
-		s.path, err = checkpoint.DefaultPath(s.getenv, s.pair)
-	}
+	s.path, err = o.checkpointPath(s.app, s.pair)
 	return err
 }
 

@@ -244,10 +244,7 @@ func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRu
 			rs.Outcome = outcomeKilled
 		}
 		if r.Outcome == string(migrate.OutcomeDone) {
-			until := r.Start
-			if rs.WindowEnd != nil && rs.WindowEnd.Before(until) {
-				until = *rs.WindowEnd
-			}
+			until := r.Until()
 			if st.Covered == nil || until.After(st.Covered.Until) {
 				st.Covered = &coverage{From: rs.WindowStart, Until: until, RunID: r.ID}
 			}

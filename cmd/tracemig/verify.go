@@ -177,13 +177,7 @@ func (s *session) covered() (at time.Time, err error) {
 	}
 	return at, store.Runs(s.stop, func(r checkpoint.Run) error {
 		complete := r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial)
-		until := r.Start
-		if r.WindowEndMs != nil {
-			if end := time.UnixMilli(*r.WindowEndMs); end.Before(until) {
-				until = end
-			}
-		}
-		if complete && until.After(at) {
+		if until := r.Until(); complete && until.After(at) {
 			at = until
 		}
 		return nil

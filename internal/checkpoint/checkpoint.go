@@ -79,6 +79,17 @@ const (
 	Lost    = "lost"    // it ended, but the tables it wrote were dropped or replaced since
 )
 
+// Until is up to which request time the run looked for traces, exclusive: its start, or the end of its
+// window if that is earlier.
+func (r *Run) Until() time.Time {
+	if r.WindowEndMs != nil {
+		if end := time.UnixMilli(*r.WindowEndMs).UTC(); end.Before(r.Start) {
+			return end
+		}
+	}
+	return r.Start
+}
+
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
 	db   *sql.DB

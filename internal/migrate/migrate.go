@@ -387,7 +387,7 @@ func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error
 func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) error) error {
 	after := ""
 	for {
-		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-LateSpans), after, lookupChunk)
+		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-lateSpans), after, lookupChunk)
 		if err != nil || len(rs) == 0 {
 			return err
 		}
@@ -438,7 +438,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 		rec, ok := known[info.TraceID]
 		switch {
 		case ok && rec.State == checkpoint.Migrated:
-			if r.job.Resync && info.State != mlflow.StateInProgress && r.changed(rec.Digest, info, links[info.TraceID]) {
+			if r.job.Resync && info.State != mlflow.StateInProgress && !SameDigest(rec.Digest, Digest(info, links[info.TraceID]), r.job.RunLinks) {
 				todo = append(todo, info)
 			} else {
 				r.job.Progress.Present.Add(1)
@@ -479,13 +479,13 @@ func Digest(info *mlflow.TraceInfo, runs []string) string {
 	return d
 }
 
-// changed says whether a trace is another at the source than when noted was its digest.
-func (r *run) changed(noted string, info *mlflow.TraceInfo, runs []string) bool {
-	now := Digest(info, runs)
-	if !r.job.RunLinks {
+// SameDigest says whether a trace is at the source as it was when noted was its Digest; without linked,
+// when the runs were not asked for, as far as the listing tells.
+func SameDigest(noted, now string, linked bool) bool {
+	if !linked {
 		noted, _, _ = strings.Cut(noted, "+")
 	}
-	return noted != now
+	return noted == now
 }
 
 // settle records the end of a trace that is not written.
@@ -621,7 +621,7 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 	switch {
 	case spans.Missing == mlflowclient.MissingDeleted:
 		return nil, settle(checkpoint.Skipped, ReasonDeleted, "")
-	case spans.Missing == mlflowclient.MissingIncomplete && r.young(info.RequestTime):
+	case spans.Missing == mlflowclient.MissingIncomplete && StillArriving(info.RequestTime, r.started):
 		// They may still be on their way; a part of them must not be shown as the trace.
 		return nil, settle(checkpoint.Deferred, spans.Missing, "")
 	case spans.Missing != "" && known.State == checkpoint.Skipped && known.Reason == spans.Missing && known.Digest == rec.Digest:
@@ -678,12 +678,13 @@ func (r *run) claim(ctx context.Context, traceID, targetTraceID string) (other s
 	return r.job.Checkpoint.Other(ctx, targetTraceID, traceID)
 }
 
-// LateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
+// lateSpans is how long after its request a trace's spans may still arrive at the source: MLflow
 // writes a trace's listing and its spans in separate requests, which clients may send late.
-const LateSpans = 24 * time.Hour
+const lateSpans = 24 * time.Hour
 
-// young takes a time far in the future for what a wrong clock wrote: else it would be waited for.
-func (r *run) young(requested time.Time) bool { return r.started.Sub(requested).Abs() < LateSpans }
+// StillArriving says whether spans of a trace requested then may be on their way yet. A time far in the
+// future is what a wrong clock wrote: else it would be waited for.
+func StillArriving(requested, now time.Time) bool { return now.Sub(requested).Abs() < lateSpans }
 
 // broken says whether a failed read tells that no other read can succeed.
 func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {

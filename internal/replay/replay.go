@@ -177,15 +177,27 @@ func (e *Experiment) matching(filter string) ([]trace, error) {
 	return out, nil
 }
 
-// serveSearch pages as MLflow's own server does: the token is the base64 text of an offset.
-func (e *Experiment) serveSearch(w http.ResponseWriter, r *http.Request) {
-	req := struct {
-		Filter     string `json:"filter"`
-		MaxResults int    `json:"max_results"`
-		PageToken  string `json:"page_token"`
-	}{MaxResults: 100}
+// search is what a search for traces asks for.
+type search struct {
+	Filter     string `json:"filter"`
+	MaxResults int    `json:"max_results"`
+	PageToken  string `json:"page_token"`
+}
+
+// readSearch reads a search, or answers that it is none.
+func readSearch(w http.ResponseWriter, r *http.Request) (req search, ok bool) {
+	req.MaxResults = 100
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		fail(w, http.StatusBadRequest, "INVALID_PARAMETER_VALUE", err.Error())
+		return req, false
+	}
+	return req, true
+}
+
+// serveSearch pages as MLflow's own server does: the token is the base64 text of an offset.
+func (e *Experiment) serveSearch(w http.ResponseWriter, r *http.Request) {
+	req, ok := readSearch(w, r)
+	if !ok {
 		return
 	}
 	found, err := e.matching(req.Filter)

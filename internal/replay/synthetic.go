@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -111,13 +110,8 @@ func (s *Synthetic) index(traceID string) int {
 }
 
 func (s *Synthetic) serveSearch(w http.ResponseWriter, r *http.Request) {
-	req := struct {
-		Filter     string `json:"filter"`
-		MaxResults int    `json:"max_results"`
-		PageToken  string `json:"page_token"`
-	}{MaxResults: 100}
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		fail(w, http.StatusBadRequest, "INVALID_PARAMETER_VALUE", err.Error())
+	req, ok := readSearch(w, r)
+	if !ok {
 		return
 	}
 	from, to := 0, s.Traces

@@ -20,21 +20,19 @@ import (
 // What JSON lacks becomes a string, as in Spark's to_json: infinite and NaN doubles, dates, times,
 // UUIDs and binary (base64). It gives ErrMalformed for bytes that are no VARIANT of version 1.
 func AppendJSON(dst, value, metadata []byte) ([]byte, error) {
-	d := decoder{dst: dst, left: len(value)}
-	if err := d.dictionary(metadata); err != nil {
-		return dst, err
-	}
-	if err := d.any(value, 0); err != nil {
-		return dst, err
-	}
-	return d.dst, nil
+	return appendText(decoder{dst: dst}, value, metadata)
 }
 
 // AppendSparkJSON is AppendJSON in the very text of Spark's to_json: doubles as Java writes them,
 // decimals without trailing zeros. It tells fewer values apart (a decimal 1.0 from a 1), and Java
 // before 19 writes some doubles with more digits than here.
 func AppendSparkJSON(dst, value, metadata []byte) ([]byte, error) {
-	d := decoder{dst: dst, left: len(value), spark: true}
+	return appendText(decoder{dst: dst, spark: true}, value, metadata)
+}
+
+func appendText(d decoder, value, metadata []byte) ([]byte, error) {
+	dst := d.dst
+	d.left = len(value)
 	if err := d.dictionary(metadata); err != nil {
 		return dst, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -53,7 +52,7 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 	case info.State == mlflow.StateInProgress:
 		t.kind = Open
 		return t
-	case s.Missing == mlflowclient.MissingIncomplete && time.Since(info.RequestTime) < migrate.LateSpans:
+	case s.Missing == mlflowclient.MissingIncomplete && migrate.StillArriving(info.RequestTime, v.report.Started):
 		t.kind, t.detail = Open, "its spans are still arriving"
 		return t
 	case s.Missing == mlflowclient.MissingDeleted:
@@ -100,14 +99,6 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		t.notes[a.AnnotationID] = n
 	}
 	return t
-}
-
-// same says whether the trace is at the source as it was when noted was its digest.
-func (t *trace) same(noted string) bool {
-	if !t.linked {
-		noted, _, _ = strings.Cut(noted, "+")
-	}
-	return noted == t.digest
 }
 
 // compare reports what is found of a chunk's traces.
@@ -230,7 +221,7 @@ func (s *sums) matches(t *trace) bool {
 		}
 		live++
 	}
-	return live == len(t.notes) && t.same(t.known.Digest)
+	return live == len(t.notes) && migrate.SameDigest(t.known.Digest, t.digest, t.linked)
 }
 
 // duplicate says which rows are there more than once.
@@ -298,7 +289,7 @@ func (v *verification) judge(ctx context.Context, t *trace, s *sums) (Kind, stri
 	if noted.SourceTraceID != t.info.TraceID {
 		return Missing, "trace " + noted.SourceTraceID + " has its ID at the target", nil
 	}
-	changed := !fresh.same(noted.Digest)
+	changed := !migrate.SameDigest(noted.Digest, fresh.digest, fresh.linked)
 
 	var problems []string
 	missing := false

@@ -344,15 +344,12 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 		return nil, err
 	}
 	// They are at the source, whatever else is found.
-	for i := range traces {
-		if rec, ok := known[ids[i]]; ok {
-			rec.State = checkpoint.Migrated
-			if err := v.scratch.Put(ctx, rec); err != nil {
-				return nil, err
-			}
-		}
+	var seen []checkpoint.Record
+	for _, rec := range known {
+		rec.State = checkpoint.Migrated
+		seen = append(seen, rec)
 	}
-	return traces, nil
+	return traces, v.scratch.Put(ctx, seen...)
 }
 
 var errGone = errors.New("the source no longer has it")
