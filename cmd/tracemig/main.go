@@ -83,8 +83,23 @@ func realMain() int {
 // execute runs the command and says its error, if any, in one line.
 func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	began := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	stopProfile := func() error { return nil }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		began = true
+		dir := c.Flag("pprof").Value.String()
+		if dir == "" {
+			return nil
+		}
+		stop, err := startProfile(dir)
+		if err == nil {
+			stopProfile = stop
+		}
+		return err
+	}
 	err := root.ExecuteContext(a.ctx)
+	if perr := stopProfile(); err == nil {
+		err = perr
+	}
 	a.terminal.Block("")
 	if err == nil {
 		return exitOK

@@ -29,6 +29,8 @@ same command again moves only what is new.
 	}
 	c.SetOut(a.stdout)
 	c.SetErr(a.terminal)
+	c.PersistentFlags().String("pprof", "", "folder for a CPU and a heap profile")
+	_ = c.PersistentFlags().MarkHidden("pprof")
 	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
 	return c
 }
