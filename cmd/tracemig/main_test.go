@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 // The scripts run the program itself against the sample experiment: $URI serves it as recorded,
-// $BROKEN with one trace's spans garbled, $SLOW slowly, noting the first download in $WORK/reading.
+// $BROKEN with one trace's spans garbled, $SLOW slowly, noting the first download in $WORK/reading, and
+// no download as long as there is $WORK/held.
 func TestScripts(t *testing.T) {
 	experiment, err := replay.Load(sample.Files)
 	if err != nil {
@@ -68,6 +69,12 @@ func TestScripts(t *testing.T) {
 				if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
 					reading.Do(func() { os.WriteFile(filepath.Join(env.WorkDir, "reading"), nil, 0o600) })
 					time.Sleep(200 * time.Millisecond) // a slow server, not a wait for something
+					for r.Context().Err() == nil {
+						if _, err := os.Stat(filepath.Join(env.WorkDir, "held")); err != nil {
+							break
+						}
+						time.Sleep(10 * time.Millisecond)
+					}
 				}
 				experiment.ServeHTTP(w, r)
 			}))

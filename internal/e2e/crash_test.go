@@ -34,21 +34,23 @@ func TestKilledLocal(t *testing.T) {
 
 	random := seeded(t)
 	got := []tables{second.rowsOf}
-	kills, ended := 0, 0
+	kills := 0
 	for round := range 4 {
 		b := newBed(t, p.URL, c.Experiment).toLocal()
 		for try := range 5 {
 			var killed bool
 			if round < 2 {
-				p.killAt(1+random.IntN(int(whole.summary.Requests)), "", try%2 == 0)
-				killed = b.killedRun(p, 0)
+				at := 1 + random.IntN(int(whole.summary.Requests)/2)
+				p.killAt(at, "", try%2 == 0)
+				// Only what has nothing yet is known to need so many requests.
+				if killed = b.killedRun(p, 0); !killed && try == 0 {
+					t.Errorf("the first run of round %d ended without request %d", round, at)
+				}
 			} else {
 				killed = b.killedRun(nil, time.Duration(random.Int64N(int64(lasts))))
 			}
 			if killed {
 				kills++
-			} else {
-				ended++
 			}
 			if round%2 == 0 {
 				b.forget()
@@ -57,10 +59,7 @@ func TestKilledLocal(t *testing.T) {
 		b.mustRun(0, smallBatches...)
 		got = append(got, b.rowsOf)
 	}
-	t.Logf("%d runs killed, %d ended before", kills, ended)
-	if kills < 11 {
-		t.Errorf("only %d of %d runs were killed", kills, kills+ended)
-	}
+	t.Logf("%d of 20 runs were killed, the others ended before", kills)
 	sameDigests(t, want.rowsOf, got)
 }
 
@@ -105,18 +104,21 @@ func TestKilledWarehouse(t *testing.T) {
 	b := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
 	p := newProxy(t, b.front.URL)
 	b.setenv("DATABRICKS_HOST", p.URL)
-	alive := 0
 	for i, at := range []struct {
 		match string
 		n     int
 		after bool
 	}{
-		{"CREATE TABLE", 2, true}, {"INSERT INTO", 1, true}, {"INSERT INTO", 2, false}, {"INSERT INTO", 2, true}, {"INSERT INTO", 1 + random.IntN(3), random.IntN(2) == 0},
+		{"CREATE TABLE", 2, true}, {"INSERT INTO", 1, true}, {"INSERT INTO", 1, false}, {"INSERT INTO", 2, true}, {"INSERT INTO", 1 + random.IntN(3), random.IntN(2) == 0},
 	} {
 		p.killAt(at.n, at.match, at.after)
 		if !b.killedRun(p, 0) {
 			t.Logf("the run ended before it was killed at %+v", at)
-			alive++
+			// Annotations go first: after one insert, spans are to come. What more a run leaves depends on
+			// how fast it is.
+			if i < 3 {
+				t.Errorf("the run did not need statement %d with %s", at.n, at.match)
+			}
 		}
 		if at.match == "INSERT INTO" {
 			b.tablesMade()
@@ -124,10 +126,6 @@ func TestKilledWarehouse(t *testing.T) {
 		if i%2 == 1 {
 			b.forget()
 		}
-	}
-	// Each killed run leaves less to write, and a slow machine more of it done.
-	if alive > 1 {
-		t.Errorf("%d runs ended before they were killed", alive)
 	}
 	b.killedRun(nil, time.Second+time.Duration(random.Int64N(int64(3*time.Second))))
 	o := b.mustRun(0, smallBatches...)

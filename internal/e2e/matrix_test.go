@@ -615,7 +615,7 @@ func warehouseEventsLane(l *lane, m *rig.MLflow) {
 	// Another run writes the same at the same time; both wait for each other before their insert.
 	const conflict = "another run inserts the same spans at once: one gets a Delta conflict"
 	met := false
-	for range 3 { // until the inserts really meet
+	for range 10 { // until the inserts really meet, which they do at once unless one is held up
 		var arrived sync.WaitGroup
 		var mu sync.Mutex
 		arrived.Add(2)
