@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/replay"
@@ -48,22 +47,20 @@ func (l *local) close() {
 	os.RemoveAll(l.dir)
 }
 
-// run returns what the run printed, and its peak of resident memory in bytes.
-func (l *local) run() (s migrate.Summary, rss int64, err error) {
+// run returns what the run printed and what its process took.
+func (l *local) run() (s migrate.Summary, r result, err error) {
 	path, err := binary()
 	if err != nil {
-		return s, 0, err
+		return s, r, err
 	}
 	cmd := exec.Command(path, "run", "--tracking-uri", l.source.URL, "--source", replay.SyntheticID, "--target", "file:"+l.dir+"/t",
 		"--checkpoint", l.dir+"/c.db", "-o", "json", "--search-rate", "1e6", "--download-rate", "1e6")
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	if err := cmd.Run(); err != nil {
-		return s, 0, fmt.Errorf("%w\n%s", err, errOut.Bytes())
+	if r, err = measure(cmd); err != nil {
+		return s, r, err
 	}
-	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(r.stdout), []byte("\n"))
 	err = json.Unmarshal(lines[len(lines)-1], &s)
-	return s, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10, err
+	return s, r, err
 }
 
 // rerun is a run that finds nothing new, on 100,000 traces.
@@ -116,15 +113,15 @@ func memory(o options) error {
 			if err != nil {
 				return err
 			}
-			var rss int64
-			s, rss, err = l.run()
+			var r result
+			s, r, err = l.run()
 			l.close()
 			if err != nil {
 				return err
 			}
-			peaks = append(peaks, float64(rss)/(1<<20))
+			peaks = append(peaks, r.rss/1e6)
 		}
-		fmt.Printf("%-28s peak %4.0f MiB, %.0f traces/s into local tables\n", c.name, median(peaks), s.TracesPerSecond)
+		fmt.Printf("%-28s peak %4.0f MB, %.0f traces/s into local tables\n", c.name, median(peaks), s.TracesPerSecond)
 	}
 	return nil
 }

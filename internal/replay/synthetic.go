@@ -202,6 +202,7 @@ func (s *Synthetic) compile() {
 		}
 		b.WriteString(tail)
 	}
+	s.parts, s.marks = nil, nil
 	text := b.String()
 	for {
 		at := strings.IndexAny(text, "\x00\x01\x02\x03")
