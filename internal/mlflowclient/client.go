@@ -26,7 +26,7 @@ import (
 // Zero means the default.
 type Limits struct {
 	SearchPerSecond   float64 // searches, polls of searches, experiments and runs; default 25
-	DownloadPerSecond float64 // spans: credentials and signed downloads each count; default 200
+	DownloadPerSecond float64 // spans, or signed addresses of spans, whose downloads a workspace does not serve itself; default 200
 }
 
 // The quotas that Databricks documents for a workspace are the defaults, for every kind of source.
@@ -88,6 +88,7 @@ type Client struct {
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
 	search       *class
 	download     *class
+	signed       *class        // downloads from signed addresses: an object store's, without a quota
 	large        chan struct{} // holds a token while an answer over largeAnswer is read
 	retry        retry.Policy
 	maxBytes     int64
@@ -119,7 +120,7 @@ func (c *Client) Stats() Stats {
 	return Stats{
 		Requests:  c.requests.Load(),
 		Retries:   c.retries.Load(),
-		Throttled: c.search.throttledFor() + c.download.throttledFor(),
+		Throttled: c.search.throttledFor() + c.download.throttledFor() + c.signed.throttledFor(),
 		Bytes:     c.received.Load(),
 	}
 }
@@ -207,6 +208,7 @@ func newClient(u *url.URL, opts Options) *Client {
 		base:        &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
 		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
 		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
+		signed:      newClass(0),
 		large:       make(chan struct{}, 1),
 		retry:       opts.Retry,
 		maxBytes:    opts.MaxTraceBytes,
@@ -241,8 +243,8 @@ func newClient(u *url.URL, opts Options) *Client {
 
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 64 // as many requests are in flight to one host
-	t.MaxIdleConns = 256
+	t.MaxIdleConnsPerHost = maxWindow // as many requests are under way to one host
+	t.MaxIdleConns = 2 * maxWindow
 	return t
 }
 

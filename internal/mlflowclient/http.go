@@ -76,7 +76,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 					return fmt.Errorf("authenticating at %s: %w", c.base.Host, err)
 				}
 			}
-			answer, err = c.attempt(c.api, req)
+			answer, err = c.attempt(r.class, c.api, req)
 			if again401 && isCode(err, http.StatusUnauthorized) {
 				again401 = false
 				continue
@@ -98,10 +98,11 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 // try repeats op under the class's limits. A throttle holds back the whole class.
 func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context.Context) error) error {
 	return retry.Do(ctx, c.retry, func(ctx context.Context) error {
-		if err := cl.wait(ctx); err != nil {
+		if err := cl.enter(ctx); err != nil {
 			return err
 		}
 		err := op(ctx)
+		cl.leave()
 		if err == nil {
 			cl.went()
 		}
@@ -121,8 +122,8 @@ func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context
 	})
 }
 
-// attempt sends req once. Its errors carry retry.Again when another attempt may succeed.
-func (c *Client) attempt(via *http.Client, req *http.Request) ([]byte, error) {
+// attempt sends req once, as one of cl. Its errors carry retry.Again when another attempt may succeed.
+func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte, error) {
 	c.requests.Add(1)
 	outer := req.Context()
 	ctx, cancel := context.WithCancelCause(outer)
@@ -143,11 +144,14 @@ func (c *Client) attempt(via *http.Client, req *http.Request) ([]byte, error) {
 		}
 		return c.transient(withoutURL(err, req.Method, where))
 	}
+	began := time.Now()
 	resp, err := via.Do(req.WithContext(ctx))
 	if err != nil {
 		return nil, fail(err)
 	}
 	defer resp.Body.Close()
+	now := time.Now()
+	cl.answered(now.Sub(began), now)
 	c.reached.Store(true)
 	watchdog.Reset(stallTimeout)
 	limit := c.maxBytes

@@ -25,17 +25,18 @@ func skipSpace(b []byte, i int) int {
 
 // skipString returns the index behind the string that begins at i, where b[i] is its quote.
 func skipString(b []byte, i int) (int, error) {
-	for i++; ; {
-		n := bytes.IndexAny(b[i:], `"\`)
+	for {
+		n := bytes.IndexByte(b[i+1:], '"')
 		if n < 0 {
 			return 0, io.ErrUnexpectedEOF
 		}
-		i += n
-		if b[i] == '"' {
-			return i + 1, nil
+		i += 1 + n
+		escapes := 0
+		for b[i-1-escapes] == '\\' { // ends at a quote, the first one at the latest
+			escapes++
 		}
-		if i += 2; i > len(b) {
-			return 0, io.ErrUnexpectedEOF
+		if escapes%2 == 0 {
+			return i + 1, nil
 		}
 	}
 }

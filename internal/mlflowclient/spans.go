@@ -337,7 +337,7 @@ func decodeCredential(b []byte) (cred credential, err error) {
 func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error) {
 	var body []byte
 	whole := endsEarly()
-	err := c.try(ctx, c.download, downloadFaults, func(ctx context.Context) error {
+	err := c.try(ctx, c.signed, downloadFaults, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
 			return errors.New("the workspace gave a signed address that is none")
@@ -355,7 +355,7 @@ func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error)
 			for _, h := range headers {
 				req.Header.Set(h[0], h[1])
 			}
-			body, err = c.attempt(c.storage, req)
+			body, err = c.attempt(c.signed, c.storage, req)
 			if r, ok := errors.AsType[*redirect](err); ok {
 				if at.Scheme == "https" && r.to.Scheme != "https" {
 					return fmt.Errorf("refusing to follow a redirect from %s to %s without https", at.Host, r.to.Host)
