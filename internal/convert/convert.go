@@ -110,7 +110,7 @@ func Convert(in Input, opt Options) (Result, error) {
 	if in.Info == nil || in.Info.TraceID == "" {
 		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
 	}
-	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, targetTraceID(in.Info.TraceID))}
+	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, TargetTraceID(in.Info.TraceID))}
 	if opt.ServiceName != "" {
 		c.serviceName = &opt.ServiceName
 		c.resource = append(quote([]byte(`{"service.name":`), opt.ServiceName), '}')

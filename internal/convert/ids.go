@@ -47,9 +47,9 @@ func recordID(startNanos int64, traceID, spanID string) string {
 	return u.String()
 }
 
-// targetTraceID gives the 32 hex digits of an MLflow trace ID (tr-<hex>, trace:/<location>/<hex>, or the
+// TargetTraceID gives the 32 hex digits of an MLflow trace ID (tr-<hex>, trace:/<location>/<hex>, or the
 // hex alone), or "".
-func targetTraceID(id string) string {
+func TargetTraceID(id string) string {
 	s, _ := strings.CutPrefix(id, "tr-")
 	if strings.HasPrefix(s, "trace:/") {
 		s = s[strings.LastIndexByte(s, '/')+1:]
@@ -81,7 +81,7 @@ func plainHex(s string, n int) string {
 // which MLflow reads as a number. "" is no ID at all, or a zero one.
 func decodeID(s string, n int) (id string, exact bool) {
 	if n == 16 {
-		if id := targetTraceID(s); id != "" {
+		if id := TargetTraceID(s); id != "" {
 			return id, true
 		}
 		s = strings.TrimPrefix(s, "tr-")

@@ -525,7 +525,7 @@ func (c *converter) nanos(lit []byte, name string, keep keeper) (t *int64, ok bo
 // need not be the OTEL one. Without the note the OTEL ID tells, in forms where MLflow made one of the other.
 func (c *converter) identify(own string) {
 	id := c.in.Info.TraceID
-	want := targetTraceID(id)
+	want := TargetTraceID(id)
 	named, _ := unquote(c.requestID)
 	if len(named) > 1 && named[0] == '"' {
 		named, _ = unquote([]byte(named)) // MLflow's attributes are JSON texts

@@ -1,0 +1,87 @@
+package shard
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]Shard{"0/1": {0, 1}, "0/4": {0, 4}, "3/4": {3, 4}, "127/128": {127, 128}} {
+		got, err := Parse(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "1", "/", "0/", "/4", "4/4", "5/4", "0/0", "-1/4", "+1/4", "1/-4", "0/4/4", " 0/4", "0,4", "a/b", "0/99999999999999999999"} {
+		if got, err := Parse(text); err == nil {
+			t.Errorf("%q is taken as %v", text, got)
+		}
+	}
+	if (Shard{}).String() != "" {
+		t.Error("the whole has a name")
+	}
+}
+
+// owners are the shards of count that have a trace.
+func owners(count int, sourceID, targetID string) (of []int) {
+	for i := range count {
+		if (Shard{i, count}).Has(sourceID, targetID) {
+			of = append(of, i)
+		}
+	}
+	return of
+}
+
+func TestEachTraceIsInOneShard(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		count := rapid.IntRange(1, 40).Draw(t, "count")
+		hex := rapid.StringMatching(`[0-9a-f]{31}[1-9a-f]`).Draw(t, "hex")
+		custom := rapid.StringMatching(`tr-[g-z]{1,20}`).Draw(t, "custom")
+		of := owners(count, "tr-"+hex, "")
+		if len(of) != 1 {
+			t.Fatalf("%d shards of %d have trace %s", len(of), count, hex)
+		}
+		// Copies share the shard, whatever they are called.
+		for _, c := range [][2]string{{"tr-" + hex, hex}, {"trace:/a.b.c/" + hex, ""}, {strings.ToUpper(hex), ""}, {custom, hex}} {
+			if got := owners(count, c[0], c[1]); len(got) != 1 || got[0] != of[0] {
+				t.Fatalf("%v is in %v of %d, its copy in %v", c, got, count, of)
+			}
+		}
+		if got := owners(count, custom, ""); len(got) != 1 {
+			t.Fatalf("%d shards of %d speak of trace %s", len(got), count, custom)
+		}
+		for i := range count {
+			s := Shard{i, count}
+			if s.MayHave("tr-"+hex) != s.Has("tr-"+hex, "") || !s.MayHave(custom) {
+				t.Fatalf("shard %v reads what it need not, or not what it must", s)
+			}
+		}
+		if !(Shard{}).Has(custom, hex) || !(Shard{}).MayHave(custom) {
+			t.Fatal("the whole lacks a trace")
+		}
+	})
+}
+
+// IDs that follow each other, as counters and clocks make them, are spread as evenly as random ones.
+func TestShardsAreEven(t *testing.T) {
+	const traces = 10_000
+	for _, count := range []int{2, 3, 4, 8, 64} {
+		for _, form := range []string{"tr-%032x", "tr-%x000000000000000000000", "custom-%d"} {
+			n := make([]int, count)
+			for i := range traces {
+				n[owners(count, fmt.Sprintf(form, i+1<<40), "")[0]]++
+			}
+			mean := float64(traces) / float64(count)
+			for i, got := range n {
+				// Six standard deviations: the IDs are always the same, so this holds or does not.
+				if math.Abs(float64(got)-mean) > 6*math.Sqrt(mean) {
+					t.Errorf("shard %d/%d has %d traces %q, the mean is %.0f", i, count, got, form, mean)
+				}
+			}
+		}
+	}
+}
