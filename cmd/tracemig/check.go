@@ -53,7 +53,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 	f := c.Flags()
 	f.SortFlags = false
 	for _, name := range []string{
-		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "create",
+		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create",
 		"start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format",
 	} {
 		f.AddFlag(all.Flags().Lookup(name))
@@ -89,7 +89,7 @@ func (a *app) check(o checkOptions) error {
 			}
 		},
 		Checkpoint: func(server, experimentID, target string) (string, checkpoint.Pair, error) {
-			p := checkpoint.Pair{Source: sourceName(server, experimentID), Target: target}
+			p := checkpoint.Pair{Source: sourceName(server, experimentID), Target: target, Shard: o.shard}
 			path, err := o.checkpointPath(a, p)
 			return path, p, err
 		},

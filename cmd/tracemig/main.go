@@ -96,7 +96,7 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 		}
 		return err
 	}
-	err := root.ExecuteContext(a.ctx)
+	used, err := root.ExecuteContextC(a.ctx)
 	if perr := stopProfile(); err == nil {
 		err = perr
 	}
@@ -121,7 +121,7 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	default:
 		fmt.Fprintf(a.terminal, "Error: %v\n", err)
 		if code == exitUsage {
-			fmt.Fprintln(a.terminal, "See tracemig --help and tracemig run --help.")
+			fmt.Fprintf(a.terminal, "See %s --help.\n", used.CommandPath())
 		}
 	}
 	return code

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/verify"
 )
@@ -123,9 +124,17 @@ func (p *textPrinter) example(key, traceID, detail string) {
 	}
 }
 
+// part is a source, or the part of it that a shard is.
+func part(source string, s shard.Shard) string {
+	if s.Count == 0 {
+		return source
+	}
+	return source + " (shard " + s.String() + ")"
+}
+
 func (p *textPrinter) summary(s migrate.Summary) {
 	w := p.out
-	fmt.Fprintf(w, "%s → %s: %s\n", s.Source, s.Target, s.Outcome)
+	fmt.Fprintf(w, "%s → %s: %s\n", part(s.Source, s.Shard), s.Target, s.Outcome)
 	fmt.Fprintf(w, "  %-22s %s\n", "run", s.RunID)
 	fmt.Fprintf(w, "  %-22s %s\n", "traces migrated", group(s.Migrated))
 	if s.Updated > 0 {
@@ -179,7 +188,7 @@ func (p *textPrinter) report(r verify.Report) {
 	default:
 		verdict = "nothing lost; the next run follows what is new"
 	}
-	fmt.Fprintf(w, "%s → %s: %s\n", r.Source, r.Target, verdict)
+	fmt.Fprintf(w, "%s → %s: %s\n", part(r.Source, r.Shard), r.Target, verdict)
 	depth := "keys and annotations' IDs; --deep compares values"
 	if r.Deep {
 		depth = "every value"
@@ -222,7 +231,7 @@ func (p *textPrinter) ids(key string) string {
 
 func (p *textPrinter) plan(pl migrate.Plan) {
 	w := p.out
-	fmt.Fprintf(w, "%s → %s: dry run, nothing was written\n", pl.Source, pl.Target)
+	fmt.Fprintf(w, "%s → %s: dry run, nothing was written\n", part(pl.Source, pl.Shard), pl.Target)
 	if pl.CreatesTables {
 		fmt.Fprintln(w, "  the tables are missing and would be made")
 	}

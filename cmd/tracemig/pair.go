@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/shard"
 )
 
 // pairOptions are the flags that name a source and a target, and say how to reach them.
@@ -15,6 +16,7 @@ type pairOptions struct {
 	profile, host  string
 	warehouseID    string
 	checkpoint     string
+	shard          shard.Shard
 }
 
 func (o *pairOptions) addFlags(c *cobra.Command) {
@@ -26,7 +28,8 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 	f.StringVarP(&o.profile, "profile", "p", "", "profile of .databrickscfg; beats credentials in the environment")
 	f.StringVar(&o.host, "host", "", "Databricks workspace, such as https://adb-123.azuredatabricks.net")
 	f.StringVar(&o.warehouseID, "warehouse-id", "", "SQL warehouse to reach the tables through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target experiment's)")
-	f.StringVar(&o.checkpoint, "checkpoint", "", "file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target)")
+	f.StringVar(&o.checkpoint, "checkpoint", "", "file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target, and shard)")
+	f.TextVar(&o.shard, "shard", shard.Shard{}, "only part `index/count` of the source's traces, such as 0/4, 1/4, 2/4 and 3/4 for four jobs side by side")
 }
 
 func (o *pairOptions) validate() error {
@@ -56,7 +59,10 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 			return "", p, err
 		}
 		defer s.Close()
-		return o.checkpoint, s.Pair(), nil
+		if p = s.Pair(); o.shard != (shard.Shard{}) {
+			p.Shard = o.shard
+		}
+		return o.checkpoint, p, s.BelongsTo(p)
 	}
 	if err := o.validate(); err != nil {
 		return "", p, err
@@ -70,7 +76,7 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 	if err != nil {
 		return "", p, err
 	}
-	p.Source = sourceName(src.Identity(), experiment.ID)
+	p.Source, p.Shard = sourceName(src.Identity(), experiment.ID), o.shard
 	if p.Target, _, err = e.locate(a.stop, o.target); err != nil {
 		return "", p, err
 	}

@@ -65,7 +65,7 @@ func (s *session) open() error {
 	if s.target, err = e.target(s.stop, o.target); err != nil {
 		return err
 	}
-	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String()}
+	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard}
 	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("target", "tables", s.target.String())
 	s.path, err = o.checkpointPath(s.app, s.pair)

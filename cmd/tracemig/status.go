@@ -18,6 +18,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -89,6 +90,9 @@ func (a *app) status(o statusOptions) error {
 	}
 	e := o.ends(a, a.terminal.Logger("text", 0))
 	path, pair, err := a.pair(o.pairOptions, e)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w. Check the path, or name --source and --target to be told from the target's tables", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -96,6 +100,9 @@ func (a *app) status(o statusOptions) error {
 	fromTarget := errors.Is(err, fs.ErrNotExist)
 	if fromTarget {
 		e.log.Info("there is no checkpoint; reading the target's tables", "checkpoint", path)
+		if shards := a.shards(pair); len(shards) > 0 {
+			e.log.Info("what was deferred or failed stands in the checkpoints of shards; add --shard", "shards", strings.Join(shards, " "))
+		}
 		s, err = a.temporary(o.target, e, pair)
 	}
 	if err != nil {
@@ -129,6 +136,22 @@ func (a *app) status(o statusOptions) error {
 	return a.printStatus(st, recent)
 }
 
+// shards are those of a pair that have checkpoints in the default folder.
+func (a *app) shards(p checkpoint.Pair) (names []string) {
+	whole, err := checkpoint.DefaultPath(a.getenv, p)
+	if err != nil || p.Shard.Count > 0 {
+		return nil
+	}
+	paths, _ := filepath.Glob(globQuote(strings.TrimSuffix(whole, ".db")) + ".shard-*.db")
+	for _, path := range paths {
+		if s, err := checkpoint.OpenReadOnly(a.stop, path); err == nil {
+			names = append(names, s.Pair().Shard.String())
+			s.Close()
+		}
+	}
+	return names
+}
+
 // temporary makes a checkpoint that is gone once closed, from what the target tells.
 func (a *app) temporary(ref string, e *ends, pair checkpoint.Pair) (*checkpoint.Store, error) {
 	target, err := e.target(a.stop, ref)
@@ -152,6 +175,7 @@ type pairStatus struct {
 	Type       string                     `json:"type"`
 	Source     string                     `json:"source"`
 	Target     string                     `json:"target"`
+	Shard      shard.Shard                `json:"shard,omitzero"`
 	Checkpoint string                     `json:"checkpoint"`
 	FromTarget bool                       `json:"from_target"` // there is no checkpoint
 	Complete   bool                       `json:"complete"`    // it holds all that the target holds
@@ -199,7 +223,7 @@ const outcomeKilled = "killed"
 // pairStatus reads what s tells; onRun hears of every run, the latest first.
 func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRun func(runStatus)) (pairStatus, error) {
 	st := pairStatus{
-		Type: "status", Source: s.Pair().Source, Target: s.Pair().Target, Checkpoint: path, FromTarget: fromTarget,
+		Type: "status", Source: s.Pair().Source, Target: s.Pair().Target, Shard: s.Pair().Shard, Checkpoint: path, FromTarget: fromTarget,
 		Traces:  map[checkpoint.State]int64{checkpoint.Migrated: 0, checkpoint.Skipped: 0, checkpoint.Deferred: 0, checkpoint.Failed: 0},
 		Reasons: []reasonCount{},
 	}
@@ -269,7 +293,7 @@ const runsShown = 10
 
 func (a *app) printStatus(st pairStatus, recent []runStatus) error {
 	w := bufio.NewWriter(a.stdout)
-	fmt.Fprintf(w, "%s → %s\n", st.Source, st.Target)
+	fmt.Fprintf(w, "%s → %s\n", part(st.Source, st.Shard), st.Target)
 	switch {
 	case st.FromTarget:
 		fmt.Fprintf(w, "  %-22s none at %s: told from the target, which knows no runs, nor what was deferred or failed\n", "checkpoint", st.Checkpoint)
@@ -372,7 +396,7 @@ func (a *app) statusOfAll(output string) error {
 			if r := st.LastRun; r != nil {
 				last = "last run " + r.Started.Format(time.RFC3339) + " " + r.Outcome
 			}
-			fmt.Fprintf(a.stdout, "%s → %s: %s migrated, %s deferred, %s skipped, %s failed; %s\n", st.Source, st.Target,
+			fmt.Fprintf(a.stdout, "%s → %s: %s migrated, %s deferred, %s skipped, %s failed; %s\n", part(st.Source, st.Shard), st.Target,
 				group(st.Traces[checkpoint.Migrated]), group(st.Traces[checkpoint.Deferred]), group(st.Traces[checkpoint.Skipped]), group(st.Traces[checkpoint.Failed]), last)
 		}
 	}

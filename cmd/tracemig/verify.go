@@ -144,7 +144,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	run := s.job(w)
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
-		Deep: s.opts.deep, Sample: s.opts.sample, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
+		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
 		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: covered, Progress: run.Progress,
 	}
 	var failed error

@@ -21,17 +21,23 @@ import (
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/tracemig/tracemig/internal/shard"
 )
 
 // State is what became of a trace.
 type State string
 
-// The states of a trace. Only Migrated is for good.
+// The states of a trace. Only Migrated and Elsewhere are for good.
 const (
 	Migrated State = "migrated" // complete in the target
 	Deferred State = "deferred" // not ended yet at the source
 	Skipped  State = "skipped"  // it has no, or not all, spans at the source; the rest was moved
 	Failed   State = "failed"   // could not be moved, see the reason
+
+	// Elsewhere is a trace that only its spans, or the target, showed to be another shard's. It is
+	// remembered so that it need not be read again, and is in no listing and no count.
+	Elsewhere State = "elsewhere"
 )
 
 // Record is what the checkpoint knows of one trace.
@@ -51,8 +57,9 @@ type Record struct {
 
 // Pair names the two ends that a checkpoint belongs to.
 type Pair struct {
-	Source string // identity of the source experiment
-	Target string // catalog.schema.prefix or file:path
+	Source string      // identity of the source experiment
+	Target string      // catalog.schema.prefix or file:path
+	Shard  shard.Shard // part of the source's traces; all of them if zero
 }
 
 // Run is one execution over a pair.
@@ -108,14 +115,20 @@ func (e *DamagedError) Error() string {
 }
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// OtherPairError says that the checkpoint belongs to another source or target.
+// OtherPairError says that the checkpoint belongs to another source, target or shard.
 type OtherPairError struct {
 	Path      string
-	What      string // "source" or "target"
-	Have, Ask string
+	What      string // "source", "target" or "shard"
+	Have, Ask string // a shard may be "", which is the whole
 }
 
 func (e *OtherPairError) Error() string {
+	switch {
+	case e.What == "shard" && e.Have == "":
+		return fmt.Sprintf("checkpoint %s is for all traces, not for shard %s. Name another file with --checkpoint, or leave the flag out", e.Path, e.Ask)
+	case e.What == "shard" && e.Ask == "":
+		return fmt.Sprintf("checkpoint %s is for shard %s, not for all traces. Add --shard %s, name another file with --checkpoint, or leave the flag out", e.Path, e.Have, e.Have)
+	}
 	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
 }
 
@@ -133,7 +146,8 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	return filepath.Join(dir, "tracemig"), nil
 }
 
-// DefaultPath is where the checkpoint of a pair lies: <name>-<hash>.db in DefaultDir.
+// DefaultPath is where the checkpoint of a pair lies: <name>-<hash>.db in DefaultDir, or
+// <name>-<hash>.shard-<index>-of-<count>.db for a shard, which so has a lock of its own.
 func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 	dir, err := DefaultDir(getenv)
 	if err != nil {
@@ -146,7 +160,11 @@ func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 		}
 		return '_'
 	}, filepath.Base(strings.TrimPrefix(p.Target, "file:")))
-	return filepath.Join(dir, fmt.Sprintf("%.60s-%s.db", name, hex.EncodeToString(sum[:6]))), nil
+	name = fmt.Sprintf("%.60s-%s", name, hex.EncodeToString(sum[:6]))
+	if s := p.Shard; s.Count > 0 {
+		name += fmt.Sprintf(".shard-%d-of-%d", s.Index, s.Count)
+	}
+	return filepath.Join(dir, name+".db"), nil
 }
 
 const schema = `
@@ -252,7 +270,7 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 			return &DamagedError{s.path, err}
 		}
 	}
-	for key, value := range map[string]string{"format": formatVersion, "source": p.Source, "target": p.Target} {
+	for key, value := range map[string]string{"format": formatVersion, "source": p.Source, "target": p.Target, "shard": p.Shard.String()} {
 		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", key, value); err != nil {
 			return &DamagedError{s.path, err}
 		}
@@ -265,8 +283,8 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 
 // identify reads whose checkpoint it is.
 func (s *Store) identify(ctx context.Context) error {
-	var format string
-	for key, into := range map[string]*string{"format": &format, "source": &s.pair.Source, "target": &s.pair.Target} {
+	var format, part string
+	for key, into := range map[string]*string{"format": &format, "source": &s.pair.Source, "target": &s.pair.Target, "shard": &part} {
 		var err error
 		if *into, err = s.meta(ctx, key); err != nil {
 			return &DamagedError{s.path, err}
@@ -274,6 +292,11 @@ func (s *Store) identify(ctx context.Context) error {
 	}
 	if format != formatVersion {
 		return &DamagedError{s.path, fmt.Errorf("its format is %q, not %q", format, formatVersion)}
+	}
+	if part != "" {
+		if err := s.pair.Shard.UnmarshalText([]byte(part)); err != nil {
+			return &DamagedError{s.path, err}
+		}
 	}
 	return nil
 }
@@ -285,6 +308,8 @@ func (s *Store) BelongsTo(p Pair) error {
 		return &OtherPairError{s.path, "source", s.pair.Source, p.Source}
 	case s.pair.Target != p.Target:
 		return &OtherPairError{s.path, "target", s.pair.Target, p.Target}
+	case s.pair.Shard != p.Shard:
+		return &OtherPairError{s.path, "shard", s.pair.Shard.String(), p.Shard.String()}
 	}
 	return nil
 }

@@ -169,7 +169,7 @@ func TestOpenReadOnly(t *testing.T) {
 		t.Errorf("pair %v", r.Pair())
 	}
 	var other *OtherPairError
-	if err := r.BelongsTo(Pair{"elsewhere", pair.Target}); !errors.As(err, &other) || other.Have != pair.Source {
+	if err := r.BelongsTo(Pair{Source: "elsewhere", Target: pair.Target}); !errors.As(err, &other) || other.Have != pair.Source {
 		t.Errorf("another pair: %v", err)
 	}
 	if err := r.Forget(t.Context()); err == nil {

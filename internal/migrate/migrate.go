@@ -30,6 +30,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -50,7 +51,7 @@ type Job struct {
 	ExperimentID string
 	SourceName   string // the source's identity in the checkpoint and in the target's provenance
 	Target       uctables.Writer
-	Checkpoint   *checkpoint.Store
+	Checkpoint   *checkpoint.Store // says which shard of the source, too
 	Window       mlflowclient.Window
 
 	RunLinks      bool   // look for runs that traces were linked to after they ended
@@ -93,6 +94,7 @@ type run struct {
 	mu      sync.Mutex // guards summary and calls of OnTrace
 	summary Summary
 
+	shard  shard.Shard  // what is to be migrated of the source: the checkpoint's
 	failed atomic.Int64 // reads in a row
 
 	claimed sync.Map // target trace ID → source trace ID, of those in flight
@@ -103,8 +105,8 @@ type run struct {
 // The error, also told in the summary, is what kept the run from looking at every trace; a single
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
-	r := &run{job: job, budget: NewBudget(job.BytesInFlight), started: time.Now()}
-	r.summary = Summary{RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(), Started: r.started.UTC()}
+	r := &run{job: job, budget: NewBudget(job.BytesInFlight), started: time.Now(), shard: job.Checkpoint.Pair().Shard}
+	r.summary = Summary{RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(), Shard: r.shard, Started: r.started.UTC()}
 
 	reading, stopReading := context.WithCancelCause(ctx)
 	defer stopReading(nil)
@@ -230,7 +232,8 @@ func send[T any](ctx context.Context, c chan<- T, v T) error {
 }
 
 // Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
-// been replaced since, from what the target has of the source. It does nothing with a complete one.
+// been replaced since, from what the target has of the source, or of the checkpoint's shard of it. It
+// does nothing with a complete one.
 func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, source, runID string) error {
 	tables, err := target.Identity(ctx)
 	if err != nil {
@@ -251,6 +254,11 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 		}
 		if p.SpansMissing != "" {
 			rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
+		}
+		if part := c.Pair().Shard; !part.MayHave(p.SourceTraceID) {
+			return nil
+		} else if !part.Has(p.SourceTraceID, p.TraceID) {
+			rec.State, rec.Reason = checkpoint.Elsewhere, ""
 		}
 		if rs = append(rs, rec); len(rs) < 1000 {
 			return nil
@@ -300,6 +308,9 @@ func ReadRunLinks(ctx context.Context, c *checkpoint.Store, source Source, exper
 				return err
 			}
 			err := source.ListRunTraces(gctx, experimentID, runID, w, func(traceID string) error {
+				if !c.Pair().Shard.MayHave(traceID) {
+					return nil
+				}
 				if ids = append(ids, traceID); len(ids) == 1000 {
 					return flush()
 				}
@@ -322,8 +333,10 @@ func ReadRunLinks(ctx context.Context, c *checkpoint.Store, source Source, exper
 // listing's to report.
 func (r *run) countWindow(ctx context.Context) {
 	var n int64
-	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(*mlflow.TraceInfo) error {
-		n++
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(info *mlflow.TraceInfo) error {
+		if r.shard.Has(info.TraceID, "") {
+			n++
+		}
 		return nil
 	})
 	if err == nil {
@@ -352,7 +365,10 @@ func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error
 		return nil
 	}
 	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(info *mlflow.TraceInfo) error {
-		r.job.Progress.Listed.Add(1)
+		if !r.shard.MayHave(info.TraceID) {
+			return nil
+		}
+		r.count(info)
 		if chunk = append(chunk, info); len(chunk) < lookupChunk {
 			return nil
 		}
@@ -382,6 +398,13 @@ func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error
 	return nil
 }
 
+// count counts a listed trace, in one of the shards that look at it.
+func (r *run) count(info *mlflow.TraceInfo) {
+	if r.shard.Has(info.TraceID, "") {
+		r.job.Progress.Listed.Add(1)
+	}
+}
+
 // listPending yields the traces that earlier runs deferred or failed to move and that the listing
 // has not shown.
 func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) error) error {
@@ -403,7 +426,7 @@ func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) err
 			if err != nil {
 				return fmt.Errorf("look at trace %s again, which an earlier run left %s: %w", rec.TraceID, rec.State, err)
 			}
-			r.job.Progress.Listed.Add(1)
+			r.count(info)
 			if err := yield(info); err != nil {
 				return err
 			}
@@ -437,6 +460,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 	for _, info := range infos {
 		rec, ok := known[info.TraceID]
 		switch {
+		case ok && rec.State == checkpoint.Elsewhere:
 		case ok && rec.State == checkpoint.Migrated:
 			if r.job.Resync && info.State != mlflow.StateInProgress && !SameDigest(rec.Digest, Digest(info, links[info.TraceID]), r.job.RunLinks) {
 				todo = append(todo, info)
@@ -495,8 +519,12 @@ func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.S
 	return r.job.Checkpoint.Put(ctx, rec)
 }
 
-// report counts what became of a trace and tells OnTrace unless it was simply migrated.
+// report counts what became of a trace and tells OnTrace unless it was simply migrated. What another
+// shard tells too is left to that one.
 func (r *run) report(t TraceReport) {
+	if !r.shard.Has(t.TraceID, t.TargetTraceID) {
+		return
+	}
 	p := r.job.Progress
 	switch t.State {
 	case checkpoint.Migrated:
@@ -640,13 +668,18 @@ func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflow
 		}
 		return nil, settle(checkpoint.Failed, reason, err.Error())
 	}
-	if other, err := r.claim(ctx, info.TraceID, res.Trace.TraceID); err != nil {
+	rec.TargetTraceID = res.Trace.TraceID
+	if !r.shard.Has(info.TraceID, rec.TargetTraceID) {
+		rec.State, rec.RunID = checkpoint.Elsewhere, r.job.RunID
+		return nil, r.job.Checkpoint.Put(ctx, rec)
+	}
+	if other, err := r.claim(ctx, info.TraceID, rec.TargetTraceID); err != nil {
 		return nil, err
 	} else if other != "" {
 		return nil, settle(checkpoint.Failed, ReasonSameTraceID,
 			fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; of such copies one can be migrated", res.Trace.TraceID, other))
 	}
-	rec.TargetTraceID, rec.RunID = res.Trace.TraceID, r.job.RunID
+	rec.RunID = r.job.RunID
 	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
 	u := &unit{rows: res.Trace, resync: resync}
 	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: resync}

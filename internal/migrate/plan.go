@@ -11,6 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -18,6 +19,7 @@ import (
 type Plan struct {
 	Source         string                 `json:"source"`
 	Target         string                 `json:"target"`
+	Shard          shard.Shard            `json:"shard,omitzero"`
 	CreatesTables  bool                   `json:"creates_tables"`
 	Listed         int64                  `json:"traces_listed"`
 	ByState        map[mlflow.State]int64 `json:"traces_by_state"` // as the source reports them
@@ -36,7 +38,7 @@ type Plan struct {
 // MakePlan lists the job's window and compares it with the checkpoint (job.Checkpoint, which it
 // rebuilds from the target unless the tables are missing and create is set).
 func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
-	p := Plan{Source: job.SourceName, Target: job.Target.String(), ByState: map[mlflow.State]int64{}}
+	p := Plan{Source: job.SourceName, Target: job.Target.String(), Shard: job.Checkpoint.Pair().Shard, ByState: map[mlflow.State]int64{}}
 	var missing *uctables.TableError
 	if err := job.Target.Check(ctx); errors.As(err, &missing) && missing.Missing && create {
 		p.CreatesTables = true
@@ -58,6 +60,8 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		}
 		for _, info := range chunk {
 			switch rec, ok := known[info.TraceID]; {
+			case ok && rec.State == checkpoint.Elsewhere:
+				p.Present++
 			case ok && rec.State == checkpoint.Migrated:
 				if noted, _, _ := strings.Cut(rec.Digest, "+"); job.Resync && noted != info.Digest() {
 					p.Updated++
@@ -85,6 +89,9 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		return nil
 	}
 	err := job.Source.ListTraces(ctx, job.ExperimentID, job.Window, func(info *mlflow.TraceInfo) error {
+		if !p.Shard.Has(info.TraceID, "") {
+			return nil
+		}
 		p.Listed++
 		p.ByState[info.State]++
 		if t := info.RequestTime; p.Earliest == nil || t.Before(*p.Earliest) {
@@ -128,7 +135,7 @@ var errEnough = errors.New("enough")
 func sample(ctx context.Context, job Job) (traces, spans, bytes int64, err error) {
 	var infos []*mlflow.TraceInfo
 	err = job.Source.ListTraces(ctx, job.ExperimentID, job.Window, func(info *mlflow.TraceInfo) error {
-		if info.State != mlflow.StateInProgress {
+		if info.State != mlflow.StateInProgress && job.Checkpoint.Pair().Shard.Has(info.TraceID, "") {
 			infos = append(infos, info)
 		}
 		if len(infos) == sampleSize {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/shard"
 )
 
 // Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
@@ -70,6 +71,7 @@ type Summary struct {
 	RunID              string           `json:"run_id"`
 	Source             string           `json:"source"`
 	Target             string           `json:"target"`
+	Shard              shard.Shard      `json:"shard,omitzero"`
 	Outcome            Outcome          `json:"outcome"`
 	Error              string           `json:"error,omitempty"`
 	Started            time.Time        `json:"started"`

@@ -63,11 +63,9 @@ func (c *check) file(path string, p checkpoint.Pair) {
 		return
 	}
 	defer s.Close()
-	for _, end := range []struct{ what, have, ask string }{{"source", s.Pair().Source, p.Source}, {"target", s.Pair().Target, p.Target}} {
-		if end.have != end.ask {
-			c.failed(CodeCheckpoint, &checkpoint.OtherPairError{Path: path, What: end.what, Have: end.have, Ask: end.ask}, "")
-			return
-		}
+	if err := s.BelongsTo(p); err != nil {
+		c.failed(CodeCheckpoint, err, "")
+		return
 	}
 	if err := access(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", path, err), next)

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,6 +21,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -72,8 +74,9 @@ type Job struct {
 	SourceName   string // the source's identity in the target's provenance
 	Target       Target
 	Window       mlflowclient.Window
-	Deep         bool // compare all values, not only which rows are there and what the annotations' IDs are
-	Sample       int  // so many traces, at random; 0 for all
+	Deep         bool        // compare all values, not only which rows are there and what the annotations' IDs are
+	Sample       int         // so many traces, at random; 0 for all
+	Shard        shard.Shard // of the source's traces; all of them if zero
 
 	RunLinks      bool
 	ServiceName   string // as the runs were told
@@ -91,6 +94,7 @@ type Job struct {
 type Report struct {
 	Source      string          `json:"source"`
 	Target      string          `json:"target"`
+	Shard       shard.Shard     `json:"shard,omitzero"`
 	Outcome     migrate.Outcome `json:"outcome"` // done, interrupted or failed
 	Equal       bool            `json:"equal"`   // the target has what the source has, as far as traces have ended
 	Error       string          `json:"error,omitempty"`
@@ -130,7 +134,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight)}
 	began := time.Now()
 	v.report = Report{
-		Source: job.SourceName, Target: job.Target.String(), Deep: job.Deep, Started: began.UTC(),
+		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Started: began.UTC(),
 		Outcome: migrate.OutcomeDone, Kinds: map[Kind]int64{},
 	}
 	err := v.run(ctx)
@@ -154,7 +158,7 @@ func (v *verification) run(ctx context.Context) error {
 		return fmt.Errorf("make a folder for notes: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	v.scratch, err = checkpoint.Open(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target})
+	v.scratch, err = checkpoint.Open(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard})
 	if err != nil {
 		return err
 	}
@@ -180,6 +184,9 @@ func (v *verification) run(ctx context.Context) error {
 func (v *verification) readTarget(ctx context.Context) error {
 	var rs []checkpoint.Record
 	err := v.job.Target.Migrated(ctx, v.job.SourceName, func(p uctables.Provenance) error {
+		if !v.job.Shard.MayHave(p.SourceTraceID) {
+			return nil
+		}
 		if at := time.UnixMicro(p.RequestMicros); at.After(v.latest) {
 			v.latest = at
 		}
@@ -204,7 +211,7 @@ func (v *verification) readTarget(ctx context.Context) error {
 func (v *verification) findExtra(ctx context.Context) error {
 	return v.scratch.Records(ctx, checkpoint.Deferred, func(rec checkpoint.Record) error {
 		w := v.job.Window
-		if (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs) {
+		if v.job.Shard.Has(rec.TraceID, rec.TargetTraceID) && (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs) {
 			v.found(Finding{rec.TraceID, rec.TargetTraceID, Extra, errGone.Error()})
 		}
 		return nil
@@ -270,8 +277,13 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 	var chunk []*mlflow.TraceInfo
 	n := 0
 	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, v.job.Window, func(info *mlflow.TraceInfo) error {
-		v.report.Listed++
-		v.job.Progress.Listed.Add(1)
+		if !v.job.Shard.MayHave(info.TraceID) {
+			return nil
+		}
+		if v.job.Shard.Has(info.TraceID, "") {
+			v.report.Listed++
+			v.job.Progress.Listed.Add(1)
+		}
 		if n++; v.job.Sample > 0 {
 			// Of n traces each stays with the same probability.
 			if len(chunk) < v.job.Sample {
@@ -343,6 +355,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	traces = slices.DeleteFunc(traces, func(t *trace) bool { return !v.job.Shard.Has(t.info.TraceID, t.rows.TraceID) })
 	// They are at the source, whatever else is found.
 	var seen []checkpoint.Record
 	for _, rec := range known {
