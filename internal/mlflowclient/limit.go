@@ -29,6 +29,7 @@ type class struct {
 
 	window   float64 // requests that may be under way
 	steady   bool    // the window has found its size once: no more doubling
+	taken    int     // places of the window, by requests under way or about to be
 	underWay int
 	queue    []chan struct{} // who waits for a place, each closed when it has one
 
@@ -63,28 +64,40 @@ func newClass(perSecond float64) *class {
 
 // enter returns when a request of the class may start. leave has to follow when it is over.
 func (c *class) enter(ctx context.Context) error {
+	if err := c.place(ctx); err != nil {
+		return err
+	}
+	// The quota comes last: who has its leave must not wait for anything else, or many start at once.
 	for {
-		if err := sleep(ctx, c.pause()); err != nil {
-			return err
-		}
-		if err := c.limiter.Wait(ctx); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+		err := sleep(ctx, c.pause())
+		if err == nil {
+			if err = c.limiter.Wait(ctx); ctx.Err() != nil {
+				err = context.Cause(ctx)
 			}
-			return err
 		}
-		if err := c.place(ctx); err != nil {
+		if err != nil {
+			c.free()
 			return err
 		}
 		// A throttle may have come while this one waited for its turn.
 		if c.pause() <= 0 {
-			return nil
+			break
 		}
-		c.leave()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.underWay++
+	return nil
 }
 
-// place waits until one more request may be under way.
+func (c *class) leave() {
+	c.mu.Lock()
+	c.underWay--
+	c.mu.Unlock()
+	c.free()
+}
+
+// place waits for one of the window's places.
 func (c *class) place(ctx context.Context) error {
 	c.mu.Lock()
 	turn := make(chan struct{})
@@ -101,22 +114,23 @@ func (c *class) place(ctx context.Context) error {
 	if i := slices.Index(c.queue, turn); i >= 0 {
 		c.queue = slices.Delete(c.queue, i, i+1)
 	} else {
-		c.underWay--
+		c.taken--
 		c.admit()
 	}
 	return context.Cause(ctx)
 }
 
-func (c *class) leave() {
+// free gives a place back.
+func (c *class) free() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.underWay--
+	c.taken--
 	c.admit()
 }
 
 func (c *class) admit() {
-	for len(c.queue) > 0 && c.underWay < int(c.window) {
-		c.underWay++
+	for len(c.queue) > 0 && c.taken < int(c.window) {
+		c.taken++
 		close(c.queue[0])
 		c.queue = c.queue[1:]
 	}
@@ -136,7 +150,7 @@ func (c *class) answered(after time.Duration, now time.Time) {
 		if now.After(c.until) {
 			c.cut(0.8, now)
 		}
-	case c.underWay < int(c.window): // It is not the window that bounds.
+	case len(c.queue) == 0 || c.underWay < c.taken/2: // Nobody waits for a place, or most wait for the quota.
 	case c.mean > time.Duration(sameLatency*float64(c.best))+jitter/2:
 		c.steady = true
 	case c.steady:
