@@ -1,0 +1,163 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/shard"
+)
+
+// manyKinds is an experiment of which every second trace has an ID of its own making, so that only its
+// spans tell what the target calls it; some are copies of others.
+func manyKinds() *experiment {
+	src := &experiment{runs: map[string][]string{"run": nil}}
+	for n := range 60 {
+		info := src.add(n, "root", "child")
+		if n%2 == 0 {
+			src.runs["run"] = append(src.runs["run"], info.TraceID)
+			continue
+		}
+		spans := src.spans[info.TraceID]
+		if n%5 == 0 {
+			spans = src.spans[traceID(n-1)]
+		}
+		info.TraceID = fmt.Sprintf("custom-%d", n)
+		switch n % 12 {
+		case 1:
+			info.State = mlflow.StateInProgress
+		case 3:
+			spans = mlflowclient.Spans{Missing: mlflowclient.MissingIncomplete}
+			info.RequestTime = time.Now()
+		case 7:
+			spans = mlflowclient.Spans{Err: errors.New("broken")}
+		case 9:
+			spans = mlflowclient.Spans{Missing: "spans_lost"}
+		}
+		src.spans[info.TraceID] = spans
+		src.runs["run"] = append(src.runs["run"], info.TraceID)
+	}
+	return src
+}
+
+// outcomeOf is what a run counted and reported, by trace.
+type outcomeOf struct {
+	Counts  [6]int64
+	Reports map[string]string
+}
+
+func (o *outcomeOf) add(t *testing.T, j Job) Summary {
+	t.Helper()
+	j.Fetchers = 1 // of copies, the first that is listed is migrated
+	j.OnTrace = func(r TraceReport) {
+		if _, twice := o.Reports[r.TraceID]; twice {
+			t.Errorf("trace %s is told of twice", r.TraceID)
+		}
+		o.Reports[r.TraceID] = string(r.State) + " " + r.Reason
+	}
+	s := mustRun(t, j)
+	for i, n := range []int64{s.Listed, s.Migrated, s.Present, s.Deferred, s.Skipped, s.Failed} {
+		o.Counts[i] += n
+	}
+	return s
+}
+
+func TestShards(t *testing.T) {
+	src, whole := manyKinds(), newMemory()
+	want := outcomeOf{Reports: map[string]string{}}
+	c := newCheckpoint(t)
+	want.add(t, job(src, whole, c))
+	wantAgain := outcomeOf{Reports: map[string]string{}}
+	before := src.reads
+	wantAgain.add(t, job(src, whole, c))
+	reads := src.reads - before
+	states := map[string]bool{}
+	for _, r := range want.Reports {
+		states[r] = true
+	}
+	if len(states) != 5 {
+		t.Fatalf("the experiment has %v", states)
+	}
+
+	parts, m := 4, newMemory()
+	var cs []*checkpoint.Store
+	for i := range parts {
+		c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		cs = append(cs, c)
+	}
+	var first, again, lost outcomeOf
+	for _, o := range []*outcomeOf{&first, &again, &lost} {
+		o.Reports = map[string]string{}
+		for i, c := range cs {
+			if o == &lost {
+				if err := c.Forget(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before = src.reads
+			s := o.add(t, job(src, m, c))
+			if o != &first && s.Statements != 0 {
+				t.Errorf("shard %d wrote again: %+v", i, s)
+			}
+			if again := src.reads - before; o != &first && again > reads {
+				t.Errorf("shard %d read %d traces again, the whole %d: also what it knows to be another's", i, again, reads)
+			}
+			if s.Shard != c.Pair().Shard {
+				t.Errorf("shard %v in the summary", s.Shard)
+			}
+		}
+	}
+	if d := cmp.Diff(want, first); d != "" {
+		t.Errorf("shards (+) and the whole (-): %s", d)
+	}
+	if d := cmp.Diff(wantAgain, again); d != "" {
+		t.Errorf("again: %s", d)
+	}
+	if d := cmp.Diff(wantAgain, lost); d != "" {
+		t.Errorf("with the checkpoint lost: %s", d)
+	}
+	for what, keys := range map[string][2][]string{
+		"spans":       {slices.Sorted(maps.Keys(whole.spans)), slices.Sorted(maps.Keys(m.spans))},
+		"annotations": {slices.Sorted(maps.Keys(whole.annotations)), slices.Sorted(maps.Keys(m.annotations))},
+	} {
+		if d := cmp.Diff(keys[0], keys[1]); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+
+	// What is to be done is told of each trace once, before and after.
+	for _, done := range []bool{false, true} {
+		to, listed, present := newMemory(), int64(0), int64(0)
+		if done {
+			to = m
+		}
+		for i := range parts {
+			c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := MakePlan(t.Context(), job(src, to, c), false)
+			c.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed, present = listed+p.Listed, present+p.Present
+		}
+		if listed != want.Counts[0] || done && present < wantAgain.Counts[2] || !done && present != 0 {
+			t.Errorf("plans of %d traces, %d of them there; want %d and %d", listed, present, want.Counts[0], wantAgain.Counts[2])
+		}
+	}
+}
