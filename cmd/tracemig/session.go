@@ -50,6 +50,7 @@ func (s *session) nextRun() {
 
 func (s *session) open() error {
 	o := &s.opts
+	boundMemory(o.bytesInFlight)
 	e := o.ends(s.app, s.log)
 	e.clustering = o.clustering
 	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}

@@ -160,7 +160,22 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 		out = append(out, o.buf...)
 		return append(out, '}'), over
 	}
-	out := append(make([]byte, 0, len(o.buf)+2), '{')
+	out := o.live()
+	if over != nil {
+		o.buf = nil // large, and needed no more
+	}
+	return out, over
+}
+
+// live gives the object of the members that are not superseded.
+func (o *object) live() []byte {
+	size := len("{}")
+	for i := range o.members {
+		if m := &o.members[i]; !m.dead {
+			size += len(",") + m.hi - m.lo
+		}
+	}
+	out := append(make([]byte, 0, size), '{')
 	for i := range o.members {
 		if m := &o.members[i]; !m.dead {
 			if len(out) > 1 {
@@ -169,7 +184,7 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 			out = append(out, o.buf[m.lo:m.hi]...)
 		}
 	}
-	return append(out, '}'), over
+	return append(out, '}')
 }
 
 // shrink replaces the largest values by a marker until the object fits a VARIANT. An object that many
@@ -215,16 +230,7 @@ func (o *object) shrink(of string) []overflow {
 	if total <= maxVariant {
 		return over
 	}
-	whole := []byte{'{'}
-	for i := range o.members {
-		if m := &o.members[i]; !m.dead {
-			if len(whole) > 1 {
-				whole = append(whole, ',')
-			}
-			whole = append(whole, o.buf[m.lo:m.hi]...)
-		}
-	}
-	ov := overflow{of: of, text: append(whole, '}')}
+	ov := overflow{of: of, text: o.live()}
 	o.reset()
 	o.begin([]byte(OverflowName), true)
 	o.buf = quote(o.buf, ov.marker())

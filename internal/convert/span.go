@@ -639,6 +639,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 	if l != 0 {
 		c.noteLoss(l, string(key))
 	}
+	if cap(c.text) > chunkBytes {
+		c.text = nil
+	}
 }
 
 // jsonValue appends a JSON value as it is, as far as a VARIANT takes it.

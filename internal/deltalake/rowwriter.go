@@ -57,8 +57,6 @@ func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
 	props := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCreatedBy(engine),
-		// Page size is looked at once a batch; values may be large.
-		parquet.WithBatchSize(64),
 	}
 	cols := make([]column, sc.NumColumns())
 	for i := range cols {
@@ -233,7 +231,7 @@ func (w *rowWriter) flush() error {
 		case *file.Int64ColumnChunkWriter:
 			_, err = out.WriteBatch(c.i64, c.def, c.rep)
 		case *file.ByteArrayColumnChunkWriter:
-			_, err = out.WriteBatch(c.text, c.def, c.rep)
+			err = c.writeText(out)
 		default:
 			err = fmt.Errorf("no writer for %T", out)
 		}
@@ -248,6 +246,33 @@ func (w *rowWriter) flush() error {
 	}
 	w.arena, w.rows, w.size = w.arena[:0], 0, 0
 	return rg.Close()
+}
+
+// writeText writes the values in steps of about a page. The file's writer ends a page only between
+// steps, and holds it several times: values may be large.
+func (c *column) writeText(out *file.ByteArrayColumnChunkWriter) error {
+	text := c.text
+	from, values, bytes := 0, 0, 0 // since the last step
+	for i, def := range c.def {
+		if def == c.maxDef {
+			bytes += len(text[values])
+			values++
+		}
+		if bytes < int(parquet.DefaultDataPageSize) && i+1 < len(c.def) {
+			continue
+		}
+		var rep []int16
+		if c.nested {
+			rep = c.rep[from : i+1]
+		}
+		if _, err := out.WriteBatch(text[:values], c.def[from:i+1], rep); err != nil {
+			return err
+		}
+		clear(text[:values]) // a large one is needed no more
+		text = text[values:]
+		from, values, bytes = i+1, 0, 0
+	}
+	return nil
 }
 
 // close writes what is left and the footer. It does not close the file underneath.
