@@ -38,6 +38,7 @@ type failure struct {
 	after   time.Duration // the server's own wish
 	asleep  bool          // the warehouse may not be running
 	unknown bool          // the error is of no known class
+	lost    bool          // another writer's commit came first
 }
 
 type kind int
@@ -174,7 +175,7 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 	switch {
 	case strings.HasPrefix(first, "DELTA_CONCURRENT_") || is("DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED") ||
 		state == "2D521" || strings.HasPrefix(state, "40") || (first == "" && conflictClasses.MatchString(text)):
-		return failure{kind: again, err: fmt.Errorf("%s: another writer commits at the same time: %w. Run again when it has ended", table, said)}
+		return failure{kind: again, lost: true, err: fmt.Errorf("%s: another writer commits at the same time: %w. Run again when it has ended", table, said)}
 	case is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION", "CATALOG_NOT_FOUND") || state == "42P01":
 		e := fmt.Errorf("%s: %w (%s). Create its experiment, or run with --create", table, errNoTable, condition)
 		if !is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND") && state != "42P01" {

@@ -237,6 +237,9 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		f := w.failure(ctx, b.table, int64(len(payload)), err)
 		switch f.kind {
 		case again:
+			if f.lost {
+				return retry.Lost(f.err)
+			}
 			w.awake(ctx, f)
 			return retry.Again(f.err, f.after)
 		case unexplained:
