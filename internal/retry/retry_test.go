@@ -68,3 +68,35 @@ func TestDoStops(t *testing.T) {
 		}
 	})
 }
+
+// Lost races are tried again soon, for longer than faults are, and leave these their budget.
+func TestDoGoesOnAfterLostRaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Initial: time.Second, Max: 30 * time.Second, Budget: time.Minute}
+		tries, longest := 0, time.Duration(0)
+		err := Do(t.Context(), p, func(context.Context) error {
+			if tries++; tries <= 200 {
+				return Lost(errBusy)
+			}
+			if tries <= 203 {
+				return Again(errBusy, 0)
+			}
+			return nil
+		}, func(_ error, w time.Duration) {
+			if tries <= 200 {
+				longest = max(longest, w)
+			}
+		})
+		if err != nil || longest > 4*time.Second {
+			t.Errorf("%v after %d tries, the longest wait %v", err, tries, longest)
+		}
+
+		began := time.Now()
+		if err := Do(t.Context(), p, func(context.Context) error { return Lost(errBusy) }, nil); err != errBusy {
+			t.Errorf("endless races: %v", err)
+		}
+		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {
+			t.Errorf("endless races were run for %v", d)
+		}
+	})
+}

@@ -57,6 +57,7 @@ func TestFailure(t *testing.T) {
 		after    time.Duration
 		asleep   bool
 		unknown  bool
+		lost     bool
 	}
 	for name, c := range map[string]struct {
 		err  error
@@ -72,9 +73,9 @@ func TestFailure(t *testing.T) {
 		"variant too large":    {sqlError("[VARIANT_SIZE_LIMIT] Cannot build variant bigger than 16.0 MiB", "22023"), want{kind: refused, row: true}},
 		"row without key":      {sqlError("[USER_RAISED_EXCEPTION] a row has no trace_id", "P0001"), want{kind: refused, row: true}},
 		"constraint":           {sqlError("[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint "+secret, "23001"), want{kind: refused, row: true}},
-		"conflict":             {sqlError("[DELTA_CONCURRENT_APPEND.WITHOUT_HINT] Transaction conflict detected.", "2D521"), want{kind: again, text: "another writer"}},
-		"conflict, old words":  {sqlError("ConcurrentAppendException: Files were added to the root of the table", ""), want{kind: again}},
-		"conflict by metadata": {sqlError("[DELTA_METADATA_CHANGED] MetadataChangedException", "2D521"), want{kind: again}},
+		"conflict":             {sqlError("[DELTA_CONCURRENT_APPEND.WITHOUT_HINT] Transaction conflict detected.", "2D521"), want{kind: again, lost: true, text: "another writer"}},
+		"conflict, old words":  {sqlError("ConcurrentAppendException: Files were added to the root of the table", ""), want{kind: again, lost: true}},
+		"conflict by metadata": {sqlError("[DELTA_METADATA_CHANGED] MetadataChangedException", "2D521"), want{kind: again, lost: true}},
 		"a row about conflicts": {
 			sqlError("[MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed: [[DELTA_CONCURRENT_APPEND] ConcurrentAppendException "+secret+"]", "22023"),
 			want{kind: refused, row: true}},
@@ -87,6 +88,9 @@ func TestFailure(t *testing.T) {
 		"out of memory":    {sqlError("java.lang.OutOfMemoryError: Java heap space", ""), want{kind: refused, tooLarge: true}},
 		"parameter size":   {sqlError("[INVALID_PARAMETER_VALUE] parameter rows exceeds the maximum size", ""), want{kind: refused, tooLarge: true}},
 		"other statement":  {sqlError("[PARSE_SYNTAX_ERROR] near "+secret, "42601"), want{kind: refused, text: "PARSE_SYNTAX_ERROR (SQLSTATE 42601)"}},
+		"no file":          {sqlError("[PATH_NOT_FOUND] Path does not exist: dbfs:/Volumes/"+secret, "42K03"), want{kind: gone, text: "can't read a file"}},
+		"file gone":        {sqlError("[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file "+secret, "KD001"), want{kind: gone}},
+		"no files":         {sqlError("[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for Parquet.", "42KD9"), want{kind: gone}},
 		"nameless":         {sqlError("something went wrong with "+secret, ""), want{kind: doubtful, unknown: true}},
 		"413":              {httpError(true, 413, 0), want{kind: refused, tooLarge: true}},
 		"429":              {httpError(true, 429, 7*time.Second), want{kind: again, after: 7 * time.Second, text: "HTTP 429"}},
@@ -111,7 +115,7 @@ func TestFailure(t *testing.T) {
 			var tooLarge *uctables.TooLargeError
 			text := f.err.Error()
 			if f.kind != c.want.kind || errors.As(f.err, &row) != c.want.row || errors.As(f.err, &tooLarge) != c.want.tooLarge ||
-				f.after != c.want.after || f.asleep != c.want.asleep || f.unknown != c.want.unknown || !strings.Contains(text, c.want.text) {
+				f.after != c.want.after || f.asleep != c.want.asleep || f.unknown != c.want.unknown || f.lost != c.want.lost || !strings.Contains(text, c.want.text) {
 				t.Errorf("%+v, want %+v", f, c.want)
 			}
 			if strings.Contains(text, secret) || strings.Contains(text, "databricks:") {
