@@ -53,7 +53,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 	f := c.Flags()
 	f.SortFlags = false
 	for _, name := range []string{
-		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create",
+		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "staging-volume", "stage",
 		"start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format",
 	} {
 		f.AddFlag(all.Flags().Lookup(name))
@@ -120,10 +120,13 @@ func (a *app) check(o checkOptions) error {
 			target.Open = func(context.Context, string) (preflight.Tables, error) { return lake, nil }
 			return target, err
 		}
-		target.Location, target.ExperimentID = &t.Location, t.ExperimentID
+		target.Location, target.ExperimentID, target.MakeVolume = &t.Location, t.ExperimentID, o.stage != ""
+		if target.Volume, err = o.volume(t.Location); err != nil {
+			return preflight.Target{}, err
+		}
 		target.Warehouse = func() (string, error) { return databricks.WarehouseID(o.warehouseID, a.getenv, t.WarehouseTag) }
 		target.Open = func(ctx context.Context, id string) (preflight.Tables, error) {
-			wh, err := e.open(ctx, t.Location, id)
+			wh, err := e.open(ctx, t.Location, id, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -177,7 +180,15 @@ func (a *app) printGrants(o checkOptions, e *ends) error {
 		}
 		o.principal = me.Name
 	}
-	for _, g := range l.Grants(o.principal) {
+	grants := l.Grants(o.principal)
+	if v, err := o.volume(l); err != nil {
+		return err
+	} else if v != nil && o.stage != "" {
+		grants = append(grants, v.NeedToMake().Statement(o.principal))
+	} else if v != nil {
+		grants = append(grants, v.Need().Statement(o.principal))
+	}
+	for _, g := range grants {
 		if o.output == "json" {
 			jsonPrinter{a.stdout}.line(struct {
 				Type      string `json:"type"`

@@ -27,6 +27,8 @@ type ends struct {
 	host         string
 	warehouseID  string
 	clustering   bool
+	volume       func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
+	makeVolume   bool
 	limits       mlflowclient.Limits
 	getenv       func(string) string
 	log          *slog.Logger
@@ -105,10 +107,19 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := e.preflight(ctx, t.Location); err != nil {
+	volume, needs := (*uctables.Volume)(nil), t.Location.Needs()
+	if e.volume != nil {
+		if volume, err = e.volume(t.Location); err != nil {
+			return nil, err
+		}
+		if volume != nil && !e.makeVolume {
+			needs = append(needs, volume.Need())
+		}
+	}
+	if err := e.preflight(ctx, needs); err != nil {
 		return nil, err
 	}
-	wh, err := e.open(ctx, t.Location, id)
+	wh, err := e.open(ctx, t.Location, id, volume)
 	if err != nil {
 		return nil, err // nor wh
 	}
@@ -117,12 +128,12 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 
 // preflight makes those probes of check that cost little. Missing grants are only warned of: the tables
 // themselves know better what groups of groups may do.
-func (e *ends) preflight(ctx context.Context, l uctables.Location) error {
+func (e *ends) preflight(ctx context.Context, needs []uctables.Grant) error {
 	ws, err := e.workspace()
 	if err != nil {
 		return err
 	}
-	missing, err := preflight.Quick(ctx, ws, l)
+	missing, err := preflight.Quick(ctx, ws, needs)
 	for _, f := range missing {
 		e.log.Warn(f.Text, "next", f.Next, "grants", strings.Join(f.Grants, "; "))
 	}
@@ -137,14 +148,16 @@ func (e *ends) workspace() (*databricks.Workspace, error) {
 	return databricks.NewWorkspace(cfg)
 }
 
-// open starts the warehouse, if need be, and returns the writer to the location's tables.
-func (e *ends) open(ctx context.Context, l uctables.Location, id string) (*warehouse.Warehouse, error) {
+// open starts the warehouse, if need be, and returns the writer to the location's tables. volume, which
+// may be nil, is for the files of large batches.
+func (e *ends) open(ctx context.Context, l uctables.Location, id string, volume *uctables.Volume) (*warehouse.Warehouse, error) {
 	cfg, err := e.databricks()
 	if err != nil {
 		return nil, err
 	}
 	return warehouse.Open(ctx, warehouse.Options{
-		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(),
+		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(), Volume: volume, MakeVolume: e.makeVolume,
+		Warn:     func(err error) { e.log.Warn(err.Error()) },
 		Progress: func(state string) { e.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
 		Waiting: func(err error, wait time.Duration) {
 			e.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)

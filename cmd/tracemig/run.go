@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
@@ -16,6 +17,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 type runOptions struct {
@@ -29,6 +31,7 @@ type runOptions struct {
 	verify, deep, repair     bool
 	sample                   int
 	files                    files
+	stagingVolume, stage     string
 	serviceName              string
 	clustering               bool
 	searchRate, downloadRate float64
@@ -88,7 +91,32 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
 	o.files.addFlags(c)
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
+	o.addStagingFlags(c)
 	o.addReadFlags(c)
+}
+
+// addStagingFlags adds the flags of commands that write the target.
+func (o *runOptions) addStagingFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations")
+	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
+}
+
+// volume is the one that the flags name, if any, for a target at l.
+func (o *runOptions) volume(l uctables.Location) (*uctables.Volume, error) {
+	var v uctables.Volume
+	var err error
+	switch {
+	case o.stagingVolume != "":
+		v, err = uctables.ParseVolume(o.stagingVolume)
+	case o.stage != "":
+		if v, err = l.StagingVolume(); err != nil {
+			err = fmt.Errorf("--stage auto: %w with --staging-volume", err)
+		}
+	default:
+		return nil, nil
+	}
+	return &v, err
 }
 
 // addReadFlags adds the flags of commands that read the source.
@@ -101,7 +129,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most")
-	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time")
+	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
 	f.Int64Var(&o.bytesInFlight, "bytes-in-flight", o.bytesInFlight, "payload bytes in memory, at most; one larger trace still passes")
 	f.StringVarP(&o.output, "output", "o", o.output, "text, or json for JSON lines with the summary last")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
@@ -127,10 +155,21 @@ func (o *runOptions) validate() error {
 		return usageError("--bytes-in-flight must be at least 1048576")
 	case o.sample < 0:
 		return usageError("--sample can't be negative")
+	case o.stage != "" && o.stage != "auto":
+		return usageError("--stage %q: the one value is auto", o.stage)
+	case o.stage != "" && o.stagingVolume != "":
+		return usageError("--stage and --staging-volume both say where to put files; give one of them")
+	case (o.stage != "" || o.stagingVolume != "") && strings.HasPrefix(o.target, "file:"):
+		return usageError("--stage and --staging-volume are for tables in Unity Catalog; local ones are written as they are")
 	case (o.verify || o.repair) && o.dryRun:
 		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
 	case o.lockWait < 0:
 		return usageError("--lock-wait can't be negative")
+	}
+	if o.stagingVolume != "" {
+		if _, err := uctables.ParseVolume(o.stagingVolume); err != nil {
+			return usageError("--staging-volume: %v", err)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"time"
 
@@ -53,6 +54,7 @@ func (s *session) open() error {
 	boundMemory(o.bytesInFlight)
 	e := o.ends(s.app, s.log)
 	e.clustering = o.clustering
+	e.volume, e.makeVolume = o.volume, o.stage != ""
 	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
 	var err error
 	if s.source, err = e.source(); err != nil {
@@ -111,5 +113,25 @@ func (s *session) lock(runID string) (store *checkpoint.Store, release func(), e
 		lock.Release()
 		return nil, nil, err
 	}
+	if err := s.stage(store); err != nil {
+		store.Close()
+		lock.Release()
+		return nil, nil, err
+	}
 	return store, func() { store.Close(); lock.Release() }, nil
+}
+
+// stage has a target that can put large batches into files do so, if it was told where.
+func (s *session) stage(store *checkpoint.Store) error {
+	target, ok := s.target.(interface {
+		Stage(ctx context.Context, owner string) error
+	})
+	if !ok {
+		return nil
+	}
+	owner, err := store.Owner(s.stop)
+	if err != nil {
+		return err
+	}
+	return target.Stage(s.stop, owner)
 }

@@ -83,6 +83,7 @@ twice are left to you, and the message says how.
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	o.files.addFlags(c)
+	o.addStagingFlags(c)
 	o.addReadFlags(c)
 	return c
 }

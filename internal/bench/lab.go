@@ -50,7 +50,9 @@ func inLab(traces int, f func(*lab) error) (err error) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"id":"rig","name":"rig","state":"RUNNING"}`)
 	})
-	mux.Handle("/sql/", httputil.NewSingleHostReverseProxy(behind))
+	for _, path := range []string{"/sql/", "/api/2.0/fs/", "/api/2.1/unity-catalog/volumes", "/api/2.1/unity-catalog/volumes/"} {
+		mux.Handle(path, httputil.NewSingleHostReverseProxy(behind))
+	}
 	host := httptest.NewServer(mux)
 	defer host.Close()
 	source := httptest.NewServer(l.source.Handler())
@@ -97,14 +99,19 @@ func (l *lab) inTables(f func(uctables.Location) error) error {
 }
 
 // tracemig migrates the source into tables.
-func (l *lab) tracemig() (r result, err error) {
+func (l *lab) tracemig() (result, error) { return l.tracemigWith() }
+
+// tracemigWith is tracemig with further flags.
+func (l *lab) tracemigWith(flags ...string) (r result, err error) {
 	err = l.inTables(func(at uctables.Location) error {
 		home, err := os.MkdirTemp(l.dir, "home-")
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command(l.binary, "run", "-o", "json", "--search-rate", "100000", "--download-rate", "100000",
-			"--tracking-uri", l.sourceURL, "--source", replay.SyntheticID, "--target", at.String())
+		cmd := exec.Command(l.binary, append([]string{
+			"run", "-o", "json", "--search-rate", "100000", "--download-rate", "100000",
+			"--tracking-uri", l.sourceURL, "--source", replay.SyntheticID, "--target", at.String(),
+		}, flags...)...)
 		cmd.Dir = home
 		cmd.Env = []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_STATE_HOME=" + home, "NO_PROXY=127.0.0.1",

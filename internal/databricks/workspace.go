@@ -140,11 +140,16 @@ func (w *Workspace) WarehouseState(ctx context.Context, id string) (name, state 
 
 // get asks by plain REST: the SDK's services for this would take the whole platform into the binary.
 func (w *Workspace) get(ctx context.Context, path string, into any) error {
-	headers := map[string]string{"Accept": "application/json"}
-	if id := w.c.Config.WorkspaceID; id != "" {
+	return send(ctx, w.c, http.MethodGet, path, map[string]string{}, nil, nil, into)
+}
+
+// send sends one request. Its errors are the above where they can be.
+func send(ctx context.Context, c *client.DatabricksClient, method, path string, headers map[string]string, query map[string]any, body, into any) error {
+	headers["Accept"] = "application/json"
+	if id := c.Config.WorkspaceID; id != "" {
 		headers["X-Databricks-Workspace-Id"] = id // a unified host serves many workspaces
 	}
-	err := w.c.Do(ctx, http.MethodGet, path, headers, nil, nil, into)
+	err := c.Do(ctx, method, path, headers, query, body, into)
 	var api *apierr.APIError
 	switch {
 	case err == nil || ctx.Err() != nil:

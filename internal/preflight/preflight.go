@@ -53,7 +53,7 @@ const (
 	CodeWarehouse   = "warehouse.state"
 	CodeMayUse      = "warehouse.use"
 	CodeTable       = "table."      // and spans, annotations, logs, metrics
-	CodeGrant       = "grant."      // and catalog, schema, spans, annotations
+	CodeGrant       = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
 	CodeDisk        = "target.disk" // of a local target
 	CodeCheckpoint  = "checkpoint.file"
 	CodeLock        = "checkpoint.lock"
@@ -98,6 +98,8 @@ type Target struct {
 	Folder       string             // of a local target
 	Location     *uctables.Location // of another
 	ExperimentID string             // that is bound to the location, if the user named one
+	Volume       *uctables.Volume   // through which large batches go, if any
+	MakeVolume   bool               // the run would make it where it is missing
 	Warehouse    func() (id string, err error)
 	Open         func(ctx context.Context, warehouseID string) (Tables, error) // starts a stopped warehouse, as a run does
 }

@@ -60,6 +60,7 @@ type workspace struct {
 	lacks   []string // full names of securables
 	all     []string // those with ALL PRIVILEGES alone
 	owned   []string
+	absent  []string
 	partial bool
 	state   string
 	mayUse  bool
@@ -77,12 +78,14 @@ func (w *workspace) Me(context.Context) (databricks.Identity, error) {
 
 func (w *workspace) Privileges(_ context.Context, securable, name string, _ databricks.Identity) ([]string, bool, error) {
 	switch {
+	case slices.Contains(w.absent, name):
+		return nil, false, databricks.ErrNotThere
 	case slices.Contains(w.all, name):
 		return []string{"ALL PRIVILEGES"}, !w.partial, nil
 	case slices.Contains(w.lacks, name):
 		return []string{"BROWSE", "SELECT"}, !w.partial, nil
 	}
-	return []string{"USE CATALOG", "USE SCHEMA", "CREATE TABLE", "SELECT", "MODIFY"}, !w.partial, nil
+	return []string{"USE CATALOG", "USE SCHEMA", "CREATE TABLE", "SELECT", "MODIFY", "READ VOLUME", "WRITE VOLUME"}, !w.partial, nil
 }
 
 func (w *workspace) Owns(_ context.Context, _, name string, _ databricks.Identity) bool {
@@ -252,6 +255,30 @@ func TestProbes(t *testing.T) {
 			want: map[string]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
 			says: map[string]string{"table.spans": "Run with --create"},
 		},
+		"a volume": {
+			change: func(b *bed) { b.target.Volume = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"} },
+			says:   map[string]string{"grant.volume": "ann has READ VOLUME and WRITE VOLUME on m.b.v"},
+		},
+		"no grants on the volume": {
+			change: func(b *bed) {
+				b.target.Volume, b.ws.lacks = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
+			},
+			want: map[string]Result{"grant.volume": Failed},
+			says: map[string]string{"grant.volume": "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `m`.`b`.`v` TO `ann`"},
+		},
+		"no volume": {
+			change: func(b *bed) {
+				b.target.Volume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
+			},
+			want: map[string]Result{"grant.volume": Failed},
+		},
+		"a volume to be made": {
+			change: func(b *bed) {
+				b.target.Volume, b.target.MakeVolume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "a", Name: "v"}, true, []string{"m.a.v"}
+			},
+			want: map[string]Result{"grant.schema": Failed},
+			says: map[string]string{"grant.schema": "GRANT CREATE VOLUME ON SCHEMA `m`.`a` TO `ann`"},
+		},
 		"tables to be made": {
 			change: func(b *bed) {
 				b.job.Create, b.tables["_otel_spans"], b.ws.lacks = true, missing(uctables.Spans), []string{"m.a", spans}
@@ -301,8 +328,8 @@ func TestProbes(t *testing.T) {
 					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
 				}
 			}
-			if len(found) != 20 {
-				t.Errorf("%d probes, want 20", len(found))
+			if n := len(found); n != 20 && (n != 21 || b.target.Volume == nil) {
+				t.Errorf("%d probes, want 20, and one for a volume", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
 				t.Error("the checkpoint's folder was made")
@@ -389,16 +416,16 @@ func TestLocalTarget(t *testing.T) {
 func TestQuick(t *testing.T) {
 	l := uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}
 	ws := &workspace{lacks: []string{"m.a.p_otel_spans"}}
-	lacks, err := Quick(t.Context(), ws, l)
+	lacks, err := Quick(t.Context(), ws, l.Needs())
 	if err != nil || len(lacks) != 1 || lacks[0].Code != "grant.spans" {
 		t.Errorf("%+v, %v", lacks, err)
 	}
 	ws.meErr = databricks.ErrRefused
-	if _, err := Quick(t.Context(), ws, l); err == nil || !strings.Contains(err.Error(), "Log in again") {
+	if _, err := Quick(t.Context(), ws, l.Needs()); err == nil || !strings.Contains(err.Error(), "Log in again") {
 		t.Errorf("%v", err)
 	}
 	ws.meErr = databricks.ErrNoRight
-	if lacks, err := Quick(t.Context(), ws, l); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
+	if lacks, err := Quick(t.Context(), ws, l.Needs()); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
 		t.Errorf("%+v, %v", lacks, err)
 	}
 }

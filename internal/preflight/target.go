@@ -57,7 +57,7 @@ func (c *check) target() string {
 		c.ok(CodeLocation, "%s, as named", t.Name)
 	}
 	missing := c.tables(t)
-	c.grants(*t.Location, missing)
+	c.grants(t, missing)
 	return t.Name
 }
 
@@ -182,9 +182,17 @@ func grantCode(g uctables.Grant) string {
 	return CodeGrant + "table"
 }
 
-func (c *check) grants(l uctables.Location, missing map[string]bool) {
+func (c *check) grants(t Target, missing map[string]bool) {
+	needs := t.Location.Needs()
+	makeVolume := false
+	if t.Volume != nil {
+		_, _, err := c.ws.Privileges(c.ctx, "VOLUME", t.Volume.FullName(), c.me)
+		if makeVolume = t.MakeVolume && errors.Is(err, databricks.ErrNotThere); !makeVolume {
+			needs = append(needs, t.Volume.Need())
+		}
+	}
 	made := c.Create && slices.Contains([]bool{missing["spans"], missing["annotations"], missing["logs"], missing["metrics"]}, true)
-	for _, g := range l.Needs() {
+	for _, g := range needs {
 		code := grantCode(g)
 		switch table := g.Securable == "TABLE" && missing[strings.TrimPrefix(code, CodeGrant)]; {
 		case c.me.Name == "":
@@ -199,6 +207,9 @@ func (c *check) grants(l uctables.Location, missing map[string]bool) {
 		}
 		if g.Securable == "SCHEMA" && made {
 			g.Privileges = append(g.Privileges, "CREATE TABLE")
+		}
+		if g.Securable == "SCHEMA" && makeVolume {
+			g.Privileges = append(g.Privileges, "CREATE VOLUME")
 		}
 		c.yield(Granted(c.ctx, c.ws, c.me, g))
 	}
@@ -241,9 +252,9 @@ func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need uct
 	return f
 }
 
-// Quick makes the probes that a run makes before it reads anything: who it is, and what it lacks. The
-// error says that the workspace does not know the credentials, so that nothing else would work.
-func Quick(ctx context.Context, ws Workspace, l uctables.Location) (lacks []Finding, err error) {
+// Quick makes the probes that a run makes before it reads anything: who it is, and what it lacks of
+// needs. The error says that the workspace does not know the credentials, so that nothing else would work.
+func Quick(ctx context.Context, ws Workspace, needs []uctables.Grant) (lacks []Finding, err error) {
 	me, f := Identity(ctx, ws)
 	switch {
 	case ctx.Err() != nil:
@@ -253,7 +264,7 @@ func Quick(ctx context.Context, ws Workspace, l uctables.Location) (lacks []Find
 	case f.Result != OK:
 		return []Finding{f}, nil
 	}
-	for _, g := range l.Needs() {
+	for _, g := range needs {
 		if f := Granted(ctx, ws, me, g); f.Result == Failed || f.Result == Warning {
 			lacks = append(lacks, f)
 		}

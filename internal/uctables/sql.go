@@ -150,9 +150,12 @@ func parsed(t Table, names []string, more ...string) string {
   SELECT from_json(line,
     'STRUCT<%s>',
     %s) AS r
-  FROM (SELECT explode(split(:%s, '\n')) AS line)
-)`, strings.Join(append(fields, more...), ", "), jsonOptions, ParamRows)
+  FROM (%s)
+)`, strings.Join(append(fields, more...), ", "), jsonOptions, paramLines)
 }
+
+// paramLines reads the lines of ParamRows. Volume.Staged has them come from elsewhere.
+const paramLines = `SELECT explode(split(:` + ParamRows + `, '\n')) AS line`
 
 // wireType is the type in which a column stands in a JSON line.
 func wireType(sqlType string) string {
@@ -328,7 +331,7 @@ TBLPROPERTIES (%s)`, l.quoted(t.Suffix), strings.Join(columns, ",\n  "),
 // Grant is privileges on one securable of Unity Catalog.
 type Grant struct {
 	Privileges []string // as SQL names them: USE CATALOG, SELECT
-	Securable  string   // CATALOG, SCHEMA or TABLE
+	Securable  string   // CATALOG, SCHEMA, TABLE or VOLUME
 	Name       string   // full name, as the REST API takes it
 	quoted     string
 }

@@ -48,6 +48,7 @@ const (
 	again                   // had no effect, another try can help
 	doubtful                // may have had its effect
 	unexplained             // had no effect, perhaps for what the rows hold
+	gone                    // had no effect, for a file it reads is not there
 )
 
 var (
@@ -183,11 +184,13 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 		}
 		return failure{kind: refused, err: e}
 	case is("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS") || state == "42501" || strings.Contains(text, "PERMISSION_DENIED"):
-		return failure{kind: refused, err: fmt.Errorf("%s: you lack permissions: %w. Have its owner run: %s", table, said, strings.Join(w.opts.Location.Grants("<you>"), "; "))}
+		return failure{kind: refused, err: fmt.Errorf("%s: you lack permissions: %w. Have its owner run: %s", table, said, strings.Join(w.grants(), "; "))}
 	case is(dataConditions...) || strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23"):
 		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
 	case strings.HasPrefix(state, "54") || (bytes > 0 && tooLargeWords.MatchString(text)):
 		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: said}}
+	case is("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "FAILED_READ_FILE", "FILE_NOT_EXIST"):
+		return failure{kind: gone, err: fmt.Errorf("%s: SQL warehouse %s can't read a file: %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
 	case is("TASK_WRITE_FAILED") || state == "58030" || strings.Contains(text, "Job aborted"):
 		return failure{kind: unexplained, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s could not write: %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
 	case state == "" && len(names) == 0:

@@ -38,6 +38,9 @@ type Options struct {
 	Waiting     func(err error, wait time.Duration) // hears of every wait before another try; may be nil
 	Progress    func(warehouseState string)         // hears of the warehouse's states while it starts; may be nil
 	Retry       *retry.Policy                       // nil: retry.Default
+	Volume      *uctables.Volume                    // to put large batches into, see Stage; nil for none
+	MakeVolume  bool                                // Stage makes the volume where it is missing
+	Warn        func(error)                         // hears of what does no harm; may be nil
 }
 
 // Warehouse implements uctables.Writer. Its methods may be called at the same time.
@@ -47,6 +50,7 @@ type Warehouse struct {
 	db        *sql.DB
 	transport *http.Transport
 	locks     map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
+	staging   *staging                 // nil until Stage
 }
 
 var _ uctables.Writer = (*Warehouse)(nil)
@@ -116,6 +120,9 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 
 // Close ends the sessions.
 func (w *Warehouse) Close() error {
+	if w.staging != nil {
+		w.staging.removals.Wait()
+	}
 	err := w.db.Close()
 	w.transport.CloseIdleConnections()
 	return err
@@ -125,7 +132,12 @@ func (w *Warehouse) Close() error {
 func (w *Warehouse) String() string { return w.opts.Location.String() }
 
 // Limits says how much one statement should hold at most.
-func (w *Warehouse) Limits() uctables.Limits { return limits }
+func (w *Warehouse) Limits() uctables.Limits {
+	if w.staging != nil {
+		return stagedLimits
+	}
+	return limits
+}
 
 // WriteAnnotations adds the annotations that the table lacks, in one commit.
 func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
@@ -170,15 +182,12 @@ func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctab
 // ProbeSpans says whether WriteSpans would take rows, by the same errors, and writes nothing. It finds
 // the refused row of a trace of which no part may be written.
 func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error {
-	var lines []byte
-	for i := range rows {
-		if i > 0 {
-			lines = append(lines, '\n')
-		}
-		lines = uctables.AppendSpan(lines, &rows[i])
+	in, err := w.lay(ctx, len(rows), func(b []byte, i int) []byte { return uctables.AppendSpan(b, &rows[i]) })
+	if err != nil {
+		return err
 	}
-	params := []any{sql.Named(uctables.ParamRows, string(lines))}
-	return w.ask(ctx, uctables.Spans, w.opts.Location.ParseSpans(), params, func(rows *sql.Rows) error { return nil }, nil)
+	defer w.remove(ctx, in)
+	return w.ask(ctx, uctables.Spans, in.statement(w.opts.Location.ParseSpans()), in.params, func(rows *sql.Rows) error { return nil }, nil)
 }
 
 // batch says how rows of one table become statements.
@@ -205,16 +214,16 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		}
 	}
 	lo, hi := b.time(distinct[0]), b.time(distinct[0])
-	var lines []byte
-	for i, r := range distinct {
+	for _, r := range distinct {
 		lo, hi = min(lo, b.time(r)), max(hi, b.time(r))
-		if i > 0 {
-			lines = append(lines, '\n')
-		}
-		lines = b.row(lines, r)
 	}
-	payload := string(lines)
-	params := namedParams(payload, lo, hi)
+	times := []any{sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
+	line := func(text []byte, i int) []byte { return b.row(text, distinct[i]) }
+	in, err := w.lay(ctx, len(distinct), line)
+	if err != nil {
+		return uctables.Written{}, err
+	}
+	defer func() { w.remove(ctx, in) }()
 
 	// Statements that read the table they write conflict with each other, and the loser has to run
 	// again: of one process, one at a time is sent. Other processes are left to the retry.
@@ -228,13 +237,13 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 
 	var inserted int64
 	var doubts int
-	err := retry.Do(ctx, w.policy, func(ctx context.Context) error {
+	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
-		inserted, err = w.insert(ctx, b.insert, params)
+		inserted, err = w.insert(ctx, in.statement(b.insert), slices.Concat(in.params, times))
 		if err == nil {
 			return nil
 		}
-		f := w.failure(ctx, b.table, int64(len(payload)), err)
+		f := w.failure(ctx, b.table, in.bytes, err)
 		switch f.kind {
 		case again:
 			if f.lost {
@@ -244,14 +253,23 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			return retry.Again(f.err, f.after)
 		case unexplained:
 			// A failed task's error may lack its cause. Reading the rows without writing names it.
-			if _, err := w.number(ctx, b.parse, params[:1]); err != nil {
+			if _, err := w.number(ctx, in.statement(b.parse), in.params); err != nil {
 				var row *uctables.RowError
-				if p := w.failure(ctx, b.table, int64(len(payload)), err); errors.As(p.err, &row) {
+				if p := w.failure(ctx, b.table, in.bytes, err); errors.As(p.err, &row) {
 					return p.err
 				}
 			}
 			if doubts++; doubts > unknownTries {
 				return f.err
+			}
+			return retry.Again(f.err, 0)
+		case gone:
+			if doubts++; in.folder == "" || doubts > unknownTries {
+				return f.err
+			}
+			w.remove(ctx, in)
+			if in, err = w.lay(ctx, len(distinct), line); err != nil {
+				return err
 			}
 			return retry.Again(f.err, 0)
 		case doubtful:
@@ -266,7 +284,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 				}
 				keys = b.rowKey(keys, r)
 			}
-			found, lookupErr := w.number(ctx, b.count, namedParams(string(keys), lo, hi))
+			found, lookupErr := w.number(ctx, b.count, append(rowsParam(string(keys)), times...))
 			if lookupErr == nil && found == int64(len(distinct)) {
 				inserted = found
 				return nil
@@ -282,13 +300,10 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	if err != nil {
 		return uctables.Written{}, err
 	}
-	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: int64(len(payload))}, nil
+	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes}, nil
 }
 
-// namedParams are the parameters of an insert or a count.
-func namedParams(lines string, lo, hi int64) []any {
-	return []any{sql.Named(uctables.ParamRows, lines), sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
-}
+func rowsParam(lines string) []any { return []any{sql.Named(uctables.ParamRows, lines)} }
 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.
 const unknownTries = 3
@@ -376,7 +391,7 @@ func (w *Warehouse) ask(ctx context.Context, table uctables.Table, text string, 
 			return err // of each
 		}
 		f := w.failure(ctx, table, 0, err)
-		if f.kind == refused {
+		if f.kind == refused || f.kind == gone {
 			return f.err
 		}
 		w.awake(ctx, f)

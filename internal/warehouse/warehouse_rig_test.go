@@ -5,6 +5,7 @@ package warehouse
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,19 +28,31 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-// workspace answers for the REST API that the stand-in has not, and lets the SQL protocol through.
-type workspace struct{ http.RoundTripper }
+// workspace answers for the REST API that the stand-in has not, and lets the rest through.
+type workspace struct {
+	http.RoundTripper
+	before func(*http.Request) *http.Response // sees every request, and may answer it; may be nil
+}
 
 func (w workspace) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.URL.Path, "/sql/") {
+	if w.before != nil {
+		if answer := w.before(r); answer != nil {
+			return answer, nil
+		}
+	}
+	if strings.HasPrefix(r.URL.Path, "/sql/") || strings.HasPrefix(r.URL.Path, "/api/2.0/fs/") || strings.HasPrefix(r.URL.Path, "/api/2.1/unity-catalog/volumes") {
 		return w.RoundTripper.RoundTrip(r)
 	}
 	status, body := http.StatusNotFound, `{"error_code":"ENDPOINT_NOT_FOUND","message":"no such endpoint"}`
 	if strings.HasPrefix(r.URL.Path, "/api/2.0/sql/warehouses/") {
 		status, body = http.StatusOK, `{"id":"rig","state":"RUNNING"}`
 	}
+	return answer(r, status, body), nil
+}
+
+func answer(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		Body: io.NopCloser(strings.NewReader(body)), Request: r}
 }
 
 // open returns a writer to new tables of the shared warehouse; create says whether they are made.
@@ -50,6 +63,11 @@ func open(t *testing.T, create bool) (*rig.Warehouse, *Warehouse) {
 }
 
 func openAt(t *testing.T, server *rig.Warehouse, prefix string, create bool, token string) *Warehouse {
+	t.Helper()
+	return openWith(t, server, prefix, create, token, nil, nil)
+}
+
+func openWith(t *testing.T, server *rig.Warehouse, prefix string, create bool, token string, volume *uctables.Volume, before func(*http.Request) *http.Response) *Warehouse {
 	t.Helper()
 	if token == "" {
 		token = server.Token
@@ -63,12 +81,13 @@ func openAt(t *testing.T, server *rig.Warehouse, prefix string, create bool, tok
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
-	cfg.HTTPTransport = workspace{transport}
+	cfg.HTTPTransport = workspace{transport, before}
 	w, err := Open(t.Context(), Options{
 		Config:      cfg,
 		WarehouseID: "rig",
 		Location:    uctables.Location{Catalog: "spark_catalog", Schema: "default", Prefix: prefix},
 		UserAgent:   "tracemig/test",
+		Volume:      volume,
 		Retry:       &retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Budget: time.Minute},
 	})
 	if err != nil {
@@ -180,7 +199,7 @@ func TestViews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.insert(t.Context(), text, namedParams(strings.TrimSuffix(string(lines), "\n"), lo, hi)); err != nil {
+		if _, err := w.insert(t.Context(), text, append(rowsParam(strings.TrimSuffix(string(lines), "\n")), sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -51,6 +51,7 @@ DEFAULTS = {
     "quota_search": 0, "quota_download": 0, "quota_other": 0,  # requests a second, 0 for any
 }
 ID = re.compile(r"/(tr-[^/?]+|[0-9a-f]{32}|[0-9a-f-]{36})(?=/|$)")
+VOLUMES = ("/api/2.0/fs/", "/api/2.1/unity-catalog/volumes")  # served by the warehouse stand-in
 READS = re.compile(r"^(GET|HEAD) |^POST /api/(2\.0/mlflow/(runs|experiments)/search|3\.0/mlflow/traces/search|4\.0/mlflow/traces/search-long-running)")
 STORAGE = "/__storage/"
 
@@ -114,7 +115,7 @@ class Front:
         with self.lock:
             self.counts[route] = self.counts.get(route, 0) + 1
             self.authorizations += bool(authorization)
-            if not READS.match(whole) and not path.startswith(("/sql/", "/oidc/", "/api/2.0/sql/")):
+            if not READS.match(whole) and not path.startswith(("/sql/", "/oidc/", "/api/2.0/sql/", *VOLUMES)):
                 self.writes.append(whole)
             for fault in self.faults:
                 if not re.search(fault["match"], whole):
@@ -367,7 +368,12 @@ class Front:
             raise error(403, "PERMISSION_DENIED", "ann@example.com does not have Use permission on the warehouse.")
 
     def privileges(self, kind, name, query):
-        named = {"catalog": ["USE_CATALOG"], "schema": ["USE_SCHEMA", "CREATE_TABLE"], "table": ["SELECT", "MODIFY"]}[kind]
+        if kind == "volume":
+            target = urllib.parse.urlsplit(self.options["warehouse"])
+            status, _, data = self.call("GET", VOLUMES[1] + "/" + urllib.parse.quote(name), None, {"Authorization": "Bearer " + self.options["warehouse_token"]}, target)
+            if status != 200:
+                raise Answer(status, data)
+        named = {"catalog": ["USE_CATALOG"], "schema": ["USE_SCHEMA", "CREATE_TABLE"], "table": ["SELECT", "MODIFY"], "volume": ["READ_VOLUME", "WRITE_VOLUME"]}[kind]
         if query.get("principal", "ann@example.com") != "ann@example.com":
             named = []
         elif self.options["own_grants_only"] and "principal" not in query:
@@ -400,6 +406,8 @@ class Front:
             return self.thrift(method, path, body, headers)
         if not path.startswith("/api/"):
             raise not_there(method, path)
+        if path.startswith(VOLUMES):
+            return self.volumes(method, path, query, body, headers)
         if (method, path) == ("GET", "/api/2.0/preview/scim/v2/Me"):
             return {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "4567890123", "userName": "ann@example.com", "displayName": "Ann", "active": True,
                     "emails": [{"type": "work", "value": "ann@example.com", "primary": True}], "groups": [{"display": "users", "type": "direct", "value": "1"}, {"display": "team", "type": "direct", "value": "2"}]}
@@ -426,7 +434,7 @@ class Front:
             return {"warehouses": [self.warehouse(self.options["warehouse_id"], None)]}
         if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/tables/([^/]+)", path)):
             return self.table(urllib.parse.unquote(match[1]))
-        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/((?i:table|schema|catalog))/([^/]+)", path)):
+        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/((?i:table|schema|catalog|volume))/([^/]+)", path)):
             return self.privileges(match[1].lower(), urllib.parse.unquote(match[2]), query)
         if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/(?:catalogs|schemas)/([^/]+)", path)):
             return {"full_name": urllib.parse.unquote(match[1]), "owner": "owner@example.com"}
@@ -462,6 +470,18 @@ class Front:
         target = urllib.parse.urlsplit(self.options["warehouse"])
         status, answered, data = self.call(method, "/sql/1.0/warehouses/rig", body, passed, target)
         raise Answer(status, data, {k: v for k, v in answered if k.lower() in ("content-type", "retry-after")})
+
+    def volumes(self, method, path, query, body, headers):
+        if not self.options["warehouse"]:
+            raise not_there(method, path)
+        match = re.match(r"/api/2\.0/fs/[^/]+/Volumes/([^/]+)/([^/]+)/([^/]+)", urllib.parse.unquote(path))
+        if match and ".".join(match.groups()) in self.options["missing_grants"]:
+            raise error(403, "PERMISSION_DENIED", f"User does not have WRITE VOLUME on Volume '{'.'.join(match.groups())}'.")
+        passed = {k: v for k, v in headers.items() if k.lower() in ("content-type", "user-agent")}
+        passed["Authorization"] = "Bearer " + self.options["warehouse_token"]
+        target = urllib.parse.urlsplit(self.options["warehouse"])
+        status, _, data = self.call(method, path + ("?" + urllib.parse.urlencode(query) if query else ""), body, passed, target)
+        raise Answer(status, data, {"Content-Type": "application/json"})
 
     def pass_on(self, method, target, body, headers):
         self.authorize(headers.get("Authorization"))

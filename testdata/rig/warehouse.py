@@ -1,7 +1,8 @@
 """A stand-in for a Databricks SQL warehouse: its Thrift protocol over HTTP, on Spark and Delta.
 
 It serves what databricks-sql-go asks for: sessions, statements with typed parameters, results as
-Arrow record batches. The one catalog is spark_catalog. Beside the warehouse's own path it has a
+Arrow record batches. The one catalog is spark_catalog. Volumes are folders of its directory, with the
+REST API of their files; parquet.`/Volumes/…` reads them. Beside the warehouse's own path it has a
 control API for tests, without a token: POST /_sql, GET /_stats, POST /_reset, POST /_fault (see
 README.md). Prints one line `READY http://127.0.0.1:PORT` when it serves, and ends with its standard
 input when that is a pipe, so that it never outlives the test that started it.
@@ -22,6 +23,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.parse
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -198,6 +200,7 @@ class Warehouse:
     def __init__(self, spark, options):
         self.spark = spark
         self.options = options
+        self.volumes = os.path.join(os.path.abspath(options.dir), "volumes")  # each is <catalog>/<schema>/<volume>
         self.lock = threading.Lock()
         self.sessions = {}
         self.operations = {}
@@ -220,7 +223,8 @@ class Warehouse:
         try:
             if kind in ("INSERT", "MERGE", "DELETE", "UPDATE"):
                 session.conf.set(USER_METADATA, commit)
-            df = session.sql(sql, args=args) if args else session.sql(sql)
+            text = sql.replace("parquet.`/Volumes/", f"parquet.`{self.volumes}/")
+            df = session.sql(text, args=args) if args else session.sql(text)
             if kind == "INSERT":
                 n = self.inserted(session, table, commit)
                 result = pa.table({"num_affected_rows": pa.array([n], pa.int64()),
@@ -544,6 +548,75 @@ class Service:
         return tt.TCloseOperationResp(status=OK)
 
 
+# --- volumes --------------------------------------------------------------------------------------
+
+_FS = re.compile(r"/api/2\.0/fs/(files|directories)/Volumes/([^/]+/[^/]+/[^/]+)((?:/[^/]+)*)/?")
+_VOLUMES = "/api/2.1/unity-catalog/volumes"
+
+
+class Refused(Exception):
+    """What REST answers instead of a result."""
+
+    def __init__(self, status, code, message):
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def rest(root, method, path, query, body):
+    """The REST API of volumes and their files, which lie in root: status and JSON value. Like the service's as
+    far as it is documented; stricter where it is not: a file's folder must be there."""
+    path = urllib.parse.unquote(path)
+    if any(part in (".", "..") for part in path.split("/")):
+        raise Refused(400, "INVALID_PARAMETER_VALUE", "The path is invalid.")
+    if path == _VOLUMES and method == "POST":
+        spec = json.loads(body)
+        folder = os.path.join(root, spec["catalog_name"], spec["schema_name"], spec["name"])
+        if spec["volume_type"] != "MANAGED":
+            raise Refused(400, "INVALID_PARAMETER_VALUE", "An external volume needs a storage location.")
+        if os.path.isdir(folder):
+            raise Refused(409, "RESOURCE_ALREADY_EXISTS", "Volume already exists.")
+        os.makedirs(folder)
+        return 200, {"name": spec["name"], "volume_type": "MANAGED"}
+    if path.startswith(_VOLUMES + "/") and method == "GET":
+        name = path[len(_VOLUMES) + 1:]
+        if not os.path.isdir(os.path.join(root, *name.split("."))):
+            raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Volume '{name}' does not exist.")
+        return 200, {"full_name": name, "volume_type": "MANAGED"}
+    match = _FS.fullmatch(path)
+    if not match:
+        raise Refused(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {path}'")
+    volume = os.path.join(root, *match[2].split("/"))
+    if not os.path.isdir(volume):
+        raise Refused(404, "NOT_FOUND", f"Volume '{match[2].replace('/', '.')}' does not exist.")
+    at = volume + match[3]
+    missing = Refused(404, "NOT_FOUND", "The file or directory being accessed is not found.")
+    try:
+        if match[1] == "directories" and method == "PUT":
+            os.makedirs(at, exist_ok=True)
+        elif match[1] == "directories" and method == "DELETE":
+            os.rmdir(at)
+        elif match[1] == "directories" and method == "GET":
+            base = "/Volumes/" + match[2] + match[3]
+            return 200, {"contents": [
+                {"path": base + "/" + e.name, "name": e.name, "is_directory": e.is_dir(), "last_modified": int(e.stat().st_mtime * 1000)}
+                | ({} if e.is_dir() else {"file_size": e.stat().st_size}) for e in sorted(os.scandir(at), key=lambda e: e.name)]}
+        elif match[1] == "files" and method == "PUT":
+            if os.path.exists(at) and query.get("overwrite") != "true":
+                raise Refused(409, "ALREADY_EXISTS", "The file being created already exists.")
+            with open(at + "~", "wb") as f:
+                f.write(body)
+            os.replace(at + "~", at)
+        elif match[1] == "files" and method == "DELETE":
+            os.remove(at)
+        else:
+            raise Refused(405, "METHOD_NOT_ALLOWED", "Not allowed.")
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing from None
+    except OSError as e:
+        raise Refused(400, "FAILED_PRECONDITION", f"The directory is not empty: {e.strerror}.") from None
+    return 204, None
+
+
 # --- HTTP -----------------------------------------------------------------------------------------
 
 def plain(v):
@@ -588,7 +661,33 @@ class Handler(BaseHTTPRequestHandler):
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
+    def rest(self):
+        """Serves the REST API of volumes; says whether the request was one of it."""
+        parts = urllib.parse.urlsplit(self.path)
+        if not parts.path.startswith(("/api/2.0/fs/", _VOLUMES)):
+            return False
+        body = self.body()
+        if self.headers.get("Authorization") != f"Bearer {self.warehouse.options.token}":
+            self.json(403, {"error_code": "PERMISSION_DENIED", "message": "Invalid access token."})
+            return True
+        try:
+            query = dict(urllib.parse.parse_qsl(parts.query))
+            status, value = rest(self.warehouse.volumes, self.command, parts.path, query, body)
+        except Refused as e:
+            status, value = e.status, {"error_code": e.code, "message": str(e)}
+        self.answer(status, b"" if value is None else json.dumps(value).encode())
+        return True
+
+    def do_PUT(self):
+        if not self.rest():
+            self.body()
+            self.json(404, {"error": "not found"})
+
+    do_DELETE = do_PUT
+
     def do_GET(self):
+        if self.rest():
+            return
         w = self.warehouse
         if self.path != "/_stats":
             return self.json(404, {"error": "not found"})
@@ -596,6 +695,8 @@ class Handler(BaseHTTPRequestHandler):
             self.json(200, {"statements": w.statements, "writes": w.writes, "faults": w.fired, "log": w.log})
 
     def do_POST(self):
+        if self.rest():
+            return
         body = self.body()
         if self.path.startswith("/sql/1.0/warehouses/"):
             return self.thrift(body)

@@ -1,0 +1,1 @@
+CREATE VOLUME `main`.`my-agents`.`prod_staging`

@@ -1,0 +1,83 @@
+package uctables
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Volume is a Unity Catalog volume, in whose files rows can be put for a statement to read.
+type Volume struct{ Catalog, Schema, Name string }
+
+// ParseVolume reads "/Volumes/catalog/schema/volume". The error says what is wrong with the text and
+// what to write instead.
+func ParseVolume(s string) (Volume, error) {
+	rest, ok := strings.CutPrefix(strings.TrimSuffix(s, "/"), "/Volumes/")
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) != 3 {
+		return Volume{}, fmt.Errorf("volume %q: write /Volumes/<catalog>/<schema>/<volume>, such as /Volumes/main/agents/staging", s)
+	}
+	v := Volume{parts[0], parts[1], parts[2]}
+	if err := v.Validate(); err != nil {
+		return Volume{}, fmt.Errorf("volume %q: %w", s, err)
+	}
+	return v, nil
+}
+
+// Validate says whether the names can stand in a path inside of SQL text, where no parameter can: SQL
+// and Spark give many other characters a meaning of their own.
+func (v Volume) Validate() error {
+	for _, n := range []struct{ what, name string }{{"catalog", v.Catalog}, {"schema", v.Schema}, {"volume", v.Name}} {
+		switch {
+		case n.name == "":
+			return fmt.Errorf("the %s is empty; write /Volumes/<catalog>/<schema>/<volume>", n.what)
+		case len(n.name) > 255:
+			return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", n.what)
+		case strings.ContainsFunc(n.name, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-' || r == unicode.ReplacementChar
+		}):
+			return fmt.Errorf("the %s %q holds other characters than letters, digits, underscores and hyphens; name another volume", n.what, n.name)
+		}
+	}
+	return nil
+}
+
+// StagingVolume is the volume of the location's own, beside its tables.
+func (l Location) StagingVolume() (Volume, error) {
+	v := Volume{l.Catalog, l.Schema, l.Prefix + "_staging"}
+	return v, v.Validate()
+}
+
+// Path is /Volumes/catalog/schema/volume.
+func (v Volume) Path() string { return "/Volumes/" + v.Catalog + "/" + v.Schema + "/" + v.Name }
+
+// FullName is catalog.schema.volume, as the REST API takes it.
+func (v Volume) FullName() string { return v.Catalog + "." + v.Schema + "." + v.Name }
+
+// quoted is the full name in SQL.
+func (v Volume) quoted() string {
+	return QuoteName(v.Catalog) + "." + QuoteName(v.Schema) + "." + QuoteName(v.Name)
+}
+
+// Create is the statement that makes the volume.
+func (v Volume) Create() string { return "CREATE VOLUME " + v.quoted() }
+
+// Need are the privileges with which one can put files into the volume and have them read.
+func (v Volume) Need() Grant {
+	return Grant{[]string{"READ VOLUME", "WRITE VOLUME"}, "VOLUME", v.FullName(), v.quoted()}
+}
+
+// NeedToMake is the privilege with which one can make the volume, and then owns it.
+func (v Volume) NeedToMake() Grant {
+	return Grant{[]string{"CREATE VOLUME"}, "SCHEMA", v.Catalog + "." + v.Schema, QuoteName(v.Catalog) + "." + QuoteName(v.Schema)}
+}
+
+// StagedFolder is where all files lie that are put into the volume.
+func (v Volume) StagedFolder() string { return v.Path() + "/tracemig" }
+
+// Staged is a statement of a Location with its rows read from the column line of the Parquet files in
+// a folder of StagedFolder, in place of ParamRows. Nothing else about the statement changes.
+func (v Volume) Staged(statement, folder string) string {
+	from := "SELECT line FROM parquet." + QuoteName(v.StagedFolder()+"/"+folder)
+	return strings.Replace(statement, paramLines, from, 1)
+}
