@@ -127,8 +127,8 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
 	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
-	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most")
-	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most")
+	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
+	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
 	f.Int64Var(&o.bytesInFlight, "bytes-in-flight", o.bytesInFlight, "payload bytes in memory, at most; one larger trace still passes")
 	f.StringVarP(&o.output, "output", "o", o.output, "text, or json for JSON lines with the summary last")
@@ -172,6 +172,12 @@ func (o *runOptions) validate() error {
 		}
 	}
 	return nil
+}
+
+// limits are the shares of one shard: a source's quotas are for all who ask it.
+func (o *runOptions) limits() mlflowclient.Limits {
+	shards := float64(max(o.shard.Count, 1))
+	return mlflowclient.Limits{SearchPerSecond: o.searchRate / shards, DownloadPerSecond: o.downloadRate / shards}
 }
 
 func (a *app) run(o runOptions) error { return a.withSession(o, (*session).all) }

@@ -99,9 +99,10 @@ func (r *Run) Until() time.Time {
 
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
-	db   *sql.DB
-	path string
-	pair Pair
+	db    *sql.DB
+	path  string
+	pair  Pair
+	other *sql.Stmt // asked for every trace
 }
 
 // DamagedError says that the file is no checkpoint that can be read.
@@ -298,6 +299,11 @@ func (s *Store) identify(ctx context.Context) error {
 			return &DamagedError{s.path, err}
 		}
 	}
+	var err error
+	s.other, err = s.db.PrepareContext(ctx, "SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1")
+	if err != nil {
+		return &DamagedError{s.path, err}
+	}
 	return nil
 }
 
@@ -449,8 +455,7 @@ func (s *Store) Pending(ctx context.Context, runID string, since time.Time, afte
 // than traceID; else "".
 func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (string, error) {
 	var other string
-	err := s.db.QueryRowContext(ctx, "SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1",
-		targetTraceID, traceID).Scan(&other)
+	err := s.other.QueryRowContext(ctx, targetTraceID, traceID).Scan(&other)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -67,7 +67,7 @@ type Job struct {
 
 // Defaults for Job's bounds.
 const (
-	DefaultFetchers      = 32
+	DefaultFetchers      = 256 // the source's client bounds the requests under way, by what the source bears
 	DefaultBytesInFlight = 64 << 20
 )
 
@@ -81,6 +81,8 @@ const (
 	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
 	// if it fails at that too, the source is broken, not the traces, and the run ends.
 	failuresInARow = 20
+	// readAhead is how many listed groups wait to be read: a page of traces of about 10 KB of listing.
+	readAhead = 500
 )
 
 // errStopped is the cause of the end of reading when the user asked for it.
@@ -176,7 +178,8 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 	if r.job.CountFirst {
 		g.Go(func() error { r.countWindow(reading); return nil })
 	}
-	groups := make(chan []*mlflow.TraceInfo)
+	// The next page is asked for while the last one's traces are read: a search may take seconds.
+	groups := make(chan []listed, readAhead)
 	g.Go(func() error {
 		defer close(groups)
 		err := r.list(reading, groups)
@@ -344,9 +347,16 @@ func (r *run) countWindow(ctx context.Context) {
 	}
 }
 
+// listed is a trace that is to be read.
+type listed struct {
+	*mlflow.TraceInfo
+	known checkpoint.Record // what earlier runs noted of it
+	runs  []string          // that it is linked to
+}
+
 // list sends the traces that are to be read, in groups for one fetch.
-func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error {
-	var group []*mlflow.TraceInfo
+func (r *run) list(ctx context.Context, groups chan<- []listed) error {
+	var group []listed
 	var chunk []*mlflow.TraceInfo
 	flushChunk := func() error {
 		todo, err := r.choose(ctx, chunk)
@@ -354,8 +364,8 @@ func (r *run) list(ctx context.Context, groups chan<- []*mlflow.TraceInfo) error
 		if err != nil {
 			return err
 		}
-		for _, info := range todo {
-			if group = append(group, info); len(group) >= r.job.Source.FetchGroup() {
+		for _, t := range todo {
+			if group = append(group, t); len(group) >= r.job.Source.FetchGroup() {
 				if err := send(ctx, groups, group); err != nil {
 					return err
 				}
@@ -442,7 +452,7 @@ func Gone(err error) bool {
 
 // choose looks infos up in the checkpoint and returns those to be read. It marks what earlier runs
 // left open as seen by this one, so that listPending leaves it out.
-func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.TraceInfo, error) {
+func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, error) {
 	ids := make([]string, len(infos))
 	for i, info := range infos {
 		ids[i] = info.TraceID
@@ -455,7 +465,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 	if err != nil {
 		return nil, err
 	}
-	var todo []*mlflow.TraceInfo
+	var todo []listed
 	var seen []checkpoint.Record
 	for _, info := range infos {
 		rec, ok := known[info.TraceID]
@@ -463,7 +473,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 		case ok && rec.State == checkpoint.Elsewhere:
 		case ok && rec.State == checkpoint.Migrated:
 			if r.job.Resync && info.State != mlflow.StateInProgress && !SameDigest(rec.Digest, Digest(info, links[info.TraceID]), r.job.RunLinks) {
-				todo = append(todo, info)
+				todo = append(todo, listed{info, rec, links[info.TraceID]})
 			} else {
 				r.job.Progress.Present.Add(1)
 			}
@@ -479,7 +489,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]*mlflow.
 				rec.RunID = r.job.RunID
 				seen = append(seen, rec)
 			}
-			todo = append(todo, info)
+			todo = append(todo, listed{info, rec, links[info.TraceID]})
 		}
 	}
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
@@ -556,14 +566,14 @@ func (r *run) report(t TraceReport) {
 
 // fetchAll reads and converts groups, several at a time. A group is begun only while reading goes
 // on; once begun it is finished under ctx.
-func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []*mlflow.TraceInfo, units chan<- *unit) error {
+func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []listed, units chan<- *unit) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for range r.job.Fetchers {
 		g.Go(func() error {
 			for group := range groups {
 				var estimate int64
-				for _, info := range group {
-					estimate += SizeOf(info)
+				for _, t := range group {
+					estimate += SizeOf(t.TraceInfo)
 				}
 				if err := r.budget.Acquire(reading, estimate); err != nil || reading.Err() != nil {
 					return nil // why reading ended is for the one who ended it to say
@@ -587,29 +597,21 @@ func SizeOf(info *mlflow.TraceInfo) int64 {
 }
 
 // fetch reads the spans of one group and sends the converted traces on.
-func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<- *unit) error {
-	ids := make([]string, len(group))
-	for i, info := range group {
-		ids[i] = info.TraceID
+func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit) error {
+	infos := make([]*mlflow.TraceInfo, len(group))
+	for i, t := range group {
+		infos[i] = t.TraceInfo
 	}
-	links, err := r.links(ctx, ids)
-	if err != nil {
-		return err
-	}
-	known, err := r.job.Checkpoint.Get(ctx, ids)
-	if err != nil {
-		return err
-	}
-	spans := r.job.Source.FetchSpans(ctx, group)
+	spans := r.job.Source.FetchSpans(ctx, infos)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
 	r.job.Progress.Read.Add(int64(len(group)))
-	for i, info := range group {
-		estimate := SizeOf(info)
+	for i, t := range group {
+		estimate := SizeOf(t.TraceInfo)
 		r.budget.Add(int64(len(spans[i].JSON)) - estimate)
 		weight := int64(len(spans[i].JSON))
-		u, err := r.convert(ctx, info, &spans[i], links[info.TraceID], known[info.TraceID])
+		u, err := r.convert(ctx, t, &spans[i])
 		if err != nil {
 			return err
 		}
@@ -628,7 +630,8 @@ func (r *run) fetch(ctx context.Context, group []*mlflow.TraceInfo, units chan<-
 }
 
 // convert makes a unit of one read trace, or settles it and returns nil.
-func (r *run) convert(ctx context.Context, info *mlflow.TraceInfo, spans *mlflowclient.Spans, runs []string, known checkpoint.Record) (*unit, error) {
+func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) (*unit, error) {
+	info, known, runs := t.TraceInfo, t.known, t.runs
 	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: Digest(info, runs)}
 	resync := known.State == checkpoint.Migrated
 	settle := func(st checkpoint.State, reason, detail string) error {

@@ -375,3 +375,23 @@ func TestReplacedTablesAreFilledAgain(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Searches may be slow: the listing goes on while all readers are busy with what it has listed before.
+func TestListsAheadOfReading(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	for n := range 400 {
+		src.add(n, "ok")
+		m.want[targetID(n)] = 1
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	j := job(src, m, newCheckpoint(t))
+	src.onRead = func(int) {
+		for j.Progress.Listed.Load() < 400 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if s, err := Run(ctx, nil, j); err != nil || s.Migrated != 400 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
