@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/replay"
+)
+
+func init() { comparisons["convert"] = converting }
+
+// converting compares the conversion of a spans document with the least that reads it: that the scanner
+// finds its end. The scanner is the fastest of the dependencies, and the one that the conversion uses.
+// Nearly all of a span is JSON in a string of that document, into which such a scan does not look; so
+// the second floor is that the strings are unquoted and scanned too.
+// Times are of the processor, the garbage collector's included, so that other programs don't count.
+func converting(o options) error {
+	const spans = 200
+	info, doc, err := document(&replay.Synthetic{Traces: 1, Spans: spans, SpanBytes: 2000, Large: -1})
+	if err != nil {
+		return err
+	}
+	sides := []func() error{
+		func() error {
+			res, err := convert.Convert(convert.Input{Info: info, Spans: doc}, convert.Options{Source: "s"})
+			if err == nil && len(res.Trace.Spans) != spans {
+				err = fmt.Errorf("%d spans of %d", len(res.Trace.Spans), spans)
+			}
+			return err
+		},
+		func() error {
+			return jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)).SkipValue()
+		},
+		func() error { return scanDeep(doc) },
+	}
+	var rates [3][]float64 // bytes a second
+	var ratios [3][]float64
+	for range o.N {
+		for i, side := range sides {
+			begin, n := cpuSeconds(), 0
+			var took float64
+			for ; took < 0.5; took = cpuSeconds() - begin {
+				for range 20 {
+					if err := side(); err != nil {
+						return err
+					}
+					n++
+				}
+			}
+			rates[i] = append(rates[i], float64(n*len(doc))/took)
+		}
+		for i := range sides {
+			ratios[i] = append(ratios[i], rates[i][len(ratios[i])]/rates[0][len(ratios[i])])
+		}
+	}
+	allocs := testing.AllocsPerRun(10, func() { err = sides[0]() })
+	fmt.Printf("a spans document of %d spans of 2 KB, medians of %d\n", spans, o.N)
+	fmt.Printf("converted: %4.0f MB a second and core, %.1f allocations a span\n", median(rates[0])/1e6, allocs/spans)
+	for i, name := range []string{"", "scanned", "scanned, and the JSON in its strings"} {
+		if i > 0 {
+			fmt.Printf("%s: %.0f MB a second and core; converting takes %.2f times as long (%.2f to %.2f)\n",
+				name, median(rates[i])/1e6, median(ratios[i]), slices.Min(ratios[i]), slices.Max(ratios[i]))
+		}
+	}
+	return err
+}
+
+// scanDeep scans a document, and what its strings hold where that begins like JSON.
+func scanDeep(doc []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	inner := jsontext.NewDecoder(bytes.NewReader(nil))
+	var text []byte
+	for {
+		if d.PeekKind() != '"' {
+			if _, err := d.ReadToken(); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			continue
+		}
+		v, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if text, err = jsontext.AppendUnquote(text[:0], v); err != nil {
+			return err
+		}
+		if len(text) > 0 && (text[0] == '{' || text[0] == '[' || text[0] == '"') {
+			inner.Reset(bytes.NewBuffer(text))
+			if err := inner.SkipValue(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// cpuSeconds is what this process has used of the processors.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails for wrong arguments only
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// document is the only trace of a source, as it is read.
+func document(s *replay.Synthetic) (info *mlflow.TraceInfo, doc []byte, err error) {
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	source, err := mlflowclient.NewServer(server.URL, mlflowclient.ServerCredentials{}, mlflowclient.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer source.Close()
+	ctx := context.Background()
+	err = source.ListTraces(ctx, replay.SyntheticID, mlflowclient.Window{}, func(i *mlflow.TraceInfo) error { info = i; return nil })
+	if err != nil {
+		return nil, nil, err
+	}
+	spans := source.FetchSpans(ctx, []*mlflow.TraceInfo{info})[0]
+	return info, spans.JSON, spans.Err
+}
