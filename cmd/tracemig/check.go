@@ -74,7 +74,7 @@ func (a *app) check(o checkOptions) error {
 		return err
 	}
 	e := o.ends(a, log)
-	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate}
+	e.limits = o.limits()
 	if o.printGrants {
 		return a.printGrants(o, e)
 	}

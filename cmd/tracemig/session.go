@@ -55,7 +55,7 @@ func (s *session) open() error {
 	e := o.ends(s.app, s.log)
 	e.clustering = o.clustering
 	e.volume, e.makeVolume = o.volume, o.stage != ""
-	e.limits = mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
+	e.limits = o.limits()
 	var err error
 	if s.source, err = e.source(); err != nil {
 		return err
