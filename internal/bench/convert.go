@@ -113,7 +113,7 @@ func cpuSeconds() float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// document is the only trace of a source, as it is read.
+// document is the last trace of a source, as it is read.
 func document(s *replay.Synthetic) (info *mlflow.TraceInfo, doc []byte, err error) {
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
