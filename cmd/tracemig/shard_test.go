@@ -1,7 +1,12 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/shard"
@@ -16,5 +21,34 @@ func TestShardsShareTheQuota(t *testing.T) {
 	o.shard = shard.Shard{Index: 3, Count: 4}
 	if got, want := o.limits(), (mlflowclient.Limits{SearchPerSecond: 6.25, DownloadPerSecond: 50}); got != want {
 		t.Errorf("one of four asks %+v, want %+v", got, want)
+	}
+}
+
+// The examples are not run by tests, but what they give to tracemig are its commands and flags.
+func TestExamplesUseWhatThereIs(t *testing.T) {
+	for file, commands := range map[string][]string{
+		"databricks/databricks.yml": {"check", "run", "verify"},
+		"kubernetes/job.yaml":       {"run"},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "examples", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := newRootCommand(&app{})
+		var now *cobra.Command
+		seen := 0
+		for _, m := range regexp.MustCompile(`(?m)^ *- "?(--)?([a-z][a-z-]*)(=\S+)?"?( #.*)?$`).FindAllStringSubmatch(string(text), -1) {
+			if m[1] == "" {
+				if now, _, err = root.Find([]string{m[2]}); err != nil || now.Name() != commands[seen] {
+					t.Fatalf("%s: %q is no command, or not the next of %v: %v", file, m[2], commands, err)
+				}
+				seen++
+			} else if now == nil || now.Flags().Lookup(m[2]) == nil {
+				t.Errorf("%s: %v has no flag --%s", file, now, m[2])
+			}
+		}
+		if seen != len(commands) {
+			t.Errorf("%s: %d commands, want %v", file, seen, commands)
+		}
 	}
 }

@@ -1,0 +1,35 @@
+"""Runs the tracemig binary as a task of a Databricks job: tracemig.py BINARY SECRET_SCOPE ARGUMENTS...
+
+A job has no task type for a plain binary; a Python file is the smallest that can start one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from databricks.sdk import WorkspaceClient
+
+binary, scope, *arguments = sys.argv[1:]
+workspace = WorkspaceClient()
+with tempfile.TemporaryDirectory() as folder:
+    # Files of a volume can't be counted on to be executable.
+    program = os.path.join(folder, "tracemig")
+    shutil.copyfile(binary, program)
+    os.chmod(program, 0o700)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": folder,
+        # The checkpoint needs a disk with locks, which a volume is not. It ends with the task: the next
+        # one rebuilds it from the target.
+        "XDG_STATE_HOME": os.path.join(folder, "state"),
+        "DATABRICKS_HOST": workspace.config.host,
+        "DATABRICKS_CLIENT_ID": workspace.dbutils.secrets.get(scope, "client-id"),
+        "DATABRICKS_CLIENT_SECRET": workspace.dbutils.secrets.get(scope, "client-secret"),
+    }
+    code = subprocess.run([program, *arguments], env=environment).returncode
+
+# 3: done, but some traces failed, which another try would hardly cure. The summary says which.
+if code not in (0, 3):
+    sys.exit(f"tracemig {arguments[0]} ended with exit code {code}: see its output above")
