@@ -54,6 +54,25 @@ func BenchmarkConvert(b *testing.B) {
 	}
 }
 
+var underRace bool
+
+// What a span costs in allocations must not depend on how many there are, nor on their size.
+func TestConvertAllocations(t *testing.T) {
+	if underRace {
+		t.Skip("pools keep nothing under the race detector")
+	}
+	const spans, ceiling = 200, 26
+	in := Input{Info: info("tr-2dc9e3041b13a2e92f2482702ff5885d"), Spans: benchDoc(spans)}
+	n := testing.AllocsPerRun(10, func() {
+		if _, err := Convert(in, Options{Source: "s"}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > ceiling*spans {
+		t.Errorf("%.1f allocations a span, at most %d are expected", n/spans, ceiling)
+	}
+}
+
 // BenchmarkScan is what Convert is measured against: reading the document, unquoting the strings.
 func BenchmarkScan(b *testing.B) {
 	doc := benchDoc(200)

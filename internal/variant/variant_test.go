@@ -260,14 +260,26 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkEncode(b *testing.B) {
-	text := []byte(`{"mlflow.spanType":"LLM","mlflow.spanInputs":{"messages":[{"role":"user","content":"` + strings.Repeat("words and words ", 60) +
-		`"}],"temperature":0.7,"n":1},"mlflow.chat.tokenUsage":{"input_tokens":1234,"output_tokens":56,"total_tokens":1290}}`)
+var benchText = []byte(`{"mlflow.spanType":"LLM","mlflow.spanInputs":{"messages":[{"role":"user","content":"` + strings.Repeat("words and words ", 60) +
+	`"}],"temperature":0.7,"n":1},"mlflow.chat.tokenUsage":{"input_tokens":1234,"output_tokens":56,"total_tokens":1290}}`)
+
+func TestEncodeAllocatesNothing(t *testing.T) {
 	var e Encoder
-	b.SetBytes(int64(len(text)))
+	if n := testing.AllocsPerRun(100, func() {
+		if _, _, err := e.Encode(benchText); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%g allocations for a value like the one before", n)
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	var e Encoder
+	b.SetBytes(int64(len(benchText)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := e.Encode(text); err != nil {
+		if _, _, err := e.Encode(benchText); err != nil {
 			b.Fatal(err)
 		}
 	}
