@@ -133,7 +133,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	if err != nil {
 		return verify.Report{}, err
 	}
-	covered, err := s.covered()
+	covered, reach, err := s.covered()
 	if err != nil {
 		return verify.Report{}, err
 	}
@@ -146,7 +146,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: covered, Progress: run.Progress,
+		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: covered, Reach: reach, Progress: run.Progress,
 	}
 	var failed error
 	job.OnFinding = func(f verify.Finding) {
@@ -163,26 +163,37 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 }
 
 // covered is up to when complete runs have looked for traces: the start of the last one, or the end of
-// its window. It is zero where no checkpoint tells.
-func (s *session) covered() (at time.Time, err error) {
+// its window. reach is up to when they can have moved any: a run takes traces that come while it goes on,
+// but not all that do. Both are zero where no checkpoint tells.
+func (s *session) covered() (at, reach time.Time, err error) {
 	store, err := checkpoint.OpenReadOnly(s.stop, s.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return at, nil
+		return at, reach, nil
 	}
 	if err != nil {
-		return at, err
+		return at, reach, err
 	}
 	defer store.Close()
 	if err := store.BelongsTo(s.pair); err != nil {
-		return at, err
+		return at, reach, err
 	}
-	return at, store.Runs(s.stop, func(r checkpoint.Run) error {
-		complete := r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial)
-		if until := r.Until(); complete && until.After(at) {
+	err = store.Runs(s.stop, func(r checkpoint.Run) error {
+		if r.Outcome != string(migrate.OutcomeDone) && r.Outcome != string(migrate.OutcomePartial) {
+			return nil
+		}
+		until, last := r.Until(), r.End
+		if until.Before(r.Start) {
+			last = until
+		}
+		if until.After(at) {
 			at = until
+		}
+		if last.After(reach) {
+			reach = last
 		}
 		return nil
 	})
+	return at, reach, err
 }
 
 // repair verifies, has a run look again at what it finds, and verifies again.

@@ -358,7 +358,7 @@ func (v *verification) judge(ctx context.Context, t *trace, s *sums) (Kind, stri
 // absent says why the target has nothing of a trace.
 func (v *verification) absent(t *trace) (Kind, string) {
 	last, since := v.job.Covered, "the last run's time"
-	if last.IsZero() {
+	if last.IsZero() || v.latest.After(v.job.Reach) {
 		last, since = v.latest, "the latest trace that the target has"
 	}
 	if !last.IsZero() && !t.info.RequestTime.Before(last) {

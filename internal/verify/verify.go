@@ -84,8 +84,10 @@ type Job struct {
 	BytesInFlight int64
 
 	// Covered is up to which request time complete runs have looked, as far as a checkpoint tells; else
-	// zero. Traces that came later are no loss.
+	// zero. Traces that came later are no loss. Reach is up to which they can have moved any: where the
+	// target has later ones, runs with other checkpoints have looked further.
 	Covered   time.Time
+	Reach     time.Time
 	Progress  *migrate.Progress // Listed, Total, and Migrated for traces that were compared
 	OnFinding func(Finding)     // hears of every trace that does not simply match; calls don't overlap
 }
