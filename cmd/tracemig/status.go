@@ -72,6 +72,8 @@ func (o *statusOptions) validate() error {
 		return usageError("--list %q is none of migrated, skipped, deferred, failed", o.list)
 	case listing && o.all():
 		return usageError("--list and --map are for one source and target; name them, or their --checkpoint")
+	case o.shard.Count > 0 && o.all():
+		return usageError("--shard is for one source and target; name them, or leave it out for all checkpoints")
 	case o.all() || o.checkpoint != "" && o.source == "" && o.target == "":
 		return nil
 	}
