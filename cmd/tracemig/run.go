@@ -64,6 +64,7 @@ failure, run the same command again: nothing is lost and nothing is written twic
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
+			o.enlarge(c)
 			return a.run(o)
 		},
 	}
@@ -98,8 +99,18 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 // addStagingFlags adds the flags of commands that write the target.
 func (o *runOptions) addStagingFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations")
+	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is then 134217728 unless given)")
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
+}
+
+// stagedBytesInFlight takes the place of migrate.DefaultBytesInFlight, so that batches in files are large.
+const stagedBytesInFlight = 128 << 20
+
+// enlarge gives batches in files their memory, unless the user has decided on it.
+func (o *runOptions) enlarge(c *cobra.Command) {
+	if (o.stagingVolume != "" || o.stage != "") && !c.Flags().Changed("bytes-in-flight") {
+		o.bytesInFlight = stagedBytesInFlight
+	}
 }
 
 // volume is the one that the flags name, if any, for a target at l.

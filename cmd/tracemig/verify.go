@@ -75,6 +75,7 @@ twice are left to you, and the message says how.
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
+			o.enlarge(c)
 			return a.withSession(o, (*session).repair)
 		},
 	}

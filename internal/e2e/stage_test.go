@@ -69,7 +69,7 @@ func TestKilledStaged(t *testing.T) {
 	b := newBed(t, src.URL, replay.SyntheticID).toWarehouse(rig.FrontOptions{})
 	p := newProxy(t, b.front.URL)
 	b.setenv("DATABRICKS_HOST", p.URL)
-	batches := []string{"--stage", "auto", "--bytes-in-flight", "16777216"}
+	batches := []string{"--stage", "auto", "--bytes-in-flight", "8388608"}
 	for _, after := range []bool{false, true} {
 		p.killAt(1, "FROM parquet.", after)
 		s := b.start(batches...)

@@ -740,7 +740,11 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
 	limits := r.job.Target.Limits()
 	// Two batches are being written and one collected at a time; reading needs room too.
-	limits.Bytes = min(limits.Bytes, r.job.BytesInFlight/4)
+	share := int64(4)
+	if limits.Few {
+		share = 2 // one is written while the next is collected
+	}
+	limits.Bytes = min(limits.Bytes, r.job.BytesInFlight/share)
 	var b []*unit
 	var spans, annotations int
 	var bytes int64

@@ -16,6 +16,7 @@ type Written struct {
 type Limits struct {
 	Rows  int
 	Bytes int64
+	Few   bool // a commit costs much, its size little: reading should rather wait than make more of them
 }
 
 // Writer writes rows idempotently: a row whose key the table already holds is left alone, whoever

@@ -24,7 +24,7 @@ import (
 )
 
 // stagedLimits of one statement: its cost hardly grows with its size, so large ones win.
-var stagedLimits = uctables.Limits{Rows: 50_000, Bytes: 64 << 20}
+var stagedLimits = uctables.Limits{Rows: 50_000, Bytes: 64 << 20, Few: true}
 
 const (
 	// fileBytes is how many bytes of lines go into one file. Several files are read in parallel.
@@ -81,7 +81,7 @@ func (w *Warehouse) Stage(ctx context.Context, owner string) error {
 	case !there:
 		return s.explained("look for it", databricks.ErrNotThere)
 	}
-	if err := s.sweep(ctx, time.Now()); err != nil {
+	if err := s.sweep(ctx, time.Now(), w.warn); err != nil {
 		return s.explained("remove what earlier runs left there", err)
 	}
 	if w.staging != nil {
@@ -107,7 +107,7 @@ func (s *staging) explained(what string, err error) error {
 }
 
 // sweep removes what runs before have left over.
-func (s *staging) sweep(ctx context.Context, now time.Time) error {
+func (s *staging) sweep(ctx context.Context, now time.Time, warn func(error)) error {
 	root := s.volume.StagedFolder()
 	batches, err := s.files.List(ctx, root)
 	if errors.Is(err, databricks.ErrNotThere) {
@@ -138,8 +138,12 @@ func (s *staging) sweep(ctx context.Context, now time.Time) error {
 		if !strings.HasPrefix(b.Name, s.owner+"-") && !old {
 			continue
 		}
-		if err := s.files.Remove(ctx, folder, names...); err != nil {
+		err = s.files.Remove(ctx, folder, names...)
+		if errors.Is(err, databricks.ErrNoRight) || errors.Is(err, databricks.ErrRefused) || ctx.Err() != nil {
 			return err
+		}
+		if err != nil {
+			warn(fmt.Errorf("%s, which an earlier run has left there, can't be removed: %w. Remove it by hand", folder, err))
 		}
 	}
 	return nil
@@ -231,10 +235,16 @@ func (w *Warehouse) remove(ctx context.Context, in *input) {
 	w.staging.removals.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if err := w.staging.files.Remove(ctx, in.path(), names...); err != nil && w.opts.Warn != nil {
-			w.opts.Warn(fmt.Errorf("the files in %s were loaded and could not be removed: %w. The next run removes them", in.path(), err))
+		if err := w.staging.files.Remove(ctx, in.path(), names...); err != nil {
+			w.warn(fmt.Errorf("the files in %s were loaded and could not be removed: %w. The next run removes them", in.path(), err))
 		}
 	})
+}
+
+func (w *Warehouse) warn(err error) {
+	if w.opts.Warn != nil {
+		w.opts.Warn(err)
+	}
 }
 
 // grants are the statements that let somebody write.

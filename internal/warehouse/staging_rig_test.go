@@ -146,7 +146,11 @@ func TestStagedWrite(t *testing.T) {
 func TestStagedFileGone(t *testing.T) {
 	var folder string
 	losses := 0
+	var keep atomic.Bool
 	s, w, folder := staged(t, func(r *http.Request) *http.Response {
+		if keep.Load() && r.Method == http.MethodDelete {
+			return answer(r, http.StatusBadRequest, `{"error_code":"BAD_REQUEST","message":"no"}`)
+		}
 		if losses == 0 || !strings.HasPrefix(r.URL.Path, "/sql/") || r.Body == nil {
 			return nil
 		}
@@ -176,6 +180,27 @@ func TestStagedFileGone(t *testing.T) {
 	}
 	if all := inserts(t, s, w); len(all) != 3 || all[0].Error == "" || all[1].Error == "" || all[2].Error != "" {
 		t.Errorf("%+v", all)
+	}
+	if e := entries(t, w, folder); len(e) > 0 {
+		t.Errorf("files are left: %v", e)
+	}
+
+	// Files that can't be removed do no harm, and are what the next run removes.
+	keep.Store(true)
+	var warnings []error
+	w.opts.Warn = func(err error) { warnings = append(warnings, err) }
+	if got, err := w.WriteSpans(t.Context(), large(1, 200)); err != nil || got.Inserted != 200 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if e := entries(t, w, folder); len(e) != 2 || len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "could not be removed") {
+		t.Errorf("left: %v; warnings: %v", e, warnings)
+	}
+	if err := w.Stage(t.Context(), owner); err != nil || len(warnings) != 2 {
+		t.Errorf("%v; warnings: %v", err, warnings)
+	}
+	keep.Store(false)
+	if err := w.Stage(t.Context(), owner); err != nil {
+		t.Error(err)
 	}
 	if e := entries(t, w, folder); len(e) > 0 {
 		t.Errorf("files are left: %v", e)
