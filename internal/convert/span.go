@@ -609,12 +609,16 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		}
 		return
 	}
-	inner, err := jsontext.AppendUnquote(c.text[:0], lit)
+	inner, ok := unquoteQuick(c.text[:0], lit)
+	var err error
+	if !ok {
+		inner, err = jsontext.AppendUnquote(inner, lit)
+	}
 	c.text = inner
 	if err != nil {
 		inner, _ = jsontext.AppendUnquote(nil, keepLone(lit))
 	}
-	var ok bool
+	ok = false
 	at := len(o.buf)
 	if mayBeJSON(inner) {
 		o.buf, l, ok = compact(o.buf, inner, 1)

@@ -50,9 +50,16 @@ const keepsRaw = lostSurrogate | lostDuplicate | lostNUL
 // appended, when src is no JSON even as Python's json.loads reads it, or is nested or named beyond the
 // limits (l tells).
 //
-// Nearly all texts are strict JSON without surprises: for them the library's formatter and one scan
-// over its output suffice. Everything else goes through a lenient parser.
+// Nearly all texts are strict JSON without surprises, which one pass shows. For most others the library's
+// formatter and one scan over its output suffice. Everything else goes through a lenient parser.
 func compact(dst, src []byte, depth int) (out []byte, l loss, ok bool) {
+	if out, ok := quick(dst, src, depth); ok {
+		return out, 0, true
+	}
+	return compactAny(dst, src, depth)
+}
+
+func compactAny(dst, src []byte, depth int) (out []byte, l loss, ok bool) {
 	start := len(dst)
 	out, err := jsontext.AppendFormat(dst, src)
 	if err == nil && plain(out[start:], depth) {

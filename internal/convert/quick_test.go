@@ -1,0 +1,139 @@
+package convert
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
+)
+
+// drawJSON appends a JSON text; now and then it isn't one.
+func drawJSON(t *rapid.T, b []byte, depth int) []byte {
+	roll := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "roll") }
+	pick := func(of ...string) { b = append(b, of[roll(len(of))]...) }
+	space := func() { pick("", "", "", " ", "\n\t") }
+	text := func() {
+		if roll(20) == 0 {
+			pick(`"a\/b"`, `"\u0041"`, `"\u0000"`, `"1234567`+"\x01"+`"`, "\"\xff\"", `"\x"`)
+		} else {
+			pick(`"a"`, `"b"`, `"c"`, `""`, `"twelve bytes and a quote \""`, `"\\"`, `"é"`, `"\n\b\f\r\t"`, `"12345678é\\"`)
+		}
+	}
+	kind := roll(4)
+	if depth == 0 {
+		kind = 3
+	}
+	space()
+	switch {
+	case depth == 3 || kind == 0:
+		if roll(20) == 0 {
+			pick("-0.0", "1e5", "01", "1.", "1e400", "nul", "NaN", "-")
+		} else {
+			pick("1", "-1", "0", "12345678901234567890", "0.1", "true", "false", "null")
+		}
+	case kind == 1:
+		text()
+	case kind == 2:
+		b = append(b, '[')
+		for i := range roll(4) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = drawJSON(t, b, depth+1)
+		}
+		space()
+		b = append(b, ']')
+	default:
+		b = append(b, '{')
+		for i := range roll(40) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			space()
+			if roll(15) > 0 {
+				b = append(b, '"', 'k', byte('0'+i/10), byte('0'+i%10), '"')
+			} else {
+				text()
+			}
+			space()
+			b = append(b, ':')
+			if roll(5) == 0 {
+				b = drawJSON(t, b, depth+1)
+			} else {
+				b = append(b, '1')
+			}
+		}
+		space()
+		b = append(b, '}')
+	}
+	space()
+	return b
+}
+
+// What quick takes, the others give the same for, without a loss.
+func TestQuick(t *testing.T) {
+	taken := 0
+	rapid.Check(t, func(t *rapid.T) {
+		src := drawJSON(t, nil, 0)
+		got, ok := quick([]byte("prefix"), src, 1)
+		if !ok {
+			if string(got) != "prefix" {
+				t.Fatalf("refused, but gave %q", got)
+			}
+			return
+		}
+		taken++
+		want, l, ok := compactAny([]byte("prefix"), src, 1)
+		if !ok || l != 0 || !bytes.Equal(got, want) {
+			t.Fatalf("%q: quick gives %q, compactAny %q, loss %b, %t", src, got, want, l, ok)
+		}
+	})
+	if taken == 0 {
+		t.Error("quick takes nothing")
+	}
+}
+
+func TestQuickRefuses(t *testing.T) {
+	for _, src := range []string{"", "\"\xff\"", `"\ud800"`, `"\/"`, `1e400`, `-0.0`, `01`, `{"a":1,"a":1}`, `[1]]`, `[1,]`, `{"a":1,}`, `"a`, "\"\n\""} {
+		if out, ok := quick(nil, []byte(src), 1); ok {
+			t.Errorf("%q: %q", src, out)
+		}
+	}
+	for depth, want := range map[int]bool{maxDepth: true, maxDepth + 1: false} {
+		src := append(bytes.Repeat([]byte("["), depth), bytes.Repeat([]byte("]"), depth)...)
+		if _, ok := quick(nil, src, 0); ok != want {
+			t.Errorf("depth %d: %t", depth, ok)
+		}
+	}
+}
+
+func TestUnquoteQuick(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.SampledFrom([]rune("ab\"\\\n\t\b\f\r/é\x00\x1f😀"))).Draw(t, "text")
+		lit := quote(nil, text)
+		if got, ok := unquoteQuick([]byte("prefix"), lit); ok && string(got) != "prefix"+text || !ok && string(got) != "prefix" {
+			t.Fatalf("%s: %q, %t", lit, got, ok)
+		}
+	})
+	got, _ := unquoteQuick(nil, []byte(`"a\/b"`))
+	if want, _ := jsontext.AppendUnquote(nil, []byte(`"a\/b"`)); !bytes.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestPlainBytes(t *testing.T) {
+	for at := range 20 {
+		for c := range 256 {
+			b := bytes.Repeat([]byte("~"), 20)
+			b[at] = byte(c)
+			want := 20
+			if c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
+				want = at
+			}
+			if got := plainBytes(b); got != want {
+				t.Fatalf("%d: %d, want %d", c, got, want)
+			}
+		}
+	}
+}
