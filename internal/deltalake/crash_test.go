@@ -19,7 +19,7 @@ import (
 const childEnv = "TRACEMIG_TEST_LAKE"
 
 const (
-	childBatches = 12
+	childBatches = 6
 	childRows    = 40
 )
 
@@ -108,10 +108,15 @@ func TestKill(t *testing.T) {
 	}
 	t.Logf("seed %d (set TRACEMIG_TEST_SEED to repeat)", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	rounds, kills := 4, 8
+	rounds, kills := 2, 8
 	if testing.Short() {
-		rounds = 1
+		rounds, kills = 1, 4
 	}
+	began := time.Now()
+	if err := childCommand(t, filepath.Join(t.TempDir(), "agent")).Run(); err != nil {
+		t.Fatal(err)
+	}
+	lasts := int64(time.Since(began)) // on this machine, with the race detector or without
 	for range rounds {
 		path := filepath.Join(t.TempDir(), "agent")
 		killed := 0
@@ -120,15 +125,13 @@ func TestKill(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			timer := time.AfterFunc(time.Duration(random.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			timer := time.AfterFunc(time.Duration(random.Int64N(lasts)), func() { _ = cmd.Process.Kill() })
 			if cmd.Wait() != nil {
 				killed++
 			}
 			timer.Stop()
 		}
-		if killed == 0 {
-			t.Log("no child was killed before its end")
-		}
+		t.Logf("%d of %d children were killed, the others ended before", killed, kills)
 		if err := childCommand(t, path).Run(); err != nil {
 			t.Fatal(err)
 		}

@@ -314,11 +314,11 @@ func TestRowGroups(t *testing.T) {
 		t.Skip("megabytes under the race detector take a while")
 	}
 	l := newLake(t)
-	spans := randomSpans(1, 0, 3000)
+	spans := randomSpans(1, 0, 750)
 	for i := range spans {
-		spans[i].Name = strings.Repeat("n", i*4) // 18 MB in all
+		spans[i].Name = strings.Repeat("n", i*64) // 18 MB in all
 	}
-	spans[1500].Attributes = uctables.JSON(`"` + strings.Repeat("é", 5<<20) + `"`)
+	spans[375].Attributes = uctables.JSON(`"` + strings.Repeat("é", 5<<20) + `"`)
 	if _, err := l.WriteSpans(t.Context(), spans); err != nil {
 		t.Fatal(err)
 	}

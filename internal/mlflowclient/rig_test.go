@@ -179,7 +179,9 @@ func TestWindowOnServer(t *testing.T) {
 
 func TestWorkspaceCorpus(t *testing.T) {
 	m, corpus := rig.SharedMLflow(t)
-	for _, v4 := range []string{rig.V4Supported, rig.V4EndpointNotFound, rig.V4NotYet} {
+	// How the listing falls back needs no large experiment.
+	few := m.FillCases(t, "/Shared/few", "json_types,links,events,feedback_values,in_run_and_linked,state_error,otlp_two_roots,same_millisecond,tags")
+	for v4, corpus := range map[string]rig.Corpus{rig.V4Supported: corpus, rig.V4EndpointNotFound: few, rig.V4NotYet: few} {
 		t.Run(v4, func(t *testing.T) {
 			f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, V4: v4, Forms: []string{"v2", "v30", "v3", "v350"}, QuotaDownload: 150})
 			f.Fault(t, rig.FrontFault{Match: "/search", Kind: "status429", RetryAfter: 1})

@@ -41,7 +41,7 @@ func ask(t *testing.T, method, url, token, body string, headers ...string) (int,
 }
 
 func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
-	m := StartMLflow(t)
+	m := SharedServer(t)
 	corpus := m.FillCases(t, "/Shared/front", "state_error,otlp_gen_ai,in_run,no_spans,deep_nesting_1500")
 	f := StartFront(t, FrontOptions{MLflow: m.URI, Forms: []string{"v2"}})
 	id := corpus.Cases["state_error"][0]
@@ -118,7 +118,7 @@ func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
 }
 
 func TestFrontServesTheSDK(t *testing.T) {
-	m := StartMLflow(t)
+	m := SharedServer(t)
 	corpus := m.FillCases(t, "/Shared/sdk", "in_run")
 	f := StartFront(t, FrontOptions{MLflow: m.URI, WarehouseState: "STOPPED", Targets: []Target{
 		{ExperimentID: "900", Name: "/Shared/target", Catalog: "spark_catalog", Schema: "default", Prefix: "p", Typed: true},
@@ -160,7 +160,7 @@ func TestFrontServesTheSDK(t *testing.T) {
 }
 
 func TestFrontFaults(t *testing.T) {
-	m := StartMLflow(t)
+	m := SharedServer(t)
 	f := StartFront(t, FrontOptions{MLflow: m.URI, Plain: true})
 	url := f.URL + "/api/2.0/mlflow/experiments/get?experiment_id=0"
 	if status, body, _, err := ask(t, "GET", url, "", ""); status != 200 || !strings.Contains(body, "Default") {

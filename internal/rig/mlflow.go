@@ -23,17 +23,6 @@ type MLflow struct {
 	process *Process
 }
 
-// StartMLflow starts an empty server of the test's own (some seconds).
-func StartMLflow(t testing.TB) *MLflow {
-	t.Helper()
-	m, err := startMLflow(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.Stop)
-	return m
-}
-
 func startMLflow(dir string) (*MLflow, error) {
 	cmd, err := command("venv", "mlflow_server.py", dir)
 	if err != nil {
@@ -49,10 +38,7 @@ func startMLflow(dir string) (*MLflow, error) {
 // Stop ends the server.
 func (m *MLflow) Stop() { m.process.Stop() }
 
-// SharedExperiment is the experiment of SharedMLflow's corpus.
-const SharedExperiment = "/Shared/corpus"
-
-var sharedMLflow = sync.OnceValues(func() (*filledMLflow, error) {
+var sharedServer = sync.OnceValues(func() (*MLflow, error) {
 	dir, err := os.MkdirTemp("", "tracemig-mlflow-")
 	if err != nil {
 		return nil, err
@@ -65,29 +51,46 @@ var sharedMLflow = sync.OnceValues(func() (*filledMLflow, error) {
 		m.Stop()
 		_ = os.RemoveAll(dir)
 	})
-	c, err := m.corpus("fill", SharedExperiment, "--dump", filepath.Join(dir, "expected.jsonl"))
-	if err != nil {
-		return nil, err
-	}
-	c.Expected, err = readExpected(filepath.Join(dir, "expected.jsonl"))
-	return &filledMLflow{m, c}, err
+	return m, nil
 })
 
-type filledMLflow struct {
-	server *MLflow
-	corpus Corpus
-}
-
-// SharedMLflow is a server with the corpus in SharedExperiment, started once for all tests of the
-// binary. Tests leave that experiment as it is; those that change traces Fill an experiment of their
-// own on the same server, which is cheaper than StartMLflow. The package's TestMain calls Main.
-func SharedMLflow(t testing.TB) (*MLflow, Corpus) {
+// SharedServer is a server, started once for all tests of the binary, which fill experiments of their
+// own. The package's TestMain calls Main.
+func SharedServer(t testing.TB) *MLflow {
 	t.Helper()
-	f, err := sharedMLflow()
+	m, err := sharedServer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f.server, f.corpus
+	return m
+}
+
+// SharedExperiment is the experiment of SharedMLflow's corpus.
+const SharedExperiment = "/Shared/corpus"
+
+var sharedCorpus = sync.OnceValues(func() (Corpus, error) {
+	m, err := sharedServer()
+	if err != nil {
+		return Corpus{}, err
+	}
+	path := filepath.Join(filepath.Dir(m.DB), "expected.jsonl")
+	c, err := m.corpus("fill", SharedExperiment, "--dump", path)
+	if err != nil {
+		return Corpus{}, err
+	}
+	c.Expected, err = readExpected(path)
+	return c, err
+})
+
+// SharedMLflow is SharedServer with the corpus in SharedExperiment, written at the first call, which
+// takes most of a minute. Tests leave that experiment as it is.
+func SharedMLflow(t testing.TB) (*MLflow, Corpus) {
+	t.Helper()
+	c, err := sharedCorpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SharedServer(t), c
 }
 
 // Corpus is what testdata/rig/corpus.py says of an experiment after it wrote to it. Trace IDs are
@@ -103,7 +106,7 @@ type Corpus struct {
 	InProgress   []string            `json:"in_progress"`
 	NoSpans      []string            `json:"no_spans"` // traces that have ended, whose spans the server has not
 	Errors       map[string]string   `json:"errors"`   // cases that the SDK refused
-	Expected     []ExpectedTrace     `json:"-"`        // what MLflow's own client reads, one a listed trace; Fill only
+	Expected     []ExpectedTrace     `json:"-"`        // what MLflow's own client reads, one a listed trace; not after Add and AddBulk
 }
 
 // ExpectedTrace is a trace as MLflow's own client reads it back: an independent view of the source.
@@ -158,29 +161,19 @@ type ExpectedLink struct {
 // Fill writes the corpus into a new experiment with MLflow's own SDK, and reads it back into Expected.
 func (m *MLflow) Fill(t testing.TB, experiment string) Corpus {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "expected.jsonl")
-	c, err := m.corpus("fill", experiment, "--dump", path)
-	if err == nil {
-		c.Expected, err = readExpected(path)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return m.dumped(t, "fill", experiment)
 }
 
 // FillCases is Fill with the named cases only.
 func (m *MLflow) FillCases(t testing.TB, experiment, cases string) Corpus {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "expected.jsonl")
-	c, err := m.corpus("fill", experiment, "--only", cases, "--dump", path)
-	if err == nil {
-		c.Expected, err = readExpected(path)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return m.dumped(t, "fill", experiment, "--only", cases)
+}
+
+// FillBulk is FillCases and AddBulk in one.
+func (m *MLflow) FillBulk(t testing.TB, experiment, cases string, count int) Corpus {
+	t.Helper()
+	return m.dumped(t, "fill", experiment, "--only", cases, "--bulk", strconv.Itoa(count), "--db", m.DB)
 }
 
 // Add writes count small traces that start now, each with one feedback.
@@ -197,11 +190,7 @@ func (m *MLflow) Add(t testing.TB, experiment string, count int) Corpus {
 // 4 adds again. Cases has the traces as "changed".
 func (m *MLflow) Change(t testing.TB, experiment string, step int) Corpus {
 	t.Helper()
-	c, err := m.corpus("change", experiment, "--count", strconv.Itoa(step))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return m.dumped(t, "change", experiment, "--count", strconv.Itoa(step))
 }
 
 // AddBulk writes count small traces of two spans each, a millisecond apart, straight into the
@@ -218,25 +207,27 @@ func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {
 // EndInProgress ends the traces of the cases in_progress and in_progress_info_only.
 func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
 	t.Helper()
-	c, err := m.corpus("end-in-progress", experiment)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return m.dumped(t, "end-in-progress", experiment)
 }
 
 // Dump reads an experiment with MLflow's own client.
 func (m *MLflow) Dump(t testing.TB, experiment string) []ExpectedTrace {
 	t.Helper()
+	return m.dumped(t, "dump", experiment).Expected
+}
+
+// dumped runs a verb of corpus.py and reads the experiment as it is then into Expected.
+func (m *MLflow) dumped(t testing.TB, verb, experiment string, args ...string) Corpus {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "expected.jsonl")
-	if _, err := m.corpus("dump", experiment, "--dump", path); err != nil {
-		t.Fatal(err)
+	c, err := m.corpus(verb, experiment, append(args, "--dump", path)...)
+	if err == nil {
+		c.Expected, err = readExpected(path)
 	}
-	traces, err := readExpected(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return traces
+	return c
 }
 
 func (m *MLflow) corpus(verb, experiment string, args ...string) (Corpus, error) {
