@@ -34,10 +34,20 @@ faults: rig
 
 # Comparisons; each prints its figures.
 bench: rig
-	go run -tags rig ./internal/bench read rerun peer
-	go test -run - -bench . ./internal/convert ./internal/variant
+	go run -tags rig ./internal/bench read rerun convert local memory growth peer
+	go test -run - -bench . $(STAGES)
+
+STAGES = ./internal/convert ./internal/uctables ./internal/variant ./internal/deltalake ./internal/checkpoint ./internal/migrate
+
+# The Go benchmarks of the work tree against those of main.
+benchstat:
+	dir=$$(mktemp -d) && trap "git worktree remove --force $$dir/main; rm -rf $$dir" EXIT && \
+	git worktree add --quiet --detach $$dir/main main && \
+	go test -run - -bench . -count 6 $(STAGES) > $$dir/tree.txt && \
+	(cd $$dir/main && go test -run - -bench . -count 6 $(STAGES)) > $$dir/main.txt && \
+	go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da main=$$dir/main.txt tree=$$dir/tree.txt
 
 clean:
 	rm -rf bin lake
 
-.PHONY: bench faults build demo rig test-short test vuln clean
+.PHONY: bench benchstat faults build demo rig test-short test vuln clean
