@@ -23,6 +23,7 @@ test-short:
 test: rig
 	go vet -tags rig ./...
 	go test -race -tags rig -timeout 40m ./...
+	go test -run TestHugeTraces ./cmd/tracemig
 
 # Known vulnerabilities in what the binary calls. Asks vuln.go.dev.
 vuln:
