@@ -148,18 +148,20 @@ func writeSplit[T any](ctx context.Context, units []*unit, limits uctables.Limit
 	write func(context.Context, []T) error, probe func(context.Context, []T) error, name func(*T) string,
 ) error {
 	var good []*unit
-	var all []T
-	var bytes int64
+	count := 0
 	for _, u := range units {
-		if u.failed != nil {
-			continue
+		if u.failed == nil {
+			good = append(good, u)
+			count += len(rowsOf(u))
 		}
-		good = append(good, u)
-		rows := rowsOf(u)
-		all = append(all, rows...)
-		for i := range rows {
-			bytes += size(&rows[i])
-		}
+	}
+	all := make([]T, 0, count)
+	var bytes int64
+	for _, u := range good {
+		all = append(all, rowsOf(u)...)
+	}
+	for i := range all {
+		bytes += size(&all[i])
 	}
 	if len(all) == 0 {
 		return nil

@@ -238,6 +238,8 @@ func (s *Synthetic) serveSpans(w http.ResponseWriter, trace string) {
 		b = append(b[:len(b)], `,{"trace_id":"`+values[0]+`","span_id":"7777777777777777","parent_span_id":"AAAAAAAAAAE=","name":"large","start_time_unix_nano":`+values[1]+`,"end_time_unix_nano":`+values[2]+`,"attributes":{"mlflow.spanOutputs":"\"`...)
 		b = append(append(b, strings.Repeat("0123456789abcdef", s.LargeBytes/16)...), `\""}}`...)
 	}
+	b = append(b, "]}"...)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Write(append(b, "]}"...))
+	w.Header().Set("Content-Length", strconv.Itoa(len(b))) // as servers of files do
+	w.Write(b)
 }
