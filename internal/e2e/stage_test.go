@@ -59,6 +59,7 @@ func TestStagedCorpus(t *testing.T) {
 
 // TestKilledStaged kills runs after their files were put into the volume, and after these were loaded.
 func TestKilledStaged(t *testing.T) {
+	t.Parallel()
 	synthetic := &replay.Synthetic{Traces: 1000, Spans: 6, SpanBytes: 1360, Large: -1}
 	src := httptest.NewServer(synthetic.Handler())
 	t.Cleanup(src.Close)
