@@ -10,6 +10,6 @@ import (
 // the environment decides, where it is set.
 func boundMemory(bytesInFlight int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(bytesInFlight + max(32<<20, bytesInFlight/2))
+		debug.SetMemoryLimit(bytesInFlight + max(16<<20, bytesInFlight/4))
 	}
 }
