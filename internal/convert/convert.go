@@ -142,6 +142,7 @@ type converter struct {
 	opt     Options
 	traceID string // target's; "" until known
 	otelID  string // first OTEL trace ID of the spans
+	otelLit []byte // its literal, if that is an exact one
 	mine    bool   // a span is of the trace that was asked for, as far as it says
 	other   string // what the first span that is not says
 

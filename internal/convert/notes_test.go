@@ -478,3 +478,13 @@ func TestInvalidUTF8(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A document that is read a second time, with its NaN in quotes, gives the trace its ID as well.
+func TestRepairedDocumentKeepsItsTraceID(t *testing.T) {
+	spans := `[{"trace_id":"2dc9e3041b13a2e92f2482702ff5885d","span_id":"00000000000000a1","name":"a","attributes":{"x":1}},` +
+		`{"trace_id":"2dc9e3041b13a2e92f2482702ff5885d","span_id":"00000000000000a2","name":"b","attributes":{"x":NaN}}]`
+	res, err := Convert(Input{Info: info("my own"), Spans: []byte(spans)}, Options{Source: "s"})
+	if err != nil || res.Trace.TraceID != "2dc9e3041b13a2e92f2482702ff5885d" {
+		t.Errorf("%q, %v", res.Trace.TraceID, err)
+	}
+}

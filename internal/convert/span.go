@@ -87,7 +87,7 @@ func (c *converter) readSpans() *Error {
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
 		if doc, n := repairNonFinite(c.doc); n > 0 {
-			c.doc, c.notes, c.otelID = doc, c.notes[:notes], ""
+			c.doc, c.notes, c.otelID, c.otelLit = doc, c.notes[:notes], "", nil
 			c.note(NonFinite, "", fmt.Sprintf("%d outside of attribute texts: kept as strings", n))
 			err = c.readDocument()
 		}
@@ -352,16 +352,22 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	}
 	s.Name, _ = c.str(lits[fName], "name", keep)
 
-	traceID, ok := c.str(lits[fTraceID], "trace_id", keep)
-	own, exact := "", false
-	if ok {
-		own, exact = decodeID(traceID, 16)
-		if !exact || own == "" {
-			bad(BadID, "trace_id", lits[fTraceID], "not an OTEL trace ID")
+	own, exact := c.otelID, true
+	if c.otelLit == nil || !bytes.Equal(lits[fTraceID], c.otelLit) { // nearly all spans of a trace have one ID
+		own, exact = "", false
+		traceID, ok := c.str(lits[fTraceID], "trace_id", keep)
+		if ok {
+			own, exact = decodeID(traceID, 16)
+			if !exact || own == "" {
+				bad(BadID, "trace_id", lits[fTraceID], "not an OTEL trace ID")
+			}
 		}
-	}
-	if own != "" && c.otelID == "" {
-		c.otelID = own
+		if own != "" && c.otelID == "" {
+			c.otelID = own
+			if exact && lits[fTraceID][0] == '"' && bytes.IndexByte(lits[fTraceID], '\\') < 0 {
+				c.otelLit = lits[fTraceID]
+			}
+		}
 	}
 	if own != "" && own != c.otelID {
 		bad(OtherTraceID, "trace_id", lits[fTraceID], "the row has the trace's one ID")
@@ -524,6 +530,9 @@ func (c *converter) nanos(lit []byte, name string, keep keeper) (t *int64, ok bo
 // asked for. MLflow notes a trace's ID in each of its spans, copies of a trace included; in MLflow 2 it
 // need not be the OTEL one. Without the note the OTEL ID tells, in forms where MLflow made one of the other.
 func (c *converter) identify(own string) {
+	if c.mine {
+		return
+	}
 	id := c.in.Info.TraceID
 	want := TargetTraceID(id)
 	named, _ := unquote(c.requestID)
