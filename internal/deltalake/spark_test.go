@@ -176,7 +176,7 @@ func TestSparkWritesToo(t *testing.T) {
 		if s, err := l.spans().log.load(); err != nil || len(s.files) != 1 {
 			t.Fatalf("error %v, OPTIMIZE gave %v", err, optimizeErr)
 		}
-		for i := range 3 {
+		for i := range 4 { // a checkpoint and a commit after it
 			w.SQL(t, fmt.Sprintf("ALTER TABLE %s SET TBLPROPERTIES ('delta.checkpointInterval' = '2', 'note' = '%d')", table, i))
 		}
 		checkpoints, err := filepath.Glob(filepath.Join(l.spans().log.dir, logDir, "*.checkpoint.parquet"))

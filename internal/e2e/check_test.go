@@ -16,12 +16,8 @@ import (
 // check runs the preflight over the bed's ends and returns its exit code and findings by code.
 func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
 	b.t.Helper()
-	path, err := binary()
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	args := append([]string{"check", "-o", "json"}, b.source...)
-	cmd := exec.Command(path, append(append(args, b.target...), flags...)...)
+	cmd := exec.Command(binary(b.t), append(append(args, b.target...), flags...)...)
 	cmd.Env, cmd.Dir = b.env, b.baseDir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -48,6 +44,7 @@ func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
 
 // TestCheck looks at what check and run say to a new user about each thing that can be wrong.
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	m, c := fill(t, small)
 	good := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	code, found := good.check()

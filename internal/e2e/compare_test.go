@@ -28,7 +28,8 @@ func compare(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...st
 	t.Helper()
 	spans, annotations := map[string]map[string]spanRow{}, map[string][]annotationRow{}
 	sources := map[string]string{} // source trace ID to target trace ID
-	for _, s := range readRows[spanRow](t, spanText, at.spans) {
+	spanRows, annotationRows := readRows(t, at)
+	for _, s := range spanRows {
 		if spans[s.TraceID] == nil {
 			spans[s.TraceID] = map[string]spanRow{}
 		}
@@ -38,7 +39,7 @@ func compare(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...st
 		spans[s.TraceID][s.SpanID] = s
 	}
 	seen := map[string]bool{}
-	for _, a := range readRows[annotationRow](t, annotationText, at.annotations) {
+	for _, a := range annotationRows {
 		if seen[a.ID] {
 			t.Errorf("annotation %s is there twice", a.ID)
 		}

@@ -15,12 +15,11 @@ import (
 // TestTwoRuns has two runs with checkpoints of their own write to the same tables at once.
 func TestTwoRuns(t *testing.T) {
 	t.Parallel()
-	m, c := fill(t, small)
-	m.AddBulk(t, c.Experiment, 100)
+	m, c := fillBulk(t, small, 100)
 	src := newRecording(t, m.URI)
 	want := newBed(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)
-	compare(t, m.Dump(t, c.Experiment), want.rowsOf)
+	compare(t, c.Expected, want.rowsOf)
 
 	for _, b := range []*bed{newBed(t, src.URL, c.Experiment).toLocal(), newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
 		// The tables are there first: two that make them is another matter.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,10 @@ func TestSecondRun(t *testing.T) {
 		if first.summary.Migrated == 0 || first.summary.SpansWritten == 0 || first.summary.AnnotationsWritten == 0 {
 			t.Fatalf("first run: %+v", first.summary)
 		}
-		before := b.state()
+		before, sent := b.files(), 0
+		if b.wh != nil {
+			sent = b.wh.Stats(t).Statements
+		}
 		for _, again := range []string{"with its checkpoint", "with a new checkpoint", "with the checkpoint made anew"} {
 			if again == "with a new checkpoint" {
 				b.forget()
@@ -31,8 +35,14 @@ func TestSecondRun(t *testing.T) {
 				s.Deferred != first.summary.Deferred || s.Skipped != first.summary.Skipped || s.Listed != first.summary.Listed {
 				t.Errorf("run %s: %+v\nafter a first with %+v", again, s, first.summary)
 			}
-			if after := b.state(); !slices.Equal(before, after) {
+			if after := b.files(); !slices.Equal(before, after) || len(before) == 0 {
 				t.Errorf("run %s changed the target from\n%q to\n%q", again, before, after)
+			}
+			if b.wh == nil {
+				continue
+			}
+			if writes := b.writes(sent); len(writes) > 0 {
+				t.Errorf("run %s asked for %q", again, writes)
 			}
 		}
 		if b.wh != nil {
@@ -50,27 +60,38 @@ func TestSecondRun(t *testing.T) {
 	}
 }
 
-// state is what any write to the target changes: the write statements so far, or the files.
-func (b *bed) state() []string {
+// writes are the statements after the warehouse's first n that are about the bed's tables and not mere
+// questions.
+func (b *bed) writes(n int) (out []string) {
 	b.t.Helper()
-	var out []string
-	if b.wh != nil {
-		for _, s := range b.wh.Stats(b.t).Log {
-			if strings.Contains(s.Statement, b.prefix) && !slices.Contains([]string{"SELECT", "SHOW", "DESCRIBE"}, s.Kind) {
-				out = append(out, s.Kind+" "+s.Table)
-			}
+	stats := b.wh.Stats(b.t)
+	for _, s := range stats.Log[max(0, len(stats.Log)-(stats.Statements-n)):] { // other tests' too
+		if strings.Contains(s.Statement, b.prefix) && !slices.Contains([]string{"SELECT", "SHOW", "DESCRIBE"}, s.Kind) {
+			out = append(out, s.Kind+" "+s.Table)
 		}
-		return out
 	}
-	err := filepath.WalkDir(filepath.Dir(b.folder), func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			var info os.FileInfo
-			if info, err = d.Info(); err == nil {
-				out = append(out, path+info.ModTime().String())
+	return out
+}
+
+// files are those of the bed's tables: any commit adds some.
+func (b *bed) files() (out []string) {
+	b.t.Helper()
+	tables := b.folder
+	if b.wh != nil {
+		tables = filepath.Join(b.wh.Dir, "tables", b.prefix)
+	}
+	dirs, err := filepath.Glob(tables + "_otel_*")
+	for _, dir := range dirs {
+		err = errors.Join(err, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				var info os.FileInfo
+				if info, err = d.Info(); err == nil {
+					out = append(out, path+info.ModTime().String())
+				}
 			}
-		}
-		return err
-	})
+			return err
+		}))
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,27 +22,54 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) {
+	// The tests wait for Spark and for servers more than they compute.
+	_ = flag.Set("test.parallel", "4")
+	rig.Main(m)
+}
 
-// binary is the path of the program, built with the race detector once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// raced are the tests that run the program with the race detector, which makes it several times slower:
+// between them they take every way through a run. The others are about what it leaves, not how it
+// gets there.
+var raced = []string{"TestCorpus", "TestStorms", "TestReaders", "TestTwoRuns", "TestSecondRun", "TestBetweenRuns", "TestAnswerCutOff"}
+
+// binary is the path of the program that the test is to run.
+func binary(t *testing.T) string {
+	t.Helper()
+	build := plainBinary
+	if slices.Contains(raced, t.Name()) {
+		build = racedBinary
+	}
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var (
+	plainBinary = sync.OnceValues(func() (string, error) { return build() })
+	racedBinary = sync.OnceValues(func() (string, error) { return build("-race") })
+)
+
+func build(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "tracemig-e2e-")
 	if err != nil {
 		return "", err
 	}
 	rig.AtEnd(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "tracemig")
-	cmd := exec.Command("go", "build", "-race", "-o", path, "./cmd/tracemig")
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "./cmd/tracemig")...)
 	cmd.Dir = rig.Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 // patience is how long a run may take before it counts as hung.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // A bed is what one test's runs have in common: the source, the target, credentials and folders.
 type bed struct {
@@ -65,13 +93,13 @@ func source(t *testing.T) *rig.MLflow {
 	warm.Do(func() {
 		// Errors come again where the test itself asks.
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = binary() })
+		all.Go(func() { _, _ = plainBinary() })
+		all.Go(func() { _, _ = racedBinary() })
 		all.Go(func() { spark(t) })
-		rig.SharedMLflow(t)
+		rig.SharedServer(t)
 		all.Wait()
 	})
-	m, _ := rig.SharedMLflow(t)
-	return m
+	return rig.SharedServer(t)
 }
 
 var warm sync.Once
@@ -137,13 +165,9 @@ func (b *bed) toWarehouse(opts rig.FrontOptions) *bed {
 // command is a run of the bed with further flags.
 func (b *bed) command(flags ...string) *exec.Cmd {
 	b.t.Helper()
-	path, err := binary()
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	args := append([]string{"run", "-o", "json", "--log-level", "debug", "--search-rate", "1000", "--download-rate", "5000"}, b.source...)
 	args = append(append(args, b.target...), flags...)
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(binary(b.t), args...)
 	cmd.Env, cmd.Dir = b.env, b.baseDir
 	return cmd
 }

@@ -36,8 +36,7 @@ func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
 	m := source(t)
 	const experiment = "/e2e/TestFaultMatrix"
-	m.FillCases(t, experiment, "feedback_values")
-	m.AddBulk(t, experiment, 140)
+	m.FillBulk(t, experiment, "feedback_values", 140)
 
 	path := filepath.Join(rig.Root(), "docs", "faults.md")
 	doc, err := os.ReadFile(path)
@@ -393,22 +392,21 @@ func (l *lane) whole(c cell, where string) {
 // close compares the rows of each cell with the undisturbed run's.
 func (l *lane) close() {
 	l.t.Helper()
-	sums := func(at tables) map[string]string {
-		out := map[string]string{}
-		for _, q := range [][3]string{{"s", spanText, at.spans}, {"a", anySource, at.annotations}} {
-			id := map[string]string{"s": "trace_id", "a": "substring_index(target_id, ':', 1)"}[q[0]]
-			for _, row := range spark(l.t).SQL(l.t, fmt.Sprintf("SELECT id, count(*), count(DISTINCT j), CAST(sum(CAST(xxhash64(j) AS DECIMAL(38))) AS STRING) FROM (SELECT %s AS id, %s AS j FROM %s) GROUP BY id", id, q[1], q[2])) {
-				out[q[0]+row[0].(string)] = fmt.Sprint(row[1:]...)
-			}
-		}
-		return out
+	want, got := map[string][]int64{}, map[string][]int64{} // "s" or "a" and trace ID to the hashes of its rows
+	rows := fmt.Sprintf(`SELECT concat('s', trace_id) AS id, xxhash64(%s) AS h FROM %%s UNION ALL
+		SELECT concat('a', substring_index(target_id, ':', 1)), xxhash64(%s) FROM %%s`, spanText, anySource)
+	for _, row := range spark(l.t).SQL(l.t, fmt.Sprintf("SELECT true, * FROM ("+rows+") UNION ALL SELECT false, * FROM ("+rows+")",
+		l.want.spans, l.want.annotations, l.bed.rowsOf.spans, l.bed.rowsOf.annotations)) {
+		at := map[bool]map[string][]int64{true: want, false: got}[row[0].(bool)]
+		at[row[1].(string)] = append(at[row[1].(string)], row[2].(int64))
 	}
-	want, got := sums(l.want), sums(l.bed.rowsOf)
 	for _, c := range l.cells {
 		for _, trace := range c.traces {
 			for _, table := range []string{"s", "a"} {
-				if got[table+trace.id] != want[table+trace.id] || want[table+trace.id] == "" {
-					l.t.Errorf("%s, %s: rows of trace %s (%s) are %s, want %s", c.kind, c.fault, trace.id, table, got[table+trace.id], want[table+trace.id])
+				slices.Sort(want[table+trace.id])
+				slices.Sort(got[table+trace.id])
+				if !slices.Equal(got[table+trace.id], want[table+trace.id]) || len(want[table+trace.id]) == 0 {
+					l.t.Errorf("%s, %s: rows of trace %s (%s) are %d, want %d", c.kind, c.fault, trace.id, table, got[table+trace.id], want[table+trace.id])
 				}
 			}
 		}

@@ -32,10 +32,11 @@ func TestChangesAtTheSource(t *testing.T) {
 	}
 	changed := map[string]bool{}
 	for step := 1; step <= 4; step++ {
-		for _, id := range m.Change(t, c.Experiment, step).Cases["changed"] {
+		now := m.Change(t, c.Experiment, step)
+		for _, id := range now.Cases["changed"] {
 			changed[id] = true
 		}
-		expected := m.Dump(t, c.Experiment)
+		expected := now.Expected
 		for _, b := range []*bed{local, warehouse} {
 			if step == 3 {
 				b.forget() // What was migrated in which state is known from the target as well.

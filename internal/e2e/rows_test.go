@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -102,48 +103,75 @@ func spark(t *testing.T) *rig.Warehouse {
 	return theWarehouse.Warehouse
 }
 
-// readRows reads a table by SQL.
-func readRows[T any](t *testing.T, text, table string) []T {
+// readRows reads the tables with one statement: each costs Spark about a second.
+func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotationRow) {
 	t.Helper()
-	var out []T
-	for _, row := range spark(t).SQL(t, "SELECT "+text+" FROM "+table) {
-		d := json.NewDecoder(strings.NewReader(row[0].(string)))
+	for _, row := range spark(t).SQL(t, "SELECT 's', "+spanText+" FROM "+at.spans+" UNION ALL SELECT 'a', "+annotationText+" FROM "+at.annotations) {
+		d := json.NewDecoder(strings.NewReader(row[1].(string)))
 		d.UseNumber()
-		var r T
-		if err := d.Decode(&r); err != nil {
-			t.Fatalf("%v in %s", err, tail(row[0].(string)))
+		var err error
+		if row[0] == "s" {
+			var r spanRow
+			err = d.Decode(&r)
+			spans = append(spans, r)
+		} else {
+			var r annotationRow
+			err = d.Decode(&r)
+			annotations = append(annotations, r)
 		}
-		out = append(out, r)
+		if err != nil {
+			t.Fatalf("%v in %s", err, tail(row[1].(string)))
+		}
 	}
-	return out
+	return spans, annotations
 }
 
-// sameRows fails unless both targets hold the same rows, each as often.
-func sameRows(t *testing.T, want, got tables) {
+// sameRows fails unless each target holds the rows of want, as often as want, and any.
+func sameRows(t *testing.T, want tables, got ...tables) {
 	t.Helper()
-	differ(t, spanText, want.spans, got.spans)
-	differ(t, anySource, want.annotations, got.annotations)
+	same(t, [2]string{spanText, anySource}, want, got...)
 }
 
 // sameRowsButForStorage is sameRows between a plain server and a workspace, which keep spans in
 // different places and say so in tags, and so have different digests of the listing.
 func sameRowsButForStorage(t *testing.T, want, got tables) {
 	t.Helper()
-	differ(t, spanText, want.spans, got.spans)
 	text := `regexp_replace(` + annotationText + `, '"tracemig.(source|digest)":"[^"]*",?|"mlflow.trace.infoFinalized":"[^"]*",?', '')`
 	where := " WHERE annotation_type <> 'TAG' OR name NOT IN ('mlflow.trace.spansLocation', 'mlflow.artifactLocation')"
-	differ(t, text, want.annotations+where, got.annotations+where)
+	same(t, [2]string{spanText, text}, tables{want.spans, want.annotations + where}, tables{got.spans, got.annotations + where})
 }
 
-func differ(t *testing.T, text, want, got string) {
+// same compares the rows' texts by their hashes, and shows the rows themselves where these differ.
+func same(t *testing.T, texts [2]string, want tables, got ...tables) {
 	t.Helper()
-	w := spark(t)
-	for _, c := range []struct{ what, a, b string }{{"lacks", want, got}, {"has besides", got, want}} {
-		for _, row := range w.SQL(t, fmt.Sprintf("SELECT left(j, 2000) FROM (SELECT %s AS j FROM %s EXCEPT ALL SELECT %s FROM %s) LIMIT 5", text, c.a, text, c.b)) {
-			t.Errorf("%s %s %s", got, c.what, row[0])
+	var parts []string
+	for i, at := range append([]tables{want}, got...) {
+		for j, from := range []string{at.spans, at.annotations} {
+			parts = append(parts, fmt.Sprintf("SELECT %d, xxhash64(%s) FROM %s", 2*i+j, texts[j], from))
 		}
 	}
-	if n := w.SQL(t, "SELECT count(*) FROM "+got); n[0][0].(int64) == 0 {
-		t.Errorf("%s is empty", got)
+	rows := make([]map[int64]int, len(parts)) // hash to how often it is there
+	for i := range rows {
+		rows[i] = map[int64]int{}
+	}
+	w := spark(t)
+	for _, row := range w.SQL(t, strings.Join(parts, "\nUNION ALL\n")) {
+		rows[row[0].(int64)][row[1].(int64)]++
+	}
+	for i, hashes := range rows {
+		at := append([]tables{want}, got...)[i/2]
+		name, wanted := []string{at.spans, at.annotations}[i%2], []string{want.spans, want.annotations}[i%2]
+		if len(hashes) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+		if maps.Equal(hashes, rows[i%2]) {
+			continue
+		}
+		t.Errorf("%s has %d different rows, want the %d of %s, each as often", name, len(hashes), len(rows[i%2]), wanted)
+		for _, c := range []struct{ what, a, b string }{{"lacks", wanted, name}, {"has besides", name, wanted}} {
+			for _, row := range w.SQL(t, fmt.Sprintf("SELECT left(j, 2000) FROM (SELECT %[1]s AS j FROM %[2]s EXCEPT ALL SELECT %[1]s FROM %[3]s) LIMIT 5", texts[i%2], c.a, c.b)) {
+				t.Errorf("%s %s %s", name, c.what, row[0])
+			}
+		}
 	}
 }

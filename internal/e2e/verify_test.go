@@ -70,8 +70,7 @@ func (b *bed) verify(verb string, code int, flags ...string) verification {
 // TestVerify damages a target in every way, and says what verify finds and repair puts right.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	m, c := fill(t, small+",tags,state_error,in_progress,no_spans")
-	m.AddBulk(t, c.Experiment, 30)
+	m, c := fillBulk(t, small+",tags,state_error,in_progress,no_spans", 30)
 	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
 	b.mustRun(0)
 	for _, flags := range [][]string{nil, {"--deep"}} {
@@ -91,28 +90,35 @@ func TestVerify(t *testing.T) {
 	spans, notes := b.rowsOf.spans, b.rowsOf.annotations
 	want := map[string]verify.Kind{}
 	shallow := map[string]bool{}
-	damage := func(kind verify.Kind, seen bool, statements ...string) {
+	// next is a bulk trace, of which verify is to say so, without --deep too if it is seen.
+	next := func(kind verify.Kind, seen bool) string {
 		id := ids[0]
 		ids = ids[1:]
-		for _, s := range statements {
-			b.wh.SQL(t, strings.ReplaceAll(s, "@", "'"+id+"'"))
-		}
 		want["tr-"+id], shallow["tr-"+id] = kind, seen
+		return "'" + id + "'"
 	}
-	damage(verify.Missing, true, "DELETE FROM "+spans+" WHERE trace_id = @", "DELETE FROM "+notes+" WHERE target_id LIKE concat(@, '%')")
-	damage(verify.Incomplete, true, "DELETE FROM "+spans+" WHERE trace_id = @")
-	damage(verify.Incomplete, true, "DELETE FROM "+spans+" WHERE trace_id = @ AND parent_span_id IS NOT NULL")
-	damage(verify.Incomplete, true, "DELETE FROM "+notes+" WHERE target_id = @ AND annotation_type = 'METADATA'")
-	damage(verify.Incomplete, true, "DELETE FROM "+notes+" WHERE target_id = @ AND annotation_type = 'TAG' AND name = 'mlflow.traceName'")
-	damage(verify.Differ, false, "UPDATE "+notes+" SET value = parse_json('\"another\"') WHERE target_id = @ AND name = 'mlflow.traceName'")
-	damage(verify.Edited, false, "INSERT INTO "+notes+" SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL FROM "+notes+" WHERE target_id = @ AND name = 'mlflow.traceName'")
-	damage(verify.Match, true, "INSERT INTO "+notes+" SELECT 'of bob', 'TRACE', @, 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL")
+	gone, noSpans, noChild := next(verify.Missing, true), next(verify.Incomplete, true), next(verify.Incomplete, true)
+	noMetadata, noTag := next(verify.Incomplete, true), next(verify.Incomplete, true)
+	otherTag, edited, bobs := next(verify.Differ, false), next(verify.Edited, false), next(verify.Match, true)
 	repairable := len(want)
-	damage(verify.Differ, false, "UPDATE "+spans+" SET attributes = parse_json('{\"a\":1}') WHERE trace_id = @ AND parent_span_id IS NULL")
-	damage(verify.Differ, false, "UPDATE "+spans+" SET name = 'another' WHERE trace_id = @ AND parent_span_id IS NULL")
-	damage(verify.Differ, true, "UPDATE "+spans+" SET span_id = 'ffffffffffffffff' WHERE trace_id = @ AND parent_span_id IS NOT NULL")
-	damage(verify.Duplicate, true, "INSERT INTO "+spans+" SELECT * FROM "+spans+" WHERE trace_id = @")
-	damage(verify.Duplicate, true, "INSERT INTO "+notes+" SELECT * FROM "+notes+" WHERE target_id = @ AND annotation_type = 'TAG'")
+	attributes, name, spanID := next(verify.Differ, false), next(verify.Differ, false), next(verify.Differ, true)
+	spansTwice, notesTwice := next(verify.Duplicate, true), next(verify.Duplicate, true)
+	for _, s := range []string{
+		"DELETE FROM " + spans + " WHERE trace_id IN (" + gone + ", " + noSpans + ") OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
+		"DELETE FROM " + notes + " WHERE target_id LIKE concat(" + gone + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
+			" OR target_id = " + noTag + " AND annotation_type = 'TAG' AND name = 'mlflow.traceName'",
+		"UPDATE " + notes + " SET value = parse_json('\"another\"') WHERE target_id = " + otherTag + " AND name = 'mlflow.traceName'",
+		"INSERT INTO " + notes + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL FROM " + notes +
+			" WHERE target_id = " + edited + " AND name = 'mlflow.traceName'" +
+			" UNION ALL SELECT 'of bob', 'TRACE', " + bobs + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL" +
+			" UNION ALL SELECT * FROM " + notes + " WHERE target_id = " + notesTwice + " AND annotation_type = 'TAG'",
+		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}') ELSE attributes END," +
+			" name = CASE WHEN trace_id = " + name + " THEN 'another' ELSE name END, span_id = CASE WHEN trace_id = " + spanID + " THEN 'ffffffffffffffff' ELSE span_id END" +
+			" WHERE trace_id IN (" + attributes + ", " + name + ") AND parent_span_id IS NULL OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
+		"INSERT INTO " + spans + " SELECT * FROM " + spans + " WHERE trace_id = " + spansTwice,
+	} {
+		b.wh.SQL(t, s)
+	}
 	added := m.Add(t, c.Experiment, 1).Cases["added"][0]
 	want[added], shallow[added] = verify.Newer, true
 
@@ -170,12 +176,14 @@ func TestVerify(t *testing.T) {
 		t.Errorf("after repair %d traces are wrong, want %d: %+v", wrong, len(want)-1-repairable, v.report)
 	}
 	// What the user deletes is written anew.
+	var wrong []string
 	for id, kind := range want {
 		if kind == verify.Differ || kind == verify.Duplicate {
-			b.wh.SQL(t, "DELETE FROM "+spans+" WHERE trace_id = '"+strings.TrimPrefix(id, "tr-")+"'")
-			b.wh.SQL(t, "DELETE FROM "+notes+" WHERE target_id = '"+strings.TrimPrefix(id, "tr-")+"'")
+			wrong = append(wrong, "'"+strings.TrimPrefix(id, "tr-")+"'")
 		}
 	}
+	b.wh.SQL(t, "DELETE FROM "+spans+" WHERE trace_id IN ("+strings.Join(wrong, ", ")+")")
+	b.wh.SQL(t, "DELETE FROM "+notes+" WHERE target_id IN ("+strings.Join(wrong, ", ")+")")
 	if v := b.verify("repair", 0, "--deep"); !v.report.Equal {
 		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
 	}

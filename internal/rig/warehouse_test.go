@@ -370,7 +370,7 @@ func TestFaults(t *testing.T) {
 			ctx := t.Context()
 			if c.fault.Kind == Hang {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, time.Second)
+				ctx, cancel = context.WithTimeout(ctx, 3*time.Second) // enough for the statement to get there
 				defer cancel()
 			}
 			_, err := db.ExecContext(ctx, "INSERT INTO "+table+" VALUES (1)")

@@ -265,14 +265,13 @@ func TestFaults(t *testing.T) {
 	for _, kind := range []string{rig.Refuse429, rig.Refuse503, rig.Error500, rig.ResetBefore, rig.CutAfterEffect} {
 		t.Run(kind, func(t *testing.T) {
 			s.Reset(t)
-			before := count(t, s, w, uctables.Spans)
 			s.Fault(t, rig.Fault{Match: insert, Kind: kind, Times: 2})
 			got, err := w.WriteSpans(t.Context(), next(30))
 			if err != nil || got.Inserted != 30 {
 				t.Errorf("%+v, %v", got, err)
 			}
-			if n := count(t, s, w, uctables.Spans) - before; n != 30 {
-				t.Errorf("%d rows", n)
+			if n := count(t, s, w, uctables.Spans); n != int64(30*trace) {
+				t.Errorf("%d rows in all, want 30 of each of %d traces", n, trace)
 			}
 			var inserts, lookups int
 			for _, e := range s.Stats(t).Log {
@@ -306,10 +305,23 @@ func TestFaults(t *testing.T) {
 	t.Run("interrupted", func(t *testing.T) {
 		s.Reset(t)
 		s.Fault(t, rig.Fault{Match: insert, Kind: rig.Hang})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		rows := next(1)
-		if _, err := w.WriteSpans(ctx, rows); !errors.Is(err, context.DeadlineExceeded) {
+		done := make(chan error, 1)
+		go func() {
+			_, err := w.WriteSpans(ctx, rows)
+			done <- err
+		}()
+		for s.Stats(t).Faults == 0 { // until the statement hangs
+			select {
+			case err := <-done:
+				t.Fatalf("it ended before: %v", err)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
 		if got, err := w.WriteSpans(t.Context(), rows); err != nil || got.Inserted != 1 {
