@@ -37,7 +37,7 @@ func intoGrownTables(o options) error {
 			statements := []string{at.CreateTable(uctables.Spans)}
 			if n > 0 {
 				statements = append(statements, fmt.Sprintf(`INSERT INTO %s (record_id, time, trace_id, span_id, name, start_time_unix_nano, attributes)
-					SELECT /*+ REPARTITION_BY_RANGE(%d, time) */ concat('r', id), timestamp_micros(%d + id * %d), lpad(hex(id div 10), 32, '0'),
+					SELECT /*+ REPARTITION_BY_RANGE(%d, time) */ concat('r', id), timestamp_micros(%d + id * %d) AS time, lpad(hex(id div 10), 32, '0'),
 					lpad(hex(id), 16, '0'), 'step', %d + id * %d, parse_json('{}') FROM range(%d)`,
 					at.Name(uctables.Spans), growthDays, growthStart, growthDays*microsPerDay/n, growthStart*1000, 1000*growthDays*microsPerDay/n, n))
 			}
