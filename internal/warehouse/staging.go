@@ -46,7 +46,10 @@ type staging struct {
 	removals sync.WaitGroup
 }
 
-var hexName = regexp.MustCompile(`^[0-9a-f]{16}$`)
+var (
+	ownerName = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	batchName = regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{16}$`)
+)
 
 // Stage has large batches from now on go by way of files in Options.Volume; without one it does
 // nothing. owner is 16 hexadecimal digits that no other process uses at the same time: what lies in
@@ -57,7 +60,7 @@ func (w *Warehouse) Stage(ctx context.Context, owner string) error {
 	if v == nil {
 		return nil
 	}
-	if !hexName.MatchString(owner) {
+	if !ownerName.MatchString(owner) {
 		return fmt.Errorf("%q can't be the owner of files in a volume. Move the checkpoint away and run again: it is rebuilt from the target", owner)
 	}
 	if err := v.Validate(); err != nil {
@@ -117,8 +120,8 @@ func (s *staging) sweep(ctx context.Context, now time.Time, warn func(error)) er
 		return err
 	}
 	for _, b := range batches {
-		if !b.Folder {
-			continue // not ours
+		if !b.Folder || !batchName.MatchString(b.Name) {
+			continue // not made by tracemig
 		}
 		folder := root + "/" + b.Name
 		files, err := s.files.List(ctx, folder)

@@ -215,6 +215,7 @@ func TestSweep(t *testing.T) {
 		owner + "-0000000000000001/0.parquet": time.Now(), owner + "-0000000000000001/1.parquet": time.Now(),
 		"fedcba9876543210-0000000000000001/0.parquet": time.Now(),
 		"fedcba9876543210-0000000000000002/0.parquet": old,
+		"backup/0.parquet":                            old, // not made by tracemig
 		"fedcba9876543210-0000000000000003/0.parquet": old, "fedcba9876543210-0000000000000003/1.parquet": time.Now(),
 	} {
 		path := filepath.Join(folder, "tracemig", name)
@@ -230,6 +231,7 @@ func TestSweep(t *testing.T) {
 	}
 	want := []string{
 		"of-the-user",
+		"tracemig/backup", "tracemig/backup/0.parquet",
 		"tracemig/fedcba9876543210-0000000000000001", "tracemig/fedcba9876543210-0000000000000001/0.parquet",
 		"tracemig/fedcba9876543210-0000000000000003", "tracemig/fedcba9876543210-0000000000000003/0.parquet", "tracemig/fedcba9876543210-0000000000000003/1.parquet",
 	}
