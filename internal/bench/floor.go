@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -28,39 +27,25 @@ func init() { comparisons["floor"] = floor }
 func floor(o options) error {
 	traces := o.Traces
 	if traces == 0 {
-		traces = 10_000
+		traces = 3000
 	}
 	return inLab(traces, func(l *lab) error {
 		rec, err := record(l)
 		if err != nil {
 			return err
 		}
-		var whole, alone, ratio []float64
-		for round := -1; round < o.N; round++ {
-			var t, f float64
-			sides := []func() error{
-				func() error { r, err := l.tracemig(); t = r.seconds; return err },
-				func() (err error) { f, err = l.send(rec); return err },
-			}
-			if round%2 == 0 {
-				slices.Reverse(sides)
-			}
-			for _, run := range sides {
-				if err := run(); err != nil {
-					return err
-				}
-			}
-			fmt.Fprintf(os.Stderr, "round %d: tracemig %.1f s, floor %.1f s\n", round+1, t, f)
-			if round < 0 {
-				continue // Spark is cold.
-			}
-			whole, alone, ratio = append(whole, t), append(alone, f), append(ratio, t/f)
+		whole := &side{name: "tracemig", run: func() (result, error) { return l.tracemig() }}
+		alone := &side{name: "statements alone", run: func() (result, error) { return l.send(rec) }}
+		if err := alternate(o.N, whole, alone); err != nil {
+			return err
 		}
 		mb := float64(rec.bytes) / 1e6
 		fmt.Printf("%d traces of 6 spans and 8 KB, %.1f MB in %d statements, medians of %d\n", traces, mb, len(rec.spans)+len(rec.annotations), o.N)
-		fmt.Printf("tracemig:         %6.1f s, %5.1f MB/s\n", median(whole), mb/median(whole))
-		fmt.Printf("statements alone: %6.1f s, %5.1f MB/s\n", median(alone), mb/median(alone))
-		fmt.Printf("tracemig takes %.2f times as long (%.2f to %.2f)\n", median(ratio), slices.Min(ratio), slices.Max(ratio))
+		for _, s := range []*side{whole, alone} {
+			fmt.Printf("%-17s %6.1f s, %5.1f MB/s\n", s.name+":", s.of(seconds), mb/s.of(seconds))
+		}
+		times, low, high := whole.over(alone, seconds)
+		fmt.Printf("tracemig takes %.2f times as long (%.2f to %.2f)\n", times, low, high)
 		return nil
 	})
 }
@@ -129,8 +114,8 @@ func record(l *lab) (*recorder, error) {
 	return r, err
 }
 
-// send sends the payloads and returns the seconds from the first connection to the last answer.
-func (l *lab) send(rec *recorder) (seconds float64, err error) {
+// send sends the payloads; its time is that from the first connection to the last answer.
+func (l *lab) send(rec *recorder) (r result, err error) {
 	err = l.inTables(func(at uctables.Location) error {
 		connector, err := dbsql.NewConnector(
 			// Straight to the warehouse: nothing is left out that would cost it time.
@@ -162,8 +147,8 @@ func (l *lab) send(rec *recorder) (seconds float64, err error) {
 		lane(at.InsertAnnotations(), rec.annotations)
 		lane(at.InsertSpans(), rec.spans)
 		err = g.Wait()
-		seconds = time.Since(start).Seconds()
+		r.seconds = time.Since(start).Seconds()
 		return err
 	})
-	return seconds, err
+	return r, err
 }

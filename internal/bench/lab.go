@@ -99,10 +99,7 @@ func (l *lab) inTables(f func(uctables.Location) error) error {
 }
 
 // tracemig migrates the source into tables.
-func (l *lab) tracemig() (result, error) { return l.tracemigWith() }
-
-// tracemigWith is tracemig with further flags.
-func (l *lab) tracemigWith(flags ...string) (r result, err error) {
+func (l *lab) tracemig(flags ...string) (r result, err error) {
 	err = l.inTables(func(at uctables.Location) error {
 		home, err := os.MkdirTemp(l.dir, "home-")
 		if err != nil {
