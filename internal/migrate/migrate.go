@@ -81,7 +81,7 @@ const (
 	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
 	// if it fails at that too, the source is broken, not the traces, and the run ends.
 	failuresInARow = 20
-	// readAhead is how many listed groups wait to be read: a page of traces of about 10 KB of listing.
+	// readAhead is how many listed traces wait to be read: a page, of some KB each.
 	readAhead = 500
 )
 
@@ -179,10 +179,10 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 		g.Go(func() error { r.countWindow(reading); return nil })
 	}
 	// The next page is asked for while the last one's traces are read: a search may take seconds.
-	groups := make(chan []listed, readAhead)
+	traces := make(chan listed, readAhead)
 	g.Go(func() error {
-		defer close(groups)
-		err := r.list(reading, groups)
+		defer close(traces)
+		err := r.list(reading, traces)
 		if stopped(reading) {
 			return nil
 		}
@@ -191,7 +191,7 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 	units := make(chan *unit)
 	g.Go(func() error {
 		defer close(units)
-		return r.fetchAll(gctx, reading, groups, units)
+		return r.fetchAll(gctx, reading, traces, units)
 	})
 	batches := make(chan []*unit)
 	g.Go(func() error {
@@ -354,9 +354,8 @@ type listed struct {
 	runs  []string          // that it is linked to
 }
 
-// list sends the traces that are to be read, in groups for one fetch.
-func (r *run) list(ctx context.Context, groups chan<- []listed) error {
-	var group []listed
+// list sends the traces that are to be read.
+func (r *run) list(ctx context.Context, traces chan<- listed) error {
 	var chunk []*mlflow.TraceInfo
 	flushChunk := func() error {
 		todo, err := r.choose(ctx, chunk)
@@ -365,11 +364,8 @@ func (r *run) list(ctx context.Context, groups chan<- []listed) error {
 			return err
 		}
 		for _, t := range todo {
-			if group = append(group, t); len(group) >= r.job.Source.FetchGroup() {
-				if err := send(ctx, groups, group); err != nil {
-					return err
-				}
-				group = nil
+			if err := send(ctx, traces, t); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -399,13 +395,7 @@ func (r *run) list(ctx context.Context, groups chan<- []listed) error {
 	}); err != nil {
 		return err
 	}
-	if err := flushChunk(); err != nil {
-		return err
-	}
-	if len(group) > 0 {
-		return send(ctx, groups, group)
-	}
-	return nil
+	return flushChunk()
 }
 
 // count counts a listed trace, in one of the shards that look at it.
@@ -564,25 +554,44 @@ func (r *run) report(t TraceReport) {
 	}
 }
 
-// fetchAll reads and converts groups, several at a time. A group is begun only while reading goes
-// on; once begun it is finished under ctx.
-func (r *run) fetchAll(ctx, reading context.Context, groups <-chan []listed, units chan<- *unit) error {
+// fetchAll reads and converts traces, several groups at a time. A group is begun only while reading
+// goes on; once begun it is finished under ctx.
+func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units chan<- *unit) error {
+	var turn sync.Mutex // One collects its group at a time, or each would have a part of one.
+	next := func() (group []listed) {
+		turn.Lock()
+		defer turn.Unlock()
+		for n := r.job.Source.FetchGroup(); len(group) < n; {
+			t, ok := <-traces
+			if !ok {
+				break
+			}
+			group = append(group, t)
+		}
+		return group
+	}
+	read := func(ctx context.Context, group []listed) (more bool, err error) {
+		var estimate int64
+		for _, t := range group {
+			estimate += SizeOf(t.TraceInfo)
+		}
+		if len(group) == 0 || r.budget.Acquire(reading, estimate) != nil || reading.Err() != nil {
+			return false, nil // why reading ended is for the one who ended it to say
+		}
+		return true, r.fetch(ctx, group, units)
+	}
+	// The first answer shows what the source serves, and so how many traces a call should carry.
+	if more, err := read(ctx, next()); !more || err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	for range r.job.Fetchers {
 		g.Go(func() error {
-			for group := range groups {
-				var estimate int64
-				for _, t := range group {
-					estimate += SizeOf(t.TraceInfo)
-				}
-				if err := r.budget.Acquire(reading, estimate); err != nil || reading.Err() != nil {
-					return nil // why reading ended is for the one who ended it to say
-				}
-				if err := r.fetch(gctx, group, units); err != nil {
+			for {
+				if more, err := read(gctx, next()); !more || err != nil {
 					return err
 				}
 			}
-			return nil
 		})
 	}
 	return g.Wait()

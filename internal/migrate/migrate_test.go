@@ -395,3 +395,21 @@ func TestListsAheadOfReading(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// What the first answer shows of the source decides how many traces the calls after it carry, and each
+// carries so many.
+func TestReadsInFullGroups(t *testing.T) {
+	src, m := &experiment{}, newMemory()
+	for n := range 101 {
+		src.add(n, "ok")
+		m.want[targetID(n)] = 1
+	}
+	src.onRead = func(n int) {
+		if n == 1 {
+			src.group = 10
+		}
+	}
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Migrated != 101 || src.reads != 11 {
+		t.Errorf("%d traces by %d reads, want 101 by 11", s.Migrated, src.reads)
+	}
+}
