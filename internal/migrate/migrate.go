@@ -81,6 +81,9 @@ const (
 	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
 	// if it fails at that too, the source is broken, not the traces, and the run ends.
 	failuresInARow = 20
+	// firstGroups are read before the source has answered once. Its answer shows what it serves, and so how
+	// many traces a call should carry; a few, because any one may take long.
+	firstGroups = 8
 	// readAhead is how many listed traces wait to be read: a page, of some KB each.
 	readAhead = 500
 )
@@ -557,10 +560,16 @@ func (r *run) report(t TraceReport) {
 // fetchAll reads and converts traces, several groups at a time. A group is begun only while reading
 // goes on; once begun it is finished under ctx.
 func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units chan<- *unit) error {
+	g, gctx := errgroup.WithContext(ctx)
 	var turn sync.Mutex // One collects its group at a time, or each would have a part of one.
+	begun, answered := 0, make(chan struct{})
+	answer := sync.OnceFunc(func() { close(answered) })
 	next := func() (group []listed) {
 		turn.Lock()
 		defer turn.Unlock()
+		if begun++; begun > firstGroups {
+			<-answered
+		}
 		for n := r.job.Source.FetchGroup(); len(group) < n; {
 			t, ok := <-traces
 			if !ok {
@@ -570,25 +579,19 @@ func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units
 		}
 		return group
 	}
-	read := func(ctx context.Context, group []listed) (more bool, err error) {
-		var estimate int64
-		for _, t := range group {
-			estimate += SizeOf(t.TraceInfo)
-		}
-		if len(group) == 0 || r.budget.Acquire(reading, estimate) != nil || reading.Err() != nil {
-			return false, nil // why reading ended is for the one who ended it to say
-		}
-		return true, r.fetch(ctx, group, units)
-	}
-	// The first answer shows what the source serves, and so how many traces a call should carry.
-	if more, err := read(ctx, next()); !more || err != nil {
-		return err
-	}
-	g, gctx := errgroup.WithContext(ctx)
 	for range r.job.Fetchers {
 		g.Go(func() error {
+			defer answer() // Who ends without one keeps nobody waiting.
 			for {
-				if more, err := read(gctx, next()); !more || err != nil {
+				group := next()
+				var estimate int64
+				for _, t := range group {
+					estimate += SizeOf(t.TraceInfo)
+				}
+				if len(group) == 0 || r.budget.Acquire(reading, estimate) != nil || reading.Err() != nil {
+					return nil // why reading ended is for the one who ended it to say
+				}
+				if err := r.fetch(gctx, group, units, answer); err != nil {
 					return err
 				}
 			}
@@ -606,12 +609,13 @@ func SizeOf(info *mlflow.TraceInfo) int64 {
 }
 
 // fetch reads the spans of one group and sends the converted traces on.
-func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit) error {
+func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, answered func()) error {
 	infos := make([]*mlflow.TraceInfo, len(group))
 	for i, t := range group {
 		infos[i] = t.TraceInfo
 	}
 	spans := r.job.Source.FetchSpans(ctx, infos)
+	answered()
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -399,17 +400,32 @@ func TestListsAheadOfReading(t *testing.T) {
 // What the first answer shows of the source decides how many traces the calls after it carry, and each
 // carries so many.
 func TestReadsInFullGroups(t *testing.T) {
-	src, m := &experiment{}, newMemory()
-	for n := range 101 {
+	src, m := &batching{experiment: &experiment{}}, newMemory()
+	for n := range firstGroups + 100 {
 		src.add(n, "ok")
 		m.want[targetID(n)] = 1
 	}
-	src.onRead = func(n int) {
-		if n == 1 {
-			src.group = 10
-		}
+	j := job(src, m, newCheckpoint(t))
+	j.Fetchers = 100
+	if s := mustRun(t, j); s.Migrated != firstGroups+100 || src.reads > firstGroups+10 {
+		t.Errorf("%d traces by %d reads, want %d by %d at most", s.Migrated, src.reads, firstGroups+100, firstGroups+10)
 	}
-	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Migrated != 101 || src.reads != 11 {
-		t.Errorf("%d traces by %d reads, want 101 by 11", s.Migrated, src.reads)
+}
+
+// batching is an experiment that takes ten traces a call once it was asked.
+type batching struct {
+	*experiment
+	asked atomic.Bool
+}
+
+func (b *batching) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
+	b.asked.Store(true)
+	return b.experiment.FetchSpans(ctx, infos)
+}
+
+func (b *batching) FetchGroup() int {
+	if b.asked.Load() {
+		return 10
 	}
+	return 1
 }
