@@ -19,10 +19,10 @@ test-short:
 	go vet ./...
 	go test -race -short ./...
 
-# All tests: MLflow servers and Spark run on this machine.
+# All tests: MLflow servers and Spark run on this machine. The longest package begins first.
 test: rig
 	go vet -tags rig ./...
-	go test -race -tags rig -timeout 40m ./...
+	go test -race -tags rig -timeout 40m ./internal/e2e ./...
 	go test -run TestHugeTraces ./cmd/tracemig
 
 # Known vulnerabilities in what the binary calls. Asks vuln.go.dev.
@@ -35,7 +35,7 @@ faults: rig
 
 # Comparisons; each prints its figures.
 bench: rig
-	go run -tags rig ./internal/bench read rerun convert local memory growth peer
+	go run -tags rig ./internal/bench read rerun convert local memory growth floor peer
 	go test -run - -bench . $(STAGES)
 
 STAGES = ./internal/convert ./internal/uctables ./internal/variant ./internal/deltalake ./internal/checkpoint ./internal/migrate
