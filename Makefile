@@ -21,7 +21,6 @@ test-short:
 
 # All tests: MLflow servers and Spark run on this machine. The longest package begins first.
 test: rig
-	go vet -tags rig ./...
 	go test -race -tags rig -timeout 40m ./internal/e2e ./...
 	go test -run TestHugeTraces ./cmd/tracemig
 
