@@ -790,7 +790,11 @@ def start_spark(options):
     for path in sorted(glob.glob(os.path.join(tables, "*", "_delta_log"))):
         table = os.path.dirname(path)
         spark.sql(f"CREATE TABLE `{os.path.basename(table)}` USING delta LOCATION '{table}'")
-    spark.sql("SELECT 1").toArrow()  # The first statement of a JVM is slow; let it not be a test's.
+    # The first statements of a JVM are slow, and classes that fail to load for one that is cancelled fail for
+    # good: let these be nobody's.
+    warm = os.path.join(os.path.abspath(options.dir), "tmp", "warm")
+    spark.sql("SELECT parse_json('{}') AS v").write.format("delta").mode("overwrite").save(warm)
+    spark.sql(f"SELECT to_json(v) FROM delta.`{warm}`").toArrow()
     return spark
 
 
