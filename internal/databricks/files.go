@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
@@ -123,11 +122,11 @@ func (f *Files) do(ctx context.Context, method, path string, query map[string]an
 		err := send(ctx, f.c, method, path, headers, query, body, into)
 		var api *apierr.APIError
 		if errors.As(err, &api) && api.StatusCode == http.StatusTooManyRequests {
-			after := 0
+			var after time.Duration
 			if api.ResponseWrapper != nil && api.ResponseWrapper.Response != nil {
-				after, _ = strconv.Atoi(api.ResponseWrapper.Response.Header.Get("Retry-After"))
+				after = retry.After(api.ResponseWrapper.Response.Header, time.Now())
 			}
-			return retry.Again(err, time.Duration(max(0, after))*time.Second)
+			return retry.Again(err, after)
 		}
 		if passes(err) {
 			return retry.Again(err, 0)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
@@ -63,7 +62,7 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 			case ok && rec.State == checkpoint.Elsewhere:
 				p.Present++
 			case ok && rec.State == checkpoint.Migrated:
-				if noted, _, _ := strings.Cut(rec.Digest, "+"); job.Resync && noted != info.Digest() {
+				if job.Resync && !SameDigest(rec.Digest, info.Digest(), false) {
 					p.Updated++
 				} else {
 					p.Present++

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -258,7 +257,7 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:
 		// These stay as they are however often one asks.
 	case e.Status == http.StatusTooManyRequests, e.Status >= 500:
-		return retry.Again(e, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
+		return retry.Again(e, retry.After(resp.Header, time.Now()))
 	}
 	return e
 }
@@ -305,15 +304,4 @@ func shorten(s string) string {
 		s = string(r[:500]) + "…"
 	}
 	return redactQueries(s)
-}
-
-// retryAfter reads a Retry-After header: seconds or an HTTP date.
-func retryAfter(h string, now time.Time) time.Duration {
-	if s, err := strconv.ParseInt(h, 10, 32); err == nil {
-		return max(0, time.Duration(s)*time.Second)
-	}
-	if t, err := http.ParseTime(h); err == nil {
-		return max(0, t.Sub(now))
-	}
-	return 0
 }

@@ -1,11 +1,13 @@
-// Package retry repeats an operation with exponential backoff and jitter. It knows neither HTTP nor
-// SQL: the operation itself says, by the error it returns, whether another try can help.
+// Package retry repeats an operation with exponential backoff and jitter. It judges no answers: the
+// operation itself says, by the error it returns, whether another try can help.
 package retry
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -39,6 +41,19 @@ const (
 	raceMax    = 4 * time.Second // longest wait after a lost race
 	raceBudget = time.Hour
 )
+
+// After is how long an answer's Retry-After asks to wait: seconds, or until a date. It is 0 where there is
+// none.
+func After(h http.Header, now time.Time) time.Duration {
+	asked := h.Get("Retry-After")
+	if s, err := strconv.ParseInt(asked, 10, 32); err == nil {
+		return max(0, time.Duration(s)*time.Second)
+	}
+	if t, err := http.ParseTime(asked); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}
 
 type again struct {
 	err   error

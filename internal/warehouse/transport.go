@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/retry"
 )
 
 // authenticator lends the SDK's credentials to the driver: one identity for REST and SQL.
@@ -90,7 +91,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	x.noSession = strings.Contains(resp.Header.Get("X-Thriftserver-Error-Message"), "Invalid SessionHandle")
-	x.retryAfter = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	x.retryAfter = retry.After(resp.Header, time.Now())
 	if x.statement && x.requests == 1 {
 		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 		_ = resp.Body.Close()
@@ -118,15 +119,4 @@ func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response
 	_, _ = io.CopyN(io.Discard, refused.Body, 64<<10)
 	_ = refused.Body.Close()
 	return w.base.RoundTrip(r)
-}
-
-// parseRetryAfter reads the header's two forms, seconds and a date.
-func parseRetryAfter(h string, now time.Time) time.Duration {
-	if s, err := strconv.Atoi(h); err == nil {
-		return max(0, time.Duration(s)*time.Second)
-	}
-	if t, err := http.ParseTime(h); err == nil {
-		return max(0, t.Sub(now))
-	}
-	return 0
 }
