@@ -6,17 +6,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
 	dbsql "github.com/databricks/databricks-sql-go"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/replay"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -85,29 +81,10 @@ func encode[R any](rows []R, line func([]byte, *R) []byte, at func(*R) int64) pa
 	return payload{string(b), times}
 }
 
-// record has tracemig's own pipeline make the payloads.
+// record has the pipeline make the payloads.
 func record(l *lab) (*recorder, error) {
-	ctx := context.Background()
-	source, err := mlflowclient.NewServer(l.sourceURL, mlflowclient.ServerCredentials{}, mlflowclient.Options{
-		Limits: mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6},
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer source.Close()
-	store, err := checkpoint.Open(ctx, filepath.Join(l.dir, "record.db"), checkpoint.Pair{Source: "s", Target: "record"})
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
 	r := &recorder{}
-	sum, err := migrate.Run(ctx, nil, migrate.Job{
-		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: l.sourceURL + "/1", Target: r, Checkpoint: store,
-		RunLinks: true, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
-	})
-	if err == nil && sum.Migrated != int64(l.source.Traces) {
-		err = fmt.Errorf("%d of %d traces", sum.Migrated, l.source.Traces)
-	}
+	_, err := into(r, l.source, l.sourceURL, mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6})
 	for _, p := range slices.Concat(r.spans, r.annotations) {
 		r.bytes += len(p.lines)
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"github.com/tracemig/tracemig/internal/replay"
 )
@@ -34,53 +33,52 @@ func intoLocal(o options) error {
 		return err
 	}
 	mb := float64(traces*len(doc)) / 1e6
-	var ours, script, writing, ratios, ourMemory, scriptMemory []float64
-	for round := range o.N {
-		sides := []func() error{
-			func() error {
-				return inFolder(source, func(l *local) error {
-					_, r, err := l.run()
-					ours, ourMemory = append(ours, mb/r.seconds), append(ourMemory, r.rss/1e6)
-					return err
-				})
-			},
-			func() error {
-				return inFolder(source, func(l *local) error {
-					r, err := measure(exec.Command(python, "testdata/bench/local_peer.py",
-						"--tracking-uri", l.source.URL, "--experiment", replay.SyntheticID, "--target", l.dir+"/t"))
-					if err != nil {
-						return err
-					}
-					var own struct {
-						Spans        int
-						Seconds      float64
-						WriteSeconds float64 `json:"write_seconds"`
-					}
-					if json.Unmarshal(r.stdout, &own) != nil || own.Spans != 6*traces {
-						return fmt.Errorf("local_peer.py printed %q", r.stdout)
-					}
-					script, scriptMemory = append(script, mb/own.Seconds), append(scriptMemory, r.rss/1e6)
-					writing = append(writing, mb/own.WriteSeconds)
-					return nil
-				})
-			},
-		}
-		if round%2 == 1 {
-			slices.Reverse(sides)
-		}
-		for _, run := range sides {
-			if err := run(); err != nil {
+	ours := &side{name: "tracemig", run: func() (r result, err error) {
+		err = inFolder(source, func(l *local) error { _, r, err = l.run(); return err })
+		return r, err
+	}}
+	script := &side{name: "script", run: func() (r result, err error) {
+		err = inFolder(source, func(l *local) error {
+			r, err = measure(exec.Command(python, "testdata/bench/local_peer.py",
+				"--tracking-uri", l.source.URL, "--experiment", replay.SyntheticID, "--target", l.dir+"/t"))
+			if err != nil {
 				return err
 			}
-		}
-		ratios = append(ratios, ours[round]/script[round])
+			own, err := scriptSays(r)
+			if err == nil && own.Spans != 6*traces {
+				err = fmt.Errorf("local_peer.py wrote %d of %d spans", own.Spans, 6*traces)
+			}
+			r.seconds = own.Seconds
+			return err
+		})
+		return r, err
+	}}
+	if err := alternate(o.N, ours, script); err != nil {
+		return err
 	}
+	writing := func(r result) float64 { own, _ := scriptSays(r); return own.WriteSeconds }
 	fmt.Printf("%d traces of 6 spans and 12 KB, %.0f MB of JSON, into committed Parquet, medians of %d\n", traces, mb, o.N)
-	fmt.Printf("tracemig:                %6.1f MB/s, %4.0f MB of memory; VARIANT, looks for what is there, syncs files\n", median(ours), median(ourMemory))
-	fmt.Printf("pyarrow and deltalake:   %6.1f MB/s, %4.0f MB of memory; VARIANT columns as JSON texts\n", median(script), median(scriptMemory))
-	fmt.Printf("their writing alone:     %6.1f MB/s\n", median(writing))
-	fmt.Printf("tracemig is %.1f times as fast (%.1f to %.1f)\n", median(ratios), slices.Min(ratios), slices.Max(ratios))
+	fmt.Printf("tracemig:                %6.1f MB/s, %4.0f MB of memory; VARIANT, looks for what is there, syncs files\n", mb/ours.of(seconds), ours.of(rss)/1e6)
+	fmt.Printf("pyarrow and deltalake:   %6.1f MB/s, %4.0f MB of memory; VARIANT columns as JSON texts\n", mb/script.of(seconds), script.of(rss)/1e6)
+	fmt.Printf("their writing alone:     %6.1f MB/s\n", mb/script.of(writing))
+	times, low, high := script.over(ours, seconds)
+	fmt.Printf("tracemig is %.1f times as fast (%.1f to %.1f)\n", times, low, high)
 	return nil
+}
+
+// scripted is what a script prints of itself.
+type scripted struct {
+	Spans        int
+	Seconds      float64
+	WriteSeconds float64 `json:"write_seconds"`
+}
+
+// scriptSays reads what a script printed.
+func scriptSays(r result) (own scripted, err error) {
+	if err := json.Unmarshal(r.stdout, &own); err != nil {
+		return own, fmt.Errorf("the script printed %q: %w", r.stdout, err)
+	}
+	return own, nil
 }
 
 // inFolder has f run over a source into an empty folder.

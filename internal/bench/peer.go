@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -64,12 +63,9 @@ func (l *lab) script(rows int) (r result, err error) {
 		if err != nil {
 			return err
 		}
-		var own struct{ Seconds float64 }
-		if err := json.Unmarshal(r.stdout, &own); err != nil {
-			return fmt.Errorf("peer.py printed %q: %w", r.stdout, err)
-		}
+		own, err := scriptSays(r)
 		r.seconds = own.Seconds
-		return nil
+		return err
 	})
 	return r, err
 }

@@ -53,30 +53,37 @@ func read(o options) error {
 func readOnce(s *replay.Synthetic, limits mlflowclient.Limits) (rate float64, sum migrate.Summary, err error) {
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
-	source, err := mlflowclient.NewServer(server.URL, mlflowclient.ServerCredentials{}, mlflowclient.Options{Limits: limits})
+	sum, err = into(null{}, s, server.URL, limits)
+	return sum.TracesPerSecond, sum, err
+}
+
+// into has tracemig's own pipeline write a source, served at url, to a target.
+func into(target uctables.Writer, s *replay.Synthetic, url string, limits mlflowclient.Limits) (sum migrate.Summary, err error) {
+	source, err := mlflowclient.NewServer(url, mlflowclient.ServerCredentials{}, mlflowclient.Options{Limits: limits})
 	if err != nil {
-		return 0, sum, err
+		return sum, err
 	}
 	defer source.Close()
 	dir, err := os.MkdirTemp("", "tracemig-bench-")
 	if err != nil {
-		return 0, sum, err
+		return sum, err
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	store, err := checkpoint.Open(ctx, filepath.Join(dir, "c.db"), checkpoint.Pair{Source: "s", Target: "null"})
+	name := url + "#" + replay.SyntheticID
+	store, err := checkpoint.Open(ctx, filepath.Join(dir, "c.db"), checkpoint.Pair{Source: name, Target: target.String()})
 	if err != nil {
-		return 0, sum, err
+		return sum, err
 	}
 	defer store.Close()
 	sum, err = migrate.Run(ctx, nil, migrate.Job{
-		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: "s", Target: null{}, Checkpoint: store,
+		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: name, Target: target, Checkpoint: store,
 		RunLinks: true, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
 	})
 	if err == nil && sum.Migrated != int64(s.Traces) {
 		err = fmt.Errorf("%d of %d traces", sum.Migrated, s.Traces)
 	}
-	return sum.TracesPerSecond, sum, err
+	return sum, err
 }
 
 // null is a target that takes everything and keeps nothing.

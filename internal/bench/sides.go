@@ -14,7 +14,7 @@ type side struct {
 }
 
 // alternate runs all sides n times, forwards and backwards in turns. A run of the first side comes
-// before, which does not count: Spark is cold.
+// before, which does not count: Spark and the file cache are cold.
 func alternate(n int, sides ...*side) error {
 	once := func(s *side, round int) error {
 		r, err := s.run()
