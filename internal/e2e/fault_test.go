@@ -97,7 +97,7 @@ func TestPoisoned(t *testing.T) {
 		}
 	}
 	there := map[string]bool{}
-	for _, row := range spark(t).SQL(t, "SELECT concat('spans ', trace_id) FROM "+b.rowsOf.spans+" UNION ALL SELECT concat('annotations ', substring(target_id, 1, 32)) FROM "+b.rowsOf.annotations) {
+	for _, row := range rig.SharedWarehouse(t).SQL(t, "SELECT concat('spans ', trace_id) FROM "+b.rowsOf.spans+" UNION ALL SELECT concat('annotations ', substring(target_id, 1, 32)) FROM "+b.rowsOf.annotations) {
 		there[row[0].(string)] = true
 	}
 	for _, e := range good {

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// The tests wait for Spark and for servers more than they compute.
-	_ = flag.Set("test.parallel", "4")
+	_ = flag.Set("test.parallel", "6")
 	rig.Main(m)
 }
 
@@ -57,7 +57,7 @@ func build(flags ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rig.AtEnd(func() { _ = os.RemoveAll(dir) })
+	rig.AtEnd(func(bool) { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "tracemig")
 	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "./cmd/tracemig")...)
 	cmd.Dir = rig.Root()
@@ -95,7 +95,7 @@ func source(t *testing.T) *rig.MLflow {
 		var all sync.WaitGroup
 		all.Go(func() { _, _ = plainBinary() })
 		all.Go(func() { _, _ = racedBinary() })
-		all.Go(func() { spark(t) })
+		all.Go(func() { rig.SharedWarehouse(t) })
 		rig.SharedServer(t)
 		all.Wait()
 	})
@@ -122,7 +122,7 @@ func newBed(t *testing.T, uri, experiment string) *bed {
 func newWorkspaceBed(t *testing.T, opts rig.FrontOptions, experiment string) *bed {
 	t.Helper()
 	b := newBed(t, "databricks", experiment)
-	opts.Warehouse = spark(t).URL()
+	opts.Warehouse = rig.SharedWarehouse(t).URL()
 	b.useFront(opts)
 	return b
 }
@@ -150,7 +150,7 @@ func (b *bed) toLocal() *bed {
 // toWarehouse has the bed's runs write tables of the test's own in the shared warehouse.
 func (b *bed) toWarehouse(opts rig.FrontOptions) *bed {
 	b.t.Helper()
-	b.wh = spark(b.t)
+	b.wh = rig.SharedWarehouse(b.t)
 	if b.front == nil {
 		opts.Warehouse = b.wh.URL()
 		opts.MLflow = "http://127.0.0.1:9" // Nothing of the source is to come this way.

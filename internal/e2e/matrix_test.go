@@ -287,7 +287,7 @@ func (l *lane) open(b *bed, in *injector, want tables) {
 	l.t.Helper()
 	l.bed, l.ends, l.want = b, in, want
 	l.next = 2 // the bulk, which comes later, is what every source serves
-	for _, row := range spark(l.t).SQL(l.t, fmt.Sprintf(`SELECT m.target_id, CAST(unix_micros(m.created_at) / 1000 AS BIGINT),
+	for _, row := range rig.SharedWarehouse(l.t).SQL(l.t, fmt.Sprintf(`SELECT m.target_id, CAST(unix_micros(m.created_at) / 1000 AS BIGINT),
 		(SELECT count(*) FROM %[1]s s WHERE s.trace_id = m.target_id), (SELECT count(*) FROM %[2]s a WHERE substring_index(a.target_id, ':', 1) = m.target_id)
 		FROM %[2]s m WHERE m.annotation_type = 'METADATA' ORDER BY 2`, want.spans, want.annotations)) {
 		l.traces = append(l.traces, seenTrace{row[0].(string), row[1].(int64), row[2].(int64), row[3].(int64)})
@@ -377,7 +377,7 @@ func (l *lane) whole(c cell, where string) {
 	for _, trace := range c.traces {
 		list = append(list, "'"+trace.id+"'")
 	}
-	for _, row := range spark(l.t).SQL(l.t, fmt.Sprintf(`SELECT s.id, s.n, coalesce(a.n, 0)
+	for _, row := range rig.SharedWarehouse(l.t).SQL(l.t, fmt.Sprintf(`SELECT s.id, s.n, coalesce(a.n, 0)
 		FROM (SELECT trace_id AS id, count(*) AS n, bool_or(parent_span_id IS NULL) AS seen FROM %s WHERE trace_id IN (%[3]s) GROUP BY 1) s
 		LEFT JOIN (SELECT substring_index(target_id, ':', 1) AS id, count(*) AS n FROM %[2]s WHERE substring_index(target_id, ':', 1) IN (%[3]s) GROUP BY 1) a ON a.id = s.id
 		WHERE s.seen`, l.bed.rowsOf.spans, l.bed.rowsOf.annotations, strings.Join(list, ", "))) {
@@ -395,7 +395,7 @@ func (l *lane) close() {
 	want, got := map[string][]int64{}, map[string][]int64{} // "s" or "a" and trace ID to the hashes of its rows
 	rows := fmt.Sprintf(`SELECT concat('s', trace_id) AS id, xxhash64(%s) AS h FROM %%s UNION ALL
 		SELECT concat('a', substring_index(target_id, ':', 1)), xxhash64(%s) FROM %%s`, spanText, anySource)
-	for _, row := range spark(l.t).SQL(l.t, fmt.Sprintf("SELECT true, * FROM ("+rows+") UNION ALL SELECT false, * FROM ("+rows+")",
+	for _, row := range rig.SharedWarehouse(l.t).SQL(l.t, fmt.Sprintf("SELECT true, * FROM ("+rows+") UNION ALL SELECT false, * FROM ("+rows+")",
 		l.want.spans, l.want.annotations, l.bed.rowsOf.spans, l.bed.rowsOf.annotations)) {
 		at := map[bool]map[string][]int64{true: want, false: got}[row[0].(bool)]
 		at[row[1].(string)] = append(at[row[1].(string)], row[2].(int64))

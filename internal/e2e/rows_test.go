@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/rig"
@@ -87,26 +86,10 @@ type annotationRow struct {
 
 type object = map[string]any
 
-var theWarehouse struct {
-	sync.Mutex
-	*rig.Warehouse
-}
-
-// spark is the shared warehouse. Only the first test that asks for it shows its log when it fails.
-func spark(t *testing.T) *rig.Warehouse {
-	t.Helper()
-	theWarehouse.Lock()
-	defer theWarehouse.Unlock()
-	if theWarehouse.Warehouse == nil {
-		theWarehouse.Warehouse = rig.SharedWarehouse(t)
-	}
-	return theWarehouse.Warehouse
-}
-
 // readRows reads the tables with one statement: each costs Spark about a second.
 func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotationRow) {
 	t.Helper()
-	for _, row := range spark(t).SQL(t, "SELECT 's', "+spanText+" FROM "+at.spans+" UNION ALL SELECT 'a', "+annotationText+" FROM "+at.annotations) {
+	for _, row := range rig.SharedWarehouse(t).SQL(t, "SELECT 's', "+spanText+" FROM "+at.spans+" UNION ALL SELECT 'a', "+annotationText+" FROM "+at.annotations) {
 		d := json.NewDecoder(strings.NewReader(row[1].(string)))
 		d.UseNumber()
 		var err error
@@ -154,7 +137,7 @@ func same(t *testing.T, texts [2]string, want tables, got ...tables) {
 	for i := range rows {
 		rows[i] = map[int64]int{}
 	}
-	w := spark(t)
+	w := rig.SharedWarehouse(t)
 	for _, row := range w.SQL(t, strings.Join(parts, "\nUNION ALL\n")) {
 		rows[row[0].(int64)][row[1].(int64)]++
 	}

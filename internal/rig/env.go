@@ -240,14 +240,26 @@ func TablePrefix(t testing.TB) string {
 
 var shared struct {
 	sync.Mutex
-	stop []func()
+	stop []func(failed bool)
 }
 
-// AtEnd has Main call f after the tests.
-func AtEnd(f func()) {
+// AtEnd has Main call f after the tests, and tell whether one failed.
+func AtEnd(f func(failed bool)) {
 	shared.Lock()
 	defer shared.Unlock()
 	shared.stop = append(shared.stop, f)
+}
+
+// stopAtEnd has Main stop the process after the tests and remove dir, where its log lies. It shows the
+// log's end when a test failed: whichever it was, what all share may be why.
+func (p *Process) stopAtEnd(name, dir string) {
+	AtEnd(func(failed bool) {
+		p.Stop()
+		if failed {
+			fmt.Fprintf(os.Stderr, "end of the log of %s, which the tests share:\n%s\n", name, tail(p.LogFile))
+		}
+		_ = os.RemoveAll(dir)
+	})
 }
 
 // Main runs the tests of a package, stops what they shared, and fails on leaked goroutines. A package
@@ -256,7 +268,7 @@ func Main(m *testing.M, opts ...goleak.Option) {
 	code := m.Run()
 	shared.Lock()
 	for _, stop := range shared.stop {
-		stop()
+		stop(code != 0)
 	}
 	shared.Unlock()
 	if code == 0 {

@@ -47,10 +47,7 @@ var sharedServer = sync.OnceValues(func() (*MLflow, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	AtEnd(func() {
-		m.Stop()
-		_ = os.RemoveAll(dir)
-	})
+	m.process.stopAtEnd("mlflow", dir)
 	return m, nil
 })
 

@@ -37,6 +37,7 @@ type WarehouseOptions struct {
 	MaxParamBytes int    // a larger parameter is refused with 413, 0 for 64 MiB
 	Memory        string // heap of the JVM, "" for 2g
 	DirectSeconds int    // a statement that takes longer is answered as running and polled for, 0 for 5
+	FewRows       bool   // statements are many and of few rows: interpreting their plans costs less than compiling them
 }
 
 // StartWarehouse starts a warehouse of the test's own. It costs 10 to 15 seconds: prefer
@@ -75,6 +76,9 @@ func startWarehouse(opts WarehouseOptions, logDir string) (*Warehouse, error) {
 	if opts.DirectSeconds > 0 {
 		args = append(args, "--direct-seconds", strconv.Itoa(opts.DirectSeconds))
 	}
+	if opts.FewRows {
+		args = append(args, "--few-rows")
+	}
 	cmd, err := command("venv", "warehouse.py", args...)
 	if err != nil {
 		return nil, err
@@ -99,14 +103,11 @@ var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := startWarehouse(WarehouseOptions{Dir: dir}, dir)
+	w, err := startWarehouse(WarehouseOptions{Dir: dir, FewRows: true}, dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	AtEnd(func() {
-		w.Stop()
-		_ = os.RemoveAll(dir)
-	})
+	w.process.stopAtEnd("the warehouse", dir)
 	return w, nil
 })
 
@@ -119,11 +120,6 @@ func SharedWarehouse(t testing.TB) *Warehouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("end of the warehouse's log:\n%s", tail(w.process.LogFile))
-		}
-	})
 	return w
 }
 

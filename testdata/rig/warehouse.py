@@ -762,8 +762,10 @@ def start_spark(options):
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": os.path.join(os.path.abspath(options.jars), "*"),
-        # A test run is too short for the second compiler: without it Spark needs half the processor time.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
+        # A test run is too short for the second compiler: without it Spark needs half the processor time. The code
+        # cache is then a fifth of its usual size, which Spark fills within a minute, and is compiled again and again.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn600m "
+                                         "-Duser.timezone=UTC",
         "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -781,6 +783,14 @@ def start_spark(options):
         "spark.sql.ui.retainedExecutions": "2",
         "spark.sql.maxPlanStringLength": "4096",
     }
+    if options.few_rows:
+        conf |= {
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.cache.maxEntries": "5000",
+            "spark.sql.adaptive.enabled": "false",
+            "spark.sql.shuffle.partitions": "1",
+            "spark.default.parallelism": "1",
+        }
     builder = SparkSession.builder.appName("warehouse")
     for k, v in conf.items():
         builder = builder.config(k, v)
@@ -790,11 +800,6 @@ def start_spark(options):
     for path in sorted(glob.glob(os.path.join(tables, "*", "_delta_log"))):
         table = os.path.dirname(path)
         spark.sql(f"CREATE TABLE `{os.path.basename(table)}` USING delta LOCATION '{table}'")
-    # The first statements of a JVM are slow, and classes that fail to load for one that is cancelled fail for
-    # good: let these be nobody's.
-    warm = os.path.join(os.path.abspath(options.dir), "tmp", "warm")
-    spark.sql("SELECT parse_json('{}') AS v").write.format("delta").mode("overwrite").save(warm)
-    spark.sql(f"SELECT to_json(v) FROM delta.`{warm}`").toArrow()
     return spark
 
 
@@ -809,6 +814,22 @@ def follow_stdin():
     threading.Thread(target=watch, daemon=True).start()
 
 
+def follow_spark(spark):
+    """Ends with Spark, which stops for good after an error that it can't survive: statements that wait for it
+    would wait for ever."""
+    context = spark.sparkContext._jsc.sc()
+
+    def watch():
+        try:
+            while not context.isStopped():
+                time.sleep(1)
+            log.critical("Spark has stopped")
+        finally:  # Also when there is no JVM any more to ask.
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--dir", required=True, help="directory of the tables")
@@ -818,13 +839,16 @@ def main():
     p.add_argument("--memory", default="2g", help="heap of the JVM")
     p.add_argument("--max-param-bytes", type=int, default=64 << 20, help="a larger parameter is refused as too large")
     p.add_argument("--direct-seconds", type=float, default=5, help="a statement that takes longer is answered as running")
+    p.add_argument("--few-rows", action="store_true", help="plan for many statements of few rows each: interpret plans, don't compile them")
     options = p.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     for noisy in ("py4j", "SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
     follow_stdin()
-    Handler.warehouse = Warehouse(start_spark(options), options)
+    spark = start_spark(options)
+    follow_spark(spark)
+    Handler.warehouse = Warehouse(spark, options)
     server = Server(("127.0.0.1", options.port), Handler)
     print(f"READY http://127.0.0.1:{server.server_address[1]}", flush=True)
     server.serve_forever()
