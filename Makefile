@@ -14,6 +14,9 @@ demo:
 rig:
 	testdata/rig/install.sh
 
+# A process with the race detector ends with a second of sleep unless told otherwise.
+export GORACE = atexit_sleep_ms=0
+
 # Tests that need Go alone.
 test-short:
 	go vet ./...

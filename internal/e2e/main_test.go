@@ -111,8 +111,8 @@ func newBed(t *testing.T, uri, experiment string) *bed {
 	b := &bed{t: t, baseDir: dir}
 	b.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "NO_PROXY=127.0.0.1",
-		// A data race ends the run with this code, which no test expects.
-		"GORACE=halt_on_error=1 exitcode=66",
+		// A data race ends the run with this code, which no test expects. Otherwise it would end with a second of sleep.
+		"GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0",
 	}
 	b.source = []string{"--tracking-uri", uri, "--source", experiment}
 	return b
