@@ -10,6 +10,7 @@ import (
 	"time"
 
 	dbsql "github.com/databricks/databricks-sql-go"
+	dbsqllog "github.com/databricks/databricks-sql-go/logger"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/mlflowclient"
@@ -24,6 +25,9 @@ func floor(o options) error {
 	traces := o.Traces
 	if traces == 0 {
 		traces = 3000
+	}
+	if err := dbsqllog.SetLogLevel("disabled"); err != nil { // Its errors are returned as well.
+		return err
 	}
 	return inLab(traces, func(l *lab) error {
 		rec, err := record(l)
