@@ -763,7 +763,7 @@ def start_spark(options):
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": os.path.join(os.path.abspath(options.jars), "*"),
         # A test run is too short for the second compiler: without it Spark needs half the processor time. The code
-        # cache is then a fifth of its usual size, which Spark fills within a minute, and is compiled again and again.
+        # cache is then a fifth of its usual size: Spark fills that within two minutes, and the JVM compiles no more.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn600m "
                                          "-Duser.timezone=UTC",
         "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
@@ -800,6 +800,7 @@ def start_spark(options):
     for path in sorted(glob.glob(os.path.join(tables, "*", "_delta_log"))):
         table = os.path.dirname(path)
         spark.sql(f"CREATE TABLE `{os.path.basename(table)}` USING delta LOCATION '{table}'")
+    spark.sql("SELECT 1").toArrow()  # The first statement of a JVM is slow; let it not be a test's.
     return spark
 
 
