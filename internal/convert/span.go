@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -248,9 +249,9 @@ func (c *converter) readSpan(r reader, index int) error {
 	notes := len(c.notes)
 	attrs := &c.spanAttrs
 	attrs.reset()
-	c.requestID = nil
+	c.requestID, c.service = nil, nil
 	c.over = c.over[:0]
-	c.rows = append(c.rows, uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource})
+	c.rows = append(c.rows, uctables.Span{})
 	s := &c.rows[len(c.rows)-1]
 	lits := &c.lits
 	clear(lits[:])
@@ -329,6 +330,9 @@ func (c *converter) readSpan(r reader, index int) error {
 	}
 
 	c.fillSpan(s, index, keep)
+	if s.IsRoot() {
+		c.fillRoot(attrs)
+	}
 	var over []overflow
 	s.Attributes, over = attrs.finish("attributes")
 	c.over = append(c.over, over...)
@@ -339,6 +343,38 @@ func (c *converter) readSpan(r reader, index int) error {
 		c.notes[i].SpanID = s.SpanID
 	}
 	return nil
+}
+
+// rootAttributes are the attributes of a root span that MLflow's own exporter takes from the trace's
+// metadata.
+var rootAttributes = []struct{ attribute, metadata string }{
+	{"user.id", mlflow.MetadataUser},
+	{"session.id", mlflow.MetadataSession},
+}
+
+// fillRoot adds to a root span what readers look for there, and takes from it the trace's service.
+func (c *converter) fillRoot(attrs *object) {
+	for _, a := range rootAttributes {
+		if value := c.in.Info.Metadata[a.metadata]; value != "" && attrs.find([]byte(a.attribute)) < 0 {
+			c.stringMember(attrs, a.attribute, value)
+		}
+	}
+	if c.rootService == "" && c.service != nil {
+		c.rootService = attributeText(c.service)
+	}
+}
+
+// attributeText is the text of a string attribute, which MLflow keeps as a JSON text, as a rule; "" for any
+// other.
+func attributeText(lit []byte) string {
+	if len(lit) == 0 || lit[0] != '"' {
+		return ""
+	}
+	text, _ := unquote(lit)
+	if len(text) > 1 && text[0] == '"' {
+		text, _ = unquote([]byte(text))
+	}
+	return text
 }
 
 // fillSpan reads the scalar fields.
@@ -535,10 +571,7 @@ func (c *converter) identify(own string) {
 	}
 	id := c.in.Info.TraceID
 	want := TargetTraceID(id)
-	named, _ := unquote(c.requestID)
-	if len(named) > 1 && named[0] == '"' {
-		named, _ = unquote([]byte(named)) // MLflow's attributes are JSON texts
-	}
+	named := attributeText(c.requestID)
 	if own != "" && own == want || named == id ||
 		named == "" && (own == "" || want == "" || c.lits[fContext] != nil) {
 		c.mine = true
@@ -601,8 +634,13 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		c.note(LongKey, string(key), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
 		o.raws = append(o.raws, raw{string(key) + ".key", keyLit})
 	}
-	if o == &c.spanAttrs && string(key) == requestIDKey {
-		c.requestID = bytes.Clone(lit)
+	if o == &c.spanAttrs {
+		switch string(key) {
+		case requestIDKey:
+			c.requestID = bytes.Clone(lit)
+		case mlflow.TagServiceName:
+			c.service = bytes.Clone(lit)
+		}
 	}
 	if o.begin(key, clean) {
 		c.note(DuplicateKey, string(key), "the last one stands")

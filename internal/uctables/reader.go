@@ -59,7 +59,12 @@ type Replacement struct {
 	// ReplacesMicros is the updated_at of the version that it replaces. The row is left alone where the
 	// table has an even newer version of its annotation_id: somebody changed it meanwhile.
 	ReplacesMicros int64
+	// ReplacesCreatedMicros is the created_at of that version.
+	ReplacesCreatedMicros int64
 }
+
+// NoVersion is the ReplacesMicros of a row that is written only if the table has no version of it.
+const NoVersion = -62_135_596_800_000_000
 
 // Include widens the times so that at lies within.
 func (t *Times) Include(at int64) { t.Join(Times{at, at}) }

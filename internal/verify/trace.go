@@ -265,7 +265,7 @@ func (v *verification) judge(ctx context.Context, t *trace, s *sums) (Kind, stri
 	var meta *uctables.Annotation
 	if err := v.job.Target.ReadAnnotations(ctx, id, uctables.AllTimes, func(a *uctables.Annotation) error {
 		notes = append(notes, a)
-		if a.AnnotationID == convert.MetadataID(fresh.rows.TraceID) {
+		if a.AnnotationID == uctables.MetadataID(fresh.rows.TraceID) {
 			meta = a
 		}
 		return nil
