@@ -374,3 +374,6 @@ func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt i
 		return yield([16]byte(hash[:16]), updatedAt, deleted, p)
 	})
 }
+
+// Official implements uctables.Writer: TEMPORARY.
+func (l *Lake) Official(ctx context.Context, experimentID string, yield func(string) error) error { return nil }

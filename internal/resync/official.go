@@ -1,6 +1,8 @@
 package resync
 
 import (
+	"strings"
+
 	"github.com/go-json-experiment/json"
 
 	"github.com/tracemig/tracemig/internal/convert"
@@ -12,6 +14,10 @@ import (
 // its annotation_id, the source's times, and in METADATA the experiment. What it does not write is the
 // user's assessment metadata, overrides and valid of assessments, and run links; and its TAG rows have IDs
 // that the service does not know.
+
+// OfficialTraceID is the trace_id that the official migration gives a trace of the source: its MLflow ID
+// without tr-, whether that is hex or not.
+func OfficialTraceID(sourceTraceID string) string { return strings.TrimPrefix(sourceTraceID, "tr-") }
 
 // OfficialMetadata says whether a METADATA row is one of the official migration, unchanged since.
 func OfficialMetadata(meta *uctables.Annotation, traceID string) bool {

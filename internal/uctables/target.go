@@ -38,6 +38,9 @@ type Writer interface {
 	// Migrated calls yield for each trace of source that is complete in the tables: its METADATA
 	// row is there and as many spans as it names. It is how a lost checkpoint is rebuilt.
 	Migrated(ctx context.Context, source string, yield func(Provenance) error) error
+	// Official yields the target trace ID of each trace that Databricks' own migration has written from the
+	// experiment and tracemig has not taken over. It may be any text.
+	Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error
 	// Check says whether both tables are there with the expected schema; it writes nothing.
 	Check(ctx context.Context) error
 	// Identity is that of the two tables as they are now: it changes when one is dropped and made
