@@ -30,7 +30,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -474,7 +474,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 	if err != nil {
 		return nil, err
 	}
-	official, err := official(ctx, r.job.Checkpoint, ids)
+	moved, err := officiallyMoved(ctx, r.job.Checkpoint, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -482,8 +482,8 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 	var seen []checkpoint.Record
 	for _, info := range infos {
 		rec, ok := known[info.TraceID]
-		there := resync.OfficialTraceID(info.TraceID)
-		if !official[there] {
+		there := official.TraceID(info.TraceID)
+		if !moved[there] {
 			there = ""
 		}
 		switch {
@@ -514,11 +514,11 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
 }
 
-// official says which of the target's trace IDs Databricks' own migration gave some traces.
-func official(ctx context.Context, c *checkpoint.Store, traceIDs []string) (map[string]bool, error) {
+// officiallyMoved says which of the target's trace IDs Databricks' own migration gave some traces.
+func officiallyMoved(ctx context.Context, c *checkpoint.Store, traceIDs []string) (map[string]bool, error) {
 	ids := make([]string, len(traceIDs))
 	for i, id := range traceIDs {
-		ids[i] = resync.OfficialTraceID(id)
+		ids[i] = official.TraceID(id)
 	}
 	return c.Official(ctx, ids)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
-	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -61,12 +61,12 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		if err != nil {
 			return err
 		}
-		official, err := official(ctx, job.Checkpoint, ids)
+		moved, err := officiallyMoved(ctx, job.Checkpoint, ids)
 		if err != nil {
 			return err
 		}
 		for _, info := range chunk {
-			there := resync.OfficialTraceID(info.TraceID)
+			there := official.TraceID(info.TraceID)
 			switch rec, ok := known[info.TraceID]; {
 			case ok && rec.State == checkpoint.Elsewhere:
 				p.Present++
@@ -78,10 +78,10 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 				}
 			case info.State == mlflow.StateInProgress:
 				p.Deferred++
-			case official[there] && there != convert.TargetTraceID(info.TraceID):
+			case moved[there] && there != convert.TargetTraceID(info.TraceID):
 				p.Present++
 			default:
-				if official[there] {
+				if moved[there] {
 					p.ToTakeOver++
 				}
 				p.ToMigrate++

@@ -11,8 +11,8 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// official is what Databricks' own migration leaves of a trace, by the forms of docs/tables.md.
-func official(info *mlflow.TraceInfo) table {
+// officialRows are what Databricks' own migration leaves of a trace, by the forms of docs/tables.md.
+func officialRows(info *mlflow.TraceInfo) table {
 	at := info.RequestTime.UnixMicro()
 	t := table{}
 	row := func(id string, typ uctables.AnnotationType, name, value string) uctables.Annotation {
@@ -65,7 +65,7 @@ func taken() *mlflow.TraceInfo {
 func TestTakeOver(t *testing.T) {
 	info := taken()
 	now := epoch.Add(time.Hour).UnixMicro()
-	target, fresh := official(info), table{}
+	target, fresh := officialRows(info), table{}
 	plan := target.takeOver(t, info, []string{"r1"}, now)
 	if !plan.Official || plan.Kept != 0 || plan.Deleted != 0 {
 		t.Errorf("%+v", plan)
@@ -113,10 +113,10 @@ func (t table) row(id string) *uctables.Annotation {
 func TestTakeOverInterrupted(t *testing.T) {
 	info := taken()
 	now := epoch.Add(time.Hour).UnixMicro()
-	whole := official(info)
+	whole := officialRows(info)
 	changes := whole.takeOver(t, info, nil, now).Changes
 	for n := range changes {
-		target := official(info)
+		target := officialRows(info)
 		for _, c := range changes[:n] {
 			target.put(c.Annotation)
 		}
@@ -153,7 +153,7 @@ func TestTakeOverOfChangedRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, written := range []bool{false, true} { // whether the run knew beforehand
-				target := official(info)
+				target := officialRows(info)
 				c.edit(target)
 				run := func(now int64) Result {
 					if written {
@@ -182,7 +182,7 @@ func TestTakeOverOfChangedRows(t *testing.T) {
 // Rows of another experiment's migration, or of another writer, are not taken over.
 func TestNotOurs(t *testing.T) {
 	info := taken()
-	target := official(info)
+	target := officialRows(info)
 	other := *info
 	other.ExperimentID = "8"
 	if plan := target.takeOver(t, &other, nil, epoch.Add(time.Hour).UnixMicro()); plan.Official || plan.Kept == 0 {

@@ -9,7 +9,7 @@
 // list in the METADATA row (uctables.KeyVersions), which is written last.
 //
 // Rows that Databricks' own migration wrote, and nobody changed since, are brought to tracemig's form in
-// the same way: see official.go.
+// the same way: see package official.
 package resync
 
 import (
@@ -21,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -64,7 +65,7 @@ func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Ann
 		}
 	}
 	if want != nil && meta != nil && noted.Source == "" {
-		p.Official = OfficialMetadata(meta, traceID) && sourceExperiment(meta) == sourceExperiment(want)
+		p.Official = official.Metadata(meta) && official.SourceExperiment(meta) == official.SourceExperiment(want)
 	}
 	p.annotations(expected, stored)
 	p.gone(expected, stored)
@@ -110,7 +111,7 @@ func (p *planner) annotations(expected []uctables.Annotation, stored []*uctables
 			}
 		case same(e, s) && s.DeletedAtMicros == nil && (!p.own(s) || s.CreatedAtMicros == e.CreatedAtMicros && s.UpdatedAtMicros >= e.UpdatedAtMicros):
 			p.note(s)
-		case p.own(s) || p.Official && officialAssessment(e, s):
+		case p.own(s) || p.Official && official.Assessment(e, s):
 			p.replace(*e, s)
 		default:
 			p.Kept++
@@ -123,8 +124,8 @@ func (p *planner) tagsOfOthers(stored []*uctables.Annotation) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range stored {
 		switch {
-		case s.Type != uctables.Tag || s.AnnotationID == uctables.TagID(p.traceID, s.Name) || p.own(s) || p.officialTag(s):
-		case s.DeletedAtMicros == nil || s.AnnotationID == uctables.OfficialTagID(p.traceID, s.Name):
+		case s.Type != uctables.Tag || s.AnnotationID == uctables.TagID(p.traceID, s.Name) || p.own(s) || official.Tag(s, p.requested):
+		case s.DeletedAtMicros == nil || official.HasTagID(s):
 			names[s.Name] = true
 		}
 	}
@@ -140,7 +141,7 @@ func (p *planner) gone(expected []uctables.Annotation, stored []*uctables.Annota
 	for _, s := range stored {
 		switch {
 		case wanted[s.AnnotationID] || s.Type == uctables.Metadata:
-		case p.officialTag(s):
+		case official.Tag(s, p.requested):
 			p.remove(s)
 		case !p.own(s):
 		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !p.RunLinks:
