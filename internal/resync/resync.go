@@ -41,6 +41,9 @@ type Result struct {
 	Deleted  int                    // of Changes
 	Kept     int                    // annotations changed at the target, where the source has something else
 	Official bool                   // Databricks' own migration wrote the trace, and tracemig has not taken it over yet
+
+	Ahead []string // rows of tracemig's, by type and name, whose updated_at is yet to come: no edit of today would be seen
+	Twice []string // tags of which readers find more than one row
 }
 
 // Plan compares the rows that convert gives for a trace with the newest versions in the target. Unless
@@ -56,7 +59,7 @@ func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Ann
 	if err != nil {
 		return Result{}, err
 	}
-	p.noted = noted.Versions
+	p.noted, p.migrated = noted.Versions, noted.Source != ""
 	var want *uctables.Annotation // METADATA
 	for i := range expected {
 		if expected[i].Type == uctables.Metadata {
@@ -67,6 +70,7 @@ func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Ann
 	if want != nil && meta != nil && noted.Source == "" {
 		p.Official = official.Metadata(meta) && official.SourceExperiment(meta) == official.SourceExperiment(want)
 	}
+	p.inspect(expected, stored)
 	p.annotations(expected, stored)
 	p.gone(expected, stored)
 	switch {
@@ -86,7 +90,29 @@ type planner struct {
 	requested int64 // the trace's request time
 	have      map[string]*uctables.Annotation
 	noted     map[string]int64
+	migrated  bool             // tracemig wrote the METADATA row
 	versions  map[string]int64 // to be noted
+}
+
+// inspect looks for rows that can't be as they should.
+func (p *planner) inspect(expected []uctables.Annotation, stored []*uctables.Annotation) {
+	latest := map[string]int64{} // updated_at at the source
+	for i := range expected {
+		latest[expected[i].AnnotationID] = expected[i].UpdatedAtMicros
+	}
+	live := map[string]int{}
+	for _, s := range stored {
+		mine := p.own(s) || s.Type == uctables.Metadata && p.migrated
+		if mine && s.UpdatedAtMicros > max(p.NowMicros, latest[s.AnnotationID]) {
+			p.Ahead = append(p.Ahead, string(s.Type)+" "+s.Name)
+		}
+		if s.Type != uctables.Tag || s.DeletedAtMicros != nil {
+			continue
+		}
+		if live[s.Name]++; live[s.Name] == 2 {
+			p.Twice = append(p.Twice, s.Name)
+		}
+	}
 }
 
 // annotations has the rows of the expected annotations follow, METADATA aside.
