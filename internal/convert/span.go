@@ -411,6 +411,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	}
 	s.StartTimeUnixNano = *start
 	s.TimeMicros = floorDiv(*start, 1000)
+	s.Date = uctables.Day(s.TimeMicros)
 	if end, ok := c.nanos(lits[fEnd], "end_time_unix_nano", keep); ok && end != nil && *end != 0 {
 		s.EndTimeUnixNano = end
 	}

@@ -14,19 +14,19 @@ import (
 )
 
 // columnNames are the columns of a type as scan takes them, in their order: VARIANT is two.
-func (t sqlType) columnNames(path string) (names []string) {
-	switch t.name {
+func columnNames(path string, t uctables.Type) (names []string) {
+	switch t.Name {
 	case "struct":
-		for _, f := range t.fields {
-			name := f.name
+		for _, f := range t.Fields {
+			name := f.Name
 			if path != "" {
 				name = path + "." + name
 			}
-			names = append(names, f.typ.columnNames(name)...)
+			names = append(names, columnNames(name, f.Type)...)
 		}
 		return names
 	case "array":
-		return t.elem.columnNames(path)
+		return columnNames(path, t.Elems[0])
 	case "variant":
 		return []string{path + ".value", path + ".metadata"}
 	}
@@ -34,8 +34,8 @@ func (t sqlType) columnNames(path string) (names []string) {
 }
 
 var (
-	spanColumns       = tableType(uctables.Spans).columnNames("")
-	annotationColumns = tableType(uctables.Annotations).columnNames("")
+	spanColumns       = columnNames("", uctables.Spans.Struct())
+	annotationColumns = columnNames("", uctables.Annotations.Struct())
 )
 
 func spanColumn(name string) int       { return slices.Index(spanColumns, name) }
@@ -66,6 +66,14 @@ func (r *row) int64() int64 {
 }
 
 func (r *row) int32() int32 { return int32(r.int64()) }
+
+func (r *row) date() int32 {
+	v, ok := r.int(r.next())
+	if !ok {
+		return uctables.NoDate
+	}
+	return int32(v)
+}
 
 func (r *row) optInt64() *int64 {
 	v, ok := r.int(r.next())
@@ -101,7 +109,7 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	s := &uctables.Span{}
 	s.RecordID = r.string()
 	s.TimeMicros = r.int64()
-	r.next() // date
+	s.Date = r.date()
 	s.ServiceName = r.optString()
 	s.TraceID = r.string()
 	s.SpanID = r.string()
@@ -130,6 +138,9 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	s.StatusMessage = r.optString()
 	s.StatusCode = tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[r.string()])
 	s.ResourceAttributes = r.variant()
+	r.next() // its dropped_attributes_count
+	r.next() // resource_schema_url
+	s.ScopeName = r.optString()
 	return s, rr.err
 }
 

@@ -370,7 +370,7 @@ func TestReplaceAnnotations(t *testing.T) {
 	newer := func(value string, at, replaces int64) uctables.Replacement {
 		a := first
 		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
-		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces}
+		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces, ReplacesCreatedMicros: first.CreatedAtMicros}
 	}
 	unknown := newer(`"new"`, now, 0)
 	unknown.AnnotationID = "unknown"
@@ -419,7 +419,7 @@ func TestConcurrentReplace(t *testing.T) {
 				var mineRows []uctables.Replacement
 				for _, a := range rows[from : from+5] {
 					a.UpdatedAtMicros += int64(1 + w)
-					mineRows = append(mineRows, uctables.Replacement{Annotation: a, ReplacesMicros: sampleTime})
+					mineRows = append(mineRows, uctables.Replacement{Annotation: a, ReplacesMicros: sampleTime, ReplacesCreatedMicros: sampleTime})
 				}
 				got, err := mine.ReplaceAnnotations(ctx, mineRows)
 				if err != nil {

@@ -18,7 +18,7 @@ func sampleSpans() []uctables.Span {
 	trace := "0123456789abcdef0123456789abcdef"
 	return []uctables.Span{
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, ServiceName: ptr("shop"),
+			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, Date: uctables.Day(sampleTime), ServiceName: ptr("shop"),
 			TraceID: trace, SpanID: "0000000000000002", TraceState: ptr("a=b"), ParentSpanID: ptr("0000000000000001"),
 			Flags: 257, Name: "child \u2713 \U0001f600", Kind: tracepb.Span_SPAN_KIND_INTERNAL,
 			StartTimeUnixNano: sampleTime*1000 + 234, EndTimeUnixNano: ptr(int64(sampleTime*1000 + 999)),
@@ -35,15 +35,15 @@ func sampleSpans() []uctables.Span {
 				{TraceID: "x", SpanID: ""},
 			},
 			DroppedLinksCount: 6, StatusMessage: ptr("boom"), StatusCode: tracepb.Status_STATUS_CODE_ERROR,
-			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`),
+			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: ptr("mlflow"),
 		},
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, TraceID: trace, SpanID: "0000000000000003",
+			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, Date: uctables.NoDate, TraceID: trace, SpanID: "0000000000000003",
 			ParentSpanID: ptr(""), Name: "", Kind: tracepb.Span_SPAN_KIND_UNSPECIFIED, StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
 			StatusMessage: ptr(""),
 		},
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000003", TimeMicros: -1, TraceID: trace, SpanID: "0000000000000001",
+			RecordID: "019b7c9e-0000-7000-8000-000000000003", TimeMicros: -1, Date: -1, TraceID: trace, SpanID: "0000000000000001",
 			Name: "root", Kind: tracepb.Span_SPAN_KIND_SERVER, StartTimeUnixNano: -1, StatusCode: tracepb.Status_STATUS_CODE_OK,
 			Events: []uctables.Event{{Name: "only"}},
 		},

@@ -223,6 +223,8 @@ func (m *memory) Migrated(ctx context.Context, source string, yield func(uctable
 	return nil
 }
 
+func (m *memory) Official(context.Context, string, func(string) error) error { return nil }
+
 func (m *memory) Identity(context.Context) (string, error) { return fmt.Sprintf("%p", m), nil }
 
 func (m *memory) Check(context.Context) error  { return nil }

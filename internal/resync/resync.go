@@ -128,7 +128,7 @@ func (p *planner) note(s *uctables.Annotation) {
 func (p *planner) replace(a uctables.Annotation, s *uctables.Annotation) {
 	a.CreatedAtMicros = s.CreatedAtMicros
 	a.UpdatedAtMicros = max(a.UpdatedAtMicros, s.UpdatedAtMicros+1, p.NowMicros)
-	p.Changes = append(p.Changes, uctables.Replacement{Annotation: a, ReplacesMicros: s.UpdatedAtMicros})
+	p.Changes = append(p.Changes, uctables.Replacement{Annotation: a, ReplacesMicros: s.UpdatedAtMicros, ReplacesCreatedMicros: s.CreatedAtMicros})
 	p.note(&a)
 }
 

@@ -11,17 +11,17 @@ import (
 // the columns as keys and absent keys for NULL. Times are integers: microseconds for TIMESTAMP,
 // days for DATE. VARIANT values are nested JSON, so that from_json reads them as parse_json would.
 
-const microsPerDay = 24 * 60 * 60 * 1_000_000
-
 // AppendSpan appends the span as one line without its end.
 //
-// status is always a struct, events and links are empty arrays where there are none; resource is
-// NULL without attributes, and the columns MLflow knows nothing of (schema URLs, scope) are NULL.
+// status is always a struct, events and links are empty arrays where there are none; resource is NULL
+// without attributes, the scope without a name, and the schema URLs, of which MLflow knows nothing, are NULL.
 func AppendSpan(b []byte, s *Span) []byte {
 	b = append(b, `{"record_id":`...)
 	b = appendString(b, s.RecordID)
 	b = appendInt(b, "time", s.TimeMicros)
-	b = appendInt(b, "date", floorDiv(s.TimeMicros, microsPerDay))
+	if s.Date != NoDate {
+		b = appendInt(b, "date", int64(s.Date))
+	}
 	b = appendOptional(b, "service_name", s.ServiceName)
 	b = appendText(b, "trace_id", s.TraceID)
 	b = appendText(b, "span_id", s.SpanID)
@@ -86,6 +86,11 @@ func AppendSpan(b []byte, s *Span) []byte {
 	if s.ResourceAttributes != nil {
 		b = append(b, `,"resource":{"attributes":`...)
 		b = appendDocument(b, s.ResourceAttributes)
+		b = append(b, `,"dropped_attributes_count":0}`...)
+	}
+	if s.ScopeName != nil {
+		b = append(b, `,"instrumentation_scope":{"name":`...)
+		b = appendString(b, *s.ScopeName)
 		b = append(b, `,"dropped_attributes_count":0}`...)
 	}
 	return append(b, '}')
@@ -218,12 +223,4 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }

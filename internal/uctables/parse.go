@@ -13,6 +13,7 @@ func ParseSpan(line []byte) (*Span, error) {
 	var l struct {
 		RecordID               string         `json:"record_id"`
 		Time                   int64          `json:"time"`
+		Date                   *int32         `json:"date"`
 		ServiceName            *string        `json:"service_name"`
 		TraceID                string         `json:"trace_id"`
 		SpanID                 string         `json:"span_id"`
@@ -48,19 +49,25 @@ func ParseSpan(line []byte) (*Span, error) {
 		Resource struct {
 			Attributes jsontext.Value `json:"attributes"`
 		} `json:"resource"`
+		Scope struct {
+			Name *string `json:"name"`
+		} `json:"instrumentation_scope"`
 	}
 	if err := json.Unmarshal(line, &l, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, fmt.Errorf("a span row can't be read: %w", err)
 	}
 	s := &Span{
-		RecordID: l.RecordID, TimeMicros: l.Time, ServiceName: l.ServiceName, TraceID: l.TraceID, SpanID: l.SpanID,
+		RecordID: l.RecordID, TimeMicros: l.Time, Date: NoDate, ServiceName: l.ServiceName, TraceID: l.TraceID, SpanID: l.SpanID,
 		TraceState: l.TraceState, ParentSpanID: l.ParentSpanID, Flags: l.Flags, Name: l.Name,
 		Kind:              tracepb.Span_SpanKind(tracepb.Span_SpanKind_value[l.Kind]),
 		StartTimeUnixNano: l.Start, EndTimeUnixNano: l.End,
 		Attributes: JSON(l.Attributes), DroppedAttributesCount: l.DroppedAttributesCount,
 		DroppedEventsCount: l.DroppedEventsCount, DroppedLinksCount: l.DroppedLinksCount,
 		StatusMessage: l.Status.Message, StatusCode: tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[l.Status.Code]),
-		ResourceAttributes: JSON(l.Resource.Attributes),
+		ResourceAttributes: JSON(l.Resource.Attributes), ScopeName: l.Scope.Name,
+	}
+	if l.Date != nil {
+		s.Date = *l.Date
 	}
 	for _, e := range l.Events {
 		s.Events = append(s.Events, Event{TimeUnixNano: e.Time, Name: e.Name, Attributes: JSON(e.Attributes), DroppedAttributesCount: e.DroppedAttributesCount})

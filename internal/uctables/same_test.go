@@ -27,6 +27,16 @@ func TestSame(t *testing.T) {
 	if SameSpan(&Span{Attributes: null}, &Span{}) || SameSpan(&Span{Events: []Event{{}}}, &Span{}) || SameSpan(&Span{Name: "a"}, &Span{}) {
 		t.Error("different spans are the same")
 	}
+	day, otherDay, none := Span{Date: 1}, Span{Date: 2}, Span{Date: NoDate}
+	scope, otherScope, noScope := Span{ScopeName: ptr("mlflow")}, Span{ScopeName: ptr("x")}, Span{}
+	for _, pair := range [][2]*Span{{&day, &otherDay}, {&day, &none}, {&scope, &otherScope}, {&scope, &noScope}} {
+		var d Digester
+		x, errX := d.Spans([]Span{*pair[0]}, true)
+		y, errY := d.Spans([]Span{*pair[1]}, true)
+		if SameSpan(pair[0], pair[1]) || !SameSpan(pair[0], pair[0]) || x == y || errX != nil || errY != nil {
+			t.Errorf("another date or scope is not seen: %+v, %+v, errors %v, %v", *pair[0], *pair[1], errX, errY)
+		}
+	}
 	a := Annotation{Type: Metadata, Value: null, UpdatedAtMicros: 1, Metadata: null}
 	b := Annotation{Type: Metadata, Value: null, UpdatedAtMicros: 2}
 	if !SameAnnotation(&a, &b) {

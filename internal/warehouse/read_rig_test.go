@@ -130,7 +130,7 @@ func TestReplace(t *testing.T) {
 	newer := func(value string, at, replaces int64) uctables.Replacement {
 		a := first
 		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
-		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces}
+		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces, ReplacesCreatedMicros: first.CreatedAtMicros}
 	}
 	now := int64(base + 1_000_000)
 	for _, step := range []struct {
