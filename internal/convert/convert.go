@@ -187,6 +187,9 @@ func (c *converter) noteLoss(l loss, key string) {
 	}
 }
 
+// scopeName is the instrumentation scope of all spans, as MLflow's own exporter names it.
+var scopeName = "mlflow"
+
 // setService gives the rows the service that made the trace. MLflow keeps no resource; of traces that came
 // by OTLP it keeps the resource's service.name, as a tag or as an attribute of the root span (function
 // export_traces of its otel_api.py).
@@ -195,7 +198,7 @@ func (c *converter) setService() {
 	name = c.valid(name, mlflow.TagServiceName)
 	resource := append(quote([]byte(`{"service.name":`), name), '}')
 	for i := range c.rows {
-		c.rows[i].ServiceName, c.rows[i].ResourceAttributes = &name, resource
+		c.rows[i].ServiceName, c.rows[i].ResourceAttributes, c.rows[i].ScopeName = &name, resource, &scopeName
 	}
 }
 

@@ -447,6 +447,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	}
 	s.StartTimeUnixNano = *start
 	s.TimeMicros = floorDiv(*start, 1000)
+	s.Date = uctables.Day(s.TimeMicros)
 	if end, ok := c.nanos(lits[fEnd], "end_time_unix_nano", keep); ok && end != nil && *end != 0 {
 		s.EndTimeUnixNano = end
 	}
@@ -456,27 +457,27 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 		}
 	}
 
-	s.StatusCode = statusCode(lits[fStatusCode])
-	if s.StatusCode < 0 {
-		s.StatusCode = tracepb.Status_STATUS_CODE_UNSET
+	var known bool
+	if s.StatusCode, known = statusCode(lits[fStatusCode]); !known {
 		bad(BadValue, "status_code", lits[fStatusCode], "unset instead")
 	}
 	msg, _ := c.str(lits[fStatusMessage], "status_message", keep)
 	s.StatusMessage = optional(msg)
-	s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+	kind := tracepb.Span_SPAN_KIND_INTERNAL
 	if lit := lits[fKind]; lit != nil {
 		text, _ := unquote(lit)
 		if v, ok := tracepb.Span_SpanKind_value[text]; ok {
-			s.Kind = tracepb.Span_SpanKind(v)
+			kind = tracepb.Span_SpanKind(v)
 		} else if n, err := strconv.ParseInt(text, 10, 32); err == nil && tracepb.Span_SpanKind_name[int32(n)] != "" {
-			s.Kind = tracepb.Span_SpanKind(n)
+			kind = tracepb.Span_SpanKind(n)
 		} else if string(lit) != "null" {
 			bad(BadValue, "kind", lit, "internal instead")
 		}
-		if s.Kind == tracepb.Span_SPAN_KIND_UNSPECIFIED {
-			s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+		if kind == tracepb.Span_SPAN_KIND_UNSPECIFIED {
+			kind = tracepb.Span_SPAN_KIND_INTERNAL
 		}
 	}
+	s.Kind = kind.String()
 	s.Flags = c.int32(lits[fFlags], "flags", keep)
 	s.DroppedAttributesCount = c.int32(lits[fDroppedAttributes], "dropped_attributes_count", keep)
 	s.DroppedEventsCount = c.int32(lits[fDroppedEvents], "dropped_events_count", keep)
@@ -492,21 +493,27 @@ func optional(s string) *string {
 	return &kept
 }
 
-// statusCode reads STATUS_CODE_OK, OK or 1, and so on; -1 for anything else.
-func statusCode(lit []byte) tracepb.Status_StatusCode {
+// The status codes that a row can have; the third, unset, is NULL.
+var (
+	statusOK    = tracepb.Status_STATUS_CODE_OK.String()
+	statusError = tracepb.Status_STATUS_CODE_ERROR.String()
+)
+
+// statusCode reads STATUS_CODE_OK, OK or 1, and so on; known is false for anything else.
+func statusCode(lit []byte) (code *string, known bool) {
 	if lit == nil || string(lit) == "null" {
-		return tracepb.Status_STATUS_CODE_UNSET
+		return nil, true
 	}
 	text, _ := unquote(lit)
 	switch strings.TrimPrefix(text, "STATUS_CODE_") {
 	case "UNSET", "0":
-		return tracepb.Status_STATUS_CODE_UNSET
+		return nil, true
 	case "OK", "1":
-		return tracepb.Status_STATUS_CODE_OK
+		return &statusOK, true
 	case "ERROR", "2":
-		return tracepb.Status_STATUS_CODE_ERROR
+		return &statusError, true
 	}
-	return -1
+	return nil, false
 }
 
 // unquote gives the text of a string literal (lone surrogates as U+FFFD: clean is false), or the JSON
