@@ -42,7 +42,7 @@ func TestSynthetic(t *testing.T) {
 			want, size = 7, 12_000+1<<20
 		}
 		res, err := convert.Convert(convert.Input{Info: infos[i], Spans: spans.JSON}, convert.Options{Source: "s"})
-		if err != nil || len(res.Trace.Spans) != want || len(res.Notes) > 0 || len(res.Trace.Annotations) != 5 {
+		if err != nil || len(res.Trace.Spans) != want || len(res.Notes) > 0 || len(res.Trace.Annotations) != 3 {
 			t.Errorf("trace %d: %v, %d spans, notes %v", i, err, len(res.Trace.Spans), res.Notes)
 		}
 		if off := len(spans.JSON) - size; off < -2000 || off > 2000 {
