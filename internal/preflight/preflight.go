@@ -40,7 +40,7 @@ type Finding struct {
 }
 
 // The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
-// left out where neither end is in one, and CodeFolder is for local targets only.
+// left out where neither end is in one; CodeFolder is for local targets only, CodeViews for others.
 const (
 	CodeIdentity    = "workspace.identity"
 	CodeCredentials = "source.credentials"
@@ -52,6 +52,7 @@ const (
 	CodeFolder      = "target.folder"
 	CodeWarehouse   = "warehouse.state"
 	CodeMayUse      = "warehouse.use"
+	CodeViews       = "target.views"
 	CodeTable       = "table."      // and spans, annotations, logs, metrics
 	CodeGrant       = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
 	CodeDisk        = "target.disk" // of a local target
@@ -92,6 +93,11 @@ type Tables interface {
 	CheckTable(ctx context.Context, t uctables.Table) error
 }
 
+// Views is what is asked beside Tables of those in Unity Catalog.
+type Views interface {
+	OwnViews(ctx context.Context) ([]uctables.View, error) // those that tracemig has made
+}
+
 // Target is what the user's target means.
 type Target struct {
 	Name         string             // as the opened target calls itself
@@ -106,10 +112,11 @@ type Target struct {
 
 // Job says what a run would do, and opens its parts when their probes need them.
 type Job struct {
-	Experiment string // at the source, as the user names it
-	Window     mlflowclient.Window
-	Create     bool // the run would make missing tables
-	Now        time.Time
+	Experiment  string // at the source, as the user names it
+	Window      mlflowclient.Window
+	Create      bool // the run would make missing tables
+	CreateViews bool // and missing views
+	Now         time.Time
 
 	Databricks bool                      // the source is in a workspace
 	Local      bool                      // the target is not

@@ -511,7 +511,7 @@ func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 				Next:    "Create a new experiment with a table prefix, which makes tables of version " + uctables.SchemaVersion + ", or run with --create."}
 		}
 		return &uctables.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
-			Next: "Create an experiment that is bound to " + l.String() + ", or run with --create to make the tables."}
+			Next: "Create an experiment with the location " + l.String() + ", upon which the service makes tables and views; only where there is no service, run with --create."}
 	}
 	if err != nil {
 		return err
@@ -598,7 +598,7 @@ func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (m
 func (w *Warehouse) Create(ctx context.Context) error {
 	l := w.opts.Location
 	for _, t := range uctables.Tables {
-		if err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
+		if _, err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
 			return err
 		}
 	}
@@ -607,17 +607,23 @@ func (w *Warehouse) Create(ctx context.Context) error {
 
 // CreateViews makes the two views where they are missing. The service makes its own, and refuses to bind
 // an experiment to a location where others stand in their place: they are for where there is no service.
-func (w *Warehouse) CreateViews(ctx context.Context) error {
+// It returns the names of those that it made.
+func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) {
 	// The views read the tables: tell of a wrong table before they fail on it.
 	if err := w.Check(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for _, v := range w.opts.Location.Views() {
-		if err := w.createMissing(ctx, uctables.Table{Suffix: v.Suffix}, v.Create); err != nil {
-			return err
+		view := uctables.Table{Suffix: v.Suffix}
+		missing, err := w.createMissing(ctx, view, v.Create)
+		if err != nil {
+			return made, err
+		}
+		if missing {
+			made = append(made, w.opts.Location.Name(view))
 		}
 	}
-	return nil
+	return made, nil
 }
 
 // OwnViews are those of the location's views that CreateViews has made.
@@ -635,13 +641,13 @@ func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err erro
 	return own, nil
 }
 
-// createMissing runs text unless t, which it makes, is there: a nightly run with --create should send
+// createMissing runs text unless t, which it makes, is there, and says whether it was missing: a nightly run with --create should send
 // no statement that writes.
-func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) error {
+func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) (missing bool, err error) {
 	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t)); !errors.Is(err, errNoTable) {
-		return err
+		return false, err
 	}
-	return w.do(ctx, t, text)
+	return true, w.do(ctx, t, text)
 }
 
 func (w *Warehouse) do(ctx context.Context, t uctables.Table, text string) error {
