@@ -35,10 +35,6 @@ const (
 // reservedKeys are those that the user's assessment metadata must not have as they are.
 var reservedKeys = append(slices.Clone(uctables.AssessmentKeys), KeyIssueName, KeySerializationFormat)
 
-// SourceExperimentID is the key in METADATA's trace_metadata that names the experiment that a trace was
-// migrated from, as Databricks' own migration has it.
-const SourceExperimentID = "mlflow.migration.sourceExperimentId"
-
 // storageTags say where the source keeps a trace. A reader of the new place would look for it there, so
 // they become no TAG rows.
 var storageTags = []string{mlflow.TagArtifactLocation, mlflow.TagSpansLocation, mlflow.TagArchiveLocation, mlflow.TagArchivalFailure}
@@ -182,13 +178,13 @@ func (c *converter) metadataValue() (uctables.JSON, []overflow) {
 	o.reset()
 	for _, key := range slices.Sorted(maps.Keys(info.Metadata)) {
 		switch value := info.Metadata[key]; {
-		case key != SourceExperimentID:
+		case key != uctables.SourceExperimentID:
 			c.stringMember(o, key, value)
 		case value != info.ExperimentID:
 			c.stringMember(o, c.renamed(key, info.Metadata), value)
 		}
 	}
-	c.stringMember(o, SourceExperimentID, info.ExperimentID)
+	c.stringMember(o, uctables.SourceExperimentID, info.ExperimentID)
 	inner, over := o.finish("value.trace_metadata")
 	o.reset()
 	optional := func(key string, s *string) {

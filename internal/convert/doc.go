@@ -22,7 +22,7 @@
 //
 // TAG rows by key, assessments in the source's order, RUN_LINK rows by run ID, parts of values over the
 // size limit, METADATA last. METADATA's value has all of its four keys, null where the source has nothing;
-// trace_metadata names the source's experiment besides (SourceExperimentID). Its metadata column holds the
+// trace_metadata names the source's experiment besides (uctables.SourceExperimentID). Its metadata column holds the
 // provenance (uctables.Provenance) and what the source lists of a trace without a column for it: KeyState and
 // so on, and in KeySourceTags the tags that say where the source keeps the trace, which get no TAG row. Times
 // of METADATA, TAG and RUN_LINK are the trace's request time, the only one there is; created_by and updated_by

@@ -261,7 +261,7 @@ func TestPinnedIDs(t *testing.T) {
 
 func TestAnnotations(t *testing.T) {
 	ti := info(trTrace)
-	ti.Metadata = map[string]string{"mlflow.user": "ann", "mlflow.sourceRun": "run2", "k": `"quoted"`, SourceExperimentID: "before"}
+	ti.Metadata = map[string]string{"mlflow.user": "ann", "mlflow.sourceRun": "run2", "k": `"quoted"`, uctables.SourceExperimentID: "before"}
 	ti.Tags = map[string]string{
 		"b": "", "a": "x", "mlflow.artifactLocation": "dbfs:/t", "mlflow.trace.spansLocation": "ARTIFACT_REPO", "mlflow.trace.archiveLocation": "s3://a",
 	}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -38,7 +37,7 @@ func SourceExperiment(meta *uctables.Annotation) string {
 	if json.Unmarshal(meta.Value, &value) != nil {
 		return "" // of another writer
 	}
-	id, _ := value.Metadata[convert.SourceExperimentID].(string)
+	id, _ := value.Metadata[uctables.SourceExperimentID].(string)
 	return id
 }
 

@@ -40,7 +40,8 @@ type Finding struct {
 }
 
 // The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
-// left out where neither end is in one; CodeFolder is for local targets only, CodeViews for others.
+// left out where neither end is in one; CodeFolder is for local targets only, CodeViews
+// and CodeOfficial for others.
 const (
 	CodeIdentity    = "workspace.identity"
 	CodeCredentials = "source.credentials"
@@ -53,6 +54,7 @@ const (
 	CodeWarehouse   = "warehouse.state"
 	CodeMayUse      = "warehouse.use"
 	CodeViews       = "target.views"
+	CodeOfficial    = "target.official"
 	CodeTable       = "table."      // and spans, annotations, logs, metrics
 	CodeGrant       = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
 	CodeDisk        = "target.disk" // of a local target
@@ -93,9 +95,12 @@ type Tables interface {
 	CheckTable(ctx context.Context, t uctables.Table) error
 }
 
-// Views is what is asked beside Tables of those in Unity Catalog.
-type Views interface {
+// Catalog is what is asked beside Tables of those in Unity Catalog.
+type Catalog interface {
 	OwnViews(ctx context.Context) ([]uctables.View, error) // those that tracemig has made
+	// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration
+	// has skipped; nil where it has not skipped any.
+	OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error)
 }
 
 // Target is what the user's target means.
@@ -135,6 +140,8 @@ type check struct {
 	yield func(Finding)
 	ws    Workspace // nil where it can't be asked, or there is none
 	me    databricks.Identity
+
+	experiment mlflowclient.Experiment // the source; zero where it can't be read
 }
 
 // Run makes all probes and calls yield with each one's finding. It ends early only with ctx.
@@ -267,6 +274,7 @@ func (c *check) source() (server, experimentID string) {
 	} else {
 		c.ok(CodeExperiment, "%s has the ID %s", experiment.Name, experiment.ID)
 	}
+	c.experiment = experiment
 	c.traces(src, experiment.ID)
 	c.writers(src, experiment.ID)
 	return src.Identity(), experiment.ID

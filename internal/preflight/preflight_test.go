@@ -25,6 +25,7 @@ type source struct {
 	traces int
 	age    time.Duration
 	err    error
+	tags   map[string]string // of the experiment
 }
 
 func (s *source) Identity() string    { return "http://mlflow" }
@@ -34,7 +35,7 @@ func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experim
 	if ref != "1" {
 		return mlflowclient.Experiment{}, &mlflowclient.NotFoundError{Ref: ref, Source: "http://mlflow"}
 	}
-	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent"}, nil
+	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent", Tags: s.tags}, nil
 }
 
 func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
@@ -104,7 +105,17 @@ func (w *workspace) WarehouseState(context.Context, string) (string, string, err
 // with which nobody can tell.
 type tables map[string]error
 
-const ownViews = "own views"
+const (
+	ownViews = "own views"
+	skips    = "skips" // of Databricks' own migration; errFound for some
+)
+
+func (t tables) OfficialSkips(context.Context, string) (map[string]int64, error) {
+	if t[skips] == errFound {
+		return map[string]int64{"too_large": 2, "no_spans": 1}, nil
+	}
+	return nil, t[skips]
+}
 
 func (t tables) OwnViews(context.Context) (own []uctables.View, err error) {
 	for _, v := range (uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}).Views() {
@@ -182,7 +193,7 @@ func TestProbes(t *testing.T) {
 		"refused": {
 			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
 			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
-				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked,
+				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
 		},
@@ -225,13 +236,13 @@ func TestProbes(t *testing.T) {
 					return Target{}, errors.New(`target "m.a.p_": the table prefix ends in an underscore; write "p"`)
 				}
 			},
-			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked,
+			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeLocation: `Write "p"`},
 		},
 		"no warehouse": {
 			change: func(b *bed) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
-			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked},
+			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
 			says:   map[string]string{CodeWarehouse: "Give --warehouse-id"},
 		},
 		"was stopped": {
@@ -258,7 +269,7 @@ func TestProbes(t *testing.T) {
 					return nil, errors.New("SQL warehouse w1: start it: no. Ask for CAN USE on it")
 				}
 			},
-			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked},
+			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
 		},
 		"tables missing": {
 			change: func(b *bed) {
@@ -285,6 +296,22 @@ func TestProbes(t *testing.T) {
 			change: func(b *bed) { b.job.CreateViews, b.ws.lacks = true, []string{"m.a"} },
 			want:   map[string]Result{CodeViews: Warning, "grant.schema": Failed},
 			says:   map[string]string{CodeViews: "Leave --create-views off", "grant.schema": "CREATE TABLE ON SCHEMA"},
+		},
+		"moved by Databricks' own migration": {
+			change: func(b *bed) {
+				b.src.tags = map[string]string{
+					"mlflow.databricks.migrate_traces_to_uc.latest_request_time_ms.location.m.a.p": "1760000000123",
+					"mlflow.databricks.migrate_traces_to_uc.latest_trace_id.location.m.a.p":        "tr-1",
+				}
+				b.tables[skips] = errFound
+			},
+			says: map[string]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; it skipped 3 for good (1 no_spans, 2 too_large), which"},
+		},
+		"not moved by it": {says: map[string]string{CodeOfficial: "has moved nothing"}},
+		"what it skipped can't be seen": {
+			change: func(b *bed) { b.tables[skips] = errors.New("HTTP 500") },
+			want:   map[string]Result{CodeOfficial: NotChecked},
+			says:   map[string]string{CodeOfficial: "HTTP 500"},
 		},
 		"views can't be seen": {
 			change: func(b *bed) { b.tables[ownViews] = errors.New("HTTP 500") },
@@ -364,8 +391,8 @@ func TestProbes(t *testing.T) {
 					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
 				}
 			}
-			if n := len(found); n != 21 && (n != 22 || b.target.Volume == nil) {
-				t.Errorf("%d probes, want 21, and one for a volume", n)
+			if n := len(found); n != 22 && (n != 23 || b.target.Volume == nil) {
+				t.Errorf("%d probes, want 22, and one for a volume", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
 				t.Error("the checkpoint's folder was made")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -26,7 +28,7 @@ func (c *check) target() string {
 	skip := func(why string) {
 		codes := tableCodes()
 		if !c.Local {
-			codes = append(append([]string{CodeWarehouse, CodeMayUse}, codes...), CodeViews)
+			codes = append(append([]string{CodeWarehouse, CodeMayUse}, codes...), CodeViews, CodeOfficial)
 			for _, g := range (uctables.Location{}).Needs() {
 				codes = append(codes, grantCode(g))
 			}
@@ -91,7 +93,7 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		for _, code := range append(append([]string{CodeMayUse}, tableCodes()...), CodeViews) {
+		for _, code := range append(append([]string{CodeMayUse}, tableCodes()...), CodeViews, CodeOfficial) {
 			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
 		}
 		return missing
@@ -120,13 +122,14 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 			missing[short(table)] = te != nil && te.Missing
 		}
 		inner.views(t, tables)
+		inner.official(t, tables)
 	}
 	c.mayUse(id, ran)
 	for _, f := range found {
 		c.yield(f)
 	}
 	if err != nil {
-		for _, code := range append(tableCodes(), CodeViews) {
+		for _, code := range append(tableCodes(), CodeViews, CodeOfficial) {
 			c.notChecked(code, "the warehouse can't be used, see %s", CodeWarehouse)
 		}
 	}
@@ -140,7 +143,7 @@ func (c *check) views(t Target, tables Tables) {
 		c.ok(CodeViews, "experiment %s is bound to the location, so views are in nobody's way", t.ExperimentID)
 		return
 	}
-	asked, ok := tables.(Views)
+	asked, ok := tables.(Catalog)
 	if !ok {
 		c.notChecked(CodeViews, "%s does not tell of views", t.Name)
 		return
@@ -161,6 +164,35 @@ func (c *check) views(t Target, tables Tables) {
 	default:
 		c.ok(CodeViews, "there are none that tracemig has made")
 	}
+}
+
+// official says what Databricks' own migration has moved of the experiment, and what it has left.
+func (c *check) official(t Target, tables Tables) {
+	asked, ok := tables.(Catalog)
+	if c.experiment.ID == "" || !ok {
+		c.notChecked(CodeOfficial, "the source experiment is not known, see %s", CodeExperiment)
+		return
+	}
+	skipped, err := asked.OfficialSkips(c.ctx, c.experiment.ID)
+	progress, moved := official.ReadProgress(c.experiment.Tags, *t.Location)
+	text := "Databricks' own migration has moved nothing of the experiment there"
+	if moved {
+		text = "Databricks' own migration has moved traces of the experiment there, " + progress.String() + ": a run takes them over"
+	}
+	var total int64
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(skipped)) {
+		total += skipped[reason]
+		reasons = append(reasons, fmt.Sprintf("%d %s", skipped[reason], reason))
+	}
+	if total > 0 {
+		text += fmt.Sprintf("; it skipped %d for good (%s), which a run moves if it can", total, strings.Join(reasons, ", "))
+	}
+	if err != nil {
+		c.notChecked(CodeOfficial, "%s; what it skipped can't be counted: %v", text, err)
+		return
+	}
+	c.ok(CodeOfficial, "%s", text)
 }
 
 // mayUse believes a statement that ran before the permissions, which few may read and which don't show

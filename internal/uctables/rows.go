@@ -134,9 +134,9 @@ type Provenance struct {
 	SpansMissing  string // reason, or empty
 }
 
-// OfficialExperiment is the key in trace_metadata, a member of a METADATA row's value, under which
-// Databricks' own migration notes the ID of the experiment that it read.
-const OfficialExperiment = "mlflow.migration.sourceExperimentId"
+// SourceExperimentID is the key in trace_metadata, a member of a METADATA row's value, under which
+// tracemig, and Databricks' own migration, note the ID of the experiment that a trace was migrated from.
+const SourceExperimentID = "mlflow.migration.sourceExperimentId"
 
 // Provenance keys in the METADATA row's metadata column.
 const (

@@ -14,6 +14,7 @@ const (
 	ParamSource     = "source"     // STRING: Provenance.Source
 	ParamTraces     = "traces"     // STRING: trace IDs of the target, one a line
 	ParamExperiment = "experiment" // STRING: the ID of an experiment
+	ParamLocation   = "location"   // STRING: catalog.schema.prefix
 )
 
 // jsonOptions: a malformed row fails the statement (the default would make it NULL), and strings
@@ -237,7 +238,19 @@ FROM (
   WHERE annotation_type = 'METADATA'
 )
 WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :%s`,
-		OfficialExperiment, KeySource, l.quoted(Annotations.Suffix), ParamExperiment)
+		SourceExperimentID, KeySource, l.quoted(Annotations.Suffix), ParamExperiment)
+}
+
+// OfficialSkippedTable is the table of a schema in which Databricks' own migration notes what it skips.
+const OfficialSkippedTable = "_migration_skipped"
+
+// CountOfficialSkips is the query for how many traces of ParamExperiment Databricks' own migration has
+// skipped on their way to the location ParamLocation, its name without quotes: columns reason and traces.
+func (l Location) CountOfficialSkips() string {
+	return fmt.Sprintf(`SELECT coalesce(skip_reason, 'unknown') AS reason, count(DISTINCT trace_id) AS traces
+FROM %s.%s.%s
+WHERE source_experiment_id = :%s AND lower(target_uc_location) = lower(:%s)
+GROUP BY 1`, QuoteName(l.Catalog), QuoteName(l.Schema), QuoteName(OfficialSkippedTable), ParamExperiment, ParamLocation)
 }
 
 // lineText is a row as AppendSpan or AppendAnnotation writes it, with some columns replaced.

@@ -42,6 +42,7 @@ func TestSQL(t *testing.T) {
 		"show_beta_properties":       l.ShowBetaProperties(),
 		"show_view_properties":       l.ShowViewProperties(l.Views()[0]),
 		"drop_view":                  l.Views()[0].Drop,
+		"count_official_skips":       l.CountOfficialSkips(),
 		"create_view_metadata":       l.Views()[0].Create,
 		"create_view_unified":        l.Views()[1].Create,
 	}

@@ -641,6 +641,25 @@ func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err erro
 	return own, nil
 }
 
+// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration has
+// skipped on their way to the location; nil where it has not skipped any.
+func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error) {
+	l := w.opts.Location
+	var skips map[string]int64
+	params := []any{sql.Named(uctables.ParamExperiment, experimentID), sql.Named(uctables.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
+	err := w.ask(ctx, uctables.Table{Suffix: uctables.OfficialSkippedTable}, l.CountOfficialSkips(), params, func(rows *sql.Rows) error {
+		var reason string
+		var traces int64
+		err := rows.Scan(&reason, &traces)
+		skips[reason] = traces
+		return err
+	}, func() { skips = map[string]int64{} })
+	if errors.Is(err, errNoTable) {
+		return nil, nil
+	}
+	return skips, err
+}
+
 // createMissing runs text unless t, which it makes, is there, and says whether it was missing: a nightly run with --create should send
 // no statement that writes.
 func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) (missing bool, err error) {
