@@ -203,7 +203,7 @@ func TestProbes(t *testing.T) {
 		},
 		"no experiment": {
 			change: func(b *bed) { b.job.Experiment = "2" },
-			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
+			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
 				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeExperiment: "Give its ID"},
 		},
