@@ -89,7 +89,7 @@ var locationTraces = []string{
    "min": -9223372036854775808, "past 2^53": 9007199254740993, "one": 1, "one as double": 1.0, "one as decimal": 1.0, "tenth": 0.1, "tiny": 5e-324, "minus zero": -0.0,
    "t": true, "f": false, "null": null, "": "empty key", "emoji": "😀", "mlflow.traceRequestId": "ID"},
   "events": [{"name": "first", "time_unix_nano": 1750000000123456790, "attributes": {"d": 0.5, "n": 9007199254740993}}, {"name": "bare", "time_unix_nano": 1750000000123456790, "attributes": {}}],
-  "links": [{"trace_id": "trace:/LOCATION/4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00000000000000ff", "attributes": {"n": 3, "why": "follows"}}]},
+  "links": [{"trace_id": "trace:/LOCATION/tr-4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00000000000000ff", "attributes": {"n": 3, "why": "follows"}}]},
  {"trace_id": "0123456789abcdef0123456789abcdef", "span_id": "00000000000000a2", "parent_span_id": "00000000000000a1", "name": "child", "type": "LLM", "start_time_unix_nano": 1750000000200000000,
   "end_time_unix_nano": 1750000000300000000, "status_code": "ERROR", "status_message": "it broke", "attributes": {"mlflow.spanType": "LLM", "mlflow.traceRequestId": "ID"}, "events": [], "links": []}],
 "error": null}`,
