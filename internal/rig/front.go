@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,6 +175,40 @@ func (f *Front) ExpireSigned(t testing.TB) {
 func (f *Front) SetLost(t testing.TB, traceIDs ...string) {
 	t.Helper()
 	f.control(t, http.MethodPost, "/_options", map[string]any{"lost": append([]string{}, traceIDs...)}, nil)
+}
+
+// A TagEdit sets a tag of a trace at a UC location, or deletes it.
+type TagEdit struct {
+	TraceID string // 32 hex digits
+	Key     string
+	Value   string
+	Delete  bool
+}
+
+// ReadLocation reads all traces of a UC location (catalog.schema.prefix) with MLflow's own client,
+// through this front. A trace of several root spans comes as often. With edits the client makes these
+// first, and reads only the traces they are of.
+func (f *Front) ReadLocation(t testing.TB, location string, edits ...TagEdit) []ExpectedTrace {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "location.jsonl")
+	args := []string{"--location", location, "--dump", path}
+	for _, e := range edits {
+		if e.Delete {
+			args = append(args, "--delete-tag", e.TraceID, e.Key)
+		} else {
+			args = append(args, "--set-tag", e.TraceID, e.Key, e.Value)
+		}
+	}
+	cmd := Command(t, "venv", "location_client.py", args...)
+	cmd.Env = append(cmd.Env, "DATABRICKS_HOST="+f.URL, "DATABRICKS_TOKEN="+f.Token, "MLFLOW_TRACING_SQL_WAREHOUSE_ID=rig")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("location_client.py: %v\n%s", err, out)
+	}
+	traces, err := readExpected(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return traces
 }
 
 func (f *Front) control(t testing.TB, method, path string, in, out any) {

@@ -1016,29 +1016,38 @@ def runs_of_traces(c):
     return linked
 
 
+def trace_record(info, runs=()):
+    """What the SDK reads of a trace, without its spans: every value that a migration has to carry."""
+    return {
+        "case": info.tags.get("corpus.case"), "trace_id": info.trace_id, "state": info.state.value, "request_time_ms": info.request_time,
+        "execution_duration_ms": info.execution_duration, "client_request_id": info.client_request_id, "request_preview": info.request_preview,
+        "response_preview": info.response_preview, "tags": info.tags, "trace_metadata": info.trace_metadata, "runs": sorted(runs),
+        "assessments": [plain(a.to_dictionary()) for a in info.assessments], "spans": [], "error": None}
+
+
+def span_record(span):
+    """The same of a span. Its inputs and outputs are attributes."""
+    return {
+        "trace_id": span._trace_id, "span_id": span.span_id, "parent_span_id": span.parent_id, "name": span.name, "type": span.span_type,
+        "start_time_unix_nano": span.start_time_ns, "end_time_unix_nano": span.end_time_ns, "status_code": span.status.status_code.value,
+        "status_message": span.status.description, "attributes": {k: decoded(v) for k, v in span.to_dict()["attributes"].items()},
+        "events": [{"name": e.name, "time_unix_nano": e.timestamp, "attributes": plain(dict(e.attributes or {}))} for e in span.events],
+        "links": [plain(link.to_dict()) for link in span.links]}
+
+
 def dump(c, path):
-    """One line a trace with what the SDK reads back: every value that a migration has to carry."""
+    """One line a trace."""
     linked = runs_of_traces(c)
     with open(path, "w") as out:
         for info in list_infos(c):
-            record = {
-                "case": info.tags.get("corpus.case"), "trace_id": info.trace_id, "state": info.state.value, "request_time_ms": info.request_time,
-                "execution_duration_ms": info.execution_duration, "client_request_id": info.client_request_id, "request_preview": info.request_preview,
-                "response_preview": info.response_preview, "tags": info.tags, "trace_metadata": info.trace_metadata, "runs": sorted(linked.get(info.trace_id, [])),
-                "assessments": [plain(a.to_dictionary()) for a in info.assessments], "spans": [], "error": None}
+            record = trace_record(info, linked.get(info.trace_id, []))
             try:
                 if info.tags.get("mlflow.trace.spansLocation") == "TRACKING_STORE":
                     spans = c.client.store.get_trace(info.trace_id, allow_partial=True).data.spans
                 else:
                     spans = c.client._download_trace_data(info).spans
                 for span in spans:
-                    source = span.to_dict()
-                    record["spans"].append({
-                        "trace_id": span._trace_id, "span_id": span.span_id, "parent_span_id": span.parent_id, "name": span.name, "type": span.span_type,
-                        "start_time_unix_nano": span.start_time_ns, "end_time_unix_nano": span.end_time_ns, "status_code": span.status.status_code.value,
-                        "status_message": span.status.description, "attributes": {k: decoded(v) for k, v in source["attributes"].items()},
-                        "events": [{"name": e.name, "time_unix_nano": e.timestamp, "attributes": plain(dict(e.attributes or {}))} for e in span.events],
-                        "links": [plain(link.to_dict()) for link in span.links]})
+                    record["spans"].append(span_record(span))
             except Exception as e:
                 record["error"] = f"{type(e).__name__}: {e}"[:300]
             out.write(json.dumps(record) + "\n")

@@ -1,5 +1,7 @@
 """A Databricks-flavoured front before an open-source MLflow server and a warehouse stand-in, for tests.
 
+It also serves UC trace locations out of the tables in the warehouse (location.py).
+
   front.py --mlflow URL [--options JSON]
 
 Prints READY <url> and ends when its standard input does. It asks for a bearer token, keeps spans behind signed URLs,
@@ -27,6 +29,8 @@ import urllib.request
 import uuid
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import location
 
 DEFAULTS = {
     "plain": False,
@@ -70,6 +74,14 @@ class Answer(Exception):
 def error(status, code, message, headers=None):
     details = [{"@type": "type.googleapis.com/google.rpc.RequestInfo", "request_id": str(uuid.uuid4()), "serving_data": ""}]
     return Answer(status, {"error_code": code, "message": message, "details": details}, headers)
+
+
+def served(request):
+    """What the request to a UC location gives; its refusal becomes an answer of the front."""
+    try:
+        return request()
+    except location.Refused as e:
+        raise error(e.status, e.code, str(e)) from None
 
 
 def not_there(method, path):
@@ -233,6 +245,12 @@ class Front:
         return answer
 
     def search(self, body):
+        prefixes = [place["uc_table_prefix"] for place in body.get("locations", []) if place.get("type") == "UC_TABLE_PREFIX"]
+        if prefixes:
+            if len(body["locations"]) > 1:
+                raise error(400, "INVALID_PARAMETER_VALUE", "Only one location can be searched.")
+            place = self.uc_location(*(prefixes[0][k] for k in ("catalog_name", "schema_name", "table_prefix")))
+            return served(lambda: place.search(body))
         wanted = [place.get("mlflow_experiment", {}).get("experiment_id") for place in body.get("locations", [])]
         if any(t["experiment_id"] in wanted for t in self.options["targets"]):
             return {}
@@ -269,6 +287,8 @@ class Front:
         for info in found.get("traces", []):
             for assessment in info.get("assessments", []):
                 assessment["trace_location"] = info["trace_location"]
+        if "trace_infos" in found:  # of a UC location
+            return {"name": name, "done": True, "response": found}
         result = {"trace_infos": found.get("traces", [])}
         if "next_page_token" in found:
             result["next_page_token"] = found["next_page_token"]
@@ -314,6 +334,43 @@ class Front:
         if forms:
             data = convert(data, forms[zlib.crc32(trace_id.encode()) % len(forms)], trace_id)
         raise Answer(200, data, {"Content-Type": "binary/octet-stream"})
+
+    # --- UC trace locations
+
+    def uc_location(self, catalog, schema, prefix):
+        if not self.options["warehouse"]:
+            raise error(404, "NOT_FOUND", f"Trace location {catalog}.{schema}.{prefix} does not exist.")
+        return location.Location(self.query, catalog, schema, prefix)
+
+    def uc_trace(self, method, path, pairs, body):
+        """A request about traces of a UC location; None if the path is no such."""
+        match = re.fullmatch(r"/api/4\.0/mlflow/traces/([^/.]+)\.([^/.]+)\.([^/]+?)/([^/]+)(?:/(info|tags)(?:/([^/]+))?)?", path)
+        if not match:
+            return None
+        catalog, schema, prefix, trace_id, what, key = (part and urllib.parse.unquote(part) for part in match.groups())
+        place = self.uc_location(catalog, schema, prefix)
+        if (method, trace_id, what) == ("GET", "batchGet", None):
+            return served(lambda: place.batch_get([value for name, value in pairs if name == "trace_ids"]))
+        if (method, what, key) == ("GET", "info", None):
+            return served(lambda: place.get_info(trace_id))
+        if (method, what, key) == ("PATCH", "tags", None):
+            tag = json.loads(body)
+            return served(lambda: place.set_tag(trace_id, tag["key"], tag["value"], "ann@example.com"))
+        if (method, what) == ("DELETE", "tags") and key:
+            return served(lambda: place.delete_tag(trace_id, key, "ann@example.com"))
+        return None
+
+    def query(self, statement, arguments=None):
+        """Rows of a statement, VARIANT as its bytes in hex."""
+        target = urllib.parse.urlsplit(self.options["warehouse"])
+        spec = json.dumps({"sql": statement, "args": arguments, "variants": "binary"})
+        status, _, data = self.call("POST", "/_sql", spec, {"Content-Type": "application/json"}, target)
+        answer = json.loads(data)
+        if status != 200:
+            if "TABLE_OR_VIEW_NOT_FOUND" in answer["error"]:
+                raise location.Refused(404, "NOT_FOUND", "The tables of the trace location do not exist.")
+            raise RuntimeError(answer["error"])
+        return answer["rows"]
 
     # --- Unity Catalog and warehouses
 
@@ -390,7 +447,8 @@ class Front:
 
     # --- routes
 
-    def route(self, method, path, query, body, headers, base):
+    def route(self, method, path, pairs, body, headers, base):
+        query = dict(pairs)
         if method == "GET" and path == "/.well-known/databricks-config":
             return {"oidc_endpoint": base + "/oidc", "workspace_id": "1234567890", "cloud": "AWS", "host_type": "workspace"}
         if method == "GET" and path == "/oidc/.well-known/oauth-authorization-server":
@@ -421,6 +479,9 @@ class Front:
             return self.start_search(json.loads(body))
         if match := re.fullmatch(r"/api/4\.0/mlflow/traces/search/operations/([^/]+)", path):
             return self.poll_search(match[1])
+        answer = self.uc_trace(method, path, pairs, body)
+        if answer is not None:
+            return answer
         if match := re.fullmatch(r"/api/2\.0/mlflow/traces/([^/]+)/credentials-for-data-download", path):
             return self.credentials(urllib.parse.unquote(match[1]), base)
         if method == "GET" and (match := re.fullmatch(r"/api/3\.0/mlflow/traces/([^/]+)", path)) and match[1] not in ("get", "batchGet", "search"):
@@ -597,8 +658,8 @@ class Handler(BaseHTTPRequestHandler):
             front.throttle(self.command, parts.path)
             if front.options["plain"]:
                 return front.pass_on(self.command, self.path, body, self.headers)
-            query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
-            return Answer(200, front.route(self.command, parts.path, query, body, self.headers, f"http://{self.headers['Host']}"))
+            pairs = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+            return Answer(200, front.route(self.command, parts.path, pairs, body, self.headers, f"http://{self.headers['Host']}"))
         except Answer as e:
             return e
         except Exception as e:

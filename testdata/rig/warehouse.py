@@ -214,7 +214,7 @@ class Warehouse:
             self.faults = []
 
     # Every statement ends here: Arrow table, and one log entry.
-    def run(self, session, sql, args=None, record=None):
+    def run(self, session, sql, args=None, record=None, binary_variants=False):
         """Runs one statement in the session and returns its result, an Arrow table and the Spark
         types of its columns. Raises StatementError."""
         kind, table = classify(sql)
@@ -231,7 +231,7 @@ class Warehouse:
                                    "num_inserted_rows": pa.array([n], pa.int64())})
                 types = [st.LongType(), st.LongType()]
             else:
-                result, types = self.collect(df)
+                result, types = self.collect(df, binary_variants)
         except Exception as e:  # Py4J, Spark and Python errors alike are the statement's failure.
             message, state = failure(e)
             entry["error"] = message.split("\n")[0][:500]
@@ -265,10 +265,13 @@ class Warehouse:
                 return int(info.get("operationMetrics", {}).get("numOutputRows", 0))
         return 0  # Delta commits nothing when there is nothing to add.
 
-    def collect(self, df):
+    def collect(self, df, binary_variants=False):
         fields = df.schema.fields
         if not fields:
             return pa.table({}), []
+        if binary_variants:
+            # toArrow would refuse a NULL VARIANT within a struct, whose value and metadata it takes for not nullable.
+            return pa.Table.from_batches(df._collect_as_arrow(empty_list_if_zero_records=False)), [f.dataType for f in fields]
         names = [f"c{i}" for i in range(len(fields))]
         columns, types = [], []
         for name, field in zip(names, fields):
@@ -703,7 +706,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             spec = json.loads(body or b"{}")
             if self.path == "/_sql":
-                table, _ = self.warehouse.run(self.warehouse.spark, spec["sql"])
+                table, _ = self.warehouse.run(self.warehouse.spark, spec["sql"], spec.get("args"), binary_variants=spec.get("variants") == "binary")
                 columns = [c.to_pylist() for c in table.columns]
                 return self.json(200, {"columns": table.column_names, "rows": [[plain(v) for v in row] for row in zip(*columns)]})
             if self.path == "/_reset":

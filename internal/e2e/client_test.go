@@ -1,0 +1,442 @@
+//go:build rig
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// TestRealClient has MLflow's own client read every trace of the corpus twice, from the source and from
+// the location that it was migrated to, and holds the two against each other. Between the client and
+// the rows stands testdata/rig/location.py, which knows the published forms of the rows and nothing of
+// this program. What the two may differ in is listed in invisible and exceptions, and in nothing else.
+func TestRealClient(t *testing.T) {
+	t.Parallel()
+	m := source(t)
+	_, c := rig.SharedMLflow(t)
+	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	o := b.mustRun(3)
+	var failed []string // traces whose spans cannot be read; TestCorpus checks which these may be
+	for _, trace := range o.traces {
+		if trace.State == "failed" {
+			failed = append(failed, trace.TraceID)
+		}
+	}
+	place := newPlace(t, "spark_catalog.default."+b.prefix, c.ExperimentID)
+
+	read := b.front.ReadLocation(t, place.name)
+	place.compare(c.Expected, read, failed...)
+
+	// A tag edited by the client replaces the migrated one, and a deleted one is gone: the service finds
+	// both by the IDs that it gives tags itself.
+	id := strings.TrimPrefix(c.Cases["tags"][0], "tr-")
+	want := map[string]string{}
+	for _, trace := range read {
+		if trace.TraceID == place.id(id) {
+			want = trace.Tags
+		}
+	}
+	for _, key := range []string{"plain", "nested.key"} {
+		if _, ok := want[key]; !ok {
+			t.Fatalf("trace %s has no tag %s to edit, but %v", id, key, want)
+		}
+	}
+	want["plain"], want["added later"] = "edited later", "new"
+	delete(want, "nested.key")
+	edited := b.front.ReadLocation(t, place.name, rig.TagEdit{TraceID: id, Key: "plain", Value: "edited later"},
+		rig.TagEdit{TraceID: id, Key: "added later", Value: "new"}, rig.TagEdit{TraceID: id, Key: "nested.key", Delete: true})
+	if len(edited) != 1 || edited[0].Error != nil || !maps.Equal(edited[0].Tags, want) {
+		t.Errorf("after the client edited its tags, the trace is %s, want the tags %v", short(text(edited)), want)
+	}
+}
+
+// invisible are the cases whose traces no client sees at a location, and why.
+var invisible = map[string]string{
+	"in_progress":           "has not ended, and is not migrated until then",
+	"in_progress_info_only": "has not ended, and is not migrated until then",
+	"otlp_orphans":          "has not ended: its root never came",
+	"state_unspecified":     "has no spans, and readers begin at the root span",
+	"no_spans":              "its spans were lost, and readers begin at the root span",
+	"no_spans_info_only":    "has no spans, and readers begin at the root span",
+}
+
+// An exception is a difference that cannot be otherwise.
+type exception struct {
+	reason string
+	path   string // regular expression for the whole path, see leaves
+	cases  string // the same for the name of the case, "" for any
+	ok     func(d *difference) bool
+}
+
+// A difference is one value that the client reads otherwise at the location. Values are JSON texts; one
+// that is not there is "".
+type difference struct {
+	place            *place
+	source, location *rig.ExpectedTrace
+	wants, gots      map[string]string // all leaves of both
+	hex              string            // the trace's ID at the location
+	path             string
+	want, got        string
+}
+
+var exceptions = []exception{
+	// What a location is.
+	{"the ID of a trace at a location has the location in it, and the client puts it into each span and assessment",
+		`spans/\w+/attributes/mlflow\.traceRequestId|assessments/[^/]+/trace_id`, "",
+		func(d *difference) bool { return d.got == text(d.place.id(d.hex)) }},
+	{"and before the ID in each link, for it takes the other trace to be at the same location",
+		`spans/\w+/links/\d+/trace_id`, "",
+		func(d *difference) bool { return d.got == text(d.place.id(unquoted(d.want))) }},
+	{"all rows of a trace have one trace ID, that of the MLflow ID if it has one",
+		`spans/\w+/trace_id`, "custom_trace_ids",
+		func(d *difference) bool {
+			return strings.TrimPrefix(d.source.TraceID, "tr-") == d.hex && d.got == text(d.hex)
+		}},
+	{"tags that name the source's storage would lead a reader there",
+		`tags/mlflow\.(artifactLocation|trace\.(spansLocation|archiveLocation|archivalFailure))`, "",
+		func(d *difference) bool { return d.got == "" }},
+	{"where a trace comes from, as the official migration notes it",
+		`trace_metadata/mlflow\.migration\.sourceExperimentId`, "",
+		func(d *difference) bool { return d.want == "" && d.got == text(d.place.experimentID) }},
+	{"root spans carry user and session, as MLflow's own exporter to a location has it",
+		`spans/\w+/attributes/(user|session)\.id`, "",
+		func(d *difference) bool {
+			key := map[string]string{"user.id": "mlflow.trace.user", "session.id": "mlflow.trace.session"}[d.attribute()]
+			return d.want == "" && d.span().ParentSpanID == nil && d.got == text(d.source.Metadata[key])
+		}},
+	{"the service's view has a row for each root span with the times of this one; to get the trace gives that of the first",
+		`request_time_ms|execution_duration_ms|error`, "otlp_two_roots",
+		func(d *difference) bool {
+			for _, root := range d.source.Spans {
+				if d.path == "error" || root.Start/1e6 == d.location.RequestTimeMS && (*root.End-root.Start)/1e6 == *d.location.ExecutionDurationMS {
+					return d.path != "error" || d.got == `"the trace is another than the listed one"`
+				}
+			}
+			return false
+		}},
+	{"the service's assessments know no issues: a feedback has the issue's name as its value",
+		`assessments/[^/]+/(issue/issue_name|feedback/value|metadata/tracemig\.issue_name|valid)`, "issue_reference",
+		func(d *difference) bool {
+			switch name := text("Slow 'tool'"); d.path[strings.LastIndex(d.path, "/")+1:] {
+			case "issue_name":
+				return d.want == name && d.got == ""
+			case "valid":
+				return d.want == "" && d.got == "true"
+			default:
+				return d.want == "" && d.got == name
+			}
+		}},
+
+	// What the source's client cannot read.
+	{"the source's client fails on these spans, which the migration reads: there is nothing to compare with",
+		`error|spans/.*`, "integers_beyond_64_bits|corrupt_artifact",
+		func(d *difference) bool {
+			return d.source.Error != nil && d.location.Error == nil && (d.path == "error" || d.want == "")
+		}},
+
+	// What the location's client cannot read.
+	{"the client's protobuf ends at 100 levels of messages, which are 31 of nested objects or 47 of lists",
+		`error|spans/.*`, "deep_nesting_(90|200)(_artifact)?",
+		func(d *difference) bool {
+			return strings.HasPrefix(d.gots["error"], `"ParseError: Failed to parse traces field`) && (d.path == "error" || d.got == "")
+		}},
+
+	// What the columns cannot hold.
+	{"OTLP has no integer beyond 64 bits: the client gets a double",
+		`spans/\w+/attributes/.*`, "integers_beyond_64_bits(_artifact)?",
+		func(d *difference) bool {
+			want, isInteger := new(big.Int).SetString(d.want, 10)
+			w, errW := strconv.ParseFloat(d.want, 64)
+			g, errG := strconv.ParseFloat(d.got, 64)
+			return isInteger && !want.IsInt64() && digits(d.want) <= 38 && errW == nil && errG == nil && w == g
+		}},
+	{"VARIANT has no number of more than 38 digits: the string of its digits",
+		`spans/\w+/attributes/.*`, "integers_beyond_64_bits(_artifact)?",
+		func(d *difference) bool { return digits(d.want) > 38 && d.got == text(d.want) }},
+	{"nor one beyond a double's range, which Python takes for infinite: the string of its digits",
+		`spans/\w+/attributes/raw\.exponent`, "raw_attribute_texts(_artifact)?",
+		func(d *difference) bool { return d.want == `"Infinity"` && d.got == `"1E400"` }},
+	{"keys have no NUL: U+FFFD stands for it",
+		`spans/\w+/attributes/.*[\x00\x{FFFD}].*`, "nul_in_keys_and_names(_artifact)?|raw_attribute_texts(_artifact)?",
+		func(d *difference) bool {
+			if strings.Contains(d.path, "\x00") {
+				return d.got == "" && d.gots[noNUL(d.path)] == d.want
+			}
+			for path, want := range d.wants {
+				if strings.Contains(path, "\x00") && noNUL(path) == d.path && want == d.got {
+					return d.want == ""
+				}
+			}
+			return false
+		}},
+	{"what could not be kept as it was stands beside as the source's exact text",
+		`spans/\w+/attributes/tracemig\.raw\..*`, "nul_in_keys_and_names(_artifact)?|raw_attribute_texts(_artifact)?|lone_surrogates_artifact",
+		func(d *difference) bool {
+			return d.want == "" && d.tellsExact(strings.TrimPrefix(d.attribute(), "tracemig.raw."), unquoted(d.got))
+		}},
+	{"VARIANT ends before 1500 levels: the string of the value's JSON text",
+		`spans/\w+/attributes/mlflow\.spanInputs(/.*)?`, "deep_nesting_1500(_artifact)?",
+		func(d *difference) bool {
+			at := strings.Join(strings.Split(d.path, "/")[:4], "/")
+			return d.isTextOf("mlflow.spanInputs", unquoted(d.gots[at])) && (d.path == at || d.got == "")
+		}},
+}
+
+// place is the location.
+type place struct {
+	t            *testing.T
+	name         string
+	experimentID string
+	paths, cases []*regexp.Regexp // of the exceptions
+	used         []int            // how often each exception was
+}
+
+func newPlace(t *testing.T, name, experimentID string) *place {
+	p := &place{t: t, name: name, experimentID: experimentID, used: make([]int, len(exceptions))}
+	for _, e := range exceptions {
+		if e.cases == "" {
+			e.cases = ".*"
+		}
+		p.paths = append(p.paths, regexp.MustCompile(`^(?s:`+e.path+`)$`))
+		p.cases = append(p.cases, regexp.MustCompile(`^(?:`+e.cases+`)$`))
+	}
+	return p
+}
+
+// id is the client's ID of a trace at the location.
+func (p *place) id(hex string) string { return "trace:/" + p.name + "/" + hex }
+
+var hexID = regexp.MustCompile(`^(tr-)?[0-9a-f]{32}$`)
+
+// hex is what the rows of a trace of the source have as trace_id.
+func hex(trace *rig.ExpectedTrace) string {
+	if !hexID.MatchString(trace.TraceID) && len(trace.Spans) > 0 {
+		return trace.Spans[0].TraceID
+	}
+	return strings.TrimPrefix(trace.TraceID, "tr-")
+}
+
+// compare fails unless the client reads the same of both, but for what is listed.
+func (p *place) compare(source, location []rig.ExpectedTrace, failed ...string) {
+	p.t.Helper()
+	byID := map[string][]*rig.ExpectedTrace{}
+	for i := range location {
+		byID[location[i].TraceID] = append(byID[location[i].TraceID], &location[i])
+	}
+	unseen := map[string]int{}
+	for i := range source {
+		trace := &source[i]
+		id := hex(trace)
+		seen := byID[p.id(id)]
+		delete(byID, p.id(id))
+		times := 1
+		if trace.Case == "otlp_two_roots" {
+			times = 2 // The service's view has one row for each root span.
+		} else if invisible[trace.Case] != "" {
+			unseen[trace.Case]++
+			times = 0
+		} else if slices.Contains(failed, trace.TraceID) {
+			times = 0
+		}
+		if len(seen) != times {
+			p.t.Errorf("%s (%s) is listed %d times at the location, want %d", trace.TraceID, trace.Case, len(seen), times)
+		}
+		for _, other := range seen {
+			p.trace(trace, other, id)
+		}
+	}
+	for id, traces := range byID {
+		p.t.Errorf("%s (%s) at the location is no trace of the source", id, traces[0].Case)
+	}
+	for name, reason := range invisible {
+		if unseen[name] == 0 {
+			p.t.Errorf("the corpus has no case %s, which should not be seen: %s", name, reason)
+		}
+	}
+	for i, e := range exceptions {
+		if p.used[i] == 0 {
+			p.t.Errorf("nothing differs in %s: take the exception off the list (%s)", e.path, e.reason)
+		}
+	}
+}
+
+func (p *place) trace(source, location *rig.ExpectedTrace, hex string) {
+	p.t.Helper()
+	want, got := leaves(p.t, source), leaves(p.t, location)
+	paths := slices.Collect(maps.Keys(want))
+	for path := range got {
+		if _, ok := want[path]; !ok {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		if want[path] == got[path] {
+			continue
+		}
+		d := &difference{p, source, location, want, got, hex, path, want[path], got[path]}
+		if i := p.exception(d); i >= 0 {
+			p.used[i]++
+			continue
+		}
+		p.t.Errorf("%s (%s): %s is %s at the location, want %s", source.TraceID, source.Case, short(path), orNothing(d.got), orNothing(d.want))
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "not there"
+	}
+	return short(s)
+}
+
+// exception is the index of the first that allows the difference, -1 for none.
+func (p *place) exception(d *difference) int {
+	for i, e := range exceptions {
+		if p.paths[i].MatchString(d.path) && p.cases[i].MatchString(d.source.Case) && e.ok(d) {
+			return i
+		}
+	}
+	return -1
+}
+
+// span is the source's span that the path is of.
+func (d *difference) span() *rig.ExpectedSpan {
+	id := strings.Split(d.path, "/")[1]
+	i := slices.IndexFunc(d.source.Spans, func(s rig.ExpectedSpan) bool { return s.SpanID == id })
+	return &d.source.Spans[i]
+}
+
+// attribute is the key of the attribute that the path, of a span, is of.
+func (d *difference) attribute() string { return unescaped(strings.Split(d.path, "/")[3]) }
+
+// tellsExact says whether a JSON text, kept beside an attribute of the path's span under the name, stands
+// for what the source's client reads there: for its value, its key or the span's name.
+func (d *difference) tellsExact(name, exact string) bool {
+	value := any(nil)
+	if json.Unmarshal([]byte(exact), &value) != nil {
+		return false
+	}
+	key, isText := value.(string)
+	if of, ok := strings.CutSuffix(name, ".key"); ok {
+		_, there := d.span().Attributes[key]
+		return isText && there && noNUL(key) == of
+	}
+	return name == "span.name" && key == d.span().Name || d.isTextOf(name, exact)
+}
+
+// isTextOf says whether a JSON text stands for the value that the source's client reads as an attribute
+// of the path's span.
+func (d *difference) isTextOf(attribute, exact string) bool {
+	if !json.Valid([]byte(exact)) {
+		return false
+	}
+	path := d.path[:strings.Index(d.path, "/attributes/")] + "/attributes/" + escaped(attribute)
+	told, want := map[string]string{}, map[string]string{}
+	walk(path, decode(d.place.t, []byte(exact)), told)
+	for p, value := range d.wants {
+		if p == path || strings.HasPrefix(p, path+"/") {
+			want[p] = value
+		}
+	}
+	return len(want) > 0 && maps.Equal(told, want)
+}
+
+// digits is how many an integer's text has, 0 for what is none.
+func digits(integer string) int {
+	s := strings.TrimPrefix(integer, "-")
+	if strings.Trim(s, "0123456789") != "" {
+		return 0
+	}
+	return len(s)
+}
+
+func unquoted(text string) string {
+	var s string
+	_ = json.Unmarshal([]byte(text), &s)
+	return s
+}
+
+// leaves are the values of a trace by their paths, such as tags/a, assessments/<ID>/rationale and
+// spans/<ID>/attributes/mlflow.spanInputs/messages/0/role, each as the JSON text that the client gave:
+// 1 and 1.0 differ. In keys, ~ and / are ~0 and ~1. Runs are left out: the client can't ask a location
+// for them.
+func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
+	t.Helper()
+	all := decode(t, []byte(text(trace))).(object)
+	found := map[string]string{}
+	for key, value := range all {
+		switch key {
+		case "case", "trace_id", "runs":
+		case "assessments", "spans":
+			list, _ := value.([]any)
+			for _, member := range list {
+				member := member.(object)
+				if key == "assessments" {
+					openSerialized(t, member)
+				}
+				id := fmt.Sprint(member[map[string]string{"assessments": "assessment_id", "spans": "span_id"}[key]])
+				path := key + "/" + id
+				if _, twice := found[path]; twice {
+					t.Errorf("trace %s (%s): %s is there twice", trace.TraceID, trace.Case, path)
+				}
+				found[path] = "there"
+				walk(path, member, found)
+			}
+		case "tags", "trace_metadata":
+			for name, value := range value.(object) {
+				walk(key+"/"+escaped(name), value, found)
+			}
+		default:
+			if value != nil {
+				walk(key, value, found)
+			}
+		}
+	}
+	return found
+}
+
+// openSerialized replaces the JSON text of an expectation by its value: the order of an object's members
+// says nothing.
+func openSerialized(t *testing.T, assessment object) {
+	expectation, _ := assessment["expectation"].(object)
+	serialized, _ := expectation["serialized_value"].(object)
+	if s, ok := serialized["value"].(string); ok {
+		serialized["value"] = decode(t, []byte(s))
+	}
+}
+
+func walk(path string, value any, into map[string]string) {
+	switch v := value.(type) {
+	case object:
+		for key, member := range v {
+			walk(path+"/"+escaped(key), member, into)
+		}
+		if len(v) > 0 {
+			return
+		}
+	case []any:
+		for i, member := range v {
+			walk(path+"/"+strconv.Itoa(i), member, into)
+		}
+		if len(v) > 0 {
+			return
+		}
+	}
+	into[path] = text(value)
+}
+
+var (
+	escaped   = strings.NewReplacer("~", "~0", "/", "~1").Replace
+	unescaped = strings.NewReplacer("~1", "/", "~0", "~").Replace
+)

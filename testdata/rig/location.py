@@ -1,0 +1,317 @@
+"""A trace location of Unity Catalog (catalog.schema.prefix), as MLflow's client asks a workspace for it.
+
+It reads the two tables of the location, otel_spans and otel_annotations, by the published forms of their rows and
+by those that the service and the official migrations were seen to use, and makes the messages of MLflow's V4 trace
+API of them. It knows nothing of the program that wrote the rows, and shares no code with it: what a client sees here
+is what the rows say by themselves. README.md says where the service may differ.
+"""
+
+import base64
+import datetime
+import decimal
+import hashlib
+import json
+import math
+import re
+import uuid
+
+MOST_IN_A_BATCH = 10  # IDs that the service takes in one BatchGet
+TRACE_ID = re.compile("[0-9a-f]{32}")
+ORDER = re.compile(r"(?:attributes\.|trace\.)?(?:timestamp_ms|timestamp|request_time)(?:\s+(ASC|DESC))?", re.I)
+
+# The keys of an assessment's metadata column that hold its own fields. All others are the user's metadata.
+SOURCE_TYPE, SOURCE_ID, SPAN_ID = "mlflow.source.source_type", "mlflow.source.source_id", "mlflow.span_id"
+ERRORS = {"error_code": "mlflow.error.error_code", "error_message": "mlflow.error.error_message", "stack_trace": "mlflow.error.stack_trace"}
+OVERRIDES, VALID, FORMAT = "mlflow.overrides", "mlflow.valid", "mlflow.expectation.serialization_format"
+FIELDS = {SOURCE_TYPE, SOURCE_ID, SPAN_ID, *ERRORS.values(), OVERRIDES, VALID, FORMAT}
+
+SPAN = """trace_id, span_id, trace_state, parent_span_id, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes,
+  dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status"""
+ANNOTATION = """annotation_id, target_id, annotation_type, name, value, comment, metadata, unix_micros(created_at) AS created_at,
+  unix_micros(updated_at) AS updated_at, unix_micros(deleted_at) AS deleted_at"""
+IS_ROOT = "coalesce(parent_span_id, '') = ''"
+
+
+class Refused(Exception):
+    """A request that the location cannot serve: HTTP status, error code and message."""
+
+    def __init__(self, status, code, message):
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class Location:
+    """One location. query(statement, arguments) runs a statement and returns its rows, each a list; it gives VARIANT
+    as its bytes in hex, since its JSON text does not tell 1.0 from 1."""
+
+    def __init__(self, query, catalog, schema, prefix):
+        self.query, self.catalog, self.schema, self.prefix = query, catalog, schema, prefix
+
+    def table(self, kind):
+        return ".".join("`" + part.replace("`", "``") + "`" for part in (self.catalog, self.schema, f"{self.prefix}_otel_{kind}"))
+
+    def trace_location(self):
+        named = f"{self.catalog}.{self.schema}.{self.prefix}"
+        return {"type": "UC_TABLE_PREFIX", "uc_table_prefix": {
+            "catalog_name": self.catalog, "schema_name": self.schema, "table_prefix": self.prefix, "spans_table_name": named + "_otel_spans",
+            "logs_table_name": named + "_otel_logs", "annotations_table_name": named + "_otel_annotations"}}
+
+    # --- reading
+
+    def read(self, trace_ids=None, roots_only=False):
+        """Spans and live annotations by trace ID, of the given traces or all: one statement for both tables, for each
+        costs Spark half a second."""
+        of_spans, of_annotations = ["TRUE"], ["target_type = 'TRACE'"]
+        if roots_only:
+            of_spans.append(IS_ROOT)
+        if trace_ids is not None:
+            wanted = ", ".join(f"'{i}'" for i in trace_ids if TRACE_ID.fullmatch(i)) or "''"
+            of_spans.append(f"trace_id IN ({wanted})")
+            of_annotations.append(f"target_id IN ({wanted})")
+        span = "trace_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, status" if roots_only else SPAN
+        rows = self.query(f"SELECT struct({span}) AS span, NULL AS annotation FROM {self.table('spans')} WHERE {' AND '.join(of_spans)}\n"
+                          f"UNION ALL SELECT NULL, struct({ANNOTATION}) FROM {self.table('annotations')} WHERE {' AND '.join(of_annotations)}")
+        spans, annotations = {}, []
+        for span, annotation in rows:
+            if span is not None:
+                spans.setdefault(span["trace_id"], []).append(span)
+            else:
+                annotations.append(annotation)
+        for of_trace in spans.values():
+            of_trace.sort(key=lambda s: s["start_time_unix_nano"])
+        return spans, live(annotations)
+
+    def search(self, body):
+        """A page of trace infos. As in the service's view, there is one for each root span."""
+        if body.get("filter"):
+            raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid filter string: {body['filter']}")
+        spans, annotations = self.read(roots_only=True)
+        roots = [span for of_trace in spans.values() for span in of_trace]
+        roots.sort(key=lambda s: (s["start_time_unix_nano"], s["trace_id"]), reverse=descending(body.get("order_by") or []))
+        first = int(base64.b64decode(body["page_token"])) if body.get("page_token") else 0
+        last = first + int(body.get("max_results") or 100)
+        page = {"trace_infos": [self.info(root, annotations.get(root["trace_id"], [])) for root in roots[first:last]]}
+        if last < len(roots):
+            page["next_page_token"] = base64.b64encode(str(last).encode()).decode()
+        return page
+
+    def get_info(self, trace_id):
+        spans, annotations = self.read([trace_id], roots_only=True)
+        if trace_id not in spans:
+            raise Refused(404, "NOT_FOUND", f"Trace with ID {trace_id} is not found.")
+        return {"trace": {"trace_info": self.info(spans[trace_id][0], annotations.get(trace_id, []))}}
+
+    def batch_get(self, trace_ids):
+        """The traces with these IDs that have a root span; the others are left out."""
+        if len(trace_ids) > MOST_IN_A_BATCH:
+            raise Refused(400, "INVALID_PARAMETER_VALUE", f"At most {MOST_IN_A_BATCH} trace IDs can be requested.")
+        spans, annotations = self.read(trace_ids)
+        traces = []
+        for trace_id in trace_ids:
+            root = next((s for s in spans.get(trace_id, []) if not s["parent_span_id"]), None)
+            if root:
+                traces.append({"trace_info": self.info(root, annotations.get(trace_id, [])), "spans": [otlp_span(s) for s in spans[trace_id]]})
+        return {"traces": traces}
+
+    def info(self, root, annotations):
+        """The trace's info: times and state by its root span, all else by its annotations."""
+        start, end = root["start_time_unix_nano"], root["end_time_unix_nano"]
+        code = (root["status"] or {}).get("code")
+        info = {"trace_id": root["trace_id"], "trace_location": self.trace_location(), "request_time": timestamp(start // 1_000_000 * 1000),
+                "state": {None: "OK", "STATUS_CODE_OK": "OK", "STATUS_CODE_ERROR": "ERROR"}.get(code, code),
+                "trace_metadata": {}, "tags": {}, "assessments": []}
+        if end is not None:
+            info["execution_duration"] = duration(end - start)
+        seen = set()
+        for a in annotations:
+            value = variant(a["value"])
+            if a["annotation_type"] in ("METADATA", "TAG"):
+                # What the service does then is not known. Here it is an error, for a client's map would hide one of them.
+                if (a["annotation_type"], a["name"]) in seen:
+                    raise ValueError(f"trace {root['trace_id']} has two live rows {a['annotation_type']} {a['name']!r}")
+                seen.add((a["annotation_type"], a["name"]))
+            if a["annotation_type"] == "METADATA":
+                info["trace_metadata"] = value["trace_metadata"] or {}
+                info.update((key, value[key]) for key in ("client_request_id", "request_preview", "response_preview") if value.get(key) is not None)
+            elif a["annotation_type"] == "TAG":
+                info["tags"][a["name"]] = value
+            elif a["annotation_type"] in ("FEEDBACK", "EXPECTATION"):
+                info["assessments"].append(self.assessment(root["trace_id"], a, value))
+        return info
+
+    def assessment(self, trace_id, a, value):
+        metadata = variant(a["metadata"]) or {}
+        made = {"assessment_id": a["annotation_id"], "assessment_name": a["name"], "trace_id": trace_id, "trace_location": self.trace_location(),
+                "create_time": timestamp(a["created_at"]), "last_update_time": timestamp(a["updated_at"]),
+                "metadata": {key: text(v) for key, v in metadata.items() if key not in FIELDS}}
+        source = {field: metadata[key] for field, key in (("source_type", SOURCE_TYPE), ("source_id", SOURCE_ID)) if key in metadata}
+        if source:
+            made["source"] = source
+        if a["annotation_type"] == "FEEDBACK":
+            made["feedback"] = {"value": plain(value)}
+            errors = {field: metadata[key] for field, key in ERRORS.items() if key in metadata}
+            if errors:
+                made["feedback"]["error"] = errors
+        elif FORMAT in metadata:
+            made["expectation"] = {"serialized_value": {"serialization_format": metadata[FORMAT], "value": json.dumps(plain(value))}}
+        else:
+            made["expectation"] = {"value": plain(value)}
+        if a["comment"] is not None:
+            made["rationale"] = a["comment"]
+        for field, key in (("span_id", SPAN_ID), ("overrides", OVERRIDES)):
+            if key in metadata:
+                made[field] = metadata[key]
+        if VALID in metadata:
+            made["valid"] = metadata[VALID] == "true"
+        return made
+
+    # --- tags, the one thing that is written
+
+    def set_tag(self, trace_id, key, value, user):
+        self.write_tag(trace_id, key, value, user, deleted=False)
+        return {}
+
+    def delete_tag(self, trace_id, key, user):
+        self.write_tag(trace_id, key, None, user, deleted=True)
+        return {}
+
+    def write_tag(self, trace_id, key, value, user, deleted):
+        """Appends the tag's next version, under the ID that the service gives the tag. Nobody else's ID is looked at,
+        and the time is now, whatever the versions before it say: a row that does not fit with that is to show."""
+        spans, annotations = self.read([trace_id], roots_only=True)
+        if trace_id not in spans:
+            raise Refused(404, "NOT_FOUND", f"Trace with ID {trace_id} is not found.")
+        annotation_id = tag_id(trace_id, key)
+        known = next((a for a in annotations.get(trace_id, []) if a["annotation_id"] == annotation_id), None)
+        if deleted:
+            if known is None:
+                raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"No tag with name: {key}")
+            value = variant(known["value"])
+        row = {"annotation_id": ":annotation_id", "target_type": "'TRACE'", "target_id": ":trace_id", "annotation_type": "'TAG'", "name": ":key",
+               "value": "CAST(:value AS VARIANT)", "created_at": f"timestamp_micros({known['created_at']})" if known else "current_timestamp()",
+               "created_by": ":user", "updated_at": "current_timestamp()", "updated_by": ":user"}
+        if deleted:
+            row.update(deleted_at="current_timestamp()", deleted_by=":user")
+        if any(column[0] == "_change_type" for column in self.query("DESCRIBE TABLE " + self.table("annotations"))):
+            row["_change_type"] = "'insert'"
+        self.query(f"INSERT INTO {self.table('annotations')} ({', '.join(row)}) SELECT {', '.join(row.values())}",
+                   {"annotation_id": annotation_id, "trace_id": trace_id, "key": key, "value": value, "user": user})
+
+
+def live(annotations):
+    """The annotations that readers see, by trace ID: of each ID the row with the latest updated_at, unless deleted."""
+    newest = {}
+    for a in sorted(annotations, key=lambda a: a["updated_at"]):
+        newest[a["annotation_id"]] = a
+    by_trace = {}
+    for a in sorted(newest.values(), key=lambda a: (a["created_at"], a["annotation_id"])):
+        if a["deleted_at"] is None:
+            by_trace.setdefault(a["target_id"], []).append(a)
+    return by_trace
+
+
+def descending(order_by):
+    """Newest first, unless the request wants it otherwise."""
+    if not order_by:
+        return True
+    match = ORDER.fullmatch(order_by[0].strip())
+    if not match or len(order_by) > 1:
+        raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid order_by: {order_by}")
+    return (match[1] or "ASC").upper() == "DESC"
+
+
+def tag_id(trace_id, key):
+    """What Java calls UUID.nameUUIDFromBytes: version 3, without a namespace."""
+    return str(uuid.UUID(bytes=hashlib.md5(f"{trace_id}:tag:{key}".encode()).digest(), version=3))
+
+
+# --- values
+
+
+def variant(column):
+    """The Python value of a VARIANT. Decimals stay decimals."""
+    if column is None:
+        return None
+    from pyspark.sql.variant_utils import VariantUtils  # Here, since it takes longer than all else of a front's start.
+
+    with decimal.localcontext(prec=60):  # The default rounds to 28 digits.
+        return VariantUtils.to_python(bytes.fromhex(column["value"]), bytes.fromhex(column["metadata"]))
+
+
+def number(value):
+    """A decimal as the protocols have it, which know integers and doubles alone: it is no integer."""
+    return float(value) if isinstance(value, decimal.Decimal) else value
+
+
+def plain(value):
+    """A value as JSON has it."""
+    if isinstance(value, dict):
+        return {key: plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [plain(member) for member in value]
+    return number(value)
+
+
+def text(value):
+    return value if isinstance(value, str) else json.dumps(plain(value))
+
+
+def any_value(value):
+    """An AnyValue of OTLP in protobuf's JSON."""
+    value = number(value)
+    if value is None:
+        return {}
+    if isinstance(value, bool):
+        return {"bool_value": value}
+    if isinstance(value, int):
+        return {"int_value": str(value)}
+    if isinstance(value, float):
+        return {"double_value": value if math.isfinite(value) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")}
+    if isinstance(value, bytes):
+        return {"bytes_value": base64.b64encode(value).decode()}
+    if isinstance(value, list):
+        return {"array_value": {"values": [any_value(member) for member in value]}}
+    if isinstance(value, dict):
+        return {"kvlist_value": {"values": key_values(value)}}
+    return {"string_value": str(value)}
+
+
+def key_values(attributes):
+    return [{"key": key, "value": any_value(value)} for key, value in (attributes or {}).items()]
+
+
+def otlp_span(row):
+    """A span of OTLP in protobuf's JSON, which has IDs in base64. What is NULL is left out."""
+    span = {key: row[key] for key in ("trace_state", "flags", "name", "kind", "start_time_unix_nano", "end_time_unix_nano",
+                                      "dropped_attributes_count", "dropped_events_count", "dropped_links_count")}
+    span.update(identifiers(row), attributes=key_values(variant(row["attributes"])),
+                events=[{"time_unix_nano": e["time_unix_nano"], "name": e["name"], "dropped_attributes_count": e["dropped_attributes_count"],
+                         "attributes": key_values(variant(e["attributes"]))} for e in row["events"] or []],
+                links=[{**identifiers(link), "trace_state": link["trace_state"], "flags": link["flags"], "dropped_attributes_count": link["dropped_attributes_count"],
+                        "attributes": key_values(variant(link["attributes"]))} for link in row["links"] or []],
+                status={key: value for key, value in (row["status"] or {}).items() if value is not None})
+    return without_nulls(span)
+
+
+def identifiers(row):
+    return {key: base64.b64encode(bytes.fromhex(row[key])).decode() for key in ("trace_id", "span_id", "parent_span_id") if row.get(key)}
+
+
+def without_nulls(message):
+    """A null of the service's is a field that is not there. AnyValue has no nulls, so it is left alone."""
+    if isinstance(message, dict) and "key" not in message:
+        return {key: without_nulls(value) for key, value in message.items() if value is not None}
+    if isinstance(message, list):
+        return [without_nulls(member) for member in message]
+    return message
+
+
+def timestamp(micros):
+    at = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=micros)
+    return f"{at.year:04}-{at:%m-%dT%H:%M:%S}.{at.microsecond:06}Z"
+
+
+def duration(nanos):
+    sign = "-" if nanos < 0 else ""
+    seconds, rest = divmod(abs(nanos), 1_000_000_000)
+    return f"{sign}{seconds}.{rest:09}s"
