@@ -139,7 +139,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
 	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
-	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans; MLflow keeps none")
+	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans (default what the source knows of traces that came by OTLP)")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
