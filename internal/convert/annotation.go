@@ -118,10 +118,10 @@ func (c *converter) annotate() {
 }
 
 // Inferable says whether a TAG or RUN_LINK row shows by itself that Convert made it for the trace with this
-// target ID and request time: its annotation_id is derived from what it holds, and its times are the
-// trace's. A later edit in MLflow, whose row has the same ID, has times of its own.
+// target ID and request time: its annotation_id is derived from what it holds, and its version is of
+// the trace's time. A later edit in MLflow, whose row has the same ID, has a time of its own.
 func Inferable(a *uctables.Annotation, traceID string, requestMicros int64) bool {
-	if a.CreatedAtMicros != requestMicros || a.UpdatedAtMicros != requestMicros || a.DeletedAtMicros != nil {
+	if a.UpdatedAtMicros != requestMicros || a.DeletedAtMicros != nil {
 		return false
 	}
 	switch a.Type {

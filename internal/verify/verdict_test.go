@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+const hex = "0123456789abcdef0123456789abcdef"
+
+var epoch = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
+
+const document = `[{"name":"root","span_id":"0000000000000001","start_time_unix_nano":1735787045000000000,"attributes":{"n":"7","d":"0.5"}},
+	{"name":"child","span_id":"0000000000000002","parent_span_id":"0000000000000001","start_time_unix_nano":1735787045000000000,
+	 "links":[{"trace_id":"tr-fedcba9876543210fedcba9876543210","span_id":"0000000000000009"}]}]`
+
+func info() *mlflow.TraceInfo {
+	return &mlflow.TraceInfo{
+		TraceID: "tr-" + hex, ExperimentID: "1", RequestTime: epoch, State: mlflow.StateOK, Tags: map[string]string{"a": "1"}, Metadata: map[string]string{},
+		Assessments: []mlflow.Assessment{{
+			ID: "f1", Name: "good", SourceType: "HUMAN", SourceID: "ann", CreateTime: epoch, LastUpdateTime: epoch,
+			Feedback: &mlflow.Feedback{Value: jsontext.Value("true")},
+		}},
+	}
+}
+
+// rows are a target's rows of one trace, newest versions only.
+type rows struct {
+	spans []*uctables.Span
+	notes []*uctables.Annotation
+}
+
+func (r *rows) span(name string) *uctables.Span {
+	return r.spans[slices.IndexFunc(r.spans, func(s *uctables.Span) bool { return s.Name == name })]
+}
+
+func (r *rows) note(name string) *uctables.Annotation {
+	return r.notes[slices.IndexFunc(r.notes, func(a *uctables.Annotation) bool { return a.Name == name })]
+}
+
+func (r *rows) drop(name string) {
+	r.spans = slices.DeleteFunc(r.spans, func(s *uctables.Span) bool { return s.Name == name })
+	r.notes = slices.DeleteFunc(r.notes, func(a *uctables.Annotation) bool { return a.Name == name })
+}
+
+// add is a copy of a note that is added to the rows, to be changed.
+func (r *rows) add(name string) *uctables.Annotation {
+	a := *r.note(name)
+	r.notes = append(r.notes, &a)
+	return &a
+}
+
+// official makes the rows those of Databricks' own migration.
+func (r *rows) official() {
+	for _, s := range r.spans {
+		s.Kind, s.StatusCode, s.Links = "LLM", ptr("UNSET"), nil
+	}
+	meta, tag := r.note("metadata"), r.note("a")
+	meta.Metadata = nil
+	tag.AnnotationID = uctables.OfficialTagID(hex, "a")
+	r.note("good").Metadata = uctables.JSON(`{"mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"ann"}`)
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// migrated are the rows of the trace as a run leaves them.
+func migrated(t *testing.T, info *mlflow.TraceInfo) *rows {
+	t.Helper()
+	res, err := convert.Convert(convert.Input{Info: info, Spans: []byte(document), Digest: migrate.Digest(info, nil)}, convert.Options{Source: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rows{}
+	for i := range res.Trace.Spans {
+		r.spans = append(r.spans, &res.Trace.Spans[i])
+	}
+	for i := range res.Trace.Annotations {
+		r.notes = append(r.notes, &res.Trace.Annotations[i])
+	}
+	return r
+}
+
+func TestVerdict(t *testing.T) {
+	now := epoch.Add(time.Hour).UnixMicro()
+	later := epoch.Add(30 * time.Minute).UnixMicro()
+	for name, c := range map[string]struct {
+		target func(r *rows)             // what became of the target's rows
+		source func(i *mlflow.TraceInfo) // and of the source since
+		kind   Kind
+		says   string
+	}{
+		"as it was": {kind: Match},
+		"others have added a tag": {
+			target: func(r *rows) { a := r.add("a"); a.AnnotationID, a.Name = "of bob", "b" },
+			kind:   Match,
+		},
+
+		"a span is missing":   {target: func(r *rows) { r.drop("child") }, kind: Incomplete, says: "1 of 2 spans are missing: 0000000000000002"},
+		"a tag is missing":    {target: func(r *rows) { r.drop("a") }, kind: Incomplete, says: "TAG a"},
+		"no METADATA":         {target: func(r *rows) { r.drop("metadata") }, kind: Incomplete, says: "METADATA row is missing"},
+		"no METADATA, a part": {target: func(r *rows) { r.drop("metadata"); r.drop("child") }, kind: Incomplete, says: "1 of 2 spans, and no METADATA"},
+		"another trace has its ID": {
+			target: func(r *rows) { r.note("metadata").Metadata = uctables.JSON(`{"tracemig.source_trace_id":"tr-other"}`) },
+			kind:   Missing, says: "tr-other",
+		},
+		"METADATA of another writer": {target: func(r *rows) { r.note("metadata").Metadata = uctables.JSON(`{}`) }, kind: Differ, says: "not written by tracemig"},
+		"METADATA can't be read":     {target: func(r *rows) { r.note("metadata").Metadata = uctables.JSON(`7`) }, kind: Differ, says: "can't be read"},
+
+		"an attribute":         {target: func(r *rows) { r.span("root").Attributes = uctables.JSON(`{"n":8,"d":0.5}`) }, kind: Differ, says: "1 spans differ: 0000000000000001"},
+		"an integer, a double": {target: func(r *rows) { r.span("root").Attributes = uctables.JSON(`{"n":7.0,"d":0.5}`) }, kind: Differ, says: "1 spans differ"},
+		"a date":               {target: func(r *rows) { r.span("root").Date++ }, kind: Differ, says: "1 spans differ"},
+		"no date":              {target: func(r *rows) { r.span("root").Date = uctables.NoDate }, kind: Differ, says: "1 spans differ"},
+		"a kind":               {target: func(r *rows) { r.span("root").Kind = "SPAN_KIND_SERVER" }, kind: Differ, says: "1 spans differ"},
+		"a span besides": {
+			target: func(r *rows) { s := *r.span("root"); s.SpanID = "00000000000000ff"; r.spans = append(r.spans, &s) },
+			kind:   Differ, says: "1 spans are not the source's: 00000000000000ff",
+		},
+		"a tag's value":          {target: func(r *rows) { r.note("a").Value = uctables.JSON(`"2"`) }, kind: Differ, says: "1 annotations differ: TAG a"},
+		"a tag's created_at":     {target: func(r *rows) { r.note("a").CreatedAtMicros-- }, kind: Differ, says: "1 annotations differ: TAG a"},
+		"feedback's created_at":  {target: func(r *rows) { r.note("good").CreatedAtMicros-- }, kind: Differ, says: "FEEDBACK good"},
+		"METADATA's created_at":  {target: func(r *rows) { r.note("metadata").CreatedAtMicros-- }, kind: Differ, says: "METADATA metadata"},
+		"two live tags":          {target: func(r *rows) { r.add("a").AnnotationID = "other" }, kind: Differ, says: "two live rows, of which readers show either: a"},
+		"METADATA of the future": {target: func(r *rows) { r.note("metadata").UpdatedAtMicros = now + 1 }, kind: Differ, says: "yet to come, so that no edit would be seen: METADATA metadata"},
+
+		"the source changed":             {source: func(i *mlflow.TraceInfo) { i.Tags["a"] = "2" }, kind: Changed},
+		"the source changed, and a loss": {source: func(i *mlflow.TraceInfo) { i.Tags["a"] = "2" }, target: func(r *rows) { r.drop("child") }, kind: Incomplete, says: "1 of 2 spans"},
+		"edited at the target": {
+			target: func(r *rows) { a := r.note("a"); a.Value, a.UpdatedAtMicros = uctables.JSON(`"2"`), later },
+			kind:   Edited, says: "1 annotations",
+		},
+		"deleted at the target": {
+			target: func(r *rows) { a := r.note("a"); a.DeletedAtMicros, a.UpdatedAtMicros = &later, later },
+			kind:   Edited, says: "1 annotations",
+		},
+
+		"moved officially, links lost": {
+			target: (*rows).official,
+			kind:   Differ, says: "lost 1 links of its spans: DELETE FROM m.a.p_otel_spans WHERE trace_id = '" + hex + "'",
+		},
+		"moved officially, a span lost": {
+			target: func(r *rows) { r.official(); r.drop("child") },
+			kind:   Incomplete, says: "1 of 2 spans",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := info()
+			r := migrated(t, i)
+			if c.target != nil {
+				c.target(r)
+			}
+			if c.source != nil {
+				c.source(i)
+			}
+			kind, detail := verdict(collect(t, i, document, r, now))
+			if kind != c.kind || !strings.Contains(detail, c.says) {
+				t.Errorf("%s (%s), want %s (… %s …)", kind, detail, c.kind, c.says)
+			}
+		})
+	}
+}
+
+// A trace that the official migration moved and whose spans had no links.
+func TestVerdictOfficial(t *testing.T) {
+	now := epoch.Add(time.Hour).UnixMicro()
+	linkless := strings.Replace(document, `"links":[`, `"dropped":[`, 1)
+	linkless = linkless[:strings.Index(linkless, `,
+	 "dropped"`)] + "}]"
+	i := info()
+	r := migrated(t, i)
+	r.official()
+	kind, detail := verdict(collect(t, i, linkless, r, now))
+	if kind != Official || !strings.Contains(detail, "the next run brings") {
+		t.Errorf("%s (%s)", kind, detail)
+	}
+	// Taken over: the annotations are tracemig's, the spans stay.
+	own := migrated(t, i)
+	own.spans = r.spans
+	if kind, detail = verdict(collect(t, i, linkless, own, now)); kind != Official || !strings.Contains(detail, "its spans are those") {
+		t.Errorf("taken over: %s (%s)", kind, detail)
+	}
+	r.span("root").Attributes = uctables.JSON(`{"n":8,"d":0.5}`)
+	if kind, detail = verdict(collect(t, i, linkless, r, now)); kind != Differ {
+		t.Errorf("another value: %s (%s)", kind, detail)
+	}
+}
+
+// collect is the evidence of a trace of the source and the rows that the target has of it.
+func collect(t *testing.T, i *mlflow.TraceInfo, doc string, r *rows, now int64) *evidence {
+	t.Helper()
+	v := &verification{job: Job{Deep: true, RunLinks: true, SourceName: "s"}}
+	want := v.expect(i, mlflowclient.Spans{JSON: []byte(doc)}, nil, checkpoint.Record{TargetTraceID: hex})
+	if want.kind != "" {
+		t.Fatal(fmt.Sprint(want.kind, " ", want.detail))
+	}
+	return &evidence{
+		want: want, have: &sums{spans: uctables.SpanSum{Rows: len(r.spans)}}, notes: r.notes, spans: r.spans, deep: true, now: now, table: "m.a.p_otel_spans",
+	}
+}
