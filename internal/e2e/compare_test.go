@@ -136,7 +136,9 @@ func (c *comparison) spans(rows map[string]spanRow) {
 		code := "STATUS_CODE_" + want.StatusCode
 		c.equal(name+"status", orNull(code, "STATUS_CODE_UNSET"), got.Status.Code)
 		c.equal(name+"status message", orNull(want.StatusMessage, ""), got.Status.Message)
-		c.attributes(name+"attributes", want.Name, want.Attributes, got.Attributes)
+		c.attributes(name+"attributes", want.Name, c.withUser(want), got.Attributes)
+		c.equal(name+"service", "", got.ServiceName)
+		c.equal(name+"kind", "SPAN_KIND_INTERNAL", got.Kind)
 		c.equal(name+"number of events", len(want.Events), len(got.Events))
 		for i := range min(len(want.Events), len(got.Events)) {
 			c.equal(name+"event name", want.Events[i].Name, got.Events[i].Name)
@@ -150,6 +152,18 @@ func (c *comparison) spans(rows map[string]spanRow) {
 			c.attributes(name+"link attributes", "", want.Links[i].Attributes, got.Links[i].Attributes)
 		}
 	}
+}
+
+// withUser are a span's attributes and, of a root, those that MLflow's own exporter takes from the trace's
+// metadata.
+func (c *comparison) withUser(s *rig.ExpectedSpan) map[string]jsontext.Value {
+	all := maps.Clone(s.Attributes)
+	for attribute, key := range map[string]string{"user.id": "mlflow.trace.user", "session.id": "mlflow.trace.session"} {
+		if v := c.trace.Metadata[key]; v != "" && s.ParentSpanID == nil && all[attribute] == nil {
+			all[attribute] = jsontext.Value(text(v))
+		}
+	}
+	return all
 }
 
 func orNull(s, null string) *string {
@@ -395,12 +409,13 @@ func (c *comparison) annotations(rows []annotationRow) {
 
 	c.equal("number of METADATA rows", 1, len(byType["METADATA"]))
 	meta := byType["METADATA"]["metadata"]
-	value := object{"trace_metadata": object{}}
+	traceMetadata := object{"mlflow.migration.sourceExperimentId": meta.Metadata["tracemig.source_experiment_id"]}
+	value := object{"trace_metadata": traceMetadata}
 	for k, v := range c.trace.Metadata {
-		value["trace_metadata"].(object)[k] = v
+		traceMetadata[k] = v
 	}
 	for key, s := range map[string]*string{"client_request_id": c.trace.ClientRequestID, "request_preview": c.trace.RequestPreview, "response_preview": c.trace.ResponsePreview} {
-		if s != nil {
+		if value[key] = nil; s != nil {
 			value[key] = *s
 		}
 	}
@@ -415,8 +430,17 @@ func (c *comparison) annotations(rows []annotationRow) {
 		}
 	}
 
-	c.equal("TAG rows", slices.Sorted(maps.Keys(c.trace.Tags)), slices.Sorted(maps.Keys(byType["TAG"])))
-	for key, value := range c.trace.Tags {
+	tags, storage := maps.Clone(c.trace.Tags), object{}
+	for _, key := range []string{"mlflow.artifactLocation", "mlflow.trace.spansLocation", "mlflow.trace.archiveLocation"} {
+		if v, ok := tags[key]; ok {
+			delete(tags, key)
+			storage[key] = v
+		}
+	}
+	kept, _ := meta.Metadata["tracemig.source_tags"].(object)
+	c.equal("source_tags", storage, maps.Clone(kept))
+	c.equal("TAG rows", slices.Sorted(maps.Keys(tags)), slices.Sorted(maps.Keys(byType["TAG"])))
+	for key, value := range tags {
 		c.equal("TAG "+key, value, byType["TAG"][key].Value)
 	}
 	runs := slices.Clone(c.trace.Runs)
@@ -454,25 +478,23 @@ func (c *comparison) assessment(a *assessment, byType map[string]map[string]anno
 	c.equal(name+"updated_at", micros(c.t, a.LastUpdateTime), got.UpdatedAt)
 	c.equal(name+"created_by", a.Source.ID, got.CreatedBy)
 	c.equal(name+"updated_by", a.Source.ID, got.UpdatedBy)
-	target := "TRACE " + c.id
-	meta := object{"mlflow.assessment.sourceType": a.Source.Type, "mlflow.assessment.sourceId": a.Source.ID}
+	meta := object{"mlflow.source.source_type": a.Source.Type, "mlflow.source.source_id": a.Source.ID}
 	for k, v := range a.Metadata {
 		meta[k] = v
 	}
 	if a.SpanID != nil {
-		target = "SPAN " + c.id + ":" + *a.SpanID
-		meta["mlflow.assessment.spanId"] = *a.SpanID
+		meta["mlflow.span_id"] = *a.SpanID
 	}
 	if a.Overrides != nil {
-		meta["mlflow.assessment.overrides"] = *a.Overrides
+		meta["mlflow.overrides"] = *a.Overrides
 	}
 	if a.Valid != nil {
-		meta["mlflow.assessment.valid"] = *a.Valid
+		meta["mlflow.valid"] = strconv.FormatBool(*a.Valid)
 	} else if a.Feedback == nil {
 		// The server says so of all assessments, the client shows it of feedback only.
-		meta["mlflow.assessment.valid"] = true
+		meta["mlflow.valid"] = "true"
 	}
-	c.equal(name+"target", target, got.TargetType+" "+got.TargetID)
+	c.equal(name+"target", "TRACE "+c.id, got.TargetType+" "+got.TargetID)
 	var value any
 	switch {
 	case a.Feedback != nil:
@@ -480,22 +502,20 @@ func (c *comparison) assessment(a *assessment, byType map[string]map[string]anno
 			value = decode(c.t, a.Feedback.Value)
 		}
 		if e := a.Feedback.Error; e != nil {
-			o := object{}
-			for key, s := range map[string]*string{"code": e.Code, "message": e.Message, "stackTrace": e.Stack} {
+			for key, s := range map[string]*string{"error_code": e.Code, "error_message": e.Message, "stack_trace": e.Stack} {
 				if s != nil {
-					o[key] = *s
+					meta["mlflow.error."+key] = *s
 				}
 			}
-			meta["mlflow.assessment.feedbackError"] = o
 		}
 	case a.Expectation != nil && a.Expectation.Serialized != nil:
-		value = a.Expectation.Serialized.Value
-		meta["mlflow.assessment.serializationFormat"] = a.Expectation.Serialized.Format
+		value = decode(c.t, []byte(a.Expectation.Serialized.Value))
+		meta["mlflow.expectation.serialization_format"] = a.Expectation.Serialized.Format
 	case a.Expectation != nil:
 		value = decode(c.t, a.Expectation.Value)
 	case a.Issue != nil:
 		value = a.Issue.Name
-		meta["mlflow.assessment.issueName"] = a.Issue.Name
+		meta["tracemig.issue_name"] = a.Issue.Name
 	}
 	if problem := differs(value, got.Value); problem != "" {
 		c.errorf("%svalue: %s", name, problem)

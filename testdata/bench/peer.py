@@ -85,8 +85,8 @@ def annotation_rows(trace_id, info):
     for a in info.assessments:
         metadata = {
             **(a.metadata or {}),
-            "mlflow.assessment.sourceType": a.source.source_type,
-            "mlflow.assessment.sourceId": a.source.source_id,
+            "mlflow.source.source_type": a.source.source_type,
+            "mlflow.source.source_id": a.source.source_id,
         }
         kind, value = ("FEEDBACK", a.feedback.value) if a.feedback else ("EXPECTATION", a.expectation.value)
         yield row(
