@@ -671,7 +671,7 @@ func TestRefusals(t *testing.T) {
 }
 
 // other is a column or field that tracemig does not know, in a schemaString inside of a log.
-const other = `{\"name\":\"it's new\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"double\",\"valueContainsNull\":false},\"nullable\":true,\"metadata\":{}},`
+const other = `{\"name\":\"it's-new\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"double\",\"valueContainsNull\":false},\"nullable\":true,\"metadata\":{}},`
 
 // changeLog edits the first commit of a table that nothing was written to.
 func changeLog(t *testing.T, tbl *table, pairs ...string) {

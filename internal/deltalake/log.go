@@ -401,7 +401,7 @@ func (s *snapshot) check(t uctables.Table) (part uctables.Table, err error) {
 	default:
 		return part, &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
 	}
-	part, clause := written(s.meta.SchemaString, t)
+	part, clause := partOf(s.meta.SchemaString, t)
 	if clause != "" {
 		return part, &problem{clause, next}
 	}

@@ -127,9 +127,9 @@ func structFields(raw json.RawMessage, want uctables.Type) (fields []uctables.Fi
 	return fields, nil
 }
 
-// written is the part of want that a table with the schemaString has: what files hold, with fields in
+// partOf is the part of want that a table with the schemaString has: what files hold, with fields in
 // the order of want, since readers go by names. clause says why it can't be written.
-func written(schemaString string, want uctables.Table) (part uctables.Table, clause string) {
+func partOf(schemaString string, want uctables.Table) (part uctables.Table, clause string) {
 	fields, err := structFields(json.RawMessage(schemaString), want.Struct())
 	if err != nil {
 		return part, "cannot be written: " + err.Error()

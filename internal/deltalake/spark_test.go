@@ -234,13 +234,13 @@ func TestSparkReadsOtherColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := rig.SharedWarehouse(t)
-	got := w.SQL(t, "SELECT count(*), count(`it's new`), count(status.`it's new`), count(get(events, 0).`it's new`), count(get(events, 0).name), count(status.code), min(status.code), "+
+	got := w.SQL(t, "SELECT count(*), count(`it's-new`), count(status.`it's-new`), count(get(events, 0).`it's-new`), count(get(events, 0).name), count(status.code), min(status.code), "+
 		"sum(get(events, 0).time_unix_nano), count(time), count(instrumentation_scope), count(record_id) FROM delta.`"+l.spans().log.dir+"`")
 	want := [][]any{{int64(3), int64(0), int64(0), int64(0), int64(2), int64(2), "STATUS_CODE_ERROR", int64(1), int64(3), int64(1), int64(3)}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("spans (-want +got):\n%s", d)
 	}
-	got = w.SQL(t, "SELECT count(*), count(`it's new`), count(target_id) FROM delta.`"+l.annotations().log.dir+"`")
+	got = w.SQL(t, "SELECT count(*), count(`it's-new`), count(target_id) FROM delta.`"+l.annotations().log.dir+"`")
 	if d := cmp.Diff([][]any{{int64(3), int64(0), int64(3)}}, got); d != "" {
 		t.Errorf("annotations (-want +got):\n%s", d)
 	}

@@ -264,6 +264,7 @@ func TestStageErrors(t *testing.T) {
 		}
 	}
 	refuse = true
+	w.actual[uctables.Spans.Suffix] = uctables.Spans // there is no table to ask about
 	const grant = "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `spark_catalog`.`default`."
 	says(w.Stage(t.Context(), owner), grant)
 	_, err := w.WriteSpans(t.Context(), large(0, 200))

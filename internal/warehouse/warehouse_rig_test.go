@@ -267,15 +267,15 @@ func otherTables(t *testing.T, s *rig.Warehouse, w *Warehouse) {
 	for _, c := range slices.Backward(uctables.Spans.Columns) {
 		switch c.Name {
 		case "status":
-			c.Type = "STRUCT<code: STRING, `it's a ${x} \\ ``name`: MAP<STRING, ARRAY<DECIMAL(10,2)>>, message: STRING>"
+			c.Type = "STRUCT<code: STRING, `it's$x\\``name`: MAP<STRING, ARRAY<DECIMAL(10,2)>>, message: STRING>"
 		case "events":
-			c.Type = "ARRAY<STRUCT<more: STRUCT<x: TIMESTAMP>, name: STRING, time_unix_nano: BIGINT, attributes: VARIANT, dropped_attributes_count: INT, `a b`: ARRAY<INT>>>"
+			c.Type = "ARRAY<STRUCT<more: STRUCT<x: TIMESTAMP>, name: STRING, time_unix_nano: BIGINT, attributes: VARIANT, dropped_attributes_count: INT, `a-b`: ARRAY<INT>>>"
 		case "instrumentation_scope":
 			c.Type = "STRUCT<version: STRING, name: STRING, attributes: VARIANT, dropped_attributes_count: INT, more: BOOLEAN>"
 		}
 		columns = append(columns, c.Name+" "+c.Type)
 	}
-	s.SQL(t, "CREATE TABLE "+w.opts.Location.Name(uctables.Spans)+" (ingested TIMESTAMP, "+strings.Join(columns, ", ")+", `b ``c` STRUCT<a: INT>)"+property)
+	s.SQL(t, "CREATE TABLE "+w.opts.Location.Name(uctables.Spans)+" (ingested TIMESTAMP, "+strings.Join(columns, ", ")+", `b``c` STRUCT<a: INT>)"+property)
 	columns = nil
 	for _, c := range uctables.Annotations.Columns[:14] {
 		columns = append(columns, c.Name+" "+c.Type)
