@@ -53,7 +53,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 	f := c.Flags()
 	f.SortFlags = false
 	for _, name := range []string{
-		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "staging-volume", "stage",
+		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "create-views", "staging-volume", "stage",
 		"start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format",
 	} {
 		f.AddFlag(all.Flags().Lookup(name))
@@ -80,7 +80,7 @@ func (a *app) check(o checkOptions) error {
 	}
 	_, databricksSource := mlflowclient.DatabricksURI(cmp.Or(e.trackingURI, "databricks"))
 	job := preflight.Job{
-		Experiment: o.source, Window: w, Create: o.create, Now: time.Now(),
+		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
 		Databricks: databricksSource, Local: strings.HasPrefix(o.target, "file:"),
 		Workspace: func() (preflight.Workspace, error) { return e.workspace() },
 		Listed: func(n int64) {

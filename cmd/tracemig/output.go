@@ -140,6 +140,12 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	if s.Updated > 0 {
 		fmt.Fprintf(w, "  %-22s %s, changed at the source since\n", "traces updated", group(s.Updated))
 	}
+	if s.TakenOver > 0 {
+		fmt.Fprintf(w, "    %-20s %s, which Databricks' own migration had moved\n", "taken over", group(s.TakenOver))
+	}
+	if s.LargeForClients > 0 {
+		fmt.Fprintf(w, "    %-20s %s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location\n", "large for clients", group(s.LargeForClients))
+	}
 	fmt.Fprintf(w, "  %-22s %s\n", "already there", group(s.Present))
 	p.reasons("deferred", s.Deferred, s.DeferredReasons)
 	p.reasons("skipped", s.Skipped, s.SkippedReasons)
@@ -250,6 +256,9 @@ func (p *textPrinter) plan(pl migrate.Plan) {
 	fmt.Fprintf(w, "  %-22s %s\n", "would be deferred", group(pl.Deferred))
 	fmt.Fprintf(w, "  %-22s %s: about %s spans, %s annotations, %s of spans\n", "would be migrated", group(pl.ToMigrate),
 		group(pl.Spans), group(pl.Annotations), size(pl.Bytes))
+	if pl.ToTakeOver > 0 {
+		fmt.Fprintf(w, "    %s of them Databricks' own migration has moved: their annotations would be brought to tracemig's form\n", group(pl.ToTakeOver))
+	}
 	if pl.EstimatedSizes > 0 {
 		fmt.Fprintf(w, "    %s of them don't tell their size and are taken to be like the others\n", group(pl.EstimatedSizes))
 	}

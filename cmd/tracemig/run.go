@@ -22,7 +22,8 @@ import (
 
 type runOptions struct {
 	pairOptions
-	create, dryRun           bool
+	create, createViews      bool
+	dryRun                   bool
 	startMs                  int64
 	hasStartMs               bool
 	startTime, endTime       string
@@ -83,7 +84,8 @@ func defaultRunOptions() runOptions {
 func (o *runOptions) addFlags(c *cobra.Command) {
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
-	f.BoolVar(&o.create, "create", false, "make the target's tables and views where they are missing")
+	f.BoolVar(&o.create, "create", false, "make the target's tables where they are missing; where there is a service, create an experiment with the location instead")
+	f.BoolVar(&o.createViews, "create-views", false, "make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind an experiment to a location that has others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
@@ -172,6 +174,8 @@ func (o *runOptions) validate() error {
 		return usageError("--stage and --staging-volume both say where to put files; give one of them")
 	case (o.stage != "" || o.stagingVolume != "") && strings.HasPrefix(o.target, "file:"):
 		return usageError("--stage and --staging-volume are for tables in Unity Catalog; local ones are written as they are")
+	case o.createViews && strings.HasPrefix(o.target, "file:"):
+		return usageError("--create-views is for tables in Unity Catalog; local ones have no views")
 	case (o.verify || o.repair) && o.dryRun:
 		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
 	case o.lockWait < 0:
@@ -284,15 +288,33 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	return &sum, err
 }
 
-// prepareTables fails before anything is read when the target can't be written. Local tables cost
-// nothing and have no owner to ask, so they are made without the flag.
+// prepareTables makes what the flags say, and fails before anything is read when the target can't be
+// written. Local tables cost nothing and have no owner to ask, so they are made without the flag.
 func (s *session) prepareTables() error {
+	if err := s.makeTables(); err != nil || !s.opts.createViews {
+		return err
+	}
+	target, ok := s.target.(interface {
+		CreateViews(ctx context.Context) (made []string, err error)
+	})
+	if !ok {
+		return nil // a local target, which the flag was refused for
+	}
+	made, err := target.CreateViews(s.stop)
+	if len(made) > 0 {
+		s.log.Warn("made views: while they stand, no experiment can be bound to the location", "views", strings.Join(made, ", "))
+	}
+	return err
+}
+
+func (s *session) makeTables() error {
 	err := s.target.Check(s.stop)
 	missing := tableMissing(err)
 	if err != nil && !missing {
 		return err
 	}
-	if !s.opts.create && !(missing && strings.HasPrefix(s.opts.target, "file:")) {
+	local := strings.HasPrefix(s.opts.target, "file:")
+	if !s.opts.create && !(missing && local) {
 		return err
 	}
 	if err := s.target.Create(s.stop); err != nil {
@@ -300,6 +322,9 @@ func (s *session) prepareTables() error {
 	}
 	if missing {
 		s.log.Info("made the target's tables", "tables", s.target.String())
+	}
+	if missing && !local && !s.opts.createViews {
+		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
 	}
 	return s.target.Check(s.stop)
 }

@@ -125,8 +125,8 @@ func (l *lab) send(rec *recorder) (r result, err error) {
 				return nil
 			})
 		}
-		lane(at.InsertAnnotations(), rec.annotations)
-		lane(at.InsertSpans(), rec.spans)
+		lane(at.InsertAnnotations(uctables.Annotations), rec.annotations)
+		lane(at.InsertSpans(uctables.Spans), rec.spans)
 		err = g.Wait()
 		r.seconds = time.Since(start).Seconds()
 		return err

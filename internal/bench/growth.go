@@ -56,6 +56,7 @@ func growth(o options) error {
 			for i := range rows {
 				rows[i] = span(0, from+i, "{}")
 				rows[i].TimeMicros = growthStart + int64(from+i)*(growthDays*microsPerDay/int64(n))
+				rows[i].Date = uctables.Day(rows[i].TimeMicros)
 			}
 			if _, err := l.WriteSpans(ctx, rows); err != nil {
 				return err
@@ -80,6 +81,7 @@ func grow(o options, name string, tables []*grown) error {
 		for i := range rows {
 			rows[i] = span(round+1, i, text)
 			rows[i].TimeMicros = growthStart + growthDays/2*microsPerDay + int64(i)*(microsPerDay/batchSpans)
+			rows[i].Date = uctables.Day(rows[i].TimeMicros)
 		}
 		for _, t := range tables {
 			start := time.Now()

@@ -17,46 +17,37 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Keys in the metadata column beside the user's own and those of uctables.Provenance.
+// Keys in the metadata column beside the user's own, those of uctables.Provenance and the assessment keys of
+// uctables.
 const (
 	// In METADATA rows: what the source lists of a trace and the tables have no column for.
 	KeyExperimentID      = "tracemig.source_experiment_id"
 	KeyState             = "tracemig.source_state"
 	KeyExecutionDuration = "tracemig.source_execution_duration"
 	KeyOTelTraceID       = "tracemig.otel_trace_id" // the spans' own trace ID, where trace_id is another
+	KeySourceTags        = "tracemig.source_tags"   // object: the tags that name the source's storage, see storageTags
 
-	// In FEEDBACK and EXPECTATION rows.
-	KeySourceType          = "mlflow.assessment.sourceType"
-	KeySourceID            = "mlflow.assessment.sourceId"
-	KeyFeedbackError       = "mlflow.assessment.feedbackError" // object {code, message, stackTrace}
-	KeyOverrides           = "mlflow.assessment.overrides"
-	KeyValid               = "mlflow.assessment.valid" // boolean
-	KeySpanID              = "mlflow.assessment.spanId"
-	KeySerializationFormat = "mlflow.assessment.serializationFormat"
-	KeyIssueName           = "mlflow.assessment.issueName"
+	// In FEEDBACK and EXPECTATION rows: what the service has no key for.
+	KeyIssueName           = "tracemig.issue_name"
+	KeySerializationFormat = "tracemig.serialization_format" // of an expectation whose text is not what its format says
 )
 
-var assessmentKeys = []string{
-	KeySourceType, KeySourceID, KeyFeedbackError, KeyOverrides, KeyValid, KeySpanID, KeySerializationFormat, KeyIssueName,
-}
+// reservedKeys are those that the user's assessment metadata must not have as they are.
+var reservedKeys = append(slices.Clone(uctables.AssessmentKeys), KeyIssueName, KeySerializationFormat)
 
-// metadataUser is the metadata key under which MLflow notes who made a trace.
-const metadataUser = "mlflow.user"
+// storageTags say where the source keeps a trace. A reader of the new place would look for it there, so
+// they become no TAG rows.
+var storageTags = []string{mlflow.TagArtifactLocation, mlflow.TagSpansLocation, mlflow.TagArchiveLocation, mlflow.TagArchivalFailure}
 
 // annotate builds the annotation rows: tags by key, assessments in the source's order, run links by ID,
 // the parts of values over the size limit, METADATA last.
 func (c *converter) annotate() {
 	info := c.in.Info
-	var user *string
-	if u, ok := info.Metadata[metadataUser]; ok && u != "" {
-		u = c.valid(u, metadataUser)
-		user = &u
-	}
 	at := info.RequestTime.UnixMicro()
 	own := func(id string, typ uctables.AnnotationType, name string, value uctables.JSON) uctables.Annotation {
 		return uctables.Annotation{
 			AnnotationID: id, TargetType: uctables.TargetTrace, TargetID: c.traceID, Type: typ, Name: name, Value: value,
-			CreatedAtMicros: at, CreatedBy: user, UpdatedAtMicros: at, UpdatedBy: user,
+			CreatedAtMicros: at, UpdatedAtMicros: at,
 		}
 	}
 	var parts []uctables.Annotation
@@ -85,8 +76,11 @@ func (c *converter) annotate() {
 
 	c.annotations = make([]uctables.Annotation, 0, len(info.Tags)+len(info.Assessments)+len(c.in.Runs)+2)
 	for _, key := range slices.Sorted(maps.Keys(info.Tags)) {
+		if slices.Contains(storageTags, key) {
+			continue
+		}
 		name := c.valid(key, "tags")
-		add(own(derive("tag", c.traceID, key).String(), uctables.Tag, name, quote(nil, c.valid(info.Tags[key], name))))
+		add(own(uctables.TagID(c.traceID, key), uctables.Tag, name, quote(nil, c.valid(info.Tags[key], name))))
 	}
 
 	first := len(c.annotations)
@@ -110,12 +104,12 @@ func (c *converter) annotate() {
 	}
 	slices.Sort(runs)
 	for _, run := range slices.Compact(runs) {
-		if run != "" {
-			add(own(derive("run_link", c.traceID, run).String(), uctables.RunLink, "run_link", quote(nil, c.valid(run, "run_link"))))
+		if run = c.valid(run, "run_link"); run != "" {
+			add(own(uctables.RunLinkID(c.traceID, run), uctables.RunLink, "run_link", quote(nil, run)))
 		}
 	}
 
-	meta := own(MetadataID(c.traceID), uctables.Metadata, "metadata", nil)
+	meta := own(uctables.MetadataID(c.traceID), uctables.Metadata, "metadata", nil)
 	var over []overflow
 	meta.Value, over = c.metadataValue()
 	meta.Metadata = c.provenance()
@@ -123,26 +117,22 @@ func (c *converter) annotate() {
 	c.annotations = append(append(c.annotations, parts...), meta)
 }
 
-// Inferable says whether a row shows by itself that Convert made it for the trace with this target ID:
-// its annotation_id is derived from what it holds, and it has not been updated.
-func Inferable(a *uctables.Annotation, traceID string) bool {
-	if a.UpdatedAtMicros != a.CreatedAtMicros || a.DeletedAtMicros != nil {
+// Inferable says whether a TAG or RUN_LINK row shows by itself that Convert made it for the trace with this
+// target ID and request time: its annotation_id is derived from what it holds, and its times are the
+// trace's. A later edit in MLflow, whose row has the same ID, has times of its own.
+func Inferable(a *uctables.Annotation, traceID string, requestMicros int64) bool {
+	if a.CreatedAtMicros != requestMicros || a.UpdatedAtMicros != requestMicros || a.DeletedAtMicros != nil {
 		return false
 	}
 	switch a.Type {
-	case uctables.Metadata:
-		return a.AnnotationID == MetadataID(traceID)
 	case uctables.Tag:
-		return a.AnnotationID == derive("tag", traceID, a.Name).String() || a.Name == OverflowName+"."+a.AnnotationID
+		return a.AnnotationID == uctables.TagID(traceID, a.Name) || a.Name == OverflowName+"."+a.AnnotationID
 	case uctables.RunLink:
 		var run string
-		return json.Unmarshal(a.Value, &run) == nil && a.AnnotationID == derive("run_link", traceID, run).String()
+		return json.Unmarshal(a.Value, &run) == nil && a.AnnotationID == uctables.RunLinkID(traceID, run)
 	}
 	return false
 }
-
-// MetadataID is the annotation_id of the METADATA row of the trace with this target ID.
-func MetadataID(traceID string) string { return derive("metadata", traceID).String() }
 
 // valid gives s with U+FFFD for what is no UTF-8.
 func (c *converter) valid(s, key string) string {
@@ -180,28 +170,49 @@ func (c *converter) stringMember(o *object, key, value string) {
 	o.end(nil, false)
 }
 
-// metadataValue is {client_request_id, trace_metadata, request_preview, response_preview}. Absent ones
-// are left out; trace_metadata is always there.
+// metadataValue is {client_request_id, trace_metadata, request_preview, response_preview}, with null for
+// what the source does not list.
 func (c *converter) metadataValue() (uctables.JSON, []overflow) {
 	info := c.in.Info
 	o := &c.subAttrs
 	o.reset()
-	c.stringMap(o, info.Metadata)
+	for _, key := range slices.Sorted(maps.Keys(info.Metadata)) {
+		switch value := info.Metadata[key]; {
+		case key != uctables.SourceExperimentID:
+			c.stringMember(o, key, value)
+		case value != info.ExperimentID:
+			c.stringMember(o, c.renamed(key, info.Metadata), value)
+		}
+	}
+	c.stringMember(o, uctables.SourceExperimentID, info.ExperimentID)
 	inner, over := o.finish("value.trace_metadata")
 	o.reset()
 	optional := func(key string, s *string) {
-		if s != nil {
-			c.stringMember(o, key, *s)
+		if s == nil {
+			o.literal(key, []byte("null"))
+			return
 		}
+		c.stringMember(o, key, *s)
 	}
 	optional("client_request_id", info.ClientRequestID)
-	o.begin([]byte("trace_metadata"), true)
-	o.buf = append(o.buf, inner...)
-	o.end(nil, false)
+	o.literal("trace_metadata", inner)
 	optional("request_preview", info.RequestPreview)
 	optional("response_preview", info.ResponsePreview)
 	value, more := o.finish("value")
 	return value, append(over, more...)
+}
+
+// renamed is the key under which a value of the user's stands whose own key is taken by what is written.
+func (c *converter) renamed(key string, all map[string]string) string {
+	name := RawPrefix + key
+	for n := 2; ; n++ {
+		if _, taken := all[name]; !taken {
+			break
+		}
+		name = RawPrefix + key + "." + strconv.Itoa(n)
+	}
+	c.note(KeyCollision, key, "the user's value is under "+name)
+	return name
 }
 
 // provenance is the metadata column of METADATA: see uctables.Provenance.
@@ -226,9 +237,20 @@ func (c *converter) provenance() uctables.JSON {
 	if c.otelID != "" && c.otelID != c.traceID {
 		str(KeyOTelTraceID, c.otelID)
 	}
-	sep := append(quote([]byte{','}, uctables.KeyVersions), ':', '[')
+	sep := append(quote([]byte{','}, KeySourceTags), ':', '{')
+	for _, key := range storageTags {
+		if value, ok := info.Tags[key]; ok {
+			b = append(quote(append(b, sep...), key), ':')
+			b = quote(b, c.valid(value, key))
+			sep = []byte{','}
+		}
+	}
+	if len(sep) == 1 {
+		b = append(b, '}')
+	}
+	sep = append(quote([]byte{','}, uctables.KeyVersions), ':', '[')
 	for i := range c.annotations {
-		if a := &c.annotations[i]; !Inferable(a, c.traceID) {
+		if a := &c.annotations[i]; !Inferable(a, c.traceID, info.RequestTime.UnixMicro()) {
 			b = append(quote(append(append(b, sep...), '['), a.AnnotationID), ',')
 			b = append(strconv.AppendInt(b, a.UpdatedAtMicros, 10), ']')
 			sep = []byte{','}
@@ -273,15 +295,8 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 	o.reset()
 	for _, key := range slices.Sorted(maps.Keys(a.Metadata)) {
 		name := key
-		if slices.Contains(assessmentKeys, key) {
-			name = RawPrefix + key
-			for n := 2; ; n++ {
-				if _, taken := a.Metadata[name]; !taken {
-					break
-				}
-				name = RawPrefix + key + "." + strconv.Itoa(n)
-			}
-			c.note(KeyCollision, key, "the user's value is under "+name)
+		if slices.Contains(reservedKeys, key) {
+			name = c.renamed(key, a.Metadata)
 		}
 		c.stringMember(o, name, a.Metadata[key])
 	}
@@ -290,77 +305,54 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 			c.stringMember(o, key, *s)
 		}
 	}
-	literal := func(key string, value []byte) {
-		o.begin([]byte(key), true)
-		o.buf = append(o.buf, value...)
-		o.end(nil, false)
-	}
-	value := func(v []byte) uctables.JSON {
-		if v == nil {
-			return nil
-		}
-		if !utf8.Valid(v) {
-			c.note(InvalidUTF8, "value", "replaced by U+FFFD")
-			v = bytes.ToValidUTF8(v, []byte("\uFFFD"))
-		}
-		out, l, ok := compact(nil, v, 0)
-		if !ok {
-			out = quote(nil, v)
-			if l == 0 {
-				c.note(InvalidJSON, "value", "kept as a string")
-			}
-		}
-		c.noteLoss(l, "value")
-		if l&keepsRaw != 0 {
-			o.raws = append(o.raws, raw{"value", v})
-		}
-		return out
-	}
-	optional(KeySourceType, &a.SourceType)
-	optional(KeySourceID, &a.SourceID)
-	optional(KeyOverrides, a.Overrides)
+	optional(uctables.AssessmentSourceType, &a.SourceType)
+	optional(uctables.AssessmentSourceID, &a.SourceID)
+	optional(uctables.AssessmentOverrides, a.Overrides)
 	if a.Valid != nil {
-		literal(KeyValid, strconv.AppendBool(nil, *a.Valid))
+		c.stringMember(o, uctables.AssessmentValid, strconv.FormatBool(*a.Valid))
 	}
 	if a.SpanID != nil && *a.SpanID != "" {
-		row.TargetType = uctables.TargetSpan
 		id, exact := decodeID(*a.SpanID, 8)
 		if id == "" {
-			id = deriveSpanID(*a.SpanID)
+			id = deriveSpanID(*a.SpanID) // as the span's own row has it
 		}
 		if !exact {
 			c.note(BadID, "span_id", "of assessment "+row.AnnotationID+"; replaced by "+id)
+			o.raws = append(o.raws, raw{uctables.AssessmentSpanID, quote(nil, *a.SpanID)})
 		}
-		row.TargetID = c.traceID + ":" + id
-		optional(KeySpanID, a.SpanID)
+		c.stringMember(o, uctables.AssessmentSpanID, id)
 	}
 	values := 0
 	if f := a.Feedback; f != nil {
 		values++
-		row.Value = value(f.Value)
+		row.Value, _ = c.assessmentValue(o, f.Value)
 		if e := f.Error; e != nil {
-			b := []byte{'{'}
-			for _, m := range []struct {
-				key string
-				s   *string
-			}{{"code", e.Code}, {"message", e.Message}, {"stackTrace", e.StackTrace}} {
-				if m.s != nil {
-					if len(b) > 1 {
-						b = append(b, ',')
-					}
-					b = quote(append(quote(b, m.key), ':'), c.valid(*m.s, KeyFeedbackError))
-				}
-			}
-			literal(KeyFeedbackError, append(b, '}'))
+			c.stringMember(o, uctables.AssessmentErrorCode, deref(e.Code)) // its presence is the error's
+			optional(uctables.AssessmentErrorMessage, e.Message)
+			optional(uctables.AssessmentErrorStackTrace, e.StackTrace)
 		}
 	}
 	if e := a.Expectation; e != nil {
 		values++
 		row.Type = uctables.Expectation
-		row.Value = value(e.Value)
-		if s := e.Serialized; s != nil {
-			row.Value = quote(nil, c.valid(s.Value, "value"))
-			optional(KeySerializationFormat, &s.Format)
+		format, text, nested := "", []byte(e.Value), false
+		if e.Serialized != nil {
+			format, text = e.Serialized.Format, []byte(e.Serialized.Value)
+		}
+		if e.Serialized == nil || format == uctables.JSONFormat {
+			row.Value, nested = c.assessmentValue(o, text)
+		} else {
+			row.Value = quote(nil, c.valid(e.Serialized.Value, "value"))
+		}
+		switch {
+		case e.Serialized == nil && nested && (row.Value[0] == '{' || row.Value[0] == '['):
+			c.stringMember(o, uctables.AssessmentSerializationFormat, uctables.JSONFormat)
+		case e.Serialized == nil:
+		case format == uctables.JSONFormat && !nested:
+			// Readers would take the string for the list or object.
+			c.stringMember(o, KeySerializationFormat, format)
+		default:
+			c.stringMember(o, uctables.AssessmentSerializationFormat, format)
 		}
 	}
 	if a.Issue != nil {
@@ -377,4 +369,35 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 	var over []overflow
 	row.Metadata, over = o.finish("metadata")
 	return row, over
+}
+
+// assessmentValue is the VARIANT of an assessment's value, nil for none; o keeps the text of what is lost.
+// exact is false where it had to become a string.
+func (c *converter) assessmentValue(o *object, v []byte) (value uctables.JSON, exact bool) {
+	if v == nil {
+		return nil, true
+	}
+	if !utf8.Valid(v) {
+		c.note(InvalidUTF8, "value", "replaced by U+FFFD")
+		v = bytes.ToValidUTF8(v, []byte("\uFFFD"))
+	}
+	out, l, ok := compact(nil, v, 0)
+	if !ok {
+		out = quote(nil, v)
+		if l == 0 {
+			c.note(InvalidJSON, "value", "kept as a string")
+		}
+	}
+	c.noteLoss(l, "value")
+	if l&keepsRaw != 0 {
+		o.raws = append(o.raws, raw{"value", v})
+	}
+	return out, ok
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

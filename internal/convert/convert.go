@@ -14,7 +14,7 @@ import (
 // Options are the same for all traces of a run.
 type Options struct {
 	Source      string // the source's identity, for provenance
-	ServiceName string // service.name of all spans; "" for none, as MLflow keeps no resource
+	ServiceName string // service.name of all spans; "" for the one that the source knows, if any
 }
 
 // Input is one trace of the source.
@@ -69,7 +69,7 @@ const (
 	DuplicateSpan NoteCode = "duplicate_span"  // the same span twice: one row, or a derived span ID where they differ
 	NoRoot        NoteCode = "no_root"         // no span without parent: readers' views do not show the trace
 	IssueLink     NoteCode = "issue_reference" // an issue reference, kept as FEEDBACK
-	KeyCollision  NoteCode = "key_collision"   // the user's own key is one of tracemig's, and was renamed
+	KeyCollision  NoteCode = "key_collision"   // the user's own key is one of those that readers give a meaning, and was renamed
 	BadAssessment NoteCode = "bad_assessment"  // without ID or value, or with an ID that comes twice
 )
 
@@ -111,10 +111,6 @@ func Convert(in Input, opt Options) (Result, error) {
 		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
 	}
 	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, TargetTraceID(in.Info.TraceID))}
-	if opt.ServiceName != "" {
-		c.serviceName = &opt.ServiceName
-		c.resource = append(quote([]byte(`{"service.name":`), opt.ServiceName), '}')
-	}
 	if in.Spans != nil {
 		if err := c.readSpans(); err != nil {
 			err.TraceID = in.Info.TraceID
@@ -128,6 +124,7 @@ func Convert(in Input, opt Options) (Result, error) {
 		u := derive("trace", in.Info.TraceID)
 		c.traceID = strings.ReplaceAll(u.String(), "-", "")
 	}
+	c.setService()
 	c.finishSpans()
 	c.annotate()
 	return Result{
@@ -149,13 +146,13 @@ type converter struct {
 	doc         []byte // spans document, valid UTF-8
 	spanAttrs   object // attributes of the span being read
 	requestID   []byte // its attribute mlflow.traceRequestId, a literal
+	service     []byte // its attribute service.name, a literal
 	subAttrs    object // attributes of the event or link being read, or METADATA's value
 	text        []byte // scratch: unquoted attribute text
 	plain       []byte // scratch: OTLP value as plain JSON
 	over        []overflow
 	lits        [fieldCount][]byte // fields of the span being read
-	serviceName *string
-	resource    uctables.JSON
+	rootService string             // service.name of the first root span that has one
 
 	rows        []uctables.Span
 	annotations []uctables.Annotation
@@ -187,6 +184,21 @@ func (c *converter) noteLoss(l loss, key string) {
 		if l&n.l != 0 {
 			c.note(n.code, key, n.detail)
 		}
+	}
+}
+
+// scopeName is the instrumentation scope of all spans, as MLflow's own exporter names it.
+var scopeName = "mlflow"
+
+// setService gives the rows the service that made the trace. MLflow keeps no resource; of traces that came
+// by OTLP it keeps the resource's service.name, as a tag or as an attribute of the root span (function
+// export_traces of its otel_api.py).
+func (c *converter) setService() {
+	name := cmp.Or(c.opt.ServiceName, c.in.Info.Tags[mlflow.TagServiceName], c.rootService)
+	name = c.valid(name, mlflow.TagServiceName)
+	resource := append(quote([]byte(`{"service.name":`), name), '}')
+	for i := range c.rows {
+		c.rows[i].ServiceName, c.rows[i].ResourceAttributes, c.rows[i].ScopeName = &name, resource, &scopeName
 	}
 }
 

@@ -40,19 +40,12 @@ func convert(t testing.TB, in Input) Result {
 // render writes rows as indented JSON, payloads as they are.
 func render(t testing.TB, res Result) []byte {
 	t.Helper()
-	type span struct {
-		uctables.Span
-		Kind, StatusCode string
-	}
 	out := struct {
 		TraceID     string
 		Annotations []uctables.Annotation
-		Spans       []span
+		Spans       []uctables.Span
 		Notes       []Note
-	}{TraceID: res.Trace.TraceID, Annotations: res.Trace.Annotations, Notes: res.Notes}
-	for _, s := range res.Trace.Spans {
-		out.Spans = append(out.Spans, span{s, s.Kind.String(), s.StatusCode.String()})
-	}
+	}{TraceID: res.Trace.TraceID, Annotations: res.Trace.Annotations, Spans: res.Trace.Spans, Notes: res.Notes}
 	b, err := json.MarshalIndent(texts(out), "", " ")
 	if err != nil {
 		t.Fatal(err)

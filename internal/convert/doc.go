@@ -11,7 +11,9 @@
 // order. An empty status message or trace state is NULL, for no form tells it from an absent one; so are
 // an end time of 0 and a link's empty attributes. Absent attributes of a span or event are an empty object.
 // kind is SPAN_KIND_INTERNAL unless the source names another. A link's tr-<hex> becomes the hex; other
-// link IDs stay.
+// link IDs stay. Root spans get the attributes user.id and session.id from the trace's metadata, as MLflow's
+// own exporter sets them, unless they have them. service_name is that of Options, else the source's tag
+// service.name, else the root span's attribute of that name, else empty.
 //
 // A string attribute of a span is a JSON text and becomes the value it stands for; one that is no JSON
 // is that string. Attributes of events and links, and those in OTLP JSON, are values already.
@@ -19,12 +21,18 @@
 // # Annotations
 //
 // TAG rows by key, assessments in the source's order, RUN_LINK rows by run ID, parts of values over the
-// size limit, METADATA last. METADATA's value leaves out what the source leaves out, except
-// trace_metadata, which is at least empty. Its metadata column holds the provenance (uctables.Provenance)
-// and what the source lists of a trace without a column for it: KeyState and so on. Times of METADATA,
-// TAG and RUN_LINK are the trace's request time, the only one there is; created_by is the metadata
-// mlflow.user, or NULL. Of an assessment, created_by and updated_by are the source ID. An issue reference
-// is a FEEDBACK whose value is the issue's name.
+// size limit, METADATA last. METADATA's value has all of its four keys, null where the source has nothing;
+// trace_metadata names the source's experiment besides (uctables.SourceExperimentID). Its metadata column holds the
+// provenance (uctables.Provenance) and what the source lists of a trace without a column for it: KeyState and
+// so on, and in KeySourceTags the tags that say where the source keeps the trace, which get no TAG row. Times
+// of METADATA, TAG and RUN_LINK are the trace's request time, the only one there is; created_by and updated_by
+// are NULL.
+//
+// FEEDBACK and EXPECTATION rows belong to the trace; the assessment's fields without a column stand in
+// metadata as strings, under the keys of uctables.AssessmentKeys, beside the user's own. created_by and
+// updated_by are the source ID. An expectation that is a list or object is nested, and its serialization
+// format noted; a serialized text that is no JSON is a string. An issue reference is a FEEDBACK whose value is
+// the issue's name.
 //
 // # What does not fit
 //
@@ -58,7 +66,7 @@
 //	duplicate_span   the same span twice gives one row; another span with its ID gets a derived ID
 //	no_root          a trace without a root span: the rows are written, but readers' views do not show it
 //	issue_reference  kept as FEEDBACK, see above
-//	key_collision    the user's own metadata key is one that tracemig writes: it becomes tracemig.raw.<key>
+//	key_collision    the user's own metadata key is one that readers give a meaning: it becomes tracemig.raw.<key>
 //	bad_assessment   without an ID: derived; one listed twice: one row; another with its ID: derived; without or with
 //	                 more than one value: the row has what there is
 //

@@ -9,12 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Namespace is the UUID namespace of all IDs that tracemig derives (UUIDv5, SHA-1). The names are, with
+// Namespace is the UUID namespace of the IDs that tracemig derives by a recipe of its own (UUIDv5, SHA-1). The names are, with
 // a zero byte between the parts:
 //
-//	"metadata", trace_id                 annotation_id of METADATA
-//	"tag", trace_id, key                 annotation_id of a TAG
-//	"run_link", trace_id, run ID         annotation_id of a RUN_LINK
 //	"overflow", annotation_id, of, key, part   annotation_id of a part of a value over the limit
 //	"assessment", trace_id, ...          annotation_id where the source gives none, or gives one twice
 //	"trace", MLflow trace ID             trace_id where there is no OTEL one

@@ -123,9 +123,9 @@ func TestSpanFields(t *testing.T) {
 		{"time as float", `{}`, `,"start_time":1794740511220414690.0`, []NoteCode{DuplicateKey, BadTime}, func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794740511220414720"},
 		{"no time", `{}`, `,"start_time":"yesterday"`, []NoteCode{DuplicateKey, BadTime, BadTime}, func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794897423444000000"},
 		{"short span ID", `{}`, `,"parent_id":"ff"`, []NoteCode{DuplicateKey, BadID}, func(s uctables.Span) string { return *s.ParentSpanID }, "00000000000000ff"},
-		{"unknown status", `{}`, `,"status":{"code":"FINE","message":"m"}`, []NoteCode{BadValue}, func(s uctables.Span) string { return s.StatusCode.String() + *s.StatusMessage }, "STATUS_CODE_UNSETm"},
-		{"kind", `{}`, `,"kind":"SPAN_KIND_SERVER"`, nil, func(s uctables.Span) string { return s.Kind.String() }, "SPAN_KIND_SERVER"},
-		{"unspecified kind", `{}`, `,"kind":0`, nil, func(s uctables.Span) string { return s.Kind.String() }, "SPAN_KIND_INTERNAL"},
+		{"unknown status", `{}`, `,"status":{"code":"FINE","message":"m"}`, []NoteCode{BadValue}, func(s uctables.Span) string { return fmt.Sprint(s.StatusCode) + *s.StatusMessage }, "<nil>m"},
+		{"kind", `{}`, `,"kind":"SPAN_KIND_SERVER"`, nil, func(s uctables.Span) string { return s.Kind }, "SPAN_KIND_SERVER"},
+		{"unspecified kind", `{}`, `,"kind":0`, nil, func(s uctables.Span) string { return s.Kind }, "SPAN_KIND_INTERNAL"},
 		{"lone surrogate in name", `{}`, `,"name":"a\ud800"`, []NoteCode{DuplicateKey, LoneSurrogate}, func(s uctables.Span) string { return s.Name }, "a\uFFFD"},
 		{"counts", `{}`, `,"flags":4294967295,"dropped_links_count":"2","droppedEventsCount":3`, nil, func(s uctables.Span) string { return fmt.Sprint(s.Flags, s.DroppedLinksCount, s.DroppedEventsCount) }, "-1 2 3"},
 		{"event without time", `{}`, `,"events":[{"name":"e"}]`, []NoteCode{BadTime}, func(s uctables.Span) string {
@@ -261,8 +261,10 @@ func TestPinnedIDs(t *testing.T) {
 
 func TestAnnotations(t *testing.T) {
 	ti := info(trTrace)
-	ti.Metadata = map[string]string{"mlflow.user": "ann", "mlflow.sourceRun": "run2", "k": `"quoted"`}
-	ti.Tags = map[string]string{"b": "", "a": "x"}
+	ti.Metadata = map[string]string{"mlflow.user": "ann", "mlflow.sourceRun": "run2", "k": `"quoted"`, uctables.SourceExperimentID: "before"}
+	ti.Tags = map[string]string{
+		"b": "", "a": "x", "mlflow.artifactLocation": "dbfs:/t", "mlflow.trace.spansLocation": "ARTIFACT_REPO", "mlflow.trace.archiveLocation": "s3://a",
+	}
 	ti.ClientRequestID, ti.RequestPreview, ti.ExecutionDuration = ptr("req"), ptr(""), ptr("0.030s")
 	at := requestTime
 	base := mlflow.Assessment{SourceType: "HUMAN", SourceID: "bob", CreateTime: at, LastUpdateTime: at}
@@ -276,14 +278,21 @@ func TestAnnotations(t *testing.T) {
 		with("f", func(a *mlflow.Assessment) {
 			a.Feedback = &mlflow.Feedback{Value: jsontext.Value(`{"a": [1, -0.0, 12345678901234567890]}`), Error: &mlflow.AssessmentError{Code: ptr("E"), Message: ptr("m\n")}}
 			a.Rationale, a.Valid, a.Overrides, a.SpanID = ptr("because"), ptr(false), ptr("older"), ptr("11fcc7409c15504d")
-			a.Metadata = map[string]string{"mine": "1", KeyValid: "theirs", "mlflow.assessment.judgeCost": "0.1"}
+			a.Metadata = map[string]string{"mine": "1", uctables.AssessmentValid: "theirs", "mlflow.assessment.judgeCost": "0.1"}
 		}),
 		with("e", func(a *mlflow.Assessment) { a.Expectation = &mlflow.Expectation{Value: jsontext.Value("null")} }),
 		with("s", func(a *mlflow.Assessment) {
-			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "JSON_FORMAT", Value: `["x"]`}}
+			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "JSON_FORMAT", Value: `["x", {"b": 1, "a": 2}]`}}
+		}),
+		with("l", func(a *mlflow.Assessment) { a.Expectation = &mlflow.Expectation{Value: jsontext.Value("[1]")} }),
+		with("p", func(a *mlflow.Assessment) {
+			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "JSON_FORMAT", Value: `{no json`}}
+		}),
+		with("o", func(a *mlflow.Assessment) {
+			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "OTHER", Value: `{"a":1}`}}
 		}),
 		with("i", func(a *mlflow.Assessment) { a.Issue = ptr("slow") }),
-		with("n", func(a *mlflow.Assessment) { a.Feedback = &mlflow.Feedback{} }),
+		with("n", func(a *mlflow.Assessment) { a.Feedback = &mlflow.Feedback{Error: &mlflow.AssessmentError{}} }),
 		with("", func(a *mlflow.Assessment) {}),
 		with("e", func(a *mlflow.Assessment) { a.Feedback = &mlflow.Feedback{Value: jsontext.Value("1")} }),
 		with("e", func(a *mlflow.Assessment) { a.Expectation = &mlflow.Expectation{Value: jsontext.Value("null")} }),
@@ -307,24 +316,28 @@ func TestAnnotations(t *testing.T) {
 			t.Errorf("%s: times or users", a.Name)
 		}
 	}
-	internal := `"mlflow.assessment.sourceType":"HUMAN","mlflow.assessment.sourceId":"bob"`
-	want := `TAG  a value="x" comment=NULL by=ann metadata=
-TAG  b value="" comment=NULL by=ann metadata=
-FEEDBACK :11fcc7409c15504d n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1","mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.assessment.valid":"theirs",` + internal + `,"mlflow.assessment.overrides":"older","mlflow.assessment.valid":false,"mlflow.assessment.spanId":"11fcc7409c15504d","mlflow.assessment.feedbackError":{"code":"E","message":"m\n"}}
+	internal := `"mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob"`
+	want := `TAG  a value="x" comment=NULL by=NULL metadata=
+TAG  b value="" comment=NULL by=NULL metadata=
+FEEDBACK  n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1","mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal + `,"mlflow.overrides":"older","mlflow.valid":"false","mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
 EXPECTATION  n-e value=null comment=NULL by=bob metadata={` + internal + `}
-EXPECTATION  n-s value="[\"x\"]" comment=NULL by=bob metadata={` + internal + `,"mlflow.assessment.serializationFormat":"JSON_FORMAT"}
-FEEDBACK  n-i value="slow" comment=NULL by=bob metadata={` + internal + `,"mlflow.assessment.issueName":"slow"}
-FEEDBACK  n-n value=NULL comment=NULL by=bob metadata={` + internal + `}
+EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
+EXPECTATION  n-l value=[1] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
+EXPECTATION  n-p value="{no json" comment=NULL by=bob metadata={` + internal + `,"tracemig.serialization_format":"JSON_FORMAT"}
+EXPECTATION  n-o value="{\"a\":1}" comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"OTHER"}
+FEEDBACK  n-i value="slow" comment=NULL by=bob metadata={` + internal + `,"tracemig.issue_name":"slow"}
+FEEDBACK  n-n value=NULL comment=NULL by=bob metadata={` + internal + `,"mlflow.error.error_code":""}
 FEEDBACK  n- value=NULL comment=NULL by=bob metadata={` + internal + `}
 FEEDBACK  n-e value=1 comment=NULL by=bob metadata={` + internal + `}
-RUN_LINK  run_link value="run1" comment=NULL by=ann metadata=
-RUN_LINK  run_link value="run2" comment=NULL by=ann metadata=
-METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","mlflow.sourceRun":"run2","mlflow.user":"ann"},"request_preview":""} comment=NULL by=ann metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.versions":[["f",AT],["e",AT],["s",AT],["i",AT],["n",AT],["178afd00-21ad-574e-8163-da0a25ffac13",AT],["0673820f-5b8d-5dd7-a112-2cf064e9aa26",AT]]}
+RUN_LINK  run_link value="run1" comment=NULL by=NULL metadata=
+RUN_LINK  run_link value="run2" comment=NULL by=NULL metadata=
+METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","tracemig.raw.mlflow.migration.sourceExperimentId":"before","mlflow.sourceRun":"run2","mlflow.user":"ann","mlflow.migration.sourceExperimentId":"1"},"request_preview":"","response_preview":null} comment=NULL by=NULL metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.source_tags":{"mlflow.artifactLocation":"dbfs:/t","mlflow.trace.spansLocation":"ARTIFACT_REPO","mlflow.trace.archiveLocation":"s3://a"},"tracemig.versions":[["f",AT],["e",AT],["s",AT],["l",AT],["p",AT],["o",AT],["i",AT],["n",AT],["THIRD",AT],["DERIVED",AT]]}
 `
+	want = strings.NewReplacer("THIRD", derive("assessment", hexTrace, "n-", "8").String(), "DERIVED", derive("assessment", hexTrace, "e", "9").String()).Replace(want)
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]NoteCode{KeyCollision, IssueLink, BadAssessment, BadAssessment, BadAssessment, BadAssessment}, codes(res.Notes)); d != "" {
+	if d := cmp.Diff([]NoteCode{KeyCollision, InvalidJSON, IssueLink, BadAssessment, BadAssessment, BadAssessment, BadAssessment, KeyCollision}, codes(res.Notes)); d != "" {
 		t.Errorf("notes (-want +got):\n%s", d)
 	}
 }
@@ -385,10 +398,10 @@ func TestTooLarge(t *testing.T) {
 			parts[p.AnnotationID+p.Key] += text
 		}
 	}
-	if want := lit(*ti.RequestPreview); parts[derive("metadata", hexTrace).String()+"request_preview"] != want {
+	if want := lit(*ti.RequestPreview); parts[uctables.MetadataID(hexTrace)+"request_preview"] != want {
 		t.Error("the parts are not the preview")
 	}
-	if want := lit(ti.Tags["t"]); parts[derive("tag", hexTrace, "t").String()] != want {
+	if want := lit(ti.Tags["t"]); parts[uctables.TagID(hexTrace, "t")] != want {
 		t.Error("the parts are not the tag")
 	}
 	if last := res.Trace.Annotations[len(res.Trace.Annotations)-1]; last.Type != uctables.Metadata {
@@ -454,14 +467,61 @@ func TestErrors(t *testing.T) {
 }
 
 func TestServiceName(t *testing.T) {
-	res, err := Convert(Input{Info: info(trTrace), Spans: spanDoc(`{}`, "")}, Options{ServiceName: `my "svc"`})
-	if err != nil {
-		t.Fatal(err)
+	tagged := map[string]string{mlflow.TagServiceName: "of the tag"}
+	for name, c := range map[string]struct {
+		flag       string
+		tags       map[string]string
+		attributes string
+		want       string
+	}{
+		"none":                  {want: ""},
+		"flag":                  {flag: `my "svc"`, tags: tagged, want: `my "svc"`},
+		"tag":                   {tags: tagged, attributes: `{"service.name":"\"of the root\""}`, want: "of the tag"},
+		"root, as JSON text":    {attributes: `{"service.name":"\"of the root\""}`, want: "of the root"},
+		"root, as it is":        {attributes: `{"service.name":"of the root"}`, want: "of the root"},
+		"root, with no service": {attributes: `{"service.name":7}`, want: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ti := info(trTrace)
+			ti.Tags = c.tags
+			res, err := Convert(Input{Info: ti, Spans: spanDoc(orEmpty(c.attributes), "")}, Options{ServiceName: c.flag})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := res.Trace.Spans[0]
+			if want := fmt.Sprintf(`{"service.name":%q}`, c.want); *s.ServiceName != c.want || string(s.ResourceAttributes) != want {
+				t.Errorf("got %s, %s, want %s", *s.ServiceName, s.ResourceAttributes, want)
+			}
+		})
 	}
-	s := res.Trace.Spans[0]
-	if *s.ServiceName != `my "svc"` || string(s.ResourceAttributes) != `{"service.name":"my \"svc\""}` {
-		t.Errorf("got %s, %s", *s.ServiceName, s.ResourceAttributes)
+}
+
+// Root spans carry user and session as MLflow's own exporter sets them, unless they have them already.
+func TestUserAndSession(t *testing.T) {
+	ti := info(trTrace)
+	ti.Metadata = map[string]string{mlflow.MetadataUser: "ann", mlflow.MetadataSession: "s-1"}
+	doc := []byte(`[{"name":"root","span_id":"0000000000000001","start_time_unix_nano":1,"attributes":{"a":"1"}},
+		{"name":"other root","span_id":"0000000000000002","start_time_unix_nano":1,"attributes":{"user.id":"\"bob\""}},
+		{"name":"child","span_id":"0000000000000003","parent_span_id":"0000000000000001","start_time_unix_nano":1}]`)
+	got := map[string]string{}
+	for _, s := range convert(t, Input{Info: ti, Spans: doc}).Trace.Spans {
+		got[s.Name] = string(s.Attributes)
 	}
+	want := map[string]string{
+		"root":       `{"a":1,"user.id":"ann","session.id":"s-1"}`,
+		"other root": `{"user.id":"bob","session.id":"s-1"}`,
+		"child":      `{}`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func orEmpty(attributes string) string {
+	if attributes == "" {
+		return "{}"
+	}
+	return attributes
 }
 
 func TestInvalidUTF8(t *testing.T) {

@@ -123,6 +123,13 @@ func (o *object) end(lit []byte, text bool) {
 	m.hi, m.lit, m.text = len(o.buf), lit, text
 }
 
+// literal adds a member whose value is the JSON text given.
+func (o *object) literal(key string, value []byte) {
+	o.begin([]byte(key), true)
+	o.buf = append(o.buf, value...)
+	o.end(nil, false)
+}
+
 // source gives the JSON text of a member's value as the source had it.
 func (o *object) source(m *member) []byte {
 	switch {

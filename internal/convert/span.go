@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -248,9 +249,9 @@ func (c *converter) readSpan(r reader, index int) error {
 	notes := len(c.notes)
 	attrs := &c.spanAttrs
 	attrs.reset()
-	c.requestID = nil
+	c.requestID, c.service = nil, nil
 	c.over = c.over[:0]
-	c.rows = append(c.rows, uctables.Span{ServiceName: c.serviceName, ResourceAttributes: c.resource})
+	c.rows = append(c.rows, uctables.Span{})
 	s := &c.rows[len(c.rows)-1]
 	lits := &c.lits
 	clear(lits[:])
@@ -329,6 +330,9 @@ func (c *converter) readSpan(r reader, index int) error {
 	}
 
 	c.fillSpan(s, index, keep)
+	if s.IsRoot() {
+		c.fillRoot(attrs)
+	}
 	var over []overflow
 	s.Attributes, over = attrs.finish("attributes")
 	c.over = append(c.over, over...)
@@ -339,6 +343,38 @@ func (c *converter) readSpan(r reader, index int) error {
 		c.notes[i].SpanID = s.SpanID
 	}
 	return nil
+}
+
+// rootAttributes are the attributes of a root span that MLflow's own exporter takes from the trace's
+// metadata.
+var rootAttributes = []struct{ attribute, metadata string }{
+	{"user.id", mlflow.MetadataUser},
+	{"session.id", mlflow.MetadataSession},
+}
+
+// fillRoot adds to a root span what readers look for there, and takes from it the trace's service.
+func (c *converter) fillRoot(attrs *object) {
+	for _, a := range rootAttributes {
+		if value := c.in.Info.Metadata[a.metadata]; value != "" && attrs.find([]byte(a.attribute)) < 0 {
+			c.stringMember(attrs, a.attribute, value)
+		}
+	}
+	if c.rootService == "" && c.service != nil {
+		c.rootService = attributeText(c.service)
+	}
+}
+
+// attributeText is the text of a string attribute, which MLflow keeps as a JSON text, as a rule; "" for any
+// other.
+func attributeText(lit []byte) string {
+	if len(lit) == 0 || lit[0] != '"' {
+		return ""
+	}
+	text, _ := unquote(lit)
+	if len(text) > 1 && text[0] == '"' {
+		text, _ = unquote([]byte(text))
+	}
+	return text
 }
 
 // fillSpan reads the scalar fields.
@@ -411,6 +447,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 	}
 	s.StartTimeUnixNano = *start
 	s.TimeMicros = floorDiv(*start, 1000)
+	s.Date = uctables.Day(s.TimeMicros)
 	if end, ok := c.nanos(lits[fEnd], "end_time_unix_nano", keep); ok && end != nil && *end != 0 {
 		s.EndTimeUnixNano = end
 	}
@@ -420,27 +457,27 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 		}
 	}
 
-	s.StatusCode = statusCode(lits[fStatusCode])
-	if s.StatusCode < 0 {
-		s.StatusCode = tracepb.Status_STATUS_CODE_UNSET
+	var known bool
+	if s.StatusCode, known = statusCode(lits[fStatusCode]); !known {
 		bad(BadValue, "status_code", lits[fStatusCode], "unset instead")
 	}
 	msg, _ := c.str(lits[fStatusMessage], "status_message", keep)
 	s.StatusMessage = optional(msg)
-	s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+	kind := tracepb.Span_SPAN_KIND_INTERNAL
 	if lit := lits[fKind]; lit != nil {
 		text, _ := unquote(lit)
 		if v, ok := tracepb.Span_SpanKind_value[text]; ok {
-			s.Kind = tracepb.Span_SpanKind(v)
+			kind = tracepb.Span_SpanKind(v)
 		} else if n, err := strconv.ParseInt(text, 10, 32); err == nil && tracepb.Span_SpanKind_name[int32(n)] != "" {
-			s.Kind = tracepb.Span_SpanKind(n)
+			kind = tracepb.Span_SpanKind(n)
 		} else if string(lit) != "null" {
 			bad(BadValue, "kind", lit, "internal instead")
 		}
-		if s.Kind == tracepb.Span_SPAN_KIND_UNSPECIFIED {
-			s.Kind = tracepb.Span_SPAN_KIND_INTERNAL
+		if kind == tracepb.Span_SPAN_KIND_UNSPECIFIED {
+			kind = tracepb.Span_SPAN_KIND_INTERNAL
 		}
 	}
+	s.Kind = kind.String()
 	s.Flags = c.int32(lits[fFlags], "flags", keep)
 	s.DroppedAttributesCount = c.int32(lits[fDroppedAttributes], "dropped_attributes_count", keep)
 	s.DroppedEventsCount = c.int32(lits[fDroppedEvents], "dropped_events_count", keep)
@@ -456,21 +493,27 @@ func optional(s string) *string {
 	return &kept
 }
 
-// statusCode reads STATUS_CODE_OK, OK or 1, and so on; -1 for anything else.
-func statusCode(lit []byte) tracepb.Status_StatusCode {
+// The status codes that a row can have; the third, unset, is NULL.
+var (
+	statusOK    = tracepb.Status_STATUS_CODE_OK.String()
+	statusError = tracepb.Status_STATUS_CODE_ERROR.String()
+)
+
+// statusCode reads STATUS_CODE_OK, OK or 1, and so on; known is false for anything else.
+func statusCode(lit []byte) (code *string, known bool) {
 	if lit == nil || string(lit) == "null" {
-		return tracepb.Status_STATUS_CODE_UNSET
+		return nil, true
 	}
 	text, _ := unquote(lit)
 	switch strings.TrimPrefix(text, "STATUS_CODE_") {
 	case "UNSET", "0":
-		return tracepb.Status_STATUS_CODE_UNSET
+		return nil, true
 	case "OK", "1":
-		return tracepb.Status_STATUS_CODE_OK
+		return &statusOK, true
 	case "ERROR", "2":
-		return tracepb.Status_STATUS_CODE_ERROR
+		return &statusError, true
 	}
-	return -1
+	return nil, false
 }
 
 // unquote gives the text of a string literal (lone surrogates as U+FFFD: clean is false), or the JSON
@@ -535,10 +578,7 @@ func (c *converter) identify(own string) {
 	}
 	id := c.in.Info.TraceID
 	want := TargetTraceID(id)
-	named, _ := unquote(c.requestID)
-	if len(named) > 1 && named[0] == '"' {
-		named, _ = unquote([]byte(named)) // MLflow's attributes are JSON texts
-	}
+	named := attributeText(c.requestID)
 	if own != "" && own == want || named == id ||
 		named == "" && (own == "" || want == "" || c.lits[fContext] != nil) {
 		c.mine = true
@@ -601,8 +641,13 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		c.note(LongKey, string(key), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
 		o.raws = append(o.raws, raw{string(key) + ".key", keyLit})
 	}
-	if o == &c.spanAttrs && string(key) == requestIDKey {
-		c.requestID = bytes.Clone(lit)
+	if o == &c.spanAttrs {
+		switch string(key) {
+		case requestIDKey:
+			c.requestID = bytes.Clone(lit)
+		case mlflow.TagServiceName:
+			c.service = bytes.Clone(lit)
+		}
 	}
 	if o.begin(key, clean) {
 		c.note(DuplicateKey, string(key), "the last one stands")

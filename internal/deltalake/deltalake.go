@@ -17,10 +17,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
@@ -186,6 +188,7 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 	}
 	b.stats = func(i int, s *stats) {
 		s.time("time", rows[i].TimeMicros)
+		s.date(rows[i].Date)
 		s.text("service_name", rows[i].ServiceName)
 		s.text("trace_id", &rows[i].TraceID)
 		s.text("span_id", &rows[i].SpanID)
@@ -226,7 +229,8 @@ func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation)
 }
 
 // ReplaceAnnotations implements uctables.Writer. A row is left alone where the table holds a version of
-// its annotation_id newer than the one that it replaces, created within the batch's range of creation.
+// its annotation_id newer than the one that it replaces, created within the range of all times of
+// creation that the batch names.
 func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
 	index := make(map[string]int, len(rows))
 	times := uctables.NoTimes
@@ -238,6 +242,7 @@ func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replaceme
 		}
 		index[rows[i].AnnotationID] = i
 		times.Include(rows[i].CreatedAtMicros)
+		times.Include(rows[i].ReplacesCreatedMicros)
 	}
 	b.meets = within(times)
 	b.mark = func(r *rowReader) {
@@ -339,15 +344,70 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 	})
 }
 
+// Official implements uctables.Writer. It reads the annotations once; what it holds is some 100 bytes
+// for each trace of the table.
+func (l *Lake) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
+	type version struct {
+		updatedAt int64
+		official  bool // not deleted, and of that migration
+		traceID   string
+	}
+	newest := make(map[[16]byte]version) // by a hash of annotation_id
+	columns := []string{"metadata.value", "metadata.metadata", "value.value", "value.metadata"}
+	var text []byte
+	err := l.metadataRows(ctx, columns, func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error {
+		if old, ok := newest[id]; ok && (updatedAt < old.updatedAt || updatedAt == old.updatedAt && !deleted) {
+			return nil
+		}
+		v := version{updatedAt: updatedAt}
+		if !deleted {
+			var own struct {
+				Source *jsontext.Value `json:"tracemig.source"`
+			}
+			var info struct {
+				Metadata struct {
+					Experiment jsontext.Value `json:"mlflow.migration.sourceExperimentId"`
+				} `json:"trace_metadata"`
+			}
+			// What does not decode, or has other types, is of neither.
+			_ = decode(r, metadataMore, &text, &own)
+			if decode(r, metadataMore+2, &text, &info) == nil && own.Source == nil && plain(info.Metadata.Experiment) == experimentID {
+				v.official, v.traceID = true, string(r.text(metadataTarget))
+			}
+		}
+		newest[id] = v
+		return r.err
+	})
+	for _, v := range newest {
+		if err == nil && v.official {
+			err = yield(v.traceID)
+		}
+	}
+	return err
+}
+
+// plain is the text of a JSON value, a string's without its quotes.
+func plain(v jsontext.Value) string {
+	if v.Kind() == '"' {
+		b, _ := jsontext.AppendUnquote(nil, v) // decoded before, so it is valid
+		return string(b)
+	}
+	return string(v)
+}
+
+// decode reads the VARIANT whose binary parts are the columns at and after it; text is room for it.
+func decode(r *rowReader, at int, text *[]byte, into any) (err error) {
+	if *text, err = variant.AppendJSON((*text)[:0], r.text(at), r.text(at+1)); err != nil {
+		return err
+	}
+	return json.Unmarshal(*text, into)
+}
+
 // metadata calls yield for each METADATA row, with what tracemig noted in it or nil, and with a hash
 // of its annotation_id.
 func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error) error {
-	columns := []string{"annotation_type", "annotation_id", "target_id", "updated_at", "deleted_at", "metadata.value", "metadata.metadata", "created_at"}
 	var text []byte
-	return l.annotations().scanAll(ctx, uctables.AllTimes, columns, func(r *rowReader) error {
-		if string(r.text(0)) != string(uctables.Metadata) {
-			return nil
-		}
+	return l.metadataRows(ctx, []string{"metadata.value", "metadata.metadata", "created_at"}, func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error {
 		var p *uctables.Provenance
 		var m struct {
 			Source        string `json:"tracemig.source"`
@@ -356,21 +416,41 @@ func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt i
 			Spans         int    `json:"tracemig.spans"`
 			SpansMissing  string `json:"tracemig.spans_missing"`
 		}
-		var err error
 		// A row that does not decode, or has other types, is not of tracemig.
-		if text, err = variant.AppendJSON(text[:0], r.text(5), r.text(6)); err == nil && json.Unmarshal(text, &m) == nil {
-			created, _ := r.int(7)
+		if decode(r, metadataMore, &text, &m) == nil {
+			created, _ := r.int(metadataMore + 2)
 			p = &uctables.Provenance{
-				Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(r.text(2)),
+				Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(r.text(metadataTarget)),
 				Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
 			}
 		}
-		hash := sha256.Sum256(r.text(1))
-		updatedAt, _ := r.int(3)
-		_, deleted := r.int(4)
 		if r.err != nil {
 			return r.err
 		}
-		return yield([16]byte(hash[:16]), updatedAt, deleted, p)
+		return yield(id, updatedAt, deleted, p)
+	})
+}
+
+// The columns that metadataRows reads first.
+var metadataColumns = []string{"annotation_type", "annotation_id", "updated_at", "deleted_at", "target_id"}
+
+const (
+	metadataTarget = 4 // target_id
+	metadataMore   = 5 // the first of those that it is asked for
+)
+
+// metadataRows reads columns of each METADATA row, and calls yield with a hash of its annotation_id.
+func (l *Lake) metadataRows(ctx context.Context, columns []string, yield func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error) error {
+	return l.annotations().scanAll(ctx, uctables.AllTimes, slices.Concat(metadataColumns, columns), func(r *rowReader) error {
+		if string(r.text(0)) != string(uctables.Metadata) {
+			return nil
+		}
+		hash := sha256.Sum256(r.text(1))
+		updatedAt, _ := r.int(2)
+		_, deleted := r.int(3)
+		if r.err != nil {
+			return r.err
+		}
+		return yield(r, [16]byte(hash[:16]), updatedAt, deleted)
 	})
 }

@@ -29,6 +29,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
@@ -140,7 +141,9 @@ func variants(t *testing.T, v any) any {
 func expectedSpan(t *testing.T, s *uctables.Span) map[string]any {
 	row := expectedRow(t, uctables.Spans, uctables.AppendSpan(nil, s))
 	row["time"] = stamp(s.TimeMicros)
-	row["date"] = time.UnixMicro(s.TimeMicros).UTC().Format(time.DateOnly)
+	if s.Date != uctables.NoDate {
+		row["date"] = dayTime(int64(s.Date)).Format(time.DateOnly)
+	}
 	return row
 }
 
@@ -150,12 +153,22 @@ func expectedAnnotation(t *testing.T, a *uctables.Annotation) map[string]any {
 	if a.DeletedAtMicros != nil {
 		row["deleted_at"] = stamp(*a.DeletedAtMicros)
 	}
+	row[uctables.ChangeType] = uctables.Insert
 	return row
 }
 
 func stamp(micros int64) string {
 	text := time.UnixMicro(micros).UTC().Format("2006-01-02T15:04:05.999999Z")
 	return text
+}
+
+func mustType(t *testing.T, text string) uctables.Type {
+	t.Helper()
+	typ, err := uctables.ParseType(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return typ
 }
 
 func expectedRow(t *testing.T, tbl uctables.Table, line []byte) map[string]any {
@@ -165,16 +178,16 @@ func expectedRow(t *testing.T, tbl uctables.Table, line []byte) map[string]any {
 	}
 	out := make(map[string]any)
 	for _, c := range tbl.Columns {
-		out[c.Name] = expectedValue(t, parseType(c.TypeText()), row[c.Name])
+		out[c.Name] = expectedValue(t, mustType(t, c.Type), row[c.Name])
 	}
 	return out
 }
 
-func expectedValue(t *testing.T, typ sqlType, text json.RawMessage) any {
+func expectedValue(t *testing.T, typ uctables.Type, text json.RawMessage) any {
 	if text == nil {
 		return nil
 	}
-	switch typ.name {
+	switch typ.Name {
 	case "variant":
 		var e variant.Encoder
 		value, metadata, err := e.Encode(text)
@@ -192,8 +205,8 @@ func expectedValue(t *testing.T, typ sqlType, text json.RawMessage) any {
 			t.Fatal(err)
 		}
 		out := make(map[string]any)
-		for _, f := range typ.fields {
-			out[f.name] = expectedValue(t, f.typ, fields[f.name])
+		for _, f := range typ.Fields {
+			out[f.Name] = expectedValue(t, f.Type, fields[f.Name])
 		}
 		return out
 	case "array":
@@ -203,7 +216,7 @@ func expectedValue(t *testing.T, typ sqlType, text json.RawMessage) any {
 		}
 		out := []any{}
 		for _, e := range elems {
-			out = append(out, expectedValue(t, *typ.elem, e))
+			out = append(out, expectedValue(t, typ.Elems[0], e))
 		}
 		return out
 	}
@@ -281,13 +294,15 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 		s.TraceID, s.SpanID = fmt.Sprintf("%032x", (from+i)/5), fmt.Sprintf("%016x", from+i)
 		s.RecordID = "r-" + s.SpanID
 		s.TimeMicros = sampleTime + int64(r.IntN(1_000_000_000))
-		s.StartTimeUnixNano = s.TimeMicros * 1000
+		s.StartTimeUnixNano, s.Date = s.TimeMicros*1000, uctables.Day(s.TimeMicros)
 		if i%5 > 0 {
 			s.ParentSpanID = ptr("p")
 		}
 		s.Name = strings.Repeat("n", r.IntN(5))
-		s.Kind = tracepb.Span_SpanKind(r.IntN(6))
-		s.StatusCode = tracepb.Status_StatusCode(r.IntN(3))
+		s.Kind = tracepb.Span_SpanKind(r.IntN(6)).String()
+		if code := tracepb.Status_StatusCode(r.IntN(3)); code != 0 {
+			s.StatusCode = ptr(code.String())
+		}
 		s.Attributes = fmt.Appendf(nil, `{"k%d":%d,"text":"%s"}`, r.IntN(4), r.Int64(), strings.Repeat("x", r.IntN(3000)))
 		for j := range r.IntN(4) {
 			e := uctables.Event{TimeUnixNano: int64(j), Name: "e"}
@@ -617,13 +632,14 @@ func TestRefusals(t *testing.T) {
 		"beta":            {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v1"`, "beta form"},
 		"newer":           {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v3"`, "schema version v3"},
 		"no version":      {`"otel.schemaVersion":"v2"`, `"x":"v2"`, "no OTEL table"},
-		"column name":     {`\"name\":\"span_id\"`, `\"name\":\"spanid\"`, "has no column span_id; has column spanid string, which"},
+		"column name":     {`\"name\":\"span_id\"`, `\"name\":\"spanid\"`, "has no column span_id"},
 		"column type":     {`\"name\":\"flags\",\"type\":\"integer\"`, `\"name\":\"flags\",\"type\":\"long\"`, "has column flags of type bigint, not int"},
 		"not null":        {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":false`, "record_id is NOT NULL"},
 		"invariant":       {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{\"delta.invariants\":\"x\"}`, "delta.invariants"},
 		"column missing":  {`,{\"name\":\"span_schema_url\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}`, ``, "has no column span_schema_url"},
-		"column added":    {`{\"name\":\"span_schema_url\"`, `{\"name\":\"x\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},{\"name\":\"span_schema_url\"`, "has column x string"},
-		"nested type":     {`\"name\":\"time_unix_nano\",\"type\":\"long\"`, `\"name\":\"time_unix_nano\",\"type\":\"double\"`, "has column events"},
+		"added not null":  {`{\"name\":\"span_schema_url\"`, `{\"name\":\"x\",\"type\":\"string\",\"nullable\":false,\"metadata\":{}},{\"name\":\"span_schema_url\"`, "x is NOT NULL"},
+		"nested type":     {`\"name\":\"time_unix_nano\",\"type\":\"long\"`, `\"name\":\"time_unix_nano\",\"type\":\"double\"`, "has column events.time_unix_nano of type double, not bigint"},
+		"nested missing":  {`{\"name\":\"message\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},`, ``, "has no field status.message"},
 		"deletion vector": {"\n", "\n" + `{"add":{"path":"x","size":1,"deletionVector":{"storageType":"u"}}}` + "\n", "deletion vectors"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -653,6 +669,77 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// other is a column or field that tracemig does not know, in a schemaString inside of a log.
+const other = `{\"name\":\"it's new\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"double\",\"valueContainsNull\":false},\"nullable\":true,\"metadata\":{}},`
+
+// changeLog edits the first commit of a table that nothing was written to.
+func changeLog(t *testing.T, tbl *table, pairs ...string) {
+	t.Helper()
+	path := tbl.log.file(0, ".json")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("%s is not in the log:\n%s", pairs[i], b)
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// otherLake has tables with columns and fields that tracemig does not know, in another order, and
+// annotations without the optional column.
+func otherLake(t *testing.T) *Lake {
+	l := newLake(t)
+	field := func(name, typ string) string {
+		return `{\"name\":\"` + name + `\",\"type\":\"` + typ + `\",\"nullable\":true,\"metadata\":{}}`
+	}
+	first, second := field("record_id", "string"), field("time", "timestamp")
+	message, code := field("message", "string"), field("code", "string")
+	changeLog(t, l.spans(), first+","+second, second+","+other+first, message+","+code, code+","+other+message,
+		field("time_unix_nano", "long")+","+field("name", "string"), other+field("name", "string")+","+field("time_unix_nano", "long"))
+	changeLog(t, l.annotations(), ","+field(uctables.ChangeType, "string"), "", field("target_id", "string"), other+field("target_id", "string"))
+	return open(t, l.path)
+}
+
+// TestOtherColumns writes to tables with more columns and fields, and with fewer, and reads them back.
+func TestOtherColumns(t *testing.T) {
+	l := otherLake(t)
+	ctx := t.Context()
+	if err := l.Check(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, inserted := range []int{3, 0} {
+		spans, err := l.WriteSpans(ctx, sampleSpans())
+		if err != nil || spans.Inserted != inserted {
+			t.Fatalf("%+v, error %v", spans, err)
+		}
+		annotations, err := l.WriteAnnotations(ctx, sampleAnnotations())
+		if err != nil || annotations.Inserted != inserted {
+			t.Fatalf("%+v, error %v", annotations, err)
+		}
+	}
+	ids := []string{sampleSpans()[0].TraceID}
+	if d := cmp.Diff(spanLines(t, sampleSpans()), spanLines(t, readSpans(t, l, ids, uctables.AllTimes))); d != "" {
+		t.Errorf("spans (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(annotationLines(t, sampleAnnotations()), annotationLines(t, readAnnotations(t, l, ids, uctables.AllTimes))); d != "" {
+		t.Errorf("annotations (-want +got):\n%s", d)
+	}
+	if row := readTable(t, l.annotations())[0]; len(row) != 14 {
+		t.Errorf("a file for a table of 14 columns has %d: %v", len(row), row)
+	}
+}
+
+func TestOfficial(t *testing.T) { uctablestest.Official(t, newLake(t)) }
+
+func TestReplaceElsewhere(t *testing.T) { uctablestest.Replace(t, newLake(t)) }
 
 func TestMissing(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "agent"))
@@ -714,7 +801,9 @@ func TestStats(t *testing.T) {
 	s.text("none", nil)
 	for _, v := range []int64{sampleTime, sampleTime - 1, -1} {
 		s.time("time", v)
+		s.date(uctables.Day(v))
 	}
+	s.date(uctables.NoDate)
 	want := `{"maxValues":{"date":"2026-01-02","service_name":"` + strings.Repeat("é", 32) + "\U0010ffff" + `","time":"2026-01-02T03:04:05.679Z"},` +
 		`"minValues":{"date":"1969-12-31","service_name":"b","time":"1969-12-31T23:59:59.999Z"},` +
 		`"nullCount":{"date":0,"none":3,"service_name":1,"time":0},"numRecords":3}`
@@ -767,7 +856,7 @@ func TestOtherForms(t *testing.T) {
 	}
 	int96 := make([]parquet.Int96, 3)
 	for i, at := range []int64{uctables.AllTimes.Low, sampleTime, uctables.AllTimes.High} {
-		days := day(at)
+		days := uctables.Day(at)
 		int96[i].SetNanoSeconds((at - int64(days)*microsPerDay) * 1000)
 		binary.LittleEndian.PutUint32(int96[i][8:], uint32(julianDayOfEpoch+days))
 	}

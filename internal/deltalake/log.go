@@ -365,46 +365,47 @@ var (
 	knownWriterFeatures = []string{"variantType", "variantType-preview", "appendOnly", "invariants", "domainMetadata", "clustering"}
 )
 
-// check says whether the snapshot is a table that can be written as t.
-func (s *snapshot) check(t uctables.Table) error {
+// check says whether the snapshot is a table that can be written as t, and which part of t it has.
+func (s *snapshot) check(t uctables.Table) (part uctables.Table, err error) {
 	const next = "Migrate into a new path, or make the table anew with --create."
 	for _, f := range s.protocol.ReaderFeatures {
 		if !slices.Contains(knownReaderFeatures, f) {
-			return &problem{"has the reader feature " + f + ", which tracemig does not know", next}
+			return part, &problem{"has the reader feature " + f + ", which tracemig does not know", next}
 		}
 	}
 	for _, f := range s.protocol.WriterFeatures {
 		if !slices.Contains(knownWriterFeatures, f) {
-			return &problem{"has the writer feature " + f + ", which tracemig does not know", next}
+			return part, &problem{"has the writer feature " + f + ", which tracemig does not know", next}
 		}
 	}
 	if s.protocol.MinReaderVersion > 3 || s.protocol.MinWriterVersion > 7 {
-		return &problem{fmt.Sprintf("needs Delta reader version %d and writer version %d, which tracemig does not know",
+		return part, &problem{fmt.Sprintf("needs Delta reader version %d and writer version %d, which tracemig does not know",
 			s.protocol.MinReaderVersion, s.protocol.MinWriterVersion), next}
 	}
 	config := s.meta.Configuration
 	if mode := config["delta.columnMapping.mode"]; mode != "" && mode != "none" {
-		return &problem{"maps its column names (delta.columnMapping.mode is " + mode + ")", next}
+		return part, &problem{"maps its column names (delta.columnMapping.mode is " + mode + ")", next}
 	}
 	if len(s.meta.PartitionColumns) > 0 {
-		return &problem{"is partitioned by " + strings.Join(s.meta.PartitionColumns, ", "), next}
+		return part, &problem{"is partitioned by " + strings.Join(s.meta.PartitionColumns, ", "), next}
 	}
 	if policy := config["delta.checkpointPolicy"]; policy == "v2" {
-		return &problem{"has v2 checkpoints", next}
+		return part, &problem{"has v2 checkpoints", next}
 	}
 	switch v := config[uctables.SchemaVersionProperty]; v {
 	case uctables.SchemaVersion:
 	case uctables.BetaSchemaVersion:
-		return &problem{"has the beta form of the OTEL tables (" + uctables.SchemaVersionProperty + " is v1)", next}
+		return part, &problem{"has the beta form of the OTEL tables (" + uctables.SchemaVersionProperty + " is v1)", next}
 	case "":
-		return &problem{"is no OTEL table: it lacks the property " + uctables.SchemaVersionProperty, next}
+		return part, &problem{"is no OTEL table: it lacks the property " + uctables.SchemaVersionProperty, next}
 	default:
-		return &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
+		return part, &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
 	}
-	if clause := compareColumns(s.meta.SchemaString, t); clause != "" {
-		return &problem{clause, next}
+	part, clause := written(s.meta.SchemaString, t)
+	if clause != "" {
+		return part, &problem{clause, next}
 	}
-	return nil
+	return part, nil
 }
 
 // creation is the first commit of a table.
@@ -424,7 +425,7 @@ func creation(t uctables.Table, clustering bool, now time.Time) []action {
 		{MetaData: &metaData{
 			ID:               uuid.NewString(),
 			Format:           format{Provider: "parquet", Options: map[string]string{}},
-			SchemaString:     string(mustJSON(tableType(t).delta())),
+			SchemaString:     string(mustJSON(deltaType(t.Struct()))),
 			PartitionColumns: []string{},
 			Configuration:    config,
 			CreatedTime:      now.UnixMilli(),

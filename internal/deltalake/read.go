@@ -7,26 +7,24 @@ import (
 	"math"
 	"slices"
 
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
 // columnNames are the columns of a type as scan takes them, in their order: VARIANT is two.
-func (t sqlType) columnNames(path string) (names []string) {
-	switch t.name {
+func columnNames(path string, t uctables.Type) (names []string) {
+	switch t.Name {
 	case "struct":
-		for _, f := range t.fields {
-			name := f.name
+		for _, f := range t.Fields {
+			name := f.Name
 			if path != "" {
 				name = path + "." + name
 			}
-			names = append(names, f.typ.columnNames(name)...)
+			names = append(names, columnNames(name, f.Type)...)
 		}
 		return names
 	case "array":
-		return t.elem.columnNames(path)
+		return columnNames(path, t.Elems[0])
 	case "variant":
 		return []string{path + ".value", path + ".metadata"}
 	}
@@ -34,8 +32,8 @@ func (t sqlType) columnNames(path string) (names []string) {
 }
 
 var (
-	spanColumns       = tableType(uctables.Spans).columnNames("")
-	annotationColumns = tableType(uctables.Annotations).columnNames("")
+	spanColumns       = columnNames("", uctables.Spans.Struct())
+	annotationColumns = columnNames("", uctables.Annotations.Struct())
 )
 
 func spanColumn(name string) int       { return slices.Index(spanColumns, name) }
@@ -66,6 +64,14 @@ func (r *row) int64() int64 {
 }
 
 func (r *row) int32() int32 { return int32(r.int64()) }
+
+func (r *row) date() int32 {
+	v, ok := r.int(r.next())
+	if !ok {
+		return uctables.NoDate
+	}
+	return int32(v)
+}
 
 func (r *row) optInt64() *int64 {
 	v, ok := r.int(r.next())
@@ -101,7 +107,7 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	s := &uctables.Span{}
 	s.RecordID = r.string()
 	s.TimeMicros = r.int64()
-	r.next() // date
+	s.Date = r.date()
 	s.ServiceName = r.optString()
 	s.TraceID = r.string()
 	s.SpanID = r.string()
@@ -109,7 +115,7 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	s.ParentSpanID = r.optString()
 	s.Flags = r.int32()
 	s.Name = r.string()
-	s.Kind = tracepb.Span_SpanKind(tracepb.Span_SpanKind_value[r.string()])
+	s.Kind = r.string()
 	s.StartTimeUnixNano = r.int64()
 	s.EndTimeUnixNano = r.optInt64()
 	s.Attributes = r.variant()
@@ -128,8 +134,11 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	})
 	s.DroppedLinksCount = r.int32()
 	s.StatusMessage = r.optString()
-	s.StatusCode = tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[r.string()])
+	s.StatusCode = r.optString()
 	s.ResourceAttributes = r.variant()
+	r.next() // its dropped_attributes_count
+	r.next() // resource_schema_url
+	s.ScopeName = r.optString()
 	return s, rr.err
 }
 

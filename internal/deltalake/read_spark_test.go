@@ -125,7 +125,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					return w.SQL(t, strings.NewReplacer(":"+uctables.ParamTraces, "'"+strings.Join(ids, `\n`)+"'", ":"+uctables.ParamLow, fmt.Sprint(times.Low), ":"+uctables.ParamHigh, fmt.Sprint(times.High)).Replace(query))
 				}
 				spansBySpark := make(map[string]*uctables.Span)
-				for _, row := range ask(location.ReadSpans()) {
+				for _, row := range ask(location.ReadSpans(uctables.Spans)) {
 					s, err := uctables.ParseSpan([]byte(row[0].(string)))
 					if err != nil {
 						t.Fatal(err)
@@ -142,7 +142,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					}
 				}
 				annotationsBySpark := make(map[string]*uctables.Annotation)
-				for _, row := range ask(location.ReadAnnotations()) {
+				for _, row := range ask(location.ReadAnnotations(uctables.Annotations)) {
 					a, err := uctables.ParseAnnotation([]byte(row[0].(string)))
 					if err != nil {
 						t.Fatal(err)
@@ -164,7 +164,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				}
 				for _, deep := range []bool{false, true} {
 					want, got := make(map[string]string), make(map[string]string)
-					for _, row := range append(ask(location.SumSpans(deep)), ask(location.SumAnnotations(deep))...) {
+					for _, row := range append(ask(location.SumSpans(uctables.Spans, deep)), ask(location.SumAnnotations(uctables.Annotations, deep))...) {
 						if len(row) == 5 {
 							want[row[0].(string)] = fmt.Sprint(row...)
 						} else {
@@ -189,7 +189,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				}
 			}
 			got := readSpans(t, l, []string{bare}, uctables.AllTimes)
-			want := []uctables.Span{{TraceID: bare, TimeMicros: 1, Events: []uctables.Event{{}, {TimeUnixNano: 5, Name: "x"}, {}}}}
+			want := []uctables.Span{{TraceID: bare, TimeMicros: 1, Date: uctables.NoDate, Events: []uctables.Event{{}, {TimeUnixNano: 5, Name: "x"}, {}}}}
 			if d := gocmp.Diff(want, got); d != "" {
 				t.Errorf("bare (-want +got):\n%s", d)
 			}

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"pgregory.net/rapid"
 
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -131,11 +130,9 @@ var documents = rapid.Custom(func(t *rapid.T) uctables.JSON {
 // anything draws what a column may hold.
 var anything = rapid.MakeConfig{
 	Types: map[reflect.Type]*rapid.Generator[any]{
-		reflect.TypeFor[uctables.JSON]():             documents.AsAny(),
-		reflect.TypeFor[tracepb.Span_SpanKind]():     rapid.SampledFrom([]tracepb.Span_SpanKind{0, 1, 2, 3, 4, 5}).AsAny(),
-		reflect.TypeFor[tracepb.Status_StatusCode](): rapid.SampledFrom([]tracepb.Status_StatusCode{0, 1, 2}).AsAny(),
-		reflect.TypeFor[uctables.AnnotationType]():   rapid.SampledFrom([]uctables.AnnotationType{uctables.Metadata, uctables.Tag, uctables.Feedback}).AsAny(),
-		reflect.TypeFor[*int64]():                    rapid.Ptr(times, true).AsAny(),
+		reflect.TypeFor[uctables.JSON]():           documents.AsAny(),
+		reflect.TypeFor[uctables.AnnotationType](): rapid.SampledFrom([]uctables.AnnotationType{uctables.Metadata, uctables.Tag, uctables.Feedback}).AsAny(),
+		reflect.TypeFor[*int64]():                  rapid.Ptr(times, true).AsAny(),
 	},
 	Fields: map[reflect.Type]map[string]*rapid.Generator[any]{
 		reflect.TypeFor[uctables.Span](): {
@@ -370,7 +367,7 @@ func TestReplaceAnnotations(t *testing.T) {
 	newer := func(value string, at, replaces int64) uctables.Replacement {
 		a := first
 		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
-		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces}
+		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces, ReplacesCreatedMicros: first.CreatedAtMicros}
 	}
 	unknown := newer(`"new"`, now, 0)
 	unknown.AnnotationID = "unknown"
@@ -419,7 +416,7 @@ func TestConcurrentReplace(t *testing.T) {
 				var mineRows []uctables.Replacement
 				for _, a := range rows[from : from+5] {
 					a.UpdatedAtMicros += int64(1 + w)
-					mineRows = append(mineRows, uctables.Replacement{Annotation: a, ReplacesMicros: sampleTime})
+					mineRows = append(mineRows, uctables.Replacement{Annotation: a, ReplacesMicros: sampleTime, ReplacesCreatedMicros: sampleTime})
 				}
 				got, err := mine.ReplaceAnnotations(ctx, mineRows)
 				if err != nil {

@@ -269,7 +269,10 @@ func (r *rowReader) text(col int) []byte {
 	return c.text[c.value]
 }
 
-const julianDayOfEpoch = 2_440_588
+const (
+	julianDayOfEpoch = 2_440_588
+	microsPerDay     = 24 * 60 * 60 * 1_000_000
+)
 
 // int is an integer, or a TIMESTAMP in microseconds, which other writers may have in other units and
 // Spark has as INT96 by default; ok is false for NULL.

@@ -22,7 +22,7 @@ const rowGroupBytes = 16 << 20
 const arenaBytes = 1 << 20
 
 // rowWriter writes rows to a Parquet file. A row is written by one call per column, in the order
-// of the table: the calls for leaves append to the column at the cursor and move it on.
+// of the file: the calls for leaves append to the column at the cursor and move it on.
 //
 // def and rep are the definition level of the group that encloses the cursor and the repetition
 // level of the next value (see the Parquet documentation of nested encoding).
@@ -32,6 +32,8 @@ type rowWriter struct {
 	at   int
 	def  int16
 	rep  int16
+
+	changeType bool // the table of annotations has uctables.ChangeType
 
 	enc   variant.Encoder
 	arena []byte
@@ -51,8 +53,10 @@ type column struct {
 	text   []parquet.ByteArray
 }
 
+// newRowWriter begins a file with the columns that tracemig knows, those of t, in the order of schema
+// version v2. Columns and fields that the table has besides are NULL to its readers, since the file lacks them.
 func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
-	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, tableType(t).nodes(), -1))
+	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, parquetNodes(t.Struct()), -1))
 	sc := schema.NewSchema(root)
 	props := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
@@ -77,7 +81,7 @@ func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
 	}
 	return &rowWriter{
 		file: file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))),
-		cols: cols,
+		cols: cols, changeType: t.Has(uctables.ChangeType),
 	}
 }
 
@@ -97,10 +101,13 @@ func (w *rowWriter) level(present bool) *column {
 	return c
 }
 
-func (w *rowWriter) int32(v int32) {
-	c := w.level(true)
-	c.i32 = append(c.i32, v)
-	w.size += 4
+func (w *rowWriter) int32(v int32) { w.optInt32(v, true) }
+
+func (w *rowWriter) optInt32(v int32, present bool) {
+	if c := w.level(present); present {
+		c.i32 = append(c.i32, v)
+		w.size += 4
+	}
 }
 
 func (w *rowWriter) int64(v int64) { w.optInt64(&v) }
@@ -286,23 +293,12 @@ func (w *rowWriter) close() error {
 // noClose keeps the Parquet writer from closing its file, which must be synced first.
 type noClose struct{ io.Writer }
 
-const microsPerDay = 24 * 60 * 60 * 1_000_000
-
-// day is the date, in days since the Unix epoch, of a time in microseconds.
-func day(micros int64) int32 {
-	d := micros / microsPerDay
-	if micros%microsPerDay < 0 {
-		d--
-	}
-	return int32(d)
-}
-
 // span writes one row of uctables.Spans, with the same NULLs and empty values as
 // uctables.AppendSpan gives a warehouse.
 func (w *rowWriter) span(s *uctables.Span) error {
 	w.string(s.RecordID)
 	w.int64(s.TimeMicros)
-	w.int32(day(s.TimeMicros))
+	w.optInt32(s.Date, s.Date != uctables.NoDate)
 	w.optString(s.ServiceName)
 	w.string(s.TraceID)
 	w.string(s.SpanID)
@@ -310,7 +306,7 @@ func (w *rowWriter) span(s *uctables.Span) error {
 	w.optString(s.ParentSpanID)
 	w.int32(s.Flags)
 	w.string(s.Name)
-	w.string(s.Kind.String())
+	w.string(s.Kind)
 	w.int64(s.StartTimeUnixNano)
 	w.optInt64(s.EndTimeUnixNano)
 	if err := w.variant(s.Attributes); err != nil {
@@ -349,7 +345,7 @@ func (w *rowWriter) span(s *uctables.Span) error {
 	w.int32(s.DroppedLinksCount)
 	err = w.group(func() error {
 		w.optString(s.StatusMessage)
-		w.optString(statusCode(s))
+		w.optString(s.StatusCode)
 		return nil
 	})
 	if err != nil {
@@ -367,7 +363,19 @@ func (w *rowWriter) span(s *uctables.Span) error {
 		return err
 	}
 	w.skip() // resource_schema_url
-	w.skip() // instrumentation_scope
+	if s.ScopeName == nil {
+		w.skip()
+	} else if err := w.group(func() error {
+		w.optString(s.ScopeName)
+		w.optString(nil) // version
+		if err := w.variant(nil); err != nil {
+			return err
+		}
+		w.int32(0)
+		return nil
+	}); err != nil {
+		return err
+	}
 	w.skip() // span_schema_url
 	return w.endRow()
 }
@@ -392,13 +400,8 @@ func (w *rowWriter) annotation(a *uctables.Annotation) error {
 	w.optString(a.UpdatedBy)
 	w.optInt64(a.DeletedAtMicros)
 	w.optString(a.DeletedBy)
-	return w.endRow()
-}
-
-func statusCode(s *uctables.Span) *string {
-	if s.StatusCode == 0 {
-		return nil
+	if w.changeType {
+		w.string(uctables.Insert)
 	}
-	code := s.StatusCode.String()
-	return &code
+	return w.endRow()
 }

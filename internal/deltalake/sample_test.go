@@ -3,8 +3,6 @@ package deltalake
 import (
 	"fmt"
 
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -18,9 +16,9 @@ func sampleSpans() []uctables.Span {
 	trace := "0123456789abcdef0123456789abcdef"
 	return []uctables.Span{
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, ServiceName: ptr("shop"),
+			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, Date: uctables.Day(sampleTime), ServiceName: ptr("shop"),
 			TraceID: trace, SpanID: "0000000000000002", TraceState: ptr("a=b"), ParentSpanID: ptr("0000000000000001"),
-			Flags: 257, Name: "child \u2713 \U0001f600", Kind: tracepb.Span_SPAN_KIND_INTERNAL,
+			Flags: 257, Name: "child \u2713 \U0001f600", Kind: "SPAN_KIND_INTERNAL",
 			StartTimeUnixNano: sampleTime*1000 + 234, EndTimeUnixNano: ptr(int64(sampleTime*1000 + 999)),
 			Attributes:             uctables.JSON(`{"big":9007199254740993,"max":9223372036854775807,"huge":12345678901234567890,"pi":3.14,"tiny":1.5e-7,"s":"é😀\n\"","n":null,"b":[true,false],"o":{"x":{"y":1}},"e":"","a":[],"oo":{}}`),
 			DroppedAttributesCount: 1,
@@ -34,17 +32,17 @@ func sampleSpans() []uctables.Span {
 				{TraceID: "fedcba9876543210fedcba9876543210", SpanID: "1111111111111111", TraceState: ptr(""), Attributes: uctables.JSON(`{"l":1.50}`), DroppedAttributesCount: 4, Flags: 5},
 				{TraceID: "x", SpanID: ""},
 			},
-			DroppedLinksCount: 6, StatusMessage: ptr("boom"), StatusCode: tracepb.Status_STATUS_CODE_ERROR,
-			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`),
+			DroppedLinksCount: 6, StatusMessage: ptr("boom"), StatusCode: ptr("STATUS_CODE_ERROR"),
+			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: ptr("mlflow"),
 		},
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, TraceID: trace, SpanID: "0000000000000003",
-			ParentSpanID: ptr(""), Name: "", Kind: tracepb.Span_SPAN_KIND_UNSPECIFIED, StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
+			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, Date: uctables.NoDate, TraceID: trace, SpanID: "0000000000000003",
+			ParentSpanID: ptr(""), Name: "", Kind: "SPAN_KIND_UNSPECIFIED", StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
 			StatusMessage: ptr(""),
 		},
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000003", TimeMicros: -1, TraceID: trace, SpanID: "0000000000000001",
-			Name: "root", Kind: tracepb.Span_SPAN_KIND_SERVER, StartTimeUnixNano: -1, StatusCode: tracepb.Status_STATUS_CODE_OK,
+			RecordID: "019b7c9e-0000-7000-8000-000000000003", TimeMicros: -1, Date: -1, TraceID: trace, SpanID: "0000000000000001",
+			Name: "root", Kind: "SPAN_KIND_SERVER", StartTimeUnixNano: -1, StatusCode: ptr("STATUS_CODE_OK"),
 			Events: []uctables.Event{{Name: "only"}},
 		},
 	}

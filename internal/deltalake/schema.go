@@ -3,6 +3,7 @@ package deltalake
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/parquet"
@@ -10,54 +11,6 @@ import (
 
 	"github.com/tracemig/tracemig/internal/uctables"
 )
-
-// sqlType is a parsed column type. Name is lower case: a primitive's own name, "struct" or "array".
-type sqlType struct {
-	name   string
-	fields []sqlField // of a struct
-	elem   *sqlType   // of an array
-}
-
-type sqlField struct {
-	name string
-	typ  sqlType
-}
-
-// parseType reads the text of uctables.Column.TypeText. The texts are constants of this program, so
-// a wrong one is a mistake in it.
-func parseType(text string) sqlType {
-	t, rest := parseTypePrefix(text)
-	if rest != "" {
-		panic("deltalake: column type " + text)
-	}
-	return t
-}
-
-func parseTypePrefix(text string) (sqlType, string) {
-	if rest, ok := strings.CutPrefix(text, "array<"); ok {
-		elem, rest := parseTypePrefix(rest)
-		return sqlType{name: "array", elem: &elem}, rest[1:]
-	}
-	if rest, ok := strings.CutPrefix(text, "struct<"); ok {
-		t := sqlType{name: "struct"}
-		for {
-			name, after, _ := strings.Cut(rest, ":")
-			var f sqlType
-			f, rest = parseTypePrefix(after)
-			t.fields = append(t.fields, sqlField{name, f})
-			end := rest[0]
-			rest = rest[1:]
-			if end == '>' {
-				return t, rest
-			}
-		}
-	}
-	n := strings.IndexAny(text, ",>")
-	if n < 0 {
-		n = len(text)
-	}
-	return sqlType{name: text[:n]}, text[n:]
-}
 
 // deltaNames are the primitives whose name in a Delta schema differs from SQL's.
 var deltaNames = map[string]string{"int": "integer", "bigint": "long"}
@@ -81,21 +34,22 @@ type deltaArray struct {
 	ContainsNull bool            `json:"containsNull"`
 }
 
-func (t sqlType) delta() any {
-	switch t.name {
+// deltaType is a type as a schemaString has it.
+func deltaType(t uctables.Type) any {
+	switch t.Name {
 	case "struct":
 		s := deltaStruct{Type: "struct"}
-		for _, f := range t.fields {
-			s.Fields = append(s.Fields, deltaField{f.name, mustJSON(f.typ.delta()), true, map[string]any{}})
+		for _, f := range t.Fields {
+			s.Fields = append(s.Fields, deltaField{f.Name, mustJSON(deltaType(f.Type)), true, map[string]any{}})
 		}
 		return s
 	case "array":
-		return deltaArray{"array", mustJSON(t.elem.delta()), true}
+		return deltaArray{"array", mustJSON(deltaType(t.Elems[0])), true}
 	}
-	if name, ok := deltaNames[t.name]; ok {
+	if name, ok := deltaNames[t.Name]; ok {
 		return name
 	}
-	return t.name
+	return t.Name
 }
 
 // mustJSON is for values that always have a JSON form.
@@ -107,65 +61,50 @@ func mustJSON(v any) json.RawMessage {
 	return b
 }
 
-// tableType is the table's columns as one struct.
-func tableType(t uctables.Table) sqlType {
-	s := sqlType{name: "struct"}
-	for _, c := range t.Columns {
-		s.fields = append(s.fields, sqlField{c.Name, parseType(c.TypeText())})
-	}
-	return s
-}
-
-// typeText gives a type of a schemaString in the form of uctables.Column.TypeText. It refuses
-// what binds writers beyond the type: NOT NULL, invariants, generated and mapped columns.
-func typeText(raw json.RawMessage) (string, error) {
+// typeOf reads a type of a schemaString as far as want, which is to be written there, goes into it. It
+// refuses what binds writers beyond the type: NOT NULL, invariants, generated and mapped columns.
+func typeOf(raw json.RawMessage, want uctables.Type) (t uctables.Type, err error) {
 	var name string
 	if json.Unmarshal(raw, &name) == nil {
 		for sql, delta := range deltaNames {
 			if name == delta {
-				return sql, nil
+				name = sql
 			}
 		}
-		return name, nil
+		return uctables.Type{Name: name}, nil
 	}
-	var kind struct {
-		Type string `json:"type"`
+	if err := json.Unmarshal(raw, &struct {
+		Type *string `json:"type"`
+	}{&t.Name}); err != nil {
+		return t, err
 	}
-	if err := json.Unmarshal(raw, &kind); err != nil {
-		return "", err
+	if t.Name != want.Name {
+		return t, nil
 	}
-	switch kind.Type {
+	switch t.Name {
 	case "array":
 		var a deltaArray
 		if err := json.Unmarshal(raw, &a); err != nil {
-			return "", err
+			return t, err
 		}
-		elem, err := typeText(a.ElementType)
+		elem, err := typeOf(a.ElementType, want.Elems[0])
 		if err == nil && !a.ContainsNull {
 			err = fmt.Errorf("an array of it is NOT NULL inside")
 		}
-		return "array<" + elem + ">", err
+		t.Elems = []uctables.Type{elem}
+		return t, err
 	case "struct":
-		fields, err := structFields(raw)
-		if err != nil {
-			return "", err
-		}
-		var parts []string
-		for _, f := range fields {
-			parts = append(parts, f.Name+":"+f.Type)
-		}
-		return "struct<" + strings.Join(parts, ",") + ">", nil
+		t.Fields, err = structFields(raw, want)
 	}
-	return kind.Type, nil
+	return t, err
 }
 
-// structFields gives the fields of a struct as columns, types as typeText gives them.
-func structFields(raw json.RawMessage) ([]uctables.Column, error) {
+// structFields reads the fields of a struct that want has too. Others are left NULL, which they must take.
+func structFields(raw json.RawMessage, want uctables.Type) (fields []uctables.Field, err error) {
 	var s deltaStruct
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, fmt.Errorf("its schema is not readable: %w", err)
 	}
-	var cols []uctables.Column
 	for _, f := range s.Fields {
 		if !f.Nullable {
 			return nil, fmt.Errorf("column %s is NOT NULL", f.Name)
@@ -175,52 +114,46 @@ func structFields(raw json.RawMessage) ([]uctables.Column, error) {
 				return nil, fmt.Errorf("column %s has %s", f.Name, key)
 			}
 		}
-		text, err := typeText(f.Type)
+		at := slices.IndexFunc(want.Fields, func(w uctables.Field) bool { return w.Name == f.Name })
+		if at < 0 {
+			continue
+		}
+		t, err := typeOf(f.Type, want.Fields[at].Type)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", f.Name, err)
 		}
-		cols = append(cols, uctables.Column{Name: f.Name, Type: text})
+		fields = append(fields, uctables.Field{Name: f.Name, Type: t})
 	}
-	return cols, nil
+	return fields, nil
 }
 
-// compareColumns says in clauses how the schemaString differs from the table, or nothing.
-func compareColumns(schemaString string, want uctables.Table) string {
-	have, err := structFields(json.RawMessage(schemaString))
+// written is the part of want that a table with the schemaString has: what files hold, with fields in
+// the order of want, since readers go by names. clause says why it can't be written.
+func written(schemaString string, want uctables.Table) (part uctables.Table, clause string) {
+	fields, err := structFields(json.RawMessage(schemaString), want.Struct())
 	if err != nil {
-		return "cannot be written: " + err.Error()
+		return part, "cannot be written: " + err.Error()
 	}
-	types, wanted := map[string]string{}, map[string]bool{}
-	for _, h := range have {
-		types[h.Name] = h.Type
+	var have []uctables.Column
+	for _, f := range fields {
+		have = append(have, uctables.Column{Name: f.Name, Type: f.Type.SQL()})
 	}
-	clauses := want.Differences(types)
-	for _, w := range want.Columns {
-		wanted[w.Name] = true
-	}
-	for _, h := range have {
-		if !wanted[h.Name] {
-			clauses = append(clauses, fmt.Sprintf("has column %s %s, which schema version %s lacks", h.Name, h.Type, uctables.SchemaVersion))
-		}
-	}
-	for i := 0; len(clauses) == 0 && i < min(len(have), len(want.Columns)); i++ {
-		if h, w := have[i].Name, want.Columns[i].Name; h != w {
-			clauses = []string{fmt.Sprintf("has column %s where %s belongs", h, w)}
-		}
-	}
-	return strings.Join(clauses, "; ")
+	actual, clauses := want.Actual(have)
+	part = want
+	part.Columns = slices.DeleteFunc(slices.Clone(want.Columns), func(c uctables.Column) bool { return !actual.Has(c.Name) })
+	return part, strings.Join(clauses, "; ")
 }
 
-// parquetNode is the type as Spark writes it: everything optional, lists in three levels, and VARIANT
+// parquetNode is a column or field as Spark writes it: everything optional, lists in three levels, and VARIANT
 // as a plain group of two blobs. The group has no VARIANT annotation on purpose: Spark 4.0 and
 // polars cannot open a file that has one, and Spark, delta-rs and DuckDB read the plain group.
-func (t sqlType) parquetNode(name string) schema.Node {
+func parquetNode(name string, t uctables.Type) schema.Node {
 	const noID = -1
 	optional, required := parquet.Repetitions.Optional, parquet.Repetitions.Required
 	leaf := func(logical schema.LogicalType, physical parquet.Type) schema.Node {
 		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, optional, logical, physical, 0, noID))
 	}
-	switch t.name {
+	switch t.Name {
 	case "string":
 		return leaf(schema.StringLogicalType{}, parquet.Types.ByteArray)
 	case "timestamp":
@@ -237,17 +170,17 @@ func (t sqlType) parquetNode(name string) schema.Node {
 			schema.NewByteArrayNode("metadata", required, noID),
 		}, noID))
 	case "array":
-		return schema.MustGroup(schema.ListOfWithName(name, t.elem.parquetNode("element"), optional, noID))
+		return schema.MustGroup(schema.ListOfWithName(name, parquetNode("element", t.Elems[0]), optional, noID))
 	case "struct":
-		return schema.MustGroup(schema.NewGroupNode(name, optional, t.nodes(), noID))
+		return schema.MustGroup(schema.NewGroupNode(name, optional, parquetNodes(t), noID))
 	}
-	panic("deltalake: no Parquet form for " + t.name)
+	panic("deltalake: no Parquet form for " + t.Name)
 }
 
-func (t sqlType) nodes() schema.FieldList {
+func parquetNodes(t uctables.Type) schema.FieldList {
 	var list schema.FieldList
-	for _, f := range t.fields {
-		list = append(list, f.typ.parquetNode(f.name))
+	for _, f := range t.Fields {
+		list = append(list, parquetNode(f.Name, f.Type))
 	}
 	return list
 }

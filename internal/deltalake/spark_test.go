@@ -224,8 +224,31 @@ func TestSparkWritesToo(t *testing.T) {
 	}
 }
 
-// TestPythonReaders opens a table with delta-rs, polars and DuckDB. Only DuckDB decodes VARIANT; the
-// others hand out its two blobs.
+// TestSparkReadsOtherColumns has Spark read files that lack columns and fields of their table.
+func TestSparkReadsOtherColumns(t *testing.T) {
+	l := otherLake(t)
+	if _, err := l.WriteSpans(t.Context(), sampleSpans()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil {
+		t.Fatal(err)
+	}
+	w := rig.SharedWarehouse(t)
+	got := w.SQL(t, "SELECT count(*), count(`it's new`), count(status.`it's new`), count(get(events, 0).`it's new`), count(get(events, 0).name), count(status.code), min(status.code), "+
+		"sum(get(events, 0).time_unix_nano), count(time), count(instrumentation_scope), count(record_id) FROM delta.`"+l.spans().log.dir+"`")
+	want := [][]any{{int64(3), int64(0), int64(0), int64(0), int64(2), int64(2), "STATUS_CODE_ERROR", int64(1), int64(3), int64(1), int64(3)}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("spans (-want +got):\n%s", d)
+	}
+	got = w.SQL(t, "SELECT count(*), count(`it's new`), count(target_id) FROM delta.`"+l.annotations().log.dir+"`")
+	if d := cmp.Diff([][]any{{int64(3), int64(0), int64(3)}}, got); d != "" {
+		t.Errorf("annotations (-want +got):\n%s", d)
+	}
+}
+
+// TestPythonReaders opens tables with delta-rs, polars and DuckDB. Only DuckDB decodes VARIANT; the
+// others hand out its two blobs. delta-rs appends too. None minds the column _change_type, a name that
+// Delta's change data feed has a meaning for.
 func TestPythonReaders(t *testing.T) {
 	l := newLake(t)
 	if _, err := l.WriteSpans(t.Context(), sampleSpans()); err != nil {
@@ -234,22 +257,37 @@ func TestPythonReaders(t *testing.T) {
 	if _, err := l.WriteSpans(t.Context(), randomSpans(1, 0, 100)); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil {
+		t.Fatal(err)
+	}
 	const script = `
 import sys, deltalake, polars, duckdb
-path = sys.argv[1]
+path, notes = sys.argv[1:]
 table = deltalake.DeltaTable(path)
 print(table.to_pyarrow_table(columns=["trace_id", "attributes"]).num_rows if hasattr(table, "to_pyarrow_table") else None)
 print(polars.scan_delta(path).select("span_id", "attributes").collect().height)
 files = table.file_uris()
 print(duckdb.sql("""SELECT CAST(variant_bytes_to_variant(attributes.metadata || attributes.value) AS JSON) ->> '$.big'
 	FROM read_parquet($files) WHERE span_id = '0000000000000002' AND service_name = 'shop'""", params={"files": files}).fetchall()[0][0])
+table = deltalake.DeltaTable(notes)
+rows = table.to_pyarrow_table()
+print(rows.num_rows, set(rows["_change_type"].to_pylist()))
+deltalake.write_deltalake(notes, rows.slice(0, 1), mode="append")
+table = deltalake.DeltaTable(notes)
+print(table.version(), table.to_pyarrow_table(columns=["_change_type"])["_change_type"].to_pylist())
+print(polars.scan_delta(notes).filter(polars.col("_change_type") == "insert").collect().height)
+print(duckdb.sql("SELECT count(*) FROM read_parquet($files) WHERE _change_type = 'insert'", params={"files": table.file_uris()}).fetchall()[0][0])
 `
-	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir)
+	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir, l.annotations().log.dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if d := cmp.Diff("103\n103\n9007199254740993\n", string(out)); d != "" {
+	if d := cmp.Diff("103\n103\n9007199254740993\n3 {'insert'}\n2 ['insert', 'insert', 'insert', 'insert']\n4\n4\n", string(out)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+	// Of what delta-rs has appended tracemig knows the keys.
+	if got, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil || got.Present != 3 {
+		t.Errorf("%+v, error %v", got, err)
 	}
 }

@@ -3,6 +3,8 @@ package deltalake
 import (
 	"time"
 	"unicode/utf8"
+
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // stats are the statistics of one file (Delta protocol, "Per-file Statistics"), which readers and
@@ -11,6 +13,7 @@ type stats struct {
 	rows  int
 	texts map[string]*textRange
 	times map[string]*timeStats
+	dates timeStats // of column date, in days; n 0 where the table has none
 }
 
 type textRange struct {
@@ -55,6 +58,21 @@ func (s *stats) time(column string, micros int64) {
 	r.n++
 }
 
+// date is for column date of a row of uctables.Spans.
+func (s *stats) date(day int32) {
+	if day == uctables.NoDate {
+		return
+	}
+	r := &s.dates
+	if r.n == 0 {
+		r.min, r.max = int64(day), int64(day)
+	}
+	r.min, r.max = min(r.min, int64(day)), max(r.max, int64(day))
+	r.n++
+}
+
+func dayTime(day int64) time.Time { return time.Unix(day*24*60*60, 0).UTC() }
+
 // maxStatRunes is where Delta cuts texts in statistics.
 const maxStatRunes = 32
 
@@ -92,10 +110,12 @@ func (s *stats) json() string {
 		}
 		const form = "2006-01-02T15:04:05.000Z" // cuts to milliseconds
 		low[name], high[name] = from.Format(form), to.Format(form)
-		if name == "time" {
-			// Column date is the day of column time, without the rounding up.
-			low["date"], high["date"] = from.Format(time.DateOnly), time.UnixMicro(r.max).UTC().Format(time.DateOnly)
-			nulls["date"] = nulls[name]
+	}
+	if r := s.dates; r.n > 0 {
+		from, to := dayTime(r.min), dayTime(r.max)
+		if from.Year() >= 1 && to.Year() <= 9999 {
+			low["date"], high["date"] = from.Format(time.DateOnly), to.Format(time.DateOnly)
+			nulls["date"] = s.rows - r.n
 		}
 	}
 	return string(mustJSON(map[string]any{"numRecords": s.rows, "minValues": low, "maxValues": high, "nullCount": nulls}))

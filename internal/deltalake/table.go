@@ -25,7 +25,8 @@ type table struct {
 	log  log
 
 	mu   sync.Mutex
-	snap *snapshot // the newest version read so far, checked; nil before
+	snap *snapshot      // the newest version read so far, checked; nil before
+	part uctables.Table // of spec that this version has
 }
 
 // wrap names the table in an error.
@@ -63,10 +64,11 @@ func (t *table) refresh() error {
 	} else if err := t.log.follow(fresh); err != nil {
 		return err
 	}
-	if err := fresh.check(t.spec); err != nil {
+	part, err := fresh.check(t.spec)
+	if err != nil {
 		return err
 	}
-	t.snap = fresh
+	t.snap, t.part = fresh, part
 	return nil
 }
 
@@ -282,6 +284,9 @@ type newFile struct {
 }
 
 func (t *table) writeFile(ctx context.Context, b *batch) (_ *newFile, err error) {
+	t.mu.Lock()
+	part := t.part
+	t.mu.Unlock()
 	path := filepath.Join(t.log.dir, "part-00000-"+uuid.NewString()+"-c000.zstd.parquet")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -292,7 +297,7 @@ func (t *table) writeFile(ctx context.Context, b *batch) (_ *newFile, err error)
 			os.Remove(path)
 		}
 	}()
-	w := newRowWriter(noClose{f}, t.spec)
+	w := newRowWriter(noClose{f}, part)
 	s := newStats()
 	for row, missing := range b.rows {
 		if !missing {

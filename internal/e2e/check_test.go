@@ -55,7 +55,26 @@ func TestCheck(t *testing.T) {
 	if code, found = good.check(); code != 4 || found["table.spans"].Result != preflight.Failed || !strings.Contains(found["table.spans"].Next, "--create") {
 		t.Errorf("without --create: exit code %d, %+v", code, found)
 	}
-	good.mustRun(0, "--create")
+	if o := good.mustRun(0, "--create"); !strings.Contains(o.stderr, "made no views") {
+		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
+	}
+	viewed := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	if o := viewed.mustRun(0, "--create-views", "--end-time", "2001-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
+		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
+	}
+	code, found = viewed.check()
+	f := found["target.views"]
+	first, second, _ := strings.Cut(strings.TrimPrefix(f.Next, "If one is to be bound, run before it is created: "), "; ")
+	if code != 0 || f.Result != preflight.Warning || !strings.Contains(f.Text, "no experiment can be bound") || !strings.HasPrefix(first, "DROP VIEW") {
+		t.Errorf("own views: exit code %d, %+v", code, f)
+	} else {
+		second, _, _ = strings.Cut(second, ". ")
+		viewed.wh.SQL(t, first)
+		viewed.wh.SQL(t, second)
+	}
+	if code, found = viewed.check(); code != 0 || found["target.views"].Result != preflight.OK {
+		t.Errorf("dropped views: exit code %d, %+v", code, found["target.views"])
+	}
 	spans, annotations := "spark_catalog.default."+good.prefix+"_otel_spans", "spark_catalog.default."+good.prefix+"_otel_annotations"
 
 	// workspace is a bed with the same ends, in which something is wrong.
@@ -114,7 +133,7 @@ func TestCheck(t *testing.T) {
 		"no warehouse named": {env: [2]string{"DATABRICKS_WAREHOUSE_ID", ""}, code: 4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"no SQL warehouse is named", "Give --warehouse-id"}, run: 1, says: "Give --warehouse-id", notTried: []string{"table.spans", "warehouse.use"}},
 		"no use of the warehouse": {opts: rig.FrontOptions{NoWarehouseUse: true}, code: 4, probe: "warehouse.use", result: preflight.Failed,
-			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"}, run: 1, says: "CAN USE on the warehouse", all: 5},
+			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"}, run: 1, says: "CAN USE on the warehouse", all: 5, notTried: []string{"target.views"}},
 		"stopped and not to be used": {opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"}, code: 4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"start it", "CAN USE"}, run: 1, says: "Ask for CAN USE on it", all: 2, notTried: []string{"table.spans"}},
 		"stopped": {opts: rig.FrontOptions{WarehouseState: "STOPPED"}, probe: "warehouse.state", result: preflight.OK,

@@ -256,9 +256,15 @@ func (b *bed) mustRun(code int, flags ...string) outcome {
 	return o
 }
 
-// tablesMade has further runs do without --create, which would ask for each table again.
-func (b *bed) tablesMade() {
-	b.target = slices.DeleteFunc(b.target, func(flag string) bool { return flag == "--create" })
+// tablesMade has further runs do without --create and --create-views, which would ask for each table again.
+func (b *bed) tablesMade() { b.target = slices.DeleteFunc(b.target, creates) }
+
+func creates(flag string) bool { return flag == "--create" || flag == "--create-views" }
+
+// withViews has the first run make the views too.
+func (b *bed) withViews() *bed {
+	b.target = append(b.target, "--create-views")
+	return b
 }
 
 // forget deletes the checkpoint.

@@ -26,7 +26,7 @@ func TestChangesAtTheSource(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "json_types,links,feedback_values,expectations,tags,in_run_and_linked")
 	local := newBed(t, m.URI, c.Experiment).toLocal()
-	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
 	for _, b := range []*bed{local, warehouse} {
 		b.mustRun(0)
 	}
@@ -79,7 +79,7 @@ func TestChangesAtTheSource(t *testing.T) {
 	b := warehouse
 	edit := func(set, name string) {
 		b.wh.SQL(t, fmt.Sprintf(`INSERT INTO %s SELECT annotation_id, target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by,
-			now() + INTERVAL 1 HOUR, 'bob', NULL, NULL FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC) AS age FROM %s)
+			now() + INTERVAL 1 HOUR, 'bob', NULL, NULL, 'insert' FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC) AS age FROM %s)
 			WHERE age = 1 AND name = '%s' AND annotation_type = 'TAG'`, b.rowsOf.annotations, set, b.rowsOf.annotations, name))
 	}
 	edit(`parse_json('"of bob"')`, "late")

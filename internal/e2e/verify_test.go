@@ -32,7 +32,7 @@ func (b *bed) verify(verb string, code int, flags ...string) verification {
 	b.t.Helper()
 	cmd := b.command(flags...)
 	cmd.Args[1] = verb
-	cmd.Args = slices.DeleteFunc(cmd.Args, func(flag string) bool { return flag == "--create" })
+	cmd.Args = slices.DeleteFunc(cmd.Args, creates)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	hung := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
@@ -108,9 +108,9 @@ func TestVerify(t *testing.T) {
 		"DELETE FROM " + notes + " WHERE target_id LIKE concat(" + gone + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
 			" OR target_id = " + noTag + " AND annotation_type = 'TAG' AND name = 'mlflow.traceName'",
 		"UPDATE " + notes + " SET value = parse_json('\"another\"') WHERE target_id = " + otherTag + " AND name = 'mlflow.traceName'",
-		"INSERT INTO " + notes + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL FROM " + notes +
+		"INSERT INTO " + notes + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + notes +
 			" WHERE target_id = " + edited + " AND name = 'mlflow.traceName'" +
-			" UNION ALL SELECT 'of bob', 'TRACE', " + bobs + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL" +
+			" UNION ALL SELECT 'of bob', 'TRACE', " + bobs + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
 			" UNION ALL SELECT * FROM " + notes + " WHERE target_id = " + notesTwice + " AND annotation_type = 'TAG'",
 		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}') ELSE attributes END," +
 			" name = CASE WHEN trace_id = " + name + " THEN 'another' ELSE name END, span_id = CASE WHEN trace_id = " + spanID + " THEN 'ffffffffffffffff' ELSE span_id END" +

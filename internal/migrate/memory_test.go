@@ -30,6 +30,7 @@ type memory struct {
 	want        map[string]int                 // span rows of each complete trace, by target trace ID
 	wrong       []string
 	probes      int
+	onCommit    func() // sees the tables after each commit; may be nil
 }
 
 var errCrash = errors.New("crash")
@@ -54,6 +55,9 @@ func (m *memory) refuse(table string, n int, poisoned bool) error {
 func (m *memory) committed() error {
 	m.commits++
 	m.look()
+	if m.onCommit != nil {
+		m.onCommit()
+	}
 	if m.commits == m.crashAt {
 		return errCrash
 	}
@@ -204,6 +208,9 @@ func (m *memory) Migrated(ctx context.Context, source string, yield func(uctable
 			continue
 		}
 		var noted map[string]any
+		if a.Metadata == nil {
+			continue
+		}
 		if err := json.Unmarshal(a.Metadata, &noted); err != nil {
 			return err
 		}
@@ -330,6 +337,19 @@ func (e *experiment) ListRunTraces(_ context.Context, _, run string, _ mlflowcli
 	for _, id := range e.runs[run] {
 		if err := yield(id); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (m *memory) Official(ctx context.Context, experimentID string, yield func(string) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.newest() {
+		if a.Type == uctables.Metadata && a.Metadata == nil && strings.Contains(string(a.Value), `"mlflow.migration.sourceExperimentId":"`+experimentID+`"`) {
+			if err := yield(a.TargetID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

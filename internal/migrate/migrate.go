@@ -30,6 +30,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -165,6 +166,9 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 	if err := Rebuild(ctx, r.job.Checkpoint, r.job.Target, r.job.SourceName, r.job.RunID); err != nil {
 		return err
 	}
+	if err := readOfficial(ctx, &r.job); err != nil {
+		return err
+	}
 	if r.job.RunLinks {
 		if err := ReadRunLinks(reading, r.job.Checkpoint, r.job.Source, r.job.ExperimentID, r.job.Window); stopped(reading) {
 			return nil
@@ -282,6 +286,17 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 	return c.SetComplete(ctx)
 }
 
+// readOfficial notes in the checkpoint what Databricks' own migration has moved.
+func readOfficial(ctx context.Context, job *Job) error {
+	err := job.Checkpoint.ReadOfficial(ctx, func(yield func(string) error) error {
+		return job.Target.Official(ctx, job.ExperimentID, yield)
+	})
+	if err != nil {
+		return fmt.Errorf("look in %s for what Databricks' own migration has moved: %w", job.Target, err)
+	}
+	return nil
+}
+
 // Reopen has the next run write traces again, as far as the target lacks rows of them.
 func Reopen(ctx context.Context, c *checkpoint.Store, traceIDs ...string) error {
 	known, err := c.Get(ctx, traceIDs)
@@ -353,8 +368,9 @@ func (r *run) countWindow(ctx context.Context) {
 // listed is a trace that is to be read.
 type listed struct {
 	*mlflow.TraceInfo
-	known checkpoint.Record // what earlier runs noted of it
-	runs  []string          // that it is linked to
+	known    checkpoint.Record // what earlier runs noted of it
+	runs     []string          // that it is linked to
+	official bool              // Databricks' own migration has written it
 }
 
 // list sends the traces that are to be read.
@@ -458,15 +474,23 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 	if err != nil {
 		return nil, err
 	}
+	moved, err := officiallyMoved(ctx, r.job.Checkpoint, ids)
+	if err != nil {
+		return nil, err
+	}
 	var todo []listed
 	var seen []checkpoint.Record
 	for _, info := range infos {
 		rec, ok := known[info.TraceID]
+		there := official.TraceID(info.TraceID)
+		if !moved[there] {
+			there = ""
+		}
 		switch {
 		case ok && rec.State == checkpoint.Elsewhere:
 		case ok && rec.State == checkpoint.Migrated:
 			if r.job.Resync && info.State != mlflow.StateInProgress && !SameDigest(rec.Digest, Digest(info, links[info.TraceID]), r.job.RunLinks) {
-				todo = append(todo, listed{info, rec, links[info.TraceID]})
+				todo = append(todo, listed{info, rec, links[info.TraceID], false})
 			} else {
 				r.job.Progress.Present.Add(1)
 			}
@@ -477,15 +501,41 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 			}
 			seen = append(seen, rec)
 			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
+		case there != "" && there != convert.TargetTraceID(info.TraceID):
+			seen = append(seen, r.leaveOfficial(info, there))
 		default:
 			if ok {
 				rec.RunID = r.job.RunID
 				seen = append(seen, rec)
 			}
-			todo = append(todo, listed{info, rec, links[info.TraceID]})
+			todo = append(todo, listed{info, rec, links[info.TraceID], there != ""})
 		}
 	}
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
+}
+
+// officiallyMoved says which of the target's trace IDs Databricks' own migration gave some traces.
+func officiallyMoved(ctx context.Context, c *checkpoint.Store, traceIDs []string) (map[string]bool, error) {
+	ids := make([]string, len(traceIDs))
+	for i, id := range traceIDs {
+		ids[i] = official.TraceID(id)
+	}
+	return c.Official(ctx, ids)
+}
+
+// leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no
+// OTEL trace has: under tracemig's it would be there twice.
+func (r *run) leaveOfficial(info *mlflow.TraceInfo, there string) checkpoint.Record {
+	rec := checkpoint.Record{
+		TraceID: info.TraceID, TargetTraceID: there, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Skipped,
+		Reason: ReasonOfficialID, Detail: "Databricks' own migration has moved it, as " + there, RunID: r.job.RunID,
+	}
+	if !r.shard.Has(info.TraceID, there) {
+		rec.State, rec.Reason, rec.Detail = checkpoint.Elsewhere, "", ""
+		return rec
+	}
+	r.report(TraceReport{TraceID: rec.TraceID, TargetTraceID: there, State: rec.State, Reason: rec.Reason, Detail: rec.Detail})
+	return rec
 }
 
 // links are the runs that traces are linked to, as this run has read them.
@@ -646,9 +696,9 @@ func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, ans
 func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) (*unit, error) {
 	info, known, runs := t.TraceInfo, t.known, t.runs
 	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: Digest(info, runs)}
-	resync := known.State == checkpoint.Migrated
+	migrated := known.State == checkpoint.Migrated
 	settle := func(st checkpoint.State, reason, detail string) error {
-		if resync {
+		if migrated {
 			// The target has the trace; that it changed is found again by the next run.
 			r.report(TraceReport{TraceID: info.TraceID, TargetTraceID: known.TargetTraceID, State: st, Reason: reason, Detail: detail})
 			return nil
@@ -697,9 +747,11 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	}
 	rec.RunID = r.job.RunID
 	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
-	u := &unit{rows: res.Trace, resync: resync}
-	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: resync}
-	if resync {
+	u := &unit{rows: res.Trace, resync: migrated, repair: known.Reason == ReasonRepair}
+	u.there = u.resync || u.repair || t.official
+	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: migrated}
+	u.large = size(&res.Trace) > largeForClients
+	if migrated {
 		if len(res.Trace.Spans) <= known.Spans {
 			u.rows.Spans = nil // They are there.
 		}
@@ -707,14 +759,24 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	} else if spans.Missing != "" {
 		u.report.State, u.report.Reason = checkpoint.Skipped, spans.Missing
 	}
-	for i := range u.rows.Spans {
-		rec.Bytes += u.rows.Spans[i].Size()
-	}
-	for i := range res.Trace.Annotations {
-		rec.Bytes += res.Trace.Annotations[i].Size()
-	}
+	rec.Bytes = size(&u.rows)
 	u.record = rec
 	return u, nil
+}
+
+// largeForClients is how large a trace may be, in bytes, that MLflow's clients can open in a UC location:
+// they get it through an API whose inline results end there.
+const largeForClients = 25_000_000
+
+// size estimates the bytes of a trace's rows.
+func size(t *uctables.Trace) (n int64) {
+	for i := range t.Spans {
+		n += t.Spans[i].Size()
+	}
+	for i := range t.Annotations {
+		n += t.Annotations[i].Size()
+	}
+	return n
 }
 
 // claim reserves a target trace ID for a source trace. It returns the other trace that has it, if any:
@@ -811,6 +873,21 @@ func (r *run) wrote(w uctables.Written, written *atomic.Int64, present *int64) {
 	r.summary.Statements++
 }
 
+// countWritten counts what is remarkable of a written trace.
+func (r *run) countWritten(u *unit) {
+	if u.failed != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if u.takenOver {
+		r.summary.TakenOver++
+	}
+	if u.large {
+		r.summary.LargeForClients++
+	}
+}
+
 // record notes in the checkpoint what became of a written batch, and gives its bytes back.
 func (r *run) record(ctx context.Context, units []*unit) error {
 	recs := make([]checkpoint.Record, 0, len(units))
@@ -827,6 +904,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 		}
 		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
 		recs = append(recs, u.record)
+		r.countWritten(u)
 	}
 	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
 		return err

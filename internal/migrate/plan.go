@@ -10,6 +10,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -26,6 +27,7 @@ type Plan struct {
 	Updated        int64                  `json:"traces_to_update"` // migrated before, changed since; of run links it does not know
 	Deferred       int64                  `json:"traces_deferred"`
 	ToMigrate      int64                  `json:"traces_to_migrate"`
+	ToTakeOver     int64                  `json:"traces_to_take_over"` // of ToMigrate: Databricks' own migration has moved them
 	Earliest       *time.Time             `json:"earliest_request_time,omitempty"`
 	Latest         *time.Time             `json:"latest_request_time,omitempty"`
 	Annotations    int64                  `json:"annotations_estimate"` // without run links set after the trace
@@ -45,6 +47,8 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		return p, err
 	} else if err := Rebuild(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID); err != nil {
 		return p, err
+	} else if err := readOfficial(ctx, &job); err != nil {
+		return p, err
 	}
 	var sized, spans, bytes int64
 	var chunk []*mlflow.TraceInfo
@@ -57,7 +61,12 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		if err != nil {
 			return err
 		}
+		moved, err := officiallyMoved(ctx, job.Checkpoint, ids)
+		if err != nil {
+			return err
+		}
 		for _, info := range chunk {
+			there := official.TraceID(info.TraceID)
 			switch rec, ok := known[info.TraceID]; {
 			case ok && rec.State == checkpoint.Elsewhere:
 				p.Present++
@@ -69,7 +78,12 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 				}
 			case info.State == mlflow.StateInProgress:
 				p.Deferred++
+			case moved[there] && there != convert.TargetTraceID(info.TraceID):
+				p.Present++
 			default:
+				if moved[there] {
+					p.ToTakeOver++
+				}
 				p.ToMigrate++
 				p.Annotations += int64(1 + len(info.Tags) + len(info.Assessments))
 				if info.Metadata[mlflow.MetadataSourceRun] != "" {

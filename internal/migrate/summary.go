@@ -12,13 +12,14 @@ import (
 // Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
 // source give.
 const (
-	ReasonInProgress  = "in_progress"   // deferred: it had not ended
-	ReasonRepair      = "repair"        // deferred: verification found it wanting
-	ReasonDeleted     = "deleted"       // skipped: the source no longer has it
-	ReasonFetch       = "fetch_failed"  // failed: its spans could not be read
-	ReasonRefused     = "row_refused"   // failed: the target refuses one of its rows
-	ReasonRowTooLarge = "row_too_large" // failed: one of its rows is larger than the target takes
-	ReasonSameTraceID = "same_trace_id" // failed: another trace has the same ID at the target
+	ReasonInProgress  = "in_progress"       // deferred: it had not ended
+	ReasonRepair      = "repair"            // deferred: verification found it wanting
+	ReasonDeleted     = "deleted"           // skipped: the source no longer has it
+	ReasonFetch       = "fetch_failed"      // failed: its spans could not be read
+	ReasonRefused     = "row_refused"       // failed: the target refuses one of its rows
+	ReasonRowTooLarge = "row_too_large"     // failed: one of its rows is larger than the target takes
+	ReasonSameTraceID = "same_trace_id"     // failed: another trace has the same ID at the target
+	ReasonOfficialID  = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
@@ -93,6 +94,8 @@ type Summary struct {
 	AnnotationsPresent int64            `json:"annotations_already_there"`
 	AnnotationsDeleted int64            `json:"annotations_deleted"`           // softly: the source no longer has them
 	AnnotationsKept    int64            `json:"annotations_changed_at_target"` // left as they are there
+	TakenOver          int64            `json:"traces_taken_over"`             // Databricks' own migration had moved them; their annotations now have tracemig's form
+	LargeForClients    int64            `json:"large_for_clients"`             // written traces over 25 MB: MLflow's clients can't open them in a UC location
 	Bytes              int64            `json:"bytes"`
 	TracesPerSecond    float64          `json:"traces_per_second"`
 	Requests           int64            `json:"source_requests"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,13 @@ type unit struct {
 	record checkpoint.Record
 	failed error // why it can't be written; its spans then stay away
 
-	resync  bool // the target has the trace, in an earlier state
-	changes []uctables.Replacement
+	resync bool // the target has the trace, in an earlier state
+	repair bool // verification found it wanting
+	there  bool // the target has rows of it, as far as is known
+	large  bool // for clients that read it back
+
+	takenOver bool // from Databricks' own migration
+	changes   []uctables.Replacement
 }
 
 // fail keeps the first reason why u can't be written.
@@ -35,10 +41,19 @@ func (u *unit) fail(err error) {
 // unit whose row the target refuses fails, with nothing of it visible: METADATA and the spans, which
 // come later, are not written. The error is one that no split cures.
 //
-// Rows that were there may be of an earlier state of the trace: they are brought up to date.
+// Where the target has rows of a trace, they may be of an earlier state of it, or of another writer: those of
+// such a unit are looked at first, and all that is to be written of it goes into one commit.
 func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
+	var fresh, there []*unit
+	for _, u := range units {
+		if u.there {
+			there = append(there, u)
+		} else {
+			fresh = append(fresh, u)
+		}
+	}
 	var present bool
-	err := writeSplit(ctx, units, r.job.Target.Limits(),
+	err := writeSplit(ctx, fresh, r.job.Target.Limits(),
 		func(u *unit) []uctables.Annotation { return u.rows.Annotations },
 		(*uctables.Annotation).Size,
 		func(ctx context.Context, rows []uctables.Annotation) error {
@@ -51,13 +66,10 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 	if err != nil {
 		return err
 	}
-	var stale []*unit
-	for _, u := range units {
-		if u.failed == nil && (present || u.resync) {
-			stale = append(stale, u)
-		}
+	if present {
+		there = append(there, fresh...)
 	}
-	return r.bringUpToDate(ctx, stale)
+	return r.bringUpToDate(ctx, slices.DeleteFunc(there, func(u *unit) bool { return u.failed != nil }))
 }
 
 func nameAnnotation(a *uctables.Annotation) string {
@@ -76,6 +88,9 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		for _, a := range u.rows.Annotations {
 			times.Include(a.CreatedAtMicros)
 		}
+		if u.repair {
+			times.Low = uctables.AllTimes.Low // its rows may lie at wrong times
+		}
 	}
 	// What the source no longer has may have been made later than the rest of its trace.
 	times.High = uctables.AllTimes.High
@@ -91,13 +106,13 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	for _, u := range units {
 		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], resync.Options{
 			// The links of a trace that an earlier run left open may not have been read.
-			NowMicros: now, RunLinks: r.job.RunLinks && u.resync,
+			NowMicros: now, RunLinks: r.job.RunLinks && u.resync, Insert: u.there,
 		})
 		if err != nil {
 			u.fail(err)
 			continue
 		}
-		u.changes = plan.Changes
+		u.changes, u.takenOver = plan.Changes, plan.Official
 		r.mu.Lock()
 		r.summary.AnnotationsDeleted += int64(plan.Deleted)
 		r.summary.AnnotationsKept += int64(plan.Kept)

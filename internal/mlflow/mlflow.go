@@ -26,7 +26,12 @@ const (
 const (
 	TagSpansLocation    = "mlflow.trace.spansLocation" // TRACKING_STORE, ARTIFACT_REPO or ARCHIVE_REPO
 	TagArtifactLocation = "mlflow.artifactLocation"
+	TagArchiveLocation  = "mlflow.trace.archiveLocation"
+	TagArchivalFailure  = "mlflow.trace.archivalFailure"
+	TagServiceName      = "service.name" // of the OTLP resource
 	MetadataSourceRun   = "mlflow.sourceRun"
+	MetadataUser        = "mlflow.trace.user"
+	MetadataSession     = "mlflow.trace.session"
 	MetadataSizeBytes   = "mlflow.trace.sizeBytes" // decimal, bytes of the trace's spans
 	MetadataSizeStats   = "mlflow.trace.sizeStats" // JSON: total_size_bytes, num_spans, ...
 )

@@ -40,7 +40,8 @@ type Finding struct {
 }
 
 // The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
-// left out where neither end is in one, and CodeFolder is for local targets only.
+// left out where neither end is in one; CodeFolder is for local targets only, CodeViews
+// and CodeOfficial for others.
 const (
 	CodeIdentity    = "workspace.identity"
 	CodeCredentials = "source.credentials"
@@ -52,6 +53,8 @@ const (
 	CodeFolder      = "target.folder"
 	CodeWarehouse   = "warehouse.state"
 	CodeMayUse      = "warehouse.use"
+	CodeViews       = "target.views"
+	CodeOfficial    = "target.official"
 	CodeTable       = "table."      // and spans, annotations, logs, metrics
 	CodeGrant       = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
 	CodeDisk        = "target.disk" // of a local target
@@ -92,6 +95,14 @@ type Tables interface {
 	CheckTable(ctx context.Context, t uctables.Table) error
 }
 
+// Catalog is what is asked beside Tables of those in Unity Catalog.
+type Catalog interface {
+	OwnViews(ctx context.Context) ([]uctables.View, error) // those that tracemig has made
+	// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration
+	// has skipped; nil where it has not skipped any.
+	OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error)
+}
+
 // Target is what the user's target means.
 type Target struct {
 	Name         string             // as the opened target calls itself
@@ -106,10 +117,11 @@ type Target struct {
 
 // Job says what a run would do, and opens its parts when their probes need them.
 type Job struct {
-	Experiment string // at the source, as the user names it
-	Window     mlflowclient.Window
-	Create     bool // the run would make missing tables
-	Now        time.Time
+	Experiment  string // at the source, as the user names it
+	Window      mlflowclient.Window
+	Create      bool // the run would make missing tables
+	CreateViews bool // and missing views
+	Now         time.Time
 
 	Databricks bool                      // the source is in a workspace
 	Local      bool                      // the target is not
@@ -128,6 +140,8 @@ type check struct {
 	yield func(Finding)
 	ws    Workspace // nil where it can't be asked, or there is none
 	me    databricks.Identity
+
+	experiment mlflowclient.Experiment // the source; zero where it can't be read
 }
 
 // Run makes all probes and calls yield with each one's finding. It ends early only with ctx.
@@ -260,6 +274,7 @@ func (c *check) source() (server, experimentID string) {
 	} else {
 		c.ok(CodeExperiment, "%s has the ID %s", experiment.Name, experiment.ID)
 	}
+	c.experiment = experiment
 	c.traces(src, experiment.ID)
 	c.writers(src, experiment.ID)
 	return src.Identity(), experiment.ID

@@ -25,6 +25,7 @@ type source struct {
 	traces int
 	age    time.Duration
 	err    error
+	tags   map[string]string // of the experiment
 }
 
 func (s *source) Identity() string    { return "http://mlflow" }
@@ -34,7 +35,7 @@ func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experim
 	if ref != "1" {
 		return mlflowclient.Experiment{}, &mlflowclient.NotFoundError{Ref: ref, Source: "http://mlflow"}
 	}
-	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent"}, nil
+	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent", Tags: s.tags}, nil
 }
 
 func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
@@ -100,8 +101,30 @@ func (w *workspace) WarehouseState(context.Context, string) (string, string, err
 	return "main", w.state, nil
 }
 
-// tables are all well but those with an error.
+// tables are all well but those with an error. A view with one is tracemig's own, and ownViews the one
+// with which nobody can tell.
 type tables map[string]error
+
+const (
+	ownViews = "own views"
+	skips    = "skips" // of Databricks' own migration; errFound for some
+)
+
+func (t tables) OfficialSkips(context.Context, string) (map[string]int64, error) {
+	if t[skips] == errFound {
+		return map[string]int64{"too_large": 2, "no_spans": 1}, nil
+	}
+	return nil, t[skips]
+}
+
+func (t tables) OwnViews(context.Context) (own []uctables.View, err error) {
+	for _, v := range (uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}).Views() {
+		if t[v.Suffix] != nil {
+			own = append(own, v)
+		}
+	}
+	return own, t[ownViews]
+}
 
 func (t tables) CheckTable(_ context.Context, table uctables.Table) error { return t[table.Suffix] }
 
@@ -170,7 +193,7 @@ func TestProbes(t *testing.T) {
 		"refused": {
 			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
 			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
-				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked,
+				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
 		},
@@ -180,7 +203,7 @@ func TestProbes(t *testing.T) {
 		},
 		"no experiment": {
 			change: func(b *bed) { b.job.Experiment = "2" },
-			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
+			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
 				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeExperiment: "Give its ID"},
 		},
@@ -213,13 +236,13 @@ func TestProbes(t *testing.T) {
 					return Target{}, errors.New(`target "m.a.p_": the table prefix ends in an underscore; write "p"`)
 				}
 			},
-			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked,
+			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeLocation: `Write "p"`},
 		},
 		"no warehouse": {
 			change: func(b *bed) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
-			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked},
+			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
 			says:   map[string]string{CodeWarehouse: "Give --warehouse-id"},
 		},
 		"was stopped": {
@@ -246,7 +269,7 @@ func TestProbes(t *testing.T) {
 					return nil, errors.New("SQL warehouse w1: start it: no. Ask for CAN USE on it")
 				}
 			},
-			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked},
+			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
 		},
 		"tables missing": {
 			change: func(b *bed) {
@@ -254,6 +277,46 @@ func TestProbes(t *testing.T) {
 			},
 			want: map[string]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
 			says: map[string]string{"table.spans": "Run with --create"},
+		},
+		"own views": {
+			change: func(b *bed) { b.tables[uctables.MetadataView], b.tables[uctables.UnifiedView] = errFound, errFound },
+			want:   map[string]Result{CodeViews: Warning},
+			says:   map[string]string{CodeViews: "no experiment can be bound"},
+		},
+		"one view": {
+			change: func(b *bed) { b.tables[uctables.UnifiedView] = errFound },
+			want:   map[string]Result{CodeViews: Warning},
+			says:   map[string]string{CodeViews: "run before it is created: DROP VIEW `m`.`a`.`p_trace_unified`. Otherwise leave them"},
+		},
+		"own views of a bound location": {
+			change: func(b *bed) { b.tables[uctables.UnifiedView], b.target.ExperimentID = errFound, "7" },
+			says:   map[string]string{CodeViews: "experiment 7 is bound"},
+		},
+		"views to be made": {
+			change: func(b *bed) { b.job.CreateViews, b.ws.lacks = true, []string{"m.a"} },
+			want:   map[string]Result{CodeViews: Warning, "grant.schema": Failed},
+			says:   map[string]string{CodeViews: "Leave --create-views off", "grant.schema": "CREATE TABLE ON SCHEMA"},
+		},
+		"moved by Databricks' own migration": {
+			change: func(b *bed) {
+				b.src.tags = map[string]string{
+					"mlflow.databricks.migrate_traces_to_uc.latest_request_time_ms.location.m.a.p": "1760000000123",
+					"mlflow.databricks.migrate_traces_to_uc.latest_trace_id.location.m.a.p":        "tr-1",
+				}
+				b.tables[skips] = errFound
+			},
+			says: map[string]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; it skipped 3 for good (1 no_spans, 2 too_large), which"},
+		},
+		"not moved by it": {says: map[string]string{CodeOfficial: "has moved nothing"}},
+		"what it skipped can't be seen": {
+			change: func(b *bed) { b.tables[skips] = errors.New("HTTP 500") },
+			want:   map[string]Result{CodeOfficial: NotChecked},
+			says:   map[string]string{CodeOfficial: "HTTP 500"},
+		},
+		"views can't be seen": {
+			change: func(b *bed) { b.tables[ownViews] = errors.New("HTTP 500") },
+			want:   map[string]Result{CodeViews: NotChecked},
+			says:   map[string]string{CodeViews: "HTTP 500"},
 		},
 		"a volume": {
 			change: func(b *bed) { b.target.Volume = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"} },
@@ -328,8 +391,8 @@ func TestProbes(t *testing.T) {
 					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
 				}
 			}
-			if n := len(found); n != 20 && (n != 21 || b.target.Volume == nil) {
-				t.Errorf("%d probes, want 20, and one for a volume", n)
+			if n := len(found); n != 22 && (n != 23 || b.target.Volume == nil) {
+				t.Errorf("%d probes, want 22, and one for a volume", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
 				t.Error("the checkpoint's folder was made")

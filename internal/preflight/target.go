@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -26,7 +28,7 @@ func (c *check) target() string {
 	skip := func(why string) {
 		codes := tableCodes()
 		if !c.Local {
-			codes = append([]string{CodeWarehouse, CodeMayUse}, codes...)
+			codes = append(append([]string{CodeWarehouse, CodeMayUse}, codes...), CodeViews, CodeOfficial)
 			for _, g := range (uctables.Location{}).Needs() {
 				codes = append(codes, grantCode(g))
 			}
@@ -91,7 +93,7 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		for _, code := range append([]string{CodeMayUse}, tableCodes()...) {
+		for _, code := range append(append([]string{CodeMayUse}, tableCodes()...), CodeViews, CodeOfficial) {
 			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
 		}
 		return missing
@@ -119,17 +121,78 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 			ran = ran || err == nil || errors.As(err, &te)
 			missing[short(table)] = te != nil && te.Missing
 		}
+		inner.views(t, tables)
+		inner.official(t, tables)
 	}
 	c.mayUse(id, ran)
 	for _, f := range found {
 		c.yield(f)
 	}
 	if err != nil {
-		for _, code := range tableCodes() {
+		for _, code := range append(tableCodes(), CodeViews, CodeOfficial) {
 			c.notChecked(code, "the warehouse can't be used, see %s", CodeWarehouse)
 		}
 	}
 	return missing
+}
+
+// views warns of views in the place of those that the service makes when it binds an experiment.
+func (c *check) views(t Target, tables Tables) {
+	const inTheWay = "while they stand, no experiment can be bound to the location (Failed to validate table compatibility)"
+	if t.ExperimentID != "" {
+		c.ok(CodeViews, "experiment %s is bound to the location, so views are in nobody's way", t.ExperimentID)
+		return
+	}
+	asked, ok := tables.(Catalog)
+	if !ok {
+		c.notChecked(CodeViews, "%s does not tell of views", t.Name)
+		return
+	}
+	own, err := asked.OwnViews(c.ctx)
+	var drop []string
+	for _, v := range own {
+		drop = append(drop, v.Drop)
+	}
+	switch {
+	case err != nil:
+		c.notChecked(CodeViews, "it can't be seen who made the views: %v", err)
+	case len(own) > 0:
+		c.warning(CodeViews, "If one is to be bound, run before it is created: "+strings.Join(drop, "; ")+". Otherwise leave them",
+			"tracemig has made views there: %s", inTheWay)
+	case c.CreateViews:
+		c.warning(CodeViews, "Leave --create-views off if one is to be bound", "views will be made: %s", inTheWay)
+	default:
+		c.ok(CodeViews, "there are none that tracemig has made")
+	}
+}
+
+// official says what Databricks' own migration has moved of the experiment, and what it has left.
+func (c *check) official(t Target, tables Tables) {
+	asked, ok := tables.(Catalog)
+	if c.experiment.ID == "" || !ok {
+		c.notChecked(CodeOfficial, "the source experiment is not known, see %s", CodeExperiment)
+		return
+	}
+	skipped, err := asked.OfficialSkips(c.ctx, c.experiment.ID)
+	progress, moved := official.ReadProgress(c.experiment.Tags, *t.Location)
+	text := "Databricks' own migration has moved nothing of the experiment there"
+	if moved {
+		text = "Databricks' own migration has moved traces of the experiment there, " + progress.String() + ": a run takes them over"
+	}
+	var total int64
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(skipped)) {
+		total += skipped[reason]
+		reasons = append(reasons, fmt.Sprintf("%d %s", skipped[reason], reason))
+	}
+	if total > 0 {
+		text += fmt.Sprintf("; it skipped %d for good (%s), which a run moves if it can", total, strings.Join(reasons, ", "))
+	}
+	if err != nil {
+		c.notChecked(CodeOfficial, "%s; what it skipped can't be counted: %v", text, err)
+		return
+	}
+	c.ok(CodeOfficial, "%s", text)
 }
 
 // mayUse believes a statement that ran before the permissions, which few may read and which don't show
@@ -191,7 +254,7 @@ func (c *check) grants(t Target, missing map[string]bool) {
 			needs = append(needs, t.Volume.Need())
 		}
 	}
-	made := c.Create && slices.Contains([]bool{missing["spans"], missing["annotations"], missing["logs"], missing["metrics"]}, true)
+	made := c.CreateViews || c.Create && slices.Contains([]bool{missing["spans"], missing["annotations"], missing["logs"], missing["metrics"]}, true)
 	for _, g := range needs {
 		code := grantCode(g)
 		switch table := g.Securable == "TABLE" && missing[strings.TrimPrefix(code, CodeGrant)]; {

@@ -42,8 +42,8 @@ func TestSynthetic(t *testing.T) {
 			want, size = 7, 12_000+1<<20
 		}
 		res, err := convert.Convert(convert.Input{Info: infos[i], Spans: spans.JSON}, convert.Options{Source: "s"})
-		if err != nil || len(res.Trace.Spans) != want || len(res.Notes) > 0 || len(res.Trace.Annotations) != 5 {
-			t.Errorf("trace %d: %v, %d spans, notes %v", i, err, len(res.Trace.Spans), res.Notes)
+		if err != nil || len(res.Trace.Spans) != want || len(res.Notes) > 0 || len(res.Trace.Annotations) != 4 {
+			t.Errorf("trace %d: %v, %d spans, %d annotations, notes %v", i, err, len(res.Trace.Spans), len(res.Trace.Annotations), res.Notes)
 		}
 		if off := len(spans.JSON) - size; off < -2000 || off > 2000 {
 			t.Errorf("trace %d has %d bytes, want about %d", i, len(spans.JSON), size)

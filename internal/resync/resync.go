@@ -7,6 +7,9 @@
 //
 // tracemig knows its own versions by themselves where it can (convert.Inferable), and the others by a
 // list in the METADATA row (uctables.KeyVersions), which is written last.
+//
+// Rows that Databricks' own migration wrote, and nobody changed since, are brought to tracemig's form in
+// the same way: see package official.
 package resync
 
 import (
@@ -18,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -28,108 +32,189 @@ const DeletedBy = "tracemig"
 type Options struct {
 	NowMicros int64 // updated_at of new versions, microseconds since the Unix epoch
 	RunLinks  bool  // the expected rows have all run links there are, so that others may go
+	Insert    bool  // the expected rows have not been written: what the target lacks is among the changes
 }
 
 // Result is what to write, and what to leave.
 type Result struct {
-	Changes []uctables.Replacement // METADATA last
-	Deleted int                    // of Changes
-	Kept    int                    // annotations changed at the target, where the source has something else
+	Changes  []uctables.Replacement // METADATA last
+	Deleted  int                    // of Changes
+	Kept     int                    // annotations changed at the target, where the source has something else
+	Official bool                   // Databricks' own migration wrote the trace, and tracemig has not taken it over yet
+
+	Ahead []string // rows of tracemig's, by type and name, whose updated_at is yet to come: no edit of today would be seen
+	Twice []string // tags of which readers find more than one row
 }
 
-// Plan compares the rows that convert gives for a trace with the newest versions in the target, to
-// which those rows have been written already where their keys were missing. The error says that a
-// row in the target can't be read.
+// Plan compares the rows that convert gives for a trace with the newest versions in the target. Unless
+// Options.Insert says otherwise, those rows have been written where their keys were missing. The error
+// says that a row in the target can't be read.
 func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Annotation, o Options) (Result, error) {
 	p := planner{Options: o, traceID: traceID, have: map[string]*uctables.Annotation{}, versions: map[string]int64{}}
-	var meta *uctables.Annotation
 	for _, s := range stored {
 		p.have[s.AnnotationID] = s
-		if s.AnnotationID == convert.MetadataID(traceID) {
-			meta = s
-		}
 	}
+	meta := p.have[uctables.MetadataID(traceID)]
 	noted, err := provenance(meta)
 	if err != nil {
 		return Result{}, err
 	}
-	p.noted = noted.Versions
-	tags := map[string]int64{} // updated_at of the newest tag of each name that others have set
-	for _, s := range stored {
-		if s.Type == uctables.Tag && s.DeletedAtMicros == nil && !p.own(s) {
-			tags[s.Name] = max(tags[s.Name], s.UpdatedAtMicros)
-		}
-	}
-
-	wanted := map[string]bool{}
+	p.noted, p.migrated = noted.Versions, noted.Source != ""
+	var want *uctables.Annotation // METADATA
 	for i := range expected {
-		e := &expected[i]
-		wanted[e.AnnotationID] = true
-		s := p.have[e.AnnotationID]
-		if s == nil || e.Type == uctables.Metadata {
-			continue
-		}
-		theirs, also := tags[e.Name]
-		switch {
-		case same(e, s) && s.DeletedAtMicros == nil:
-			p.note(s)
-		case !p.own(s), e.Type == uctables.Tag && also && (theirs > s.UpdatedAtMicros || s.DeletedAtMicros != nil):
-			p.Kept++
-		default:
-			p.replace(*e, s)
+		if expected[i].Type == uctables.Metadata {
+			want = &expected[i]
+			p.requested = want.CreatedAtMicros
 		}
 	}
-	for _, s := range stored {
-		switch {
-		case wanted[s.AnnotationID] || s.Type == uctables.Metadata || !p.own(s):
-			continue
-		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !o.RunLinks:
-			p.note(s)
-			continue
-		}
-		gone, by := *s, DeletedBy
-		gone.DeletedAtMicros, gone.DeletedBy = &o.NowMicros, &by
-		p.replace(gone, s)
-		p.Deleted++
+	if want != nil && meta != nil && noted.Source == "" {
+		p.Official = official.Metadata(meta) && official.SourceExperiment(meta) == official.SourceExperiment(want)
 	}
-
-	for i := range expected {
-		if e := &expected[i]; e.Type == uctables.Metadata && meta != nil {
-			if err := p.metadata(*e, meta, noted); err != nil {
-				return Result{}, err
-			}
-		}
+	p.inspect(expected, stored)
+	p.annotations(expected, stored)
+	p.gone(expected, stored)
+	switch {
+	case want == nil:
+	case meta != nil:
+		err = p.metadata(*want, meta, noted)
+	case o.Insert:
+		err = p.writeMetadata(*want, nil)
 	}
-	return p.Result, nil
+	return p.Result, err
 }
 
 type planner struct {
 	Options
 	Result
-	traceID  string
-	have     map[string]*uctables.Annotation
-	noted    map[string]int64
-	versions map[string]int64 // to be noted
+	traceID   string
+	requested int64 // the trace's request time
+	have      map[string]*uctables.Annotation
+	noted     map[string]int64
+	migrated  bool             // tracemig wrote the METADATA row
+	versions  map[string]int64 // to be noted
+}
+
+// inspect looks for rows that can't be as they should.
+func (p *planner) inspect(expected []uctables.Annotation, stored []*uctables.Annotation) {
+	latest := map[string]int64{} // updated_at at the source
+	for i := range expected {
+		latest[expected[i].AnnotationID] = expected[i].UpdatedAtMicros
+	}
+	live := map[string]int{}
+	for _, s := range stored {
+		mine := p.own(s) || s.Type == uctables.Metadata && p.migrated
+		if mine && s.UpdatedAtMicros > max(p.NowMicros, latest[s.AnnotationID]) {
+			p.Ahead = append(p.Ahead, string(s.Type)+" "+s.Name)
+		}
+		if s.Type != uctables.Tag || s.DeletedAtMicros != nil {
+			continue
+		}
+		if live[s.Name]++; live[s.Name] == 2 {
+			p.Twice = append(p.Twice, s.Name)
+		}
+	}
+}
+
+// annotations has the rows of the expected annotations follow, METADATA aside.
+func (p *planner) annotations(expected []uctables.Annotation, stored []*uctables.Annotation) {
+	others := p.tagsOfOthers(stored)
+	for i := range expected {
+		e := &expected[i]
+		s := p.have[e.AnnotationID]
+		switch {
+		case e.Type == uctables.Metadata:
+		case e.Type == uctables.Tag && others[e.Name]:
+			// Of two live tags of one name readers see either: theirs stays.
+			if s != nil && s.DeletedAtMicros == nil && p.own(s) {
+				p.remove(s)
+			} else if s != nil {
+				p.note(s)
+			}
+			p.Kept++
+		case s == nil:
+			if p.Insert {
+				p.insert(e)
+			}
+		case same(e, s) && s.DeletedAtMicros == nil && (!p.own(s) || s.CreatedAtMicros == e.CreatedAtMicros && s.UpdatedAtMicros >= e.UpdatedAtMicros):
+			p.note(s)
+		case p.own(s) || p.Official && official.Assessment(e, s):
+			p.replace(*e, s)
+		default:
+			p.Kept++
+		}
+	}
+}
+
+// tagsOfOthers are the names of tags that others have set, or deleted, under an annotation_id of their own.
+func (p *planner) tagsOfOthers(stored []*uctables.Annotation) map[string]bool {
+	names := map[string]bool{}
+	for _, s := range stored {
+		switch {
+		case s.Type != uctables.Tag || s.AnnotationID == uctables.TagID(p.traceID, s.Name) || p.own(s) || official.Tag(s, p.requested):
+		case s.DeletedAtMicros == nil || official.HasTagID(s):
+			names[s.Name] = true
+		}
+	}
+	return names
+}
+
+// gone deletes what the source no longer has, and the rows that others have taken the place of.
+func (p *planner) gone(expected []uctables.Annotation, stored []*uctables.Annotation) {
+	wanted := map[string]bool{}
+	for i := range expected {
+		wanted[expected[i].AnnotationID] = true
+	}
+	for _, s := range stored {
+		switch {
+		case wanted[s.AnnotationID] || s.Type == uctables.Metadata:
+		case official.Tag(s, p.requested):
+			p.remove(s)
+		case !p.own(s):
+		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !p.RunLinks:
+			p.note(s)
+		default:
+			p.remove(s)
+			p.Deleted++
+		}
+	}
 }
 
 // own says whether tracemig wrote this version.
 func (p *planner) own(s *uctables.Annotation) bool {
 	at, ok := p.noted[s.AnnotationID]
-	return ok && at == s.UpdatedAtMicros || convert.Inferable(s, p.traceID)
+	return ok && at == s.UpdatedAtMicros || s.DeletedBy != nil && *s.DeletedBy == DeletedBy || convert.Inferable(s, p.traceID, p.requested)
 }
 
-// note lists a version as tracemig's own.
+// note lists a version as tracemig's own, if it was.
 func (p *planner) note(s *uctables.Annotation) {
-	if !convert.Inferable(s, p.traceID) {
+	if !convert.Inferable(s, p.traceID, p.requested) {
 		p.versions[s.AnnotationID] = s.UpdatedAtMicros
 	}
 }
 
+// insert writes a row of which the target has no version.
+func (p *planner) insert(e *uctables.Annotation) {
+	p.Changes = append(p.Changes, uctables.Replacement{Annotation: *e, ReplacesMicros: uctables.NoVersion, ReplacesCreatedMicros: e.CreatedAtMicros})
+	p.note(e)
+}
+
+// replace writes a newer version of s. Readers show updated_at of an assessment as its last update, so it is
+// as near to the source's as it can be; of other rows it says when they followed.
 func (p *planner) replace(a uctables.Annotation, s *uctables.Annotation) {
-	a.CreatedAtMicros = s.CreatedAtMicros
-	a.UpdatedAtMicros = max(a.UpdatedAtMicros, s.UpdatedAtMicros+1, p.NowMicros)
-	p.Changes = append(p.Changes, uctables.Replacement{Annotation: a, ReplacesMicros: s.UpdatedAtMicros})
+	assessment := a.Type == uctables.Feedback || a.Type == uctables.Expectation
+	if !assessment {
+		a.UpdatedAtMicros = max(a.UpdatedAtMicros, p.NowMicros)
+	}
+	a.UpdatedAtMicros = max(a.UpdatedAtMicros, s.UpdatedAtMicros+1)
+	p.Changes = append(p.Changes, uctables.Replacement{Annotation: a, ReplacesMicros: s.UpdatedAtMicros, ReplacesCreatedMicros: s.CreatedAtMicros})
 	p.note(&a)
+}
+
+// remove writes a version of s that deletes it.
+func (p *planner) remove(s *uctables.Annotation) {
+	gone, at, by := *s, p.NowMicros, DeletedBy
+	gone.DeletedAtMicros, gone.DeletedBy = &at, &by
+	p.replace(gone, s)
 }
 
 // same says whether two versions hold the same, deletion and times aside.
@@ -171,6 +256,9 @@ func provenance(meta *uctables.Annotation) (n noted, err error) {
 
 // metadata replaces the METADATA row if it or what is noted there changed.
 func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was noted) error {
+	if p.Official {
+		return p.writeMetadata(e, meta)
+	}
 	if was.Source == "" {
 		p.Kept++ // another writer's, although with this ID
 		return nil
@@ -189,19 +277,44 @@ func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was
 	for _, n := range []noted{is, was} {
 		delete(n.all, uctables.KeyVersions)
 	}
-	if same(&e, meta) && meta.DeletedAtMicros == nil && reflect.DeepEqual(is.all, was.all) && maps.Equal(p.versions, was.Versions) {
+	if same(&e, meta) && meta.DeletedAtMicros == nil && meta.CreatedAtMicros == e.CreatedAtMicros &&
+		reflect.DeepEqual(is.all, was.all) && maps.Equal(p.versions, was.Versions) {
 		return nil
 	}
+	if e.Metadata, err = p.withVersions(is.all); err != nil {
+		return err
+	}
+	p.replace(e, meta)
+	return nil
+}
+
+// writeMetadata writes a METADATA row as convert made it, but for the versions that are noted: in the
+// place of meta, or with nil where there is none.
+func (p *planner) writeMetadata(e uctables.Annotation, meta *uctables.Annotation) error {
+	is, err := provenance(&e)
+	if err != nil {
+		return err
+	}
+	delete(is.all, uctables.KeyVersions)
+	if e.Metadata, err = p.withVersions(is.all); err != nil {
+		return err
+	}
+	if meta == nil {
+		p.insert(&e)
+	} else {
+		p.replace(e, meta)
+	}
+	return nil
+}
+
+// withVersions is a METADATA row's metadata with the versions noted in it.
+func (p *planner) withVersions(all map[string]any) (uctables.JSON, error) {
 	if len(p.versions) > 0 {
 		var pairs []any
 		for _, id := range slices.Sorted(maps.Keys(p.versions)) {
 			pairs = append(pairs, []any{id, p.versions[id]})
 		}
-		is.all[uctables.KeyVersions] = pairs
+		all[uctables.KeyVersions] = pairs
 	}
-	if e.Metadata, err = json.Marshal(is.all, json.Deterministic(true)); err != nil {
-		return err
-	}
-	p.replace(e, meta)
-	return nil
+	return json.Marshal(all, json.Deterministic(true))
 }

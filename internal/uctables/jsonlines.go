@@ -3,25 +3,23 @@ package uctables
 import (
 	"strconv"
 	"unicode/utf8"
-
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
 // A batch travels to a SQL warehouse as one string parameter of JSON lines, one object a row with
 // the columns as keys and absent keys for NULL. Times are integers: microseconds for TIMESTAMP,
 // days for DATE. VARIANT values are nested JSON, so that from_json reads them as parse_json would.
 
-const microsPerDay = 24 * 60 * 60 * 1_000_000
-
 // AppendSpan appends the span as one line without its end.
 //
-// status is always a struct, events and links are empty arrays where there are none; resource is
-// NULL without attributes, and the columns MLflow knows nothing of (schema URLs, scope) are NULL.
+// status is always a struct, events and links are empty arrays where there are none; resource is NULL
+// without attributes, the scope without a name, and the schema URLs, of which MLflow knows nothing, are NULL.
 func AppendSpan(b []byte, s *Span) []byte {
 	b = append(b, `{"record_id":`...)
 	b = appendString(b, s.RecordID)
 	b = appendInt(b, "time", s.TimeMicros)
-	b = appendInt(b, "date", floorDiv(s.TimeMicros, microsPerDay))
+	if s.Date != NoDate {
+		b = appendInt(b, "date", int64(s.Date))
+	}
 	b = appendOptional(b, "service_name", s.ServiceName)
 	b = appendText(b, "trace_id", s.TraceID)
 	b = appendText(b, "span_id", s.SpanID)
@@ -29,7 +27,7 @@ func AppendSpan(b []byte, s *Span) []byte {
 	b = appendOptional(b, "parent_span_id", s.ParentSpanID)
 	b = appendInt(b, "flags", int64(s.Flags))
 	b = appendText(b, "name", s.Name)
-	b = appendText(b, "kind", s.Kind.String())
+	b = appendText(b, "kind", s.Kind)
 	b = appendInt(b, "start_time_unix_nano", s.StartTimeUnixNano)
 	if s.EndTimeUnixNano != nil {
 		b = appendInt(b, "end_time_unix_nano", *s.EndTimeUnixNano)
@@ -75,17 +73,22 @@ func AppendSpan(b []byte, s *Span) []byte {
 		b = appendString(b, *s.StatusMessage)
 		comma = true
 	}
-	if s.StatusCode != tracepb.Status_STATUS_CODE_UNSET {
+	if s.StatusCode != nil {
 		if comma {
 			b = append(b, ',')
 		}
 		b = append(b, `"code":`...)
-		b = appendString(b, s.StatusCode.String())
+		b = appendString(b, *s.StatusCode)
 	}
 	b = append(b, '}')
 	if s.ResourceAttributes != nil {
 		b = append(b, `,"resource":{"attributes":`...)
 		b = appendDocument(b, s.ResourceAttributes)
+		b = append(b, `,"dropped_attributes_count":0}`...)
+	}
+	if s.ScopeName != nil {
+		b = append(b, `,"instrumentation_scope":{"name":`...)
+		b = appendString(b, *s.ScopeName)
 		b = append(b, `,"dropped_attributes_count":0}`...)
 	}
 	return append(b, '}')
@@ -218,12 +221,4 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }

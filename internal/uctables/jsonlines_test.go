@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"pgregory.net/rapid"
 )
 
@@ -21,27 +20,27 @@ func exampleSpans() []Span {
 	const at = 1_700_000_000_123_456
 	return []Span{
 		{
-			RecordID: "018bcfe5-687b-7000-8000-000000000002", TimeMicros: at + 1000, ServiceName: ptr("svc"),
+			RecordID: "018bcfe5-687b-7000-8000-000000000002", TimeMicros: at + 1000, Date: Day(at), ServiceName: ptr("svc"),
 			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0b", 8), TraceState: ptr("k=v"),
 			ParentSpanID: ptr(strings.Repeat("0c", 8)), Flags: 1, Name: "child \"${x}\" \\ \n\r\t\x01 ünï \U0001F600",
-			Kind: tracepb.Span_SPAN_KIND_INTERNAL, StartTimeUnixNano: at*1000 + 1_000_007, EndTimeUnixNano: ptr(int64(at*1000 + 2_000_009)),
+			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at*1000 + 1_000_007, EndTimeUnixNano: ptr(int64(at*1000 + 2_000_009)),
 			Attributes:             JSON("{\"big\": 9007199254740993,\n\"dec\": 1.50, \"dbl\": 1.5e-7, \"text\": \"a\\nb ${env:HOME} '; DROP TABLE x --\", \"null\": null, \"list\": [1, {\"a\": true}]}"),
 			DroppedAttributesCount: 2,
 			Events:                 []Event{{TimeUnixNano: at * 1000, Name: "exception", Attributes: JSON(`{"exception.message":"boom"}`), DroppedAttributesCount: 1}, {TimeUnixNano: 0, Name: ""}},
 			DroppedEventsCount:     3,
 			Links:                  []Link{{TraceID: strings.Repeat("0d", 16), SpanID: strings.Repeat("0e", 8), TraceState: ptr(""), Attributes: JSON(`{"n":12345678901234567890}`), DroppedAttributesCount: 4, Flags: 5}, {}},
-			DroppedLinksCount:      6, StatusMessage: ptr("it broke"), StatusCode: tracepb.Status_STATUS_CODE_ERROR,
-			ResourceAttributes: JSON(`{"service.name":"svc"}`),
+			DroppedLinksCount:      6, StatusMessage: ptr("it broke"), StatusCode: ptr("STATUS_CODE_ERROR"),
+			ResourceAttributes: JSON(`{"service.name":"svc"}`), ScopeName: ptr("mlflow"),
 		},
 		{
-			RecordID: "018bcfe5-687b-7000-8000-000000000001", TimeMicros: at,
+			RecordID: "018bcfe5-687b-7000-8000-000000000001", TimeMicros: at, Date: Day(at),
 			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0c", 8), Name: "root",
-			Kind: tracepb.Span_SPAN_KIND_INTERNAL, StartTimeUnixNano: at * 1000, EndTimeUnixNano: ptr(int64(at*1000 + 2_500_000)),
-			Attributes: JSON(`{"mlflow.spanInputs":{"q":"why"},"mlflow.spanOutputs":"because"}`), StatusCode: tracepb.Status_STATUS_CODE_OK,
+			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at * 1000, EndTimeUnixNano: ptr(int64(at*1000 + 2_500_000)),
+			Attributes: JSON(`{"mlflow.spanInputs":{"q":"why"},"mlflow.spanOutputs":"because"}`), StatusCode: ptr("STATUS_CODE_OK"),
 		},
 		{
-			RecordID: "", TimeMicros: -1, TraceID: strings.Repeat("ff", 16), SpanID: strings.Repeat("ff", 8),
-			Name: "", StartTimeUnixNano: -1, Attributes: JSON(`{}`), Events: []Event{}, Links: nil,
+			RecordID: "", TimeMicros: -1, Date: NoDate, TraceID: strings.Repeat("ff", 16), SpanID: strings.Repeat("ff", 8),
+			Name: "", Kind: "SPAN_KIND_UNSPECIFIED", StartTimeUnixNano: -1, Attributes: JSON(`{}`), Events: []Event{}, Links: nil,
 		},
 	}
 }
@@ -53,11 +52,17 @@ func exampleAnnotations() []Annotation {
 		{AnnotationID: "t1", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "k", Value: JSON(`"v"`), CreatedAtMicros: at, UpdatedAtMicros: at},
 		{AnnotationID: "t2", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "gone", Value: JSON(`"x"`), CreatedAtMicros: at, UpdatedAtMicros: at},
 		{AnnotationID: "t2", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "gone", Value: JSON(`"x"`), CreatedAtMicros: at, UpdatedAtMicros: at + 1, DeletedAtMicros: ptr(int64(at + 1)), DeletedBy: ptr("ann")},
-		{AnnotationID: "a1", TargetType: TargetSpan, TargetID: trace + ":" + strings.Repeat("0b", 8), Type: Feedback, Name: "ok", Value: JSON(`0.5`), Comment: ptr("why\nnot"),
-			Metadata:        JSON(`{"user":"u","mlflow.assessment.sourceType":"HUMAN","mlflow.assessment.sourceId":"bob","mlflow.assessment.feedbackError":{"code":"E1","stackTrace":"at x"},"mlflow.assessment.valid":false,"mlflow.assessment.overrides":"a0"}`),
+		{AnnotationID: "a1", TargetType: TargetTrace, TargetID: trace, Type: Feedback, Name: "ok", Value: JSON(`0.5`), Comment: ptr("why\nnot"),
+			Metadata:        JSON(`{"user":"u","mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob","mlflow.span_id":"0b0b0b0b0b0b0b0b","mlflow.error.error_code":"E1","mlflow.error.stack_trace":"at x","mlflow.valid":"false","mlflow.overrides":"a0","tracemig.raw.value":"0.50"}`),
 			CreatedAtMicros: at + 2, CreatedBy: ptr("bob"), UpdatedAtMicros: at + 3, UpdatedBy: ptr("bob")},
-		{AnnotationID: "a2", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "want", Value: JSON(`"[1, 2]"`),
-			Metadata: JSON(`{"mlflow.assessment.serializationFormat":"JSON_FORMAT"}`), CreatedAtMicros: at + 1, UpdatedAtMicros: at + 1},
+		{AnnotationID: "a2", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "want", Value: JSON(`[1, 2]`),
+			Metadata: JSON(`{"mlflow.expectation.serialization_format":"JSON_FORMAT"}`), CreatedAtMicros: at + 1, UpdatedAtMicros: at + 1},
+		{AnnotationID: "a3", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "other format", Value: JSON(`"- 1"`),
+			Metadata: JSON(`{"mlflow.expectation.serialization_format":"YAML","mlflow.valid":"true","mlflow.error.error_message":"of no feedback"}`), CreatedAtMicros: at + 4, UpdatedAtMicros: at + 4},
+		{AnnotationID: "a4", TargetType: TargetTrace, TargetID: trace, Type: Feedback, Name: "failed", Metadata: JSON(`{"mlflow.error.error_message":"no model"}`),
+			CreatedAtMicros: at + 5, UpdatedAtMicros: at + 5},
+		{AnnotationID: "a5", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "plain", Value: JSON(`{"a": 1}`), CreatedAtMicros: at + 6, UpdatedAtMicros: at + 6},
+		{AnnotationID: "t3", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "k", Value: JSON(`"older"`), CreatedAtMicros: at - 1, UpdatedAtMicros: at - 1},
 		{AnnotationID: "r1", TargetType: TargetTrace, TargetID: trace, Type: RunLink, Name: "run_link", Value: JSON(`"run"`), CreatedAtMicros: at, UpdatedAtMicros: at},
 		{AnnotationID: "m1", TargetType: TargetTrace, TargetID: trace, Type: Metadata, Name: "metadata",
 			Value:           JSON(`{"client_request_id":"c1","trace_metadata":{"mlflow.user":"ann"},"request_preview":"why"}`),
@@ -102,7 +107,7 @@ func TestJSONLinesGolden(t *testing.T) {
 type wireSpan struct {
 	RecordID               string          `json:"record_id"`
 	Time                   int64           `json:"time"`
-	Date                   int64           `json:"date"`
+	Date                   *int32          `json:"date"`
 	ServiceName            *string         `json:"service_name"`
 	TraceID                string          `json:"trace_id"`
 	SpanID                 string          `json:"span_id"`
@@ -127,6 +132,10 @@ type wireSpan struct {
 		Attributes             json.RawMessage `json:"attributes"`
 		DroppedAttributesCount int32           `json:"dropped_attributes_count"`
 	} `json:"resource"`
+	Scope *struct {
+		Name                   *string `json:"name"`
+		DroppedAttributesCount int32   `json:"dropped_attributes_count"`
+	} `json:"instrumentation_scope"`
 }
 
 type wireEvent struct {
@@ -147,14 +156,20 @@ type wireLink struct {
 
 func (w *wireSpan) span() Span {
 	s := Span{
-		RecordID: w.RecordID, TimeMicros: w.Time, ServiceName: w.ServiceName, TraceID: w.TraceID, SpanID: w.SpanID,
+		RecordID: w.RecordID, TimeMicros: w.Time, Date: NoDate, ServiceName: w.ServiceName, TraceID: w.TraceID, SpanID: w.SpanID,
 		TraceState: w.TraceState, ParentSpanID: w.ParentSpanID, Flags: w.Flags, Name: w.Name,
-		Kind: tracepb.Span_SpanKind(tracepb.Span_SpanKind_value[w.Kind]), StartTimeUnixNano: w.Start, EndTimeUnixNano: w.End,
+		Kind: w.Kind, StartTimeUnixNano: w.Start, EndTimeUnixNano: w.End,
 		Attributes: JSON(w.Attributes), DroppedAttributesCount: w.DroppedAttributesCount, DroppedEventsCount: w.DroppedEventsCount,
 		DroppedLinksCount: w.DroppedLinksCount, StatusMessage: w.Status.Message,
 	}
 	if w.Status.Code != nil {
-		s.StatusCode = tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[*w.Status.Code])
+		s.StatusCode = w.Status.Code
+	}
+	if w.Date != nil {
+		s.Date = *w.Date
+	}
+	if w.Scope != nil {
+		s.ScopeName = w.Scope.Name
 	}
 	if w.Resource != nil {
 		s.ResourceAttributes = JSON(w.Resource.Attributes)
@@ -184,13 +199,14 @@ func drawJSON(t *rapid.T) JSON {
 func drawSpan(t *rapid.T) Span {
 	text := rapid.String()
 	s := Span{
-		RecordID: text.Draw(t, "record"), TimeMicros: rapid.Int64().Draw(t, "time"), ServiceName: rapid.Ptr(text, true).Draw(t, "service"),
+		RecordID: text.Draw(t, "record"), TimeMicros: rapid.Int64().Draw(t, "time"), Date: rapid.Int32().Draw(t, "date"), ServiceName: rapid.Ptr(text, true).Draw(t, "service"),
 		TraceID: text.Draw(t, "trace"), SpanID: text.Draw(t, "span"), TraceState: rapid.Ptr(text, true).Draw(t, "state"),
 		ParentSpanID: rapid.Ptr(text, true).Draw(t, "parent"), Flags: rapid.Int32().Draw(t, "flags"), Name: text.Draw(t, "name"),
-		Kind:              tracepb.Span_SpanKind(rapid.IntRange(0, 5).Draw(t, "kind")),
+		Kind:              text.Draw(t, "kind"),
 		StartTimeUnixNano: rapid.Int64().Draw(t, "start"), EndTimeUnixNano: rapid.Ptr(rapid.Int64(), true).Draw(t, "end"),
 		Attributes: drawJSON(t), StatusMessage: rapid.Ptr(text, true).Draw(t, "message"),
-		StatusCode: tracepb.Status_StatusCode(rapid.IntRange(0, 2).Draw(t, "code")), ResourceAttributes: drawJSON(t),
+		StatusCode: rapid.Ptr(text, true).Draw(t, "code"), ResourceAttributes: drawJSON(t),
+		ScopeName: rapid.Ptr(text, true).Draw(t, "scope"),
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "events") {
 		s.Events = append(s.Events, Event{rapid.Int64().Draw(t, "at"), text.Draw(t, "event"), drawJSON(t), rapid.Int32().Draw(t, "dropped")})
@@ -228,8 +244,12 @@ func TestSpanLineRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(want, w.span(), compactJSON); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
-		if day := time.UnixMicro(want.TimeMicros).UTC().Truncate(24*time.Hour).Unix() / 86400; w.Date != day && want.TimeMicros >= 0 {
-			t.Fatalf("date %d, want %d", w.Date, day)
+		parsed, err := ParseSpan(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, *parsed, compactJSON); diff != "" {
+			t.Fatalf("parsed (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -286,4 +306,13 @@ func TestInvalidUTF8BecomesReplacement(t *testing.T) {
 	if w.Name != "a\ufffdb\ufffd" {
 		t.Errorf("name %q", w.Name)
 	}
+}
+
+func TestDay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := rapid.Int64Range(AllTimes.Low, AllTimes.High).Draw(t, "time")
+		if got, want := time.Unix(int64(Day(at))*86400, 0).UTC().Format(time.DateOnly), time.UnixMicro(at).UTC().Format(time.DateOnly); got != want {
+			t.Fatalf("%d is on %s, want %s", at, got, want)
+		}
+	})
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
 // ParseSpan reads a line that AppendSpan has written, or a warehouse in the same form.
@@ -13,6 +12,7 @@ func ParseSpan(line []byte) (*Span, error) {
 	var l struct {
 		RecordID               string         `json:"record_id"`
 		Time                   int64          `json:"time"`
+		Date                   *int32         `json:"date"`
 		ServiceName            *string        `json:"service_name"`
 		TraceID                string         `json:"trace_id"`
 		SpanID                 string         `json:"span_id"`
@@ -43,24 +43,30 @@ func ParseSpan(line []byte) (*Span, error) {
 		DroppedLinksCount int32 `json:"dropped_links_count"`
 		Status            struct {
 			Message *string `json:"message"`
-			Code    string  `json:"code"`
+			Code    *string `json:"code"`
 		} `json:"status"`
 		Resource struct {
 			Attributes jsontext.Value `json:"attributes"`
 		} `json:"resource"`
+		Scope struct {
+			Name *string `json:"name"`
+		} `json:"instrumentation_scope"`
 	}
 	if err := json.Unmarshal(line, &l, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, fmt.Errorf("a span row can't be read: %w", err)
 	}
 	s := &Span{
-		RecordID: l.RecordID, TimeMicros: l.Time, ServiceName: l.ServiceName, TraceID: l.TraceID, SpanID: l.SpanID,
+		RecordID: l.RecordID, TimeMicros: l.Time, Date: NoDate, ServiceName: l.ServiceName, TraceID: l.TraceID, SpanID: l.SpanID,
 		TraceState: l.TraceState, ParentSpanID: l.ParentSpanID, Flags: l.Flags, Name: l.Name,
-		Kind:              tracepb.Span_SpanKind(tracepb.Span_SpanKind_value[l.Kind]),
+		Kind:              l.Kind,
 		StartTimeUnixNano: l.Start, EndTimeUnixNano: l.End,
 		Attributes: JSON(l.Attributes), DroppedAttributesCount: l.DroppedAttributesCount,
 		DroppedEventsCount: l.DroppedEventsCount, DroppedLinksCount: l.DroppedLinksCount,
-		StatusMessage: l.Status.Message, StatusCode: tracepb.Status_StatusCode(tracepb.Status_StatusCode_value[l.Status.Code]),
-		ResourceAttributes: JSON(l.Resource.Attributes),
+		StatusMessage: l.Status.Message, StatusCode: l.Status.Code,
+		ResourceAttributes: JSON(l.Resource.Attributes), ScopeName: l.Scope.Name,
+	}
+	if l.Date != nil {
+		s.Date = *l.Date
 	}
 	for _, e := range l.Events {
 		s.Events = append(s.Events, Event{TimeUnixNano: e.Time, Name: e.Name, Attributes: JSON(e.Attributes), DroppedAttributesCount: e.DroppedAttributesCount})

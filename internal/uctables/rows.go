@@ -3,9 +3,7 @@
 // It is pure: the writers are in the packages warehouse and deltalake.
 package uctables
 
-import (
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-)
+import "math"
 
 // JSON is the text of one VARIANT value: a valid JSON document that Spark's parse_json takes (no
 // duplicate keys, no NaN, within VARIANT's limits). nil is SQL NULL; the text null is a VARIANT null.
@@ -14,7 +12,8 @@ type JSON []byte
 // Span is one row of <prefix>_otel_spans. Nil pointers are NULL.
 type Span struct {
 	RecordID               string // UUIDv7 form, a function of the span's time and key
-	TimeMicros             int64  // column time: start, microseconds since the Unix epoch; column date is its UTC day
+	TimeMicros             int64  // column time: start, microseconds since the Unix epoch
+	Date                   int32  // column date: Day(TimeMicros) in rows that are right; NoDate for NULL
 	ServiceName            *string
 	TraceID                string // 32 lowercase hex digits
 	SpanID                 string // 16 lowercase hex digits
@@ -22,7 +21,7 @@ type Span struct {
 	ParentSpanID           *string // nil for a root span
 	Flags                  int32
 	Name                   string
-	Kind                   tracepb.Span_SpanKind // column kind holds its enumeration name
+	Kind                   string // SPAN_KIND_INTERNAL and so on, as OTLP names them
 	StartTimeUnixNano      int64
 	EndTimeUnixNano        *int64
 	Attributes             JSON // an object
@@ -32,8 +31,23 @@ type Span struct {
 	Links                  []Link
 	DroppedLinksCount      int32
 	StatusMessage          *string
-	StatusCode             tracepb.Status_StatusCode // unset is written as NULL, others by their enumeration name
-	ResourceAttributes     JSON                      // nil: resource is NULL
+	StatusCode             *string // STATUS_CODE_OK or STATUS_CODE_ERROR; nil for unset
+	ResourceAttributes     JSON    // nil: resource is NULL
+	ScopeName              *string // instrumentation_scope.name; nil: instrumentation_scope is NULL
+}
+
+// NoDate is the Date of a row that has none.
+const NoDate = math.MinInt32
+
+const microsPerDay = 24 * 60 * 60 * 1_000_000
+
+// Day is the UTC day of a time in microseconds since the Unix epoch, in days since then.
+func Day(micros int64) int32 {
+	day := micros / microsPerDay
+	if micros%microsPerDay < 0 {
+		day--
+	}
+	return int32(day)
 }
 
 // IsRoot says whether readers find the trace by this span.
@@ -119,6 +133,10 @@ type Provenance struct {
 	RequestMicros int64  // column created_at, microseconds since the Unix epoch
 	SpansMissing  string // reason, or empty
 }
+
+// SourceExperimentID is the key in trace_metadata, a member of a METADATA row's value, under which
+// tracemig, and Databricks' own migration, note the ID of the experiment that a trace was migrated from.
+const SourceExperimentID = "mlflow.migration.sourceExperimentId"
 
 // Provenance keys in the METADATA row's metadata column.
 const (

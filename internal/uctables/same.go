@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -58,7 +59,8 @@ func sameText[T any](want, got *T, split func(*T) (string, []JSON)) bool {
 }
 
 // sameJSON says whether got is the VARIANT of want in the text of any engine. A double is the same in
-// any digits that give it, also in those of a decimal; every other number only if it is equal.
+// any digits that give it, also in those of a decimal, but not in those of an integer; every other number
+// only if it is equal, and an integer only if it is one there.
 func sameJSON(want, got JSON) bool {
 	if want == nil || got == nil {
 		return want == nil && got == nil
@@ -106,12 +108,21 @@ func sameNumber(want, got jsontext.Token) bool {
 		return true
 	}
 	a, b := want.String(), got.String()
-	if bytes.ContainsRune([]byte(a), 'E') {
+	if strings.ContainsRune(a, 'E') {
+		if integer(b) {
+			return false
+		}
 		x, errX := strconv.ParseFloat(a, 64)
 		y, errY := strconv.ParseFloat(b, 64)
 		return errX == nil && errY == nil && x == y
+	}
+	if integer(a) && !integer(b) {
+		return false // It became a double: engines leave a decimal's last zeros out.
 	}
 	x, okX := new(big.Rat).SetString(a)
 	y, okY := new(big.Rat).SetString(b)
 	return okX && okY && x.Cmp(y) == 0
 }
+
+// integer says whether a number in the text of any engine is no double and no decimal with a fraction.
+func integer(text string) bool { return !strings.ContainsAny(text, ".eE") }

@@ -1,40 +1,67 @@
 package uctables
 
-import "strings"
+import "slices"
 
 // Column is one column of a table: its name and its Spark SQL type, with struct fields written
-// "name: TYPE" and one space after commas. TypeText gives the form in which Spark describes it.
+// "name: TYPE" and one space after commas, or as DESCRIBE prints it.
 type Column struct {
 	Name string
 	Type string
 }
 
-// TypeText is the column's type as DESCRIBE and a Delta log name it: lower case, no spaces.
-func (c Column) TypeText() string {
-	return strings.ToLower(strings.ReplaceAll(c.Type, " ", ""))
-}
+// ChangeType is a column of annotations that the service's tables have, and tables made before it was
+// known have not. Every row is an insert: newer versions and deletions are rows of their own.
+const (
+	ChangeType = "_change_type"
+	Insert     = "insert"
+)
 
 // Table is one of the four tables of a trace location.
 type Table struct {
 	Suffix    string   // what MLflow appends to the location's prefix
 	Columns   []Column // in the order of the table
+	Optional  []string // columns that it need not have
 	ClusterBy []string // clustering columns
 }
 
-// Differences says in clauses how a table with the given columns, types by name as in TypeText, cannot
-// be the table: columns missing and of another type.
-func (t Table) Differences(have map[string]string) []string {
-	var clauses []string
+// Actual is the table as it really is, given all the columns that it has: those of t, each with the
+// type that it has there, so that statements name what is there and leave the rest NULL. The clauses
+// say how it can't be the table: columns, or fields of structs, that it lacks or has of another type.
+// Further ones are no difference, and neither is their order.
+func (t Table) Actual(have []Column) (actual Table, differences []string) {
+	actual = t
+	actual.Columns = nil
 	for _, c := range t.Columns {
-		got, ok := have[c.Name]
-		switch {
-		case !ok:
-			clauses = append(clauses, "has no column "+c.Name)
-		case !strings.EqualFold(got, c.TypeText()):
-			clauses = append(clauses, "has column "+c.Name+" of type "+got+", not "+c.TypeText())
+		at := slices.IndexFunc(have, func(h Column) bool { return h.Name == c.Name })
+		if at < 0 {
+			if !slices.Contains(t.Optional, c.Name) {
+				differences = append(differences, "has no column "+c.Name)
+			}
+			continue
 		}
+		typ, err := ParseType(have[at].Type)
+		if err != nil {
+			differences = append(differences, "has column "+c.Name+" of which nothing is known: "+err.Error())
+			continue
+		}
+		differences = append(differences, mustType(c.Type).differences(c.Name, typ)...)
+		actual.Columns = append(actual.Columns, Column{c.Name, typ.SQL()})
 	}
-	return clauses
+	return actual, differences
+}
+
+// Struct is the table's columns as fields of one struct.
+func (t Table) Struct() Type {
+	s := Type{Name: "struct"}
+	for _, c := range t.Columns {
+		s.Fields = append(s.Fields, Field{c.Name, mustType(c.Type)})
+	}
+	return s
+}
+
+// Has says whether the table has the column.
+func (t Table) Has(column string) bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == column })
 }
 
 // SchemaVersion is the value of table property otel.schemaVersion that tracemig writes to, and
@@ -112,7 +139,9 @@ var Annotations = Table{
 		{"updated_by", "STRING"},
 		{"deleted_at", "TIMESTAMP"},
 		{"deleted_by", "STRING"},
+		{ChangeType, "STRING"},
 	},
+	Optional:  []string{ChangeType},
 	ClusterBy: []string{"created_at", "target_id"},
 }
 

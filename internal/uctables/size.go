@@ -2,7 +2,7 @@ package uctables
 
 // Size estimates the bytes of a span row in flight: its texts, and a constant for the rest.
 func (s *Span) Size() int64 {
-	n := 256 + len(s.Name) + len(s.Attributes) + len(s.ResourceAttributes) + length(s.StatusMessage) + length(s.TraceState)
+	n := 256 + len(s.Name) + len(s.Attributes) + len(s.ResourceAttributes) + length(s.StatusMessage) + length(s.TraceState) + length(s.ScopeName)
 	for i := range s.Events {
 		n += 64 + len(s.Events[i].Name) + len(s.Events[i].Attributes)
 	}

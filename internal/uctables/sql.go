@@ -8,11 +8,13 @@ import (
 
 // The parameters of the statements.
 const (
-	ParamRows   = "rows"   // STRING: JSON lines, see AppendSpan and its siblings
-	ParamLow    = "lo"     // BIGINT: the earliest time of the rows, in microseconds
-	ParamHigh   = "hi"     // BIGINT: the latest
-	ParamSource = "source" // STRING: Provenance.Source
-	ParamTraces = "traces" // STRING: trace IDs of the target, one a line
+	ParamRows       = "rows"       // STRING: JSON lines, see AppendSpan and its siblings
+	ParamLow        = "lo"         // BIGINT: the earliest time of the rows, in microseconds
+	ParamHigh       = "hi"         // BIGINT: the latest
+	ParamSource     = "source"     // STRING: Provenance.Source
+	ParamTraces     = "traces"     // STRING: trace IDs of the target, one a line
+	ParamExperiment = "experiment" // STRING: the ID of an experiment
+	ParamLocation   = "location"   // STRING: catalog.schema.prefix
 )
 
 // jsonOptions: a malformed row fails the statement (the default would make it NULL), and strings
@@ -28,7 +30,7 @@ type key struct{ column, keepsOut string }
 var (
 	spanKey       = []key{equal("trace_id"), equal("span_id")}
 	annotationKey = []key{equal("annotation_id"), {"updated_at", "present.updated_at = timestamp_micros(incoming.r.updated_at)"}}
-	newerKey      = []key{equal("annotation_id"), {"updated_at", "present.updated_at > timestamp_micros(incoming.r.replaces)"}}
+	newerKey      = []key{equal("annotation_id"), {"updated_at", "unix_micros(present.updated_at) > incoming.r.replaces"}}
 )
 
 func equal(column string) key { return key{column, "present." + column + " = incoming.r." + column} }
@@ -36,24 +38,27 @@ func equal(column string) key { return key{column, "present." + column + " = inc
 // replacesField is what a replacement's line has besides the columns.
 const replacesField = "replaces: BIGINT"
 
+// The statements are built for a table as it is (Table.Actual): a struct that they write needs all the
+// fields that it has there, and columns and fields that tracemig does not know stay NULL.
+
 // InsertSpans is the statement that adds the spans of ParamRows that the table lacks.
 //
 // It reads the keys of the rows already there within [ParamLow, ParamHigh] of time, so that Delta
 // prunes files, and writes the others. Because it reads the table that it writes, Delta makes two
 // such statements at once conflict instead of adding a row twice.
-func (l Location) InsertSpans() string { return l.insert(Spans, "time", spanKey) }
+func (l Location) InsertSpans(spans Table) string { return l.insert(spans, "time", spanKey) }
 
 // InsertAnnotations is the statement that adds the annotations of ParamRows that the table lacks,
 // as InsertSpans does, within a range of created_at.
-func (l Location) InsertAnnotations() string {
-	return l.insert(Annotations, "created_at", annotationKey)
+func (l Location) InsertAnnotations(annotations Table) string {
+	return l.insert(annotations, "created_at", annotationKey)
 }
 
 // ReplaceAnnotations is the statement that adds the replacements of ParamRows (see AppendReplacement)
 // whose replaced versions are the newest that the table has within a range of created_at. Of two such
 // statements at once, the later finds the version of the other.
-func (l Location) ReplaceAnnotations() string {
-	return l.insert(Annotations, "created_at", newerKey, replacesField)
+func (l Location) ReplaceAnnotations(annotations Table) string {
+	return l.insert(annotations, "created_at", newerKey, replacesField)
 }
 
 // CountSpans counts the keys of ParamRows (see AppendSpanKey) that the table holds.
@@ -66,22 +71,23 @@ func (l Location) CountAnnotations() string {
 
 // ParseSpans reads the spans of ParamRows whole and writes nothing: where an insert fails without
 // saying why, it says whether the rows are to blame. It answers how many rows it read.
-func (l Location) ParseSpans() string { return parse(Spans) }
+func (l Location) ParseSpans(spans Table) string { return parse(spans) }
 
 // ParseAnnotations reads the annotations of ParamRows as ParseSpans does spans.
-func (l Location) ParseAnnotations() string { return parse(Annotations) }
+func (l Location) ParseAnnotations(annotations Table) string { return parse(annotations) }
 
 func parse(t Table) string {
 	// to_json needs every field, so that no part of a row is left unparsed.
 	return "SELECT count(to_json(r)) AS parsed\nFROM " + parsed(t, written(t))
 }
 
-// written are the columns that an insert sets: MLflow keeps nothing that belongs in the others.
+// written are the columns that a row's line holds: MLflow keeps nothing that belongs in the others, and
+// the change type is the same in all rows.
 func written(t Table) []string {
 	var names []string
 	for _, c := range t.Columns {
 		switch c.Name {
-		case "resource_schema_url", "instrumentation_scope", "span_schema_url":
+		case "resource_schema_url", "span_schema_url", ChangeType:
 		default:
 			names = append(names, c.Name)
 		}
@@ -108,6 +114,10 @@ func (l Location) insert(t Table, timeColumn string, keys []key, more ...string)
 		}
 		values = append(values, v)
 	}
+	into := names
+	if t.Has(ChangeType) {
+		into, values = append(slices.Clone(names), ChangeType), append(values, "'"+Insert+"'")
+	}
 	return fmt.Sprintf(`INSERT INTO %s (
   %s
 )
@@ -118,7 +128,7 @@ LEFT ANTI JOIN (
   %s
 ) AS present
 ON %s`,
-		l.quoted(t.Suffix), strings.Join(names, ",\n  "), strings.Join(values, ",\n  "),
+		l.quoted(t.Suffix), strings.Join(into, ",\n  "), strings.Join(values, ",\n  "),
 		parsed(t, names, more...), l.existing(t, timeColumn, keys), match(keys))
 }
 
@@ -151,8 +161,12 @@ func parsed(t Table, names []string, more ...string) string {
     'STRUCT<%s>',
     %s) AS r
   FROM (%s)
-)`, strings.Join(append(fields, more...), ", "), jsonOptions, paramLines)
+)`, inLiteral.Replace(strings.Join(append(fields, more...), ", ")), jsonOptions, paramLines)
 }
+
+// inLiteral writes a text inside of an SQL string: names of fields may hold anything. Spark would
+// substitute ${…}.
+var inLiteral = strings.NewReplacer(`\`, `\\`, `'`, `\'`, `$`, `\u0024`)
 
 // paramLines reads the lines of ParamRows. Volume.Staged has them come from elsewhere.
 const paramLines = `SELECT explode(split(:` + ParamRows + `, '\n')) AS line`
@@ -211,29 +225,81 @@ WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans
 		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource)
 }
 
+// SelectOfficial is the query for the traces that Official yields of ParamExperiment: column target_id.
+func (l Location) SelectOfficial() string {
+	return fmt.Sprintf(`SELECT target_id
+FROM (
+  SELECT target_id,
+    try_variant_get(value, '$.trace_metadata["%s"]', 'STRING') AS experiment,
+    try_variant_get(metadata, '$["%s"]', 'STRING') AS source,
+    deleted_at,
+    row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+  FROM %s
+  WHERE annotation_type = 'METADATA'
+)
+WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :%s`,
+		SourceExperimentID, KeySource, l.quoted(Annotations.Suffix), ParamExperiment)
+}
+
+// OfficialSkippedTable is the table of a schema in which Databricks' own migration notes what it skips.
+const OfficialSkippedTable = "_migration_skipped"
+
+// CountOfficialSkips is the query for how many traces of ParamExperiment Databricks' own migration has
+// skipped on their way to the location ParamLocation, its name without quotes: columns reason and traces.
+func (l Location) CountOfficialSkips() string {
+	return fmt.Sprintf(`SELECT coalesce(skip_reason, 'unknown') AS reason, count(DISTINCT trace_id) AS traces
+FROM %s.%s.%s
+WHERE source_experiment_id = :%s AND lower(target_uc_location) = lower(:%s)
+GROUP BY 1`, QuoteName(l.Catalog), QuoteName(l.Schema), QuoteName(OfficialSkippedTable), ParamExperiment, ParamLocation)
+}
+
 // lineText is a row as AppendSpan or AppendAnnotation writes it, with some columns replaced.
 func lineText(t Table, replaced map[string]string) string {
 	var fields []string
-	for _, name := range written(t) {
-		v, other := replaced[name]
+	for _, known := range t.known().Columns {
+		at := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == known.Name })
+		if at < 0 || !slices.Contains(written(t), known.Name) {
+			continue
+		}
+		v, other := replaced[known.Name]
 		if !other {
-			v = name
-			for _, c := range t.Columns {
-				switch {
-				case c.Name != name:
-				case c.Type == "TIMESTAMP":
-					v = "unix_micros(" + name + ")"
-				case c.Type == "DATE":
-					v = "unix_date(" + name + ")"
-				}
+			switch v = known.Name; known.Type {
+			case "TIMESTAMP":
+				v = "unix_micros(" + v + ")"
+			case "DATE":
+				v = "unix_date(" + v + ")"
+			default:
+				v = knownFields(v, mustType(known.Type), mustType(t.Columns[at].Type), 0)
 			}
 		}
-		if v != name {
-			v += " AS " + name
+		if v != known.Name {
+			v += " AS " + known.Name
 		}
 		fields = append(fields, v)
 	}
 	return "to_json(struct(" + strings.Join(fields, ", ") + "))"
+}
+
+// known is the table with the columns that tracemig knows, as schema version v2 has them.
+func (t Table) known() Table {
+	return Tables[slices.IndexFunc(Tables, func(k Table) bool { return k.Suffix == t.Suffix })]
+}
+
+// knownFields is an expression of type have without the fields that want has not, and in want's order.
+func knownFields(expr string, want, have Type, depth int) string {
+	switch {
+	case want.equal(have):
+		return expr
+	case want.Name == "array":
+		e := fmt.Sprintf("e%d", depth)
+		return fmt.Sprintf("transform(%s, %s -> %s)", expr, e, knownFields(e, want.Elems[0], have.Elems[0], depth+1))
+	}
+	var fields []string
+	for _, f := range want.Fields {
+		typ, _ := have.field(f.Name)
+		fields = append(fields, knownFields(expr+"."+f.Name, f.Type, typ, depth)+" AS "+f.Name)
+	}
+	return fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN struct(%s) END", expr, strings.Join(fields, ", "))
 }
 
 // ofTraces restricts a query to the traces of ParamTraces and to [ParamLow, ParamHigh].
@@ -246,10 +312,10 @@ func ofTraces(traceID, timeColumn string) string {
 const annotatedTrace = "substring_index(target_id, ':', 1)"
 
 // SumSpans is the query for SpanSum: trace_id, rows, spans, record_ids (BIGINT) and digest.
-func (l Location) SumSpans(deep bool) string {
+func (l Location) SumSpans(spans Table, deep bool) string {
 	text := "span_id"
 	if deep {
-		text = lineText(Spans, map[string]string{"record_id": "''"})
+		text = lineText(spans, map[string]string{"record_id": "''"})
 	}
 	return fmt.Sprintf(`SELECT trace_id, count(*) AS rows, count(DISTINCT span_id) AS spans, count(DISTINCT record_id) AS record_ids,
   sha2(array_join(array_sort(collect_list(sha2(%s, 256))), ''), 256) AS digest
@@ -260,10 +326,10 @@ GROUP BY trace_id`, text, l.quoted(Spans.Suffix), ofTraces("trace_id", "time"))
 
 // SumAnnotations is the query for AnnotationSum: trace_id, annotation_id, annotation_type, name,
 // updated_at (BIGINT, microseconds), deleted (BOOLEAN), copies (BIGINT) and digest.
-func (l Location) SumAnnotations(deep bool) string {
+func (l Location) SumAnnotations(annotations Table, deep bool) string {
 	digest := "''"
 	if deep {
-		digest = "sha2(" + lineText(Annotations, map[string]string{
+		digest = "sha2(" + lineText(annotations, map[string]string{
 			"metadata":   "CASE WHEN annotation_type <> '" + string(Metadata) + "' THEN metadata END",
 			"updated_at": "0", "updated_by": "NULL", "deleted_at": "NULL", "deleted_by": "NULL",
 		}) + ", 256)"
@@ -274,26 +340,31 @@ func (l Location) SumAnnotations(deep bool) string {
 FROM %s`, annotatedTrace, digest, l.newest())
 }
 
+// annotationColumns are named one by one: a column that tracemig does not know may have a name that a
+// query gives to something of its own.
+var annotationColumns = strings.Join(written(Annotations), ", ")
+
 // newest is the relation of the newest versions of the annotations of some traces.
 func (l Location) newest() string {
 	return fmt.Sprintf(`(
-  SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age,
+  SELECT %s,
+    row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age,
     count(*) OVER (PARTITION BY annotation_id, updated_at) AS copies
   FROM %s
   WHERE %s
 )
-WHERE age = 1`, l.quoted(Annotations.Suffix), ofTraces(annotatedTrace, "created_at"))
+WHERE age = 1`, annotationColumns, l.quoted(Annotations.Suffix), ofTraces(annotatedTrace, "created_at"))
 }
 
 // ReadSpans is the query for the spans of some traces, each as the line that AppendSpan writes.
-func (l Location) ReadSpans() string {
-	return fmt.Sprintf("SELECT %s AS line\nFROM %s\nWHERE %s", lineText(Spans, nil), l.quoted(Spans.Suffix), ofTraces("trace_id", "time"))
+func (l Location) ReadSpans(spans Table) string {
+	return fmt.Sprintf("SELECT %s AS line\nFROM %s\nWHERE %s", lineText(spans, nil), l.quoted(Spans.Suffix), ofTraces("trace_id", "time"))
 }
 
 // ReadAnnotations is the query for the newest versions of the annotations of some traces, each as the
 // line that AppendAnnotation writes.
-func (l Location) ReadAnnotations() string {
-	return fmt.Sprintf("SELECT %s AS line\nFROM %s", lineText(Annotations, nil), l.newest())
+func (l Location) ReadAnnotations(annotations Table) string {
+	return fmt.Sprintf("SELECT %s AS line\nFROM %s", lineText(annotations, nil), l.newest())
 }
 
 // DescribeTable lists the columns of a table, ShowProperties its properties.

@@ -30,7 +30,7 @@ type Writer interface {
 	WriteAnnotations(ctx context.Context, rows []Annotation) (Written, error)
 	WriteSpans(ctx context.Context, rows []Span) (Written, error)
 	// ReplaceAnnotations writes newer versions of annotations that the table has, each only where the
-	// version it replaces is still the newest. CreatedAtMicros must be that of the replaced version.
+	// version it replaces is still the newest, or where there is none (see Replacement).
 	ReplaceAnnotations(ctx context.Context, rows []Replacement) (Written, error)
 	// Limits says how much one commit should hold at most.
 	Limits() Limits
@@ -38,12 +38,15 @@ type Writer interface {
 	// Migrated calls yield for each trace of source that is complete in the tables: its METADATA
 	// row is there and as many spans as it names. It is how a lost checkpoint is rebuilt.
 	Migrated(ctx context.Context, source string, yield func(Provenance) error) error
+	// Official calls yield with the target_id of each METADATA row whose newest version Databricks'
+	// own migration wrote from the experiment, and nobody deleted. It may be any text.
+	Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error
 	// Check says whether both tables are there with the expected schema; it writes nothing.
 	Check(ctx context.Context) error
 	// Identity is that of the two tables as they are now: it changes when one is dropped and made
 	// anew, after which nothing that was known of its rows holds.
 	Identity(ctx context.Context) (string, error)
-	// Create makes the tables (and, where the target has such, the views) that are missing.
+	// Create makes the tables that are missing.
 	Create(ctx context.Context) error
 	// String names the target for people: catalog.schema.prefix or file:path.
 	String() string

@@ -16,37 +16,55 @@ const (
 var (
 	requestAttributes = []string{
 		"mlflow.spanInputs", "input.value", "traceloop.entity.input", "gen_ai.input.messages",
-		"gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_call_args",
+		"gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_call_args", "gen_ai.tool.call.arguments",
 	}
 	responseAttributes = []string{
 		"mlflow.spanOutputs", "output.value", "traceloop.entity.output", "gen_ai.output.messages",
-		"gcp.vertex.agent.llm_response", "gcp.vertex.agent.tool_response",
+		"gcp.vertex.agent.llm_response", "gcp.vertex.agent.tool_response", "gen_ai.tool.call.result",
 	}
 )
+
+// MadeProperty is a property of the views that Views makes. The service's have it not: by it they are
+// told apart.
+const MadeProperty = "tracemig.made"
 
 // View is a view of a location.
 type View struct {
 	Suffix string // the view's name after the prefix
 	Create string // makes it where it is missing
+	Drop   string // removes it
 }
 
-// Views are the two views, in the order in which they can be made. They use only what both Databricks
-// and open-source Spark understand: no col:path, and VARIANT never leaves them.
+// Views are the two views, in the order in which they can be made, with the columns that the service
+// gives its own. They use only what both Databricks and open-source Spark understand: no col:path, and
+// VARIANT never leaves them.
 func (l Location) Views() []View {
-	return []View{{MetadataView, l.createMetadataView()}, {UnifiedView, l.createUnifiedView()}}
+	return []View{l.view(MetadataView, l.metadataView()), l.view(UnifiedView, l.unifiedView())}
 }
 
-// createMetadataView is one row a trace that has annotations.
-func (l Location) createMetadataView() string {
+func (l Location) view(suffix, query string) View {
+	name := l.quoted(suffix)
+	return View{suffix, fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s\nTBLPROPERTIES ('%s' = 'true') AS\n%s", name, MadeProperty, query), "DROP VIEW " + name}
+}
+
+// ShowViewProperties lists the properties of a view.
+func (l Location) ShowViewProperties(v View) string {
+	return "SHOW TBLPROPERTIES " + l.quoted(v.Suffix)
+}
+
+// metadataView is one row a trace that has annotations.
+func (l Location) metadataView() string {
 	meta := func(k string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, k) }
-	feedbackError := func(field string) string {
-		return fmt.Sprintf(`try_variant_get(metadata, '$["%s"].%s', 'STRING')`, AssessmentFeedbackError, field)
+	var keys []string
+	for _, k := range AssessmentKeys {
+		keys = append(keys, "'"+k+"'")
 	}
-	return fmt.Sprintf(`CREATE VIEW IF NOT EXISTS %s AS
-WITH latest AS (
-  SELECT *, substring_index(target_id, ':', 1) AS trace_id
+	format := meta(AssessmentSerializationFormat)
+	return fmt.Sprintf(`WITH latest AS (
+  SELECT substring_index(target_id, ':', 1) AS trace_id, annotation_id, annotation_type, name, value, comment, metadata, created_at, updated_at
   FROM (
-    SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+    SELECT annotation_id, target_id, annotation_type, name, value, comment, metadata, created_at, updated_at, deleted_at,
+      row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
     FROM %s
   )
   WHERE age = 1 AND deleted_at IS NULL
@@ -61,7 +79,7 @@ tags AS (
   SELECT trace_id, map_from_entries(collect_list(struct(name, value))) AS tags
   FROM (
     SELECT trace_id, name, max_by(try_variant_get(value, '$', 'STRING'), updated_at) AS value
-    FROM latest WHERE annotation_type = 'TAG' GROUP BY trace_id, name
+    FROM latest WHERE annotation_type = 'TAG' AND name IS NOT NULL GROUP BY trace_id, name
   )
   GROUP BY trace_id
 ),
@@ -75,15 +93,17 @@ assessments AS (
     updated_at AS last_update_time,
     CASE WHEN annotation_type = 'EXPECTATION' THEN struct(
       CASE WHEN %s IS NULL THEN to_json(value) END AS value,
-      CASE WHEN %s IS NOT NULL THEN struct(%s AS serialization_format, try_variant_get(value, '$', 'STRING') AS value) END AS serialized_value,
+      CASE WHEN %s IS NOT NULL THEN struct(%s AS serialization_format,
+        CASE WHEN %s = '%s' THEN to_json(value) ELSE try_variant_get(value, '$', 'STRING') END AS value) END AS serialized_value,
       CAST(NULL AS STRING) AS stack_trace) END AS expectation,
     CASE WHEN annotation_type = 'FEEDBACK' THEN struct(
       to_json(value) AS value,
-      CASE WHEN %s IS NOT NULL THEN struct(
+      CASE WHEN coalesce(%s, %s, %s) IS NOT NULL THEN struct(
         %s AS error_code, %s AS error_message, %s AS stack_trace) END AS error) END AS feedback,
     comment AS rationale,
-    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, '%s')) AS metadata,
-    CASE WHEN target_type = 'SPAN' THEN substring_index(target_id, ':', -1) END AS span_id,
+    map_filter(try_variant_get(metadata, '$', 'MAP<STRING, STRING>'), (k, v) -> NOT startswith(k, '%s') AND k NOT IN (
+      %s)) AS metadata,
+    %s AS span_id,
     %s AS overrides,
     try_variant_get(metadata, '$["%s"]', 'BOOLEAN') AS valid
   )), %s) AS assessments
@@ -95,11 +115,13 @@ FROM (SELECT DISTINCT trace_id FROM latest) AS t
 LEFT JOIN info AS i ON i.trace_id = t.trace_id
 LEFT JOIN tags AS g ON g.trace_id = t.trace_id
 LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
-		l.quoted(MetadataView), l.quoted(Annotations.Suffix),
+		l.quoted(Annotations.Suffix),
 		meta(AssessmentSourceID), meta(AssessmentSourceType),
-		meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat), meta(AssessmentSerializationFormat),
-		meta(AssessmentFeedbackError), feedbackError("code"), feedbackError("message"), feedbackError("stackTrace"),
-		assessmentPrefix, meta(AssessmentOverrides), AssessmentValid, orderBy("create_time", "assessment_id"))
+		format, format, format, format, JSONFormat,
+		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
+		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
+		OwnPrefix, strings.Join(keys, ",\n      "), meta(AssessmentSpanID), meta(AssessmentOverrides), AssessmentValid,
+		orderBy("create_time", "assessment_id"))
 }
 
 // orderBy is a comparator for array_sort by fields of its structs, which hold maps and so have no
@@ -112,8 +134,8 @@ func orderBy(fields ...string) string {
 	return b + " ELSE 0 END"
 }
 
-// createUnifiedView is one row a root span: a trace is seen from the commit of its root on.
-func (l Location) createUnifiedView() string {
+// unifiedView is one row a root span: a trace is seen from the commit of its root on.
+func (l Location) unifiedView() string {
 	first := func(names []string) string {
 		var gets []string
 		for _, n := range names {
@@ -121,8 +143,7 @@ func (l Location) createUnifiedView() string {
 		}
 		return "coalesce(\n    " + strings.Join(gets, ",\n    ") + ")"
 	}
-	return fmt.Sprintf(`CREATE VIEW IF NOT EXISTS %s AS
-WITH spans AS (
+	return fmt.Sprintf(`WITH spans AS (
   SELECT trace_id, array_sort(collect_list(struct(
     start_time_unix_nano, span_id, parent_span_id, trace_id, trace_state, flags, name, kind, end_time_unix_nano,
     try_variant_get(attributes, '$', 'MAP<STRING, STRING>') AS attributes,
@@ -150,7 +171,7 @@ FROM %s AS root
 LEFT JOIN spans AS s ON s.trace_id = root.trace_id
 LEFT JOIN %s AS m ON m.trace_id = root.trace_id
 WHERE root.parent_span_id IS NULL OR root.parent_span_id = ''`,
-		l.quoted(UnifiedView), orderBy("start_time_unix_nano", "span_id"), l.quoted(Spans.Suffix),
+		orderBy("start_time_unix_nano", "span_id"), l.quoted(Spans.Suffix),
 		first(requestAttributes), first(responseAttributes),
 		l.quoted(Spans.Suffix), l.quoted(MetadataView))
 }

@@ -2,19 +2,14 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/go-json-experiment/json"
+	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/resync"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -118,7 +113,7 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	// Rows may lie at other times than they should.
 	var elsewhere []*trace
 	for _, t := range asked {
-		if s := sums[t.rows.TraceID]; !s.matches(t) {
+		if !sums[t.rows.TraceID].matches(t, latestNow()) {
 			elsewhere = append(elsewhere, t)
 		}
 	}
@@ -129,21 +124,17 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	for id, s := range again {
 		sums[id] = s
 	}
+	var differing []*trace
 	for _, t := range asked {
 		v.report.Spans += int64(t.spans)
 		v.report.Annotations += int64(len(t.notes))
-		s := sums[t.rows.TraceID]
-		if s.matches(t) {
+		if sums[t.rows.TraceID].matches(t, latestNow()) {
 			v.done(t, Match, "")
-			continue
+		} else {
+			differing = append(differing, t)
 		}
-		kind, detail, err := v.judge(ctx, t, s)
-		if err != nil {
-			return err
-		}
-		v.done(t, kind, detail)
 	}
-	return nil
+	return v.judge(ctx, differing, sums)
 }
 
 func (v *verification) done(t *trace, kind Kind, detail string) {
@@ -205,8 +196,13 @@ func (v *verification) sumSome(ctx context.Context, traces []*trace, within bool
 	})
 }
 
-// matches says whether the sums are those of the trace, and nothing else is there.
-func (s *sums) matches(t *trace) bool {
+// latestNow is a time in microseconds since the Unix epoch that is to come by any clock: those of the
+// machines that write the tables may be ahead of this one's.
+func latestNow() int64 { return time.Now().Add(5 * time.Minute).UnixMicro() }
+
+// matches says whether the sums are those of the trace; that nothing else is there, and nothing from
+// after now, in microseconds since the Unix epoch.
+func (s *sums) matches(t *trace, now int64) bool {
 	if s.spans.Rows != t.spans || s.duplicate() != "" || t.spans > 0 && s.spans.Digest != t.spansDigest {
 		return false
 	}
@@ -216,7 +212,7 @@ func (s *sums) matches(t *trace) bool {
 			continue
 		}
 		want, ok := t.notes[a.AnnotationID]
-		if !ok || a.Digest != want.digest || a.UpdatedAtMicros < want.updatedAt {
+		if !ok || a.Digest != want.digest || a.UpdatedAtMicros < want.updatedAt || a.UpdatedAtMicros > max(now, want.updatedAt) {
 			return false
 		}
 		live++
@@ -240,121 +236,6 @@ func (s *sums) duplicate() string {
 	return ""
 }
 
-// judge looks at the rows of a trace whose sums differ.
-func (v *verification) judge(ctx context.Context, t *trace, s *sums) (Kind, string, error) {
-	if d := s.duplicate(); d != "" {
-		return Duplicate, d, nil
-	}
-	if s.spans.Rows == 0 && len(s.notes) == 0 {
-		kind, detail := v.absent(t)
-		return kind, detail, nil
-	}
-	// As it is now, and whole.
-	fresh, err := v.reread(ctx, t)
-	if errors.Is(err, errGone) {
-		return Extra, err.Error(), nil
-	}
-	if err != nil {
-		return "", "", err
-	}
-	if fresh.kind != "" {
-		return fresh.kind, fresh.detail, nil
-	}
-	id := []string{fresh.rows.TraceID}
-	var notes []*uctables.Annotation
-	var meta *uctables.Annotation
-	if err := v.job.Target.ReadAnnotations(ctx, id, uctables.AllTimes, func(a *uctables.Annotation) error {
-		notes = append(notes, a)
-		if a.AnnotationID == convert.MetadataID(fresh.rows.TraceID) {
-			meta = a
-		}
-		return nil
-	}); err != nil {
-		return "", "", err
-	}
-	if meta == nil {
-		if s.spans.Rows < fresh.spans {
-			return Incomplete, fmt.Sprintf("%d of %d spans, and no METADATA row", s.spans.Rows, fresh.spans), nil
-		}
-		return Incomplete, "its METADATA row is missing; its spans may be of another writer", nil
-	}
-	var noted struct {
-		SourceTraceID string `json:"tracemig.source_trace_id"`
-		Digest        string `json:"tracemig.digest"`
-		Spans         int    `json:"tracemig.spans"`
-	}
-	if err := json.Unmarshal(meta.Metadata, &noted); err != nil || noted.SourceTraceID == "" {
-		return Differ, "its METADATA row was not written by tracemig", nil
-	}
-	if noted.SourceTraceID != t.info.TraceID {
-		return Missing, "trace " + noted.SourceTraceID + " has its ID at the target", nil
-	}
-	changed := !migrate.SameDigest(noted.Digest, fresh.digest, fresh.linked)
-
-	var problems []string
-	missing := false
-	if s.spans.Rows != fresh.spans || s.spans.Digest != fresh.spansDigest {
-		var spans []*uctables.Span
-		if err := v.job.Target.ReadSpans(ctx, id, uctables.AllTimes, func(s *uctables.Span) error {
-			spans = append(spans, s)
-			return nil
-		}); err != nil {
-			return "", "", err
-		}
-		lost, foreign, differ := compareSpans(fresh.rows.Spans, spans, v.job.Deep)
-		switch {
-		case len(lost) > 0 && changed && s.spans.Rows >= noted.Spans:
-			return Changed, fmt.Sprintf("%d spans came after it was migrated", len(lost)), nil
-		case len(lost) > 0:
-			missing = true
-			problems = append(problems, fmt.Sprintf("%d of %d spans are missing: %s", len(lost), fresh.spans, some(lost)))
-		}
-		if len(foreign) > 0 {
-			problems = append(problems, fmt.Sprintf("%d spans are not the source's: %s", len(foreign), some(foreign)))
-		}
-		if len(differ) > 0 {
-			problems = append(problems, fmt.Sprintf("%d spans differ: %s", len(differ), some(differ)))
-		}
-	}
-
-	var lost []string
-	for i := range fresh.rows.Annotations {
-		a := &fresh.rows.Annotations[i]
-		if !slices.ContainsFunc(notes, func(n *uctables.Annotation) bool { return n.AnnotationID == a.AnnotationID }) {
-			lost = append(lost, string(a.Type)+" "+a.Name)
-		}
-	}
-	plan, err := resync.Plan(fresh.rows.TraceID, fresh.rows.Annotations, notes, resync.Options{RunLinks: v.job.RunLinks})
-	if err != nil {
-		return "", "", err
-	}
-	var stale []string
-	for _, c := range plan.Changes {
-		if c.Type == uctables.Metadata && len(plan.Changes) > 1 {
-			continue // It notes the others' versions.
-		}
-		stale = append(stale, string(c.Type)+" "+c.Name)
-	}
-	if len(lost) > 0 && !changed {
-		missing = true
-		problems = append(problems, fmt.Sprintf("%d annotations are missing: %s", len(lost), some(lost)))
-	}
-	if len(stale) > 0 && !changed {
-		problems = append(problems, fmt.Sprintf("%d annotations differ: %s", len(stale), some(stale)))
-	}
-	switch {
-	case missing:
-		return Incomplete, strings.Join(problems, "; "), nil
-	case len(problems) > 0:
-		return Differ, strings.Join(problems, "; "), nil
-	case changed:
-		return Changed, "", nil
-	case plan.Kept > 0:
-		return Edited, fmt.Sprintf("%d annotations", plan.Kept), nil
-	}
-	return Match, "", nil // Only the digests differed: in digits of doubles, or in what others have added.
-}
-
 // absent says why the target has nothing of a trace.
 func (v *verification) absent(t *trace) (Kind, string) {
 	last, since := v.job.Covered, "the last run's time"
@@ -365,57 +246,4 @@ func (v *verification) absent(t *trace) (Kind, string) {
 		return Newer, "requested after " + since
 	}
 	return Missing, "the target has nothing of it"
-}
-
-// reread reads a trace anew. The error is errGone where the source no longer has it.
-func (v *verification) reread(ctx context.Context, t *trace) (*trace, error) {
-	info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
-	if migrate.Gone(err) {
-		return nil, errGone
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look at trace %s again: %w", t.info.TraceID, err)
-	}
-	size := migrate.SizeOf(info)
-	if err := v.budget.Acquire(ctx, size); err != nil {
-		return nil, err
-	}
-	defer v.budget.Add(-size)
-	spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
-	}
-	return v.expect(info, spans[0], t.runs, t.known), nil
-}
-
-// compareSpans gives the IDs of spans that only one side has, and of those that differ.
-func compareSpans(want []uctables.Span, got []*uctables.Span, deep bool) (lost, foreign, differ []string) {
-	there := make(map[string]*uctables.Span, len(got))
-	for _, s := range got {
-		there[s.SpanID] = s
-	}
-	for i := range want {
-		s, ok := there[want[i].SpanID]
-		if !ok {
-			lost = append(lost, want[i].SpanID)
-			continue
-		}
-		delete(there, want[i].SpanID)
-		if deep && !uctables.SameSpan(&want[i], s) {
-			differ = append(differ, want[i].SpanID)
-		}
-	}
-	for id := range there {
-		foreign = append(foreign, id)
-	}
-	slices.Sort(foreign)
-	return lost, foreign, differ
-}
-
-// some names a few.
-func some(names []string) string {
-	if len(names) > 3 {
-		return strings.Join(names[:3], ", ") + ", …"
-	}
-	return strings.Join(names, ", ")
 }

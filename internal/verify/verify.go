@@ -7,7 +7,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -42,10 +42,14 @@ const (
 	Open    Kind = "open"    // it has not ended at the source; a later run takes it
 	Edited  Kind = "edited"  // its annotations were changed at the target; they stay as they are there
 	Extra   Kind = "extra"   // migrated from this source, which no longer lists it
+
+	// Official is a trace that Databricks' own migration has moved, of which the target holds what that
+	// migration keeps.
+	Official Kind = "official"
 )
 
 // Kinds lists all kinds, in the order of a report.
-var Kinds = []Kind{Match, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra}
+var Kinds = []Kind{Match, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official}
 
 // Wrong says whether a kind means that the target is not what it should be.
 func (k Kind) Wrong() bool {
@@ -64,6 +68,7 @@ type Finding struct {
 type Target interface {
 	uctables.Reader
 	Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error
+	Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error
 	String() string
 }
 
@@ -206,7 +211,12 @@ func (v *verification) readTarget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return v.scratch.Put(ctx, rs...)
+	if err := v.scratch.Put(ctx, rs...); err != nil {
+		return err
+	}
+	return v.scratch.ReadOfficial(ctx, func(yield func(string) error) error {
+		return v.job.Target.Official(ctx, v.job.ExperimentID, yield)
+	})
 }
 
 // findExtra reports the traces that the listing has not shown.
@@ -324,6 +334,9 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 	if err != nil {
 		return nil, err
 	}
+	if err := v.findOfficial(ctx, ids, known); err != nil {
+		return nil, err
+	}
 	traces := make([]*trace, len(infos))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(v.job.Fetchers)
@@ -360,11 +373,27 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 	traces = slices.DeleteFunc(traces, func(t *trace) bool { return !v.job.Shard.Has(t.info.TraceID, t.rows.TraceID) })
 	// They are at the source, whatever else is found.
 	var seen []checkpoint.Record
-	for _, rec := range known {
-		rec.State = checkpoint.Migrated
-		seen = append(seen, rec)
+	for id, rec := range known {
+		if rec.TraceID = id; rec.RunID != "" {
+			rec.State = checkpoint.Migrated
+			seen = append(seen, rec)
+		}
 	}
 	return traces, v.scratch.Put(ctx, seen...)
 }
 
-var errGone = errors.New("the source no longer has it")
+// findOfficial adds to known the IDs of traces that Databricks' own migration has moved and tracemig has not
+// taken over.
+func (v *verification) findOfficial(ctx context.Context, traceIDs []string, known map[string]checkpoint.Record) error {
+	there := make([]string, len(traceIDs))
+	for i, id := range traceIDs {
+		there[i] = official.TraceID(id)
+	}
+	moved, err := v.scratch.Official(ctx, there)
+	for i, id := range traceIDs {
+		if _, ours := known[id]; !ours && moved[there[i]] {
+			known[id] = checkpoint.Record{TargetTraceID: there[i]}
+		}
+	}
+	return err
+}

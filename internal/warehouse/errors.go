@@ -178,7 +178,7 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 		state == "2D521" || strings.HasPrefix(state, "40") || (first == "" && conflictClasses.MatchString(text)):
 		return failure{kind: again, lost: true, err: fmt.Errorf("%s: another writer commits at the same time: %w. Run again when it has ended", table, said)}
 	case is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION", "CATALOG_NOT_FOUND") || state == "42P01":
-		e := fmt.Errorf("%s: %w (%s). Create its experiment, or run with --create", table, errNoTable, condition)
+		e := fmt.Errorf("%s: %w (%s). Create an experiment with this location, or, where there is no service, run with --create", table, errNoTable, condition)
 		if !is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND") && state != "42P01" {
 			e = fmt.Errorf("%s: the catalog or schema does not exist (%s). Check its name, or create it", table, condition)
 		}

@@ -11,7 +11,7 @@ import (
 
 // SumSpans implements uctables.Reader: the warehouse computes the sums.
 func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.SpanSum) error) error {
-	return read(ctx, w, uctables.Spans, w.opts.Location.SumSpans(deep), traceIDs, times, func(rows *sql.Rows) (s uctables.SpanSum, err error) {
+	return read(ctx, w, uctables.Spans, func(t uctables.Table) string { return w.opts.Location.SumSpans(t, deep) }, traceIDs, times, func(rows *sql.Rows) (s uctables.SpanSum, err error) {
 		err = rows.Scan(&s.TraceID, &s.Rows, &s.Spans, &s.RecordIDs, &s.Digest)
 		return s, err
 	}, yield)
@@ -19,7 +19,7 @@ func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times uctab
 
 // SumAnnotations implements uctables.Reader: the warehouse computes the sums.
 func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.AnnotationSum) error) error {
-	return read(ctx, w, uctables.Annotations, w.opts.Location.SumAnnotations(deep), traceIDs, times, func(rows *sql.Rows) (s uctables.AnnotationSum, err error) {
+	return read(ctx, w, uctables.Annotations, func(t uctables.Table) string { return w.opts.Location.SumAnnotations(t, deep) }, traceIDs, times, func(rows *sql.Rows) (s uctables.AnnotationSum, err error) {
 		var name sql.NullString
 		err = rows.Scan(&s.TraceID, &s.AnnotationID, &s.Type, &name, &s.UpdatedAtMicros, &s.Deleted, &s.Copies, &s.Digest)
 		s.Name = name.String
@@ -29,12 +29,12 @@ func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times
 
 // ReadSpans implements uctables.Reader.
 func (w *Warehouse) ReadSpans(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Span) error) error {
-	return read(ctx, w, uctables.Spans, w.opts.Location.ReadSpans(), traceIDs, times, line(uctables.ParseSpan), yield)
+	return read(ctx, w, uctables.Spans, w.opts.Location.ReadSpans, traceIDs, times, line(uctables.ParseSpan), yield)
 }
 
 // ReadAnnotations implements uctables.Reader.
 func (w *Warehouse) ReadAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Annotation) error) error {
-	return read(ctx, w, uctables.Annotations, w.opts.Location.ReadAnnotations(), traceIDs, times, line(uctables.ParseAnnotation), yield)
+	return read(ctx, w, uctables.Annotations, w.opts.Location.ReadAnnotations, traceIDs, times, line(uctables.ParseAnnotation), yield)
 }
 
 // line reads a row whose one column is a text for parse.
@@ -49,18 +49,22 @@ func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 	}
 }
 
-// read asks for something of some traces. The rows of an answer are kept until it is complete, since
+// read asks for something of some traces; text is the statement for the table as it is. The rows of an answer are kept until it is complete, since
 // one that breaks off is asked for again.
-func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text string, traceIDs []string, times uctables.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
+func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Table) string, traceIDs []string, times uctables.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
 	if len(traceIDs) == 0 {
 		return nil
+	}
+	actual, err := w.table(ctx, t)
+	if err != nil {
+		return err
 	}
 	var found []T
 	params := []any{
 		sql.Named(uctables.ParamTraces, strings.Join(traceIDs, "\n")),
 		sql.Named(uctables.ParamLow, times.Low), sql.Named(uctables.ParamHigh, times.High),
 	}
-	if err := w.ask(ctx, t, text, params, func(rows *sql.Rows) error {
+	if err := w.ask(ctx, t, text(actual), params, func(rows *sql.Rows) error {
 		v, err := scan(rows)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)

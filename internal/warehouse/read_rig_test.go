@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -28,7 +27,7 @@ func TestReadBack(t *testing.T) {
 		s := spans(1, 1)[0]
 		s.TraceID, s.SpanID = fmt.Sprintf("%032x", 2), fmt.Sprintf("%016x", i+1)
 		s.Attributes, s.ResourceAttributes = uctables.JSON(text), uctables.JSON(`{"service.name":"a"}`)
-		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = ptr("a"), ptr("x=y"), ptr(""), tracepb.Status_STATUS_CODE_UNSET, nil
+		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = ptr("a"), ptr("x=y"), ptr(""), nil, nil
 		s.Events = []uctables.Event{{TimeUnixNano: 1 << 60, Name: "e\x01"}, {Name: "", Attributes: uctables.JSON(text), DroppedAttributesCount: 1}}
 		s.Links = []uctables.Link{{TraceID: "t", SpanID: "s"}, {TraceState: ptr(""), Attributes: uctables.JSON(text), Flags: 1}}
 		all = append(all, s)
@@ -130,7 +129,7 @@ func TestReplace(t *testing.T) {
 	newer := func(value string, at, replaces int64) uctables.Replacement {
 		a := first
 		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
-		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces}
+		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces, ReplacesCreatedMicros: first.CreatedAtMicros}
 	}
 	now := int64(base + 1_000_000)
 	for _, step := range []struct {

@@ -51,6 +51,9 @@ type Warehouse struct {
 	transport *http.Transport
 	locks     map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
 	staging   *staging                 // nil until Stage
+
+	mu     sync.Mutex
+	actual map[string]uctables.Table // by suffix, as last described
 }
 
 var _ uctables.Writer = (*Warehouse)(nil)
@@ -67,7 +70,7 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	if err := databricks.EnsureRunning(ctx, opts.Config, opts.WarehouseID, opts.Progress); err != nil {
 		return nil, err
 	}
-	w := &Warehouse{opts: opts, policy: retry.Default, locks: map[string]chan struct{}{
+	w := &Warehouse{opts: opts, policy: retry.Default, actual: make(map[string]uctables.Table), locks: map[string]chan struct{}{
 		uctables.Spans.Suffix:       make(chan struct{}, 1),
 		uctables.Annotations.Suffix: make(chan struct{}, 1),
 	}}
@@ -147,10 +150,10 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 	}
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Annotation, key]{
-		table: uctables.Annotations, insert: l.InsertAnnotations(), parse: l.ParseAnnotations(), count: l.CountAnnotations(),
+		table: uctables.Annotations, insert: l.InsertAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
-		key:  func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
-		time: func(a *uctables.Annotation) int64 { return a.CreatedAtMicros },
+		key:   func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
+		times: func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
 	})
 }
 
@@ -159,11 +162,14 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Replacement, string]{
-		table: uctables.Annotations, insert: l.ReplaceAnnotations(), parse: l.ParseAnnotations(), count: l.CountAnnotations(),
+		table: uctables.Annotations, insert: l.ReplaceAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row:    uctables.AppendReplacement,
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
 		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
-		time:   func(r *uctables.Replacement) int64 { return r.CreatedAtMicros },
+		times: func(r *uctables.Replacement, t *uctables.Times) {
+			t.Include(r.CreatedAtMicros)
+			t.Include(r.ReplacesCreatedMicros)
+		},
 	})
 }
 
@@ -172,31 +178,36 @@ func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctab
 	type key struct{ trace, span string }
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Span, key]{
-		table: uctables.Spans, insert: l.InsertSpans(), parse: l.ParseSpans(), count: l.CountSpans(),
+		table: uctables.Spans, insert: l.InsertSpans, parse: l.ParseSpans, count: l.CountSpans(),
 		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
-		key:  func(s *uctables.Span) key { return key{s.TraceID, s.SpanID} },
-		time: func(s *uctables.Span) int64 { return s.TimeMicros },
+		key:   func(s *uctables.Span) key { return key{s.TraceID, s.SpanID} },
+		times: func(s *uctables.Span, t *uctables.Times) { t.Include(s.TimeMicros) },
 	})
 }
 
 // ProbeSpans says whether WriteSpans would take rows, by the same errors, and writes nothing. It finds
 // the refused row of a trace of which no part may be written.
 func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error {
+	spans, err := w.table(ctx, uctables.Spans)
+	if err != nil {
+		return err
+	}
 	in, err := w.lay(ctx, len(rows), func(b []byte, i int) []byte { return uctables.AppendSpan(b, &rows[i]) })
 	if err != nil {
 		return err
 	}
 	defer w.remove(ctx, in)
-	return w.ask(ctx, uctables.Spans, in.statement(w.opts.Location.ParseSpans()), in.params, func(rows *sql.Rows) error { return nil }, nil)
+	return w.ask(ctx, spans, in.statement(w.opts.Location.ParseSpans(spans)), in.params, func(rows *sql.Rows) error { return nil }, nil)
 }
 
 // batch says how rows of one table become statements.
 type batch[R any, K comparable] struct {
-	table                uctables.Table
-	insert, parse, count string
-	row, rowKey          func([]byte, *R) []byte
-	key                  func(*R) K
-	time                 func(*R) int64
+	table         uctables.Table
+	insert, parse func(uctables.Table) string // for the table as it is
+	count         string
+	row, rowKey   func([]byte, *R) []byte
+	key           func(*R) K
+	times         func(*R, *uctables.Times) // adds those at which the statement has to look
 }
 
 // write sends the rows as one statement until it is known to have taken effect.
@@ -213,11 +224,15 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			distinct = append(distinct, &rows[i])
 		}
 	}
-	lo, hi := b.time(distinct[0]), b.time(distinct[0])
+	within := uctables.NoTimes
 	for _, r := range distinct {
-		lo, hi = min(lo, b.time(r)), max(hi, b.time(r))
+		b.times(r, &within)
 	}
-	times := []any{sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi)}
+	times := []any{sql.Named(uctables.ParamLow, within.Low), sql.Named(uctables.ParamHigh, within.High)}
+	table, err := w.table(ctx, b.table)
+	if err != nil {
+		return uctables.Written{}, err
+	}
 	line := func(text []byte, i int) []byte { return b.row(text, distinct[i]) }
 	in, err := w.lay(ctx, len(distinct), line)
 	if err != nil {
@@ -239,7 +254,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	var doubts int
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
-		inserted, err = w.insert(ctx, in.statement(b.insert), slices.Concat(in.params, times))
+		inserted, err = w.insert(ctx, in.statement(b.insert(table)), slices.Concat(in.params, times))
 		if err == nil {
 			return nil
 		}
@@ -253,7 +268,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			return retry.Again(f.err, f.after)
 		case unexplained:
 			// A failed task's error may lack its cause. Reading the rows without writing names it.
-			if _, err := w.number(ctx, in.statement(b.parse), in.params); err != nil {
+			if _, err := w.number(ctx, in.statement(b.parse(table)), in.params); err != nil {
 				var row *uctables.RowError
 				if p := w.failure(ctx, b.table, in.bytes, err); errors.As(p.err, &row) {
 					return p.err
@@ -425,6 +440,27 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 	return err
 }
 
+// Official implements uctables.Writer.
+func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
+	var ids []string
+	if err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectOfficial(), []any{sql.Named(uctables.ParamExperiment, experimentID)}, func(rows *sql.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
+		}
+		ids = append(ids, id)
+		return nil
+	}, func() { ids = nil }); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := yield(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Check says whether the tables of spans and annotations are there in schema version v2.
 func (w *Warehouse) Check(ctx context.Context) error {
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
@@ -475,7 +511,7 @@ func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 				Next:    "Create a new experiment with a table prefix, which makes tables of version " + uctables.SchemaVersion + ", or run with --create."}
 		}
 		return &uctables.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
-			Next: "Create an experiment that is bound to " + l.String() + ", or run with --create to make the tables."}
+			Next: "Create an experiment with the location " + l.String() + ", upon which the service makes tables and views; only where there is no service, run with --create."}
 	}
 	if err != nil {
 		return err
@@ -491,15 +527,44 @@ func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 		}
 		return e
 	}
+	_, err = w.describe(ctx, t)
+	return err
+}
+
+// table is t as it is in the warehouse, which is asked once.
+func (w *Warehouse) table(ctx context.Context, t uctables.Table) (uctables.Table, error) {
+	w.mu.Lock()
+	actual, ok := w.actual[t.Suffix]
+	w.mu.Unlock()
+	if ok {
+		return actual, nil
+	}
+	return w.describe(ctx, t)
+}
+
+// describe asks for the columns of t. Its error is a TableError where rows can't be written to them.
+func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Table, error) {
+	l := w.opts.Location
 	columns, err := w.pairs(ctx, t, l.DescribeTable(t))
 	if err != nil {
-		return err
+		return t, err
 	}
-	if clauses := t.Differences(columns); len(clauses) > 0 {
-		return &uctables.TableError{Table: l.Name(t), Problem: strings.Join(clauses, "; "),
-			Next: "Its columns are not those of version " + uctables.SchemaVersion + ": name another location."}
+	var have []uctables.Column
+	for name, typ := range columns {
+		have = append(have, uctables.Column{Name: name, Type: typ})
 	}
-	return nil
+	actual, clauses := t.Actual(have)
+	if len(clauses) > 0 {
+		next := "Its columns are not those of version " + uctables.SchemaVersion + ": name another location."
+		if slices.ContainsFunc(clauses, func(c string) bool { return strings.HasSuffix(c, uctables.ErrCut.Error()) }) {
+			next = "Have the warehouse print types whole, by a higher spark.sql.debug.maxToStringFields, or name another location."
+		}
+		return t, &uctables.TableError{Table: l.Name(t), Problem: strings.Join(clauses, "; "), Next: next}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.actual[t.Suffix] = actual
+	return actual, nil
 }
 
 // pairs reads a result whose first two columns are names and values. It ends at an empty name or a
@@ -529,33 +594,79 @@ func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (m
 	return m, err
 }
 
-// Create makes the four tables and the views where they are missing.
+// Create makes the four tables where they are missing.
 func (w *Warehouse) Create(ctx context.Context) error {
 	l := w.opts.Location
 	for _, t := range uctables.Tables {
-		if err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
+		if _, err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
 			return err
 		}
 	}
-	// The views read the tables: tell of a wrong table before they fail on it.
-	if err := w.Check(ctx); err != nil {
-		return err
-	}
-	for _, v := range l.Views() {
-		if err := w.createMissing(ctx, uctables.Table{Suffix: v.Suffix}, v.Create); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.Check(ctx)
 }
 
-// createMissing runs text unless t, which it makes, is there: a nightly run with --create should send
-// no statement that writes.
-func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) error {
-	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t)); !errors.Is(err, errNoTable) {
-		return err
+// CreateViews makes the two views where they are missing. The service makes its own, and refuses to bind
+// an experiment to a location where others stand in their place: they are for where there is no service.
+// It returns the names of those that it made.
+func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) {
+	// The views read the tables: tell of a wrong table before they fail on it.
+	if err := w.Check(ctx); err != nil {
+		return nil, err
 	}
-	return w.do(ctx, t, text)
+	for _, v := range w.opts.Location.Views() {
+		view := uctables.Table{Suffix: v.Suffix}
+		missing, err := w.createMissing(ctx, view, v.Create)
+		if err != nil {
+			return made, err
+		}
+		if missing {
+			made = append(made, w.opts.Location.Name(view))
+		}
+	}
+	return made, nil
+}
+
+// OwnViews are those of the location's views that CreateViews has made.
+func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err error) {
+	for _, v := range w.opts.Location.Views() {
+		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, w.opts.Location.ShowViewProperties(v))
+		switch {
+		case errors.Is(err, errNoTable):
+		case err != nil:
+			return nil, err
+		case properties[uctables.MadeProperty] == "true":
+			own = append(own, v)
+		}
+	}
+	return own, nil
+}
+
+// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration has
+// skipped on their way to the location; nil where it has not skipped any.
+func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error) {
+	l := w.opts.Location
+	var skips map[string]int64
+	params := []any{sql.Named(uctables.ParamExperiment, experimentID), sql.Named(uctables.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
+	err := w.ask(ctx, uctables.Table{Suffix: uctables.OfficialSkippedTable}, l.CountOfficialSkips(), params, func(rows *sql.Rows) error {
+		var reason string
+		var traces int64
+		err := rows.Scan(&reason, &traces)
+		skips[reason] = traces
+		return err
+	}, func() { skips = map[string]int64{} })
+	if errors.Is(err, errNoTable) {
+		return nil, nil
+	}
+	return skips, err
+}
+
+// createMissing runs text unless t, which it makes, is there, and says whether it was missing: a nightly run with --create should send
+// no statement that writes.
+func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) (missing bool, err error) {
+	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t)); !errors.Is(err, errNoTable) {
+		return false, err
+	}
+	return true, w.do(ctx, t, text)
 }
 
 func (w *Warehouse) do(ctx context.Context, t uctables.Table, text string) error {

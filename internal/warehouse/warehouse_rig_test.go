@@ -12,18 +12,19 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -116,9 +117,9 @@ func spans(i, n int) []uctables.Span {
 	for j := n - 1; j >= 0; j-- {
 		start := int64(base + i*1000 + j)
 		span := uctables.Span{
-			RecordID: fmt.Sprintf("r-%d-%d", i, j), TimeMicros: start, TraceID: fmt.Sprintf("%032x", i+1), SpanID: fmt.Sprintf("%016x", j+1),
-			Name: fmt.Sprintf("span %d ${x} \n\"'\\", j), Kind: tracepb.Span_SPAN_KIND_INTERNAL, StartTimeUnixNano: start * 1000,
-			EndTimeUnixNano: ptr(start*1000 + 5_000_001), StatusCode: tracepb.Status_STATUS_CODE_OK,
+			RecordID: fmt.Sprintf("r-%d-%d", i, j), TimeMicros: start, Date: uctables.Day(start), ScopeName: ptr("mlflow"), TraceID: fmt.Sprintf("%032x", i+1), SpanID: fmt.Sprintf("%016x", j+1),
+			Name: fmt.Sprintf("span %d ${x} \n\"'\\", j), Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: start * 1000,
+			EndTimeUnixNano: ptr(start*1000 + 5_000_001), StatusCode: ptr("STATUS_CODE_OK"),
 			Attributes: uctables.JSON(fmt.Sprintf("{\"mlflow.spanInputs\":{\"q\":%d},\n\"n\":9007199254740993,\"d\":1.5e-7,\"big\":12345678901234567890,\"s\":\"${env:HOME} \\u0000\"}", j)),
 		}
 		if j > 0 {
@@ -137,8 +138,7 @@ func annotations(i, spans int, source string) []uctables.Annotation {
 			Value: uctables.JSON(value), CreatedAtMicros: at, UpdatedAtMicros: at}
 	}
 	feedback := row("f", uctables.Feedback, "correct", "true")
-	feedback.TargetType, feedback.TargetID = uctables.TargetSpan, trace+":"+fmt.Sprintf("%016x", 1)
-	feedback.Metadata = uctables.JSON(`{"mlflow.assessment.sourceType":"HUMAN","mlflow.assessment.sourceId":"ann","k":"v"}`)
+	feedback.Metadata = uctables.JSON(`{"mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"ann","k":"v"}`)
 	meta := row("m", uctables.Metadata, "metadata", `{"client_request_id":"c","trace_metadata":{"mlflow.user":"ann"}}`)
 	meta.Metadata = uctables.JSON(fmt.Sprintf(`{"tracemig.source":%q,"tracemig.source_trace_id":"tr-%d","tracemig.digest":"d%d","tracemig.spans":%d}`, source, i, i, spans))
 	return []uctables.Annotation{row("t", uctables.Tag, "tag", `"v"`), feedback, meta}
@@ -181,11 +181,11 @@ func TestWriteIsIdempotent(t *testing.T) {
 	}
 
 	values := s.SQL(t, `SELECT variant_get(attributes, '$.n', 'BIGINT'), variant_get(attributes, '$.d', 'DOUBLE'), schema_of_variant(attributes),
-		variant_get(attributes, '$.s', 'STRING'), name, CAST(date AS STRING), status.code, resource IS NULL, instrumentation_scope IS NULL, size(events)
+		variant_get(attributes, '$.s', 'STRING'), name, CAST(date AS STRING), status.code, resource IS NULL, to_json(instrumentation_scope), size(events)
 		FROM `+w.opts.Location.Name(uctables.Spans)+` WHERE record_id = 'r-0-3'`)
 	want := []any{int64(9007199254740993), 1.5e-7,
 		"OBJECT<big: DECIMAL(20,0), d: DOUBLE, `mlflow.spanInputs`: OBJECT<q: BIGINT>, n: BIGINT, s: STRING>",
-		"${env:HOME} \x00", "span 3 ${x} \n\"'\\", "2023-11-14", "STATUS_CODE_OK", true, true, int64(0)}
+		"${env:HOME} \x00", "span 3 ${x} \n\"'\\", "2023-11-14", "STATUS_CODE_OK", true, `{"name":"mlflow","dropped_attributes_count":0}`, int64(0)}
 	if diff := cmp.Diff(want, values[0]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -194,6 +194,20 @@ func TestWriteIsIdempotent(t *testing.T) {
 // What the rows look like to the views, from the golden example rows of the package uctables.
 func TestViews(t *testing.T) {
 	s, w := open(t, true)
+	views := func(want int) {
+		t.Helper()
+		own, err := w.OwnViews(t.Context())
+		if err != nil || len(own) != want {
+			t.Fatalf("own views %+v, error %v, want %d", own, err, want)
+		}
+	}
+	views(0)
+	for _, want := range []int{2, 0} {
+		if made, err := w.CreateViews(t.Context()); err != nil || len(made) != want {
+			t.Fatalf("made %v, error %v, want %d", made, err, want)
+		}
+		views(2)
+	}
 	insert := func(text, file string, lo, hi int64) {
 		lines, err := os.ReadFile("../uctables/testdata/" + file)
 		if err != nil {
@@ -203,8 +217,8 @@ func TestViews(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	insert(w.opts.Location.InsertAnnotations(), "annotations.jsonl", 0, 1<<62)
-	insert(w.opts.Location.InsertSpans(), "spans.jsonl", -1, 1<<61)
+	insert(w.opts.Location.InsertAnnotations(uctables.Annotations), "annotations.jsonl", 0, 1<<62)
+	insert(w.opts.Location.InsertSpans(uctables.Spans), "spans.jsonl", -1, 1<<61)
 	name := w.opts.Location.Name(uctables.Table{Suffix: uctables.UnifiedView})
 	rows := s.SQL(t, `SELECT to_json(struct(*), map('ignoreNullFields', 'false')) FROM `+name+` ORDER BY trace_id`)
 	var got bytes.Buffer
@@ -226,6 +240,152 @@ func TestViews(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("UPDATE=1 writes %s (-want +got):\n%s", file, diff)
+	}
+
+	// Another's view in the place of one of them is not ours.
+	s.SQL(t, w.opts.Location.Views()[1].Drop)
+	s.SQL(t, "CREATE VIEW "+name+" AS SELECT 1 AS one")
+	views(1)
+}
+
+func TestOfficial(t *testing.T) {
+	_, w := open(t, true)
+	uctablestest.Official(t, w)
+}
+
+func TestReplaceElsewhere(t *testing.T) {
+	_, w := open(t, true)
+	uctablestest.Replace(t, w)
+}
+
+// otherTables makes tables with columns and fields that tracemig does not know, in another order, and
+// annotations without the optional column.
+func otherTables(t *testing.T, s *rig.Warehouse, w *Warehouse) {
+	t.Helper()
+	property := " USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')"
+	var columns []string
+	for _, c := range slices.Backward(uctables.Spans.Columns) {
+		switch c.Name {
+		case "status":
+			c.Type = "STRUCT<code: STRING, `it's a ${x} \\ ``name`: MAP<STRING, ARRAY<DECIMAL(10,2)>>, message: STRING>"
+		case "events":
+			c.Type = "ARRAY<STRUCT<more: STRUCT<x: TIMESTAMP>, name: STRING, time_unix_nano: BIGINT, attributes: VARIANT, dropped_attributes_count: INT, `a b`: ARRAY<INT>>>"
+		case "instrumentation_scope":
+			c.Type = "STRUCT<version: STRING, name: STRING, attributes: VARIANT, dropped_attributes_count: INT, more: BOOLEAN>"
+		}
+		columns = append(columns, c.Name+" "+c.Type)
+	}
+	s.SQL(t, "CREATE TABLE "+w.opts.Location.Name(uctables.Spans)+" (ingested TIMESTAMP, "+strings.Join(columns, ", ")+", `b ``c` STRUCT<a: INT>)"+property)
+	columns = nil
+	for _, c := range uctables.Annotations.Columns[:14] {
+		columns = append(columns, c.Name+" "+c.Type)
+	}
+	s.SQL(t, "CREATE TABLE "+w.opts.Location.Name(uctables.Annotations)+" (age INT, copies STRING, trace_id INT, "+strings.Join(columns, ", ")+")"+property)
+}
+
+// TestOtherColumns writes to tables with more columns and fields, and with fewer, and reads them back.
+func TestOtherColumns(t *testing.T) {
+	s, w := open(t, false)
+	otherTables(t, s, w)
+	ctx := t.Context()
+	all, notes := spans(0, 3), annotations(0, 3, "src")
+	all[0].Events = []uctables.Event{{TimeUnixNano: 7, Name: "e", Attributes: uctables.JSON(`{"a":1}`)}, {}}
+	all[0].StatusMessage = ptr("m")
+	all[1].ScopeName, all[1].Date = nil, uctables.NoDate
+	for _, inserted := range []int{3, 0} { // the first one finds out about the columns by itself
+		if got, err := w.WriteSpans(ctx, all); err != nil || got.Inserted != inserted {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if got, err := w.WriteAnnotations(ctx, notes); err != nil || got.Inserted != inserted {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Fatal(err)
+	}
+	newer := notes[0]
+	newer.UpdatedAtMicros++
+	if got, err := w.ReplaceAnnotations(ctx, []uctables.Replacement{{Annotation: newer, ReplacesMicros: notes[0].UpdatedAtMicros, ReplacesCreatedMicros: notes[0].CreatedAtMicros}}); err != nil || got.Inserted != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := w.ProbeSpans(ctx, all); err != nil {
+		t.Error(err)
+	}
+	// What another writer has in the further fields is not seen.
+	s.SQL(t, "UPDATE "+w.opts.Location.Name(uctables.Spans)+" SET ingested = now(), instrumentation_scope = named_struct('version', NULL, 'name', instrumentation_scope.name, "+
+		"'attributes', NULL, 'dropped_attributes_count', 0, 'more', true) WHERE instrumentation_scope IS NOT NULL")
+	var d uctables.Digester
+	want, err := d.Spans(all, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{all[0].TraceID}
+	if err := w.SumSpans(ctx, ids, uctables.AllTimes, true, func(s uctables.SpanSum) error {
+		if s.Digest != want || s.Rows != 3 {
+			t.Errorf("%+v, want digest %s", s, want)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	if err := w.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+		for i := range all {
+			if all[i].SpanID == s.SpanID && uctables.SameSpan(&all[i], s) {
+				found++
+			}
+		}
+		return nil
+	}); err != nil || found != 3 {
+		t.Errorf("%d spans read back, %v", found, err)
+	}
+	digests := map[string]bool{}
+	if err := w.SumAnnotations(ctx, ids, uctables.AllTimes, true, func(s uctables.AnnotationSum) error {
+		digests[s.Digest] = true
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range notes {
+		if digest, err := d.Annotation(&notes[i]); err != nil || !digests[digest] {
+			t.Errorf("annotation %s is another in the table, %v", notes[i].AnnotationID, err)
+		}
+	}
+	if _, err := w.CreateViews(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if rows := s.SQL(t, "SELECT tags['tag'], size(spans), size(assessments) FROM "+w.opts.Location.Name(uctables.Table{Suffix: uctables.UnifiedView})); fmt.Sprint(rows) != "[[v 3 1]]" {
+		t.Errorf("the view shows %v", rows)
+	}
+
+	name := w.opts.Location.Name(uctables.Spans)
+	s.SQL(t, "DROP TABLE "+name)
+	var fields []string
+	for i := range 40 {
+		fields = append(fields, fmt.Sprintf("f%d: INT", i))
+	}
+	table := strings.Replace(w.opts.Location.CreateTable(uctables.Spans), "message: STRING", strings.Join(fields, ", ")+", message: STRING", 1)
+	s.SQL(t, table)
+	if err := w.Check(ctx); err == nil || !strings.Contains(err.Error(), "status of which nothing is known: its type is cut short") || !strings.Contains(err.Error(), "maxToStringFields") {
+		t.Errorf("a struct that DESCRIBE cuts short: %v", err)
+	}
+}
+
+// TestChangeType looks at the column that every row has the same in.
+func TestChangeType(t *testing.T) {
+	s, w := open(t, true)
+	notes := annotations(0, 0, "src")
+	if _, err := w.WriteAnnotations(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+	deleted := uctables.Replacement{Annotation: notes[0], ReplacesMicros: notes[0].UpdatedAtMicros, ReplacesCreatedMicros: notes[0].CreatedAtMicros}
+	deleted.UpdatedAtMicros++
+	deleted.DeletedAtMicros = ptr(deleted.UpdatedAtMicros)
+	if _, err := w.ReplaceAnnotations(t.Context(), []uctables.Replacement{deleted}); err != nil {
+		t.Fatal(err)
+	}
+	if rows := s.SQL(t, "SELECT _change_type, count(*) FROM "+w.opts.Location.Name(uctables.Annotations)+" GROUP BY 1"); fmt.Sprint(rows) != "[[insert 4]]" {
+		t.Errorf("%v", rows)
 	}
 }
 

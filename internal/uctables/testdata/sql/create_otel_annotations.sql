@@ -12,7 +12,8 @@ CREATE TABLE IF NOT EXISTS `main`.`my-agents`.`prod_otel_annotations` (
   updated_at TIMESTAMP,
   updated_by STRING,
   deleted_at TIMESTAMP,
-  deleted_by STRING
+  deleted_by STRING,
+  _change_type STRING
 )
 USING DELTA
 CLUSTER BY (created_at, target_id)

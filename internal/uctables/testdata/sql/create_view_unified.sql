@@ -1,4 +1,5 @@
-CREATE VIEW IF NOT EXISTS `main`.`my-agents`.`prod_trace_unified` AS
+CREATE VIEW IF NOT EXISTS `main`.`my-agents`.`prod_trace_unified`
+TBLPROPERTIES ('tracemig.made' = 'true') AS
 WITH spans AS (
   SELECT trace_id, array_sort(collect_list(struct(
     start_time_unix_nano, span_id, parent_span_id, trace_id, trace_state, flags, name, kind, end_time_unix_nano,
@@ -26,14 +27,16 @@ SELECT root.trace_id, m.client_request_id,
     try_variant_get(root.attributes, '$["traceloop.entity.input"]', 'STRING'),
     try_variant_get(root.attributes, '$["gen_ai.input.messages"]', 'STRING'),
     try_variant_get(root.attributes, '$["gcp.vertex.agent.llm_request"]', 'STRING'),
-    try_variant_get(root.attributes, '$["gcp.vertex.agent.tool_call_args"]', 'STRING')) AS request,
+    try_variant_get(root.attributes, '$["gcp.vertex.agent.tool_call_args"]', 'STRING'),
+    try_variant_get(root.attributes, '$["gen_ai.tool.call.arguments"]', 'STRING')) AS request,
   coalesce(
     try_variant_get(root.attributes, '$["mlflow.spanOutputs"]', 'STRING'),
     try_variant_get(root.attributes, '$["output.value"]', 'STRING'),
     try_variant_get(root.attributes, '$["traceloop.entity.output"]', 'STRING'),
     try_variant_get(root.attributes, '$["gen_ai.output.messages"]', 'STRING'),
     try_variant_get(root.attributes, '$["gcp.vertex.agent.llm_response"]', 'STRING'),
-    try_variant_get(root.attributes, '$["gcp.vertex.agent.tool_response"]', 'STRING')) AS response,
+    try_variant_get(root.attributes, '$["gcp.vertex.agent.tool_response"]', 'STRING'),
+    try_variant_get(root.attributes, '$["gen_ai.tool.call.result"]', 'STRING')) AS response,
   m.trace_metadata, m.tags, s.spans, m.assessments
 FROM `main`.`my-agents`.`prod_otel_spans` AS root
 LEFT JOIN spans AS s ON s.trace_id = root.trace_id

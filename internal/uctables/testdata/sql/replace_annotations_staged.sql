@@ -12,7 +12,8 @@ INSERT INTO `main`.`my-agents`.`prod_otel_annotations` (
   updated_at,
   updated_by,
   deleted_at,
-  deleted_by
+  deleted_by,
+  _change_type
 )
 SELECT
   coalesce(r.annotation_id, raise_error('a row has no annotation_id')),
@@ -28,7 +29,8 @@ SELECT
   timestamp_micros(r.updated_at),
   r.updated_by,
   timestamp_micros(r.deleted_at),
-  r.deleted_by
+  r.deleted_by,
+  'insert'
 FROM (
   SELECT from_json(line,
     'STRUCT<annotation_id: STRING, target_type: STRING, target_id: STRING, annotation_type: STRING, name: STRING, value: VARIANT, comment: STRING, metadata: VARIANT, created_at: BIGINT, created_by: STRING, updated_at: BIGINT, updated_by: STRING, deleted_at: BIGINT, deleted_by: STRING, replaces: BIGINT>',
@@ -39,4 +41,4 @@ LEFT ANTI JOIN (
   SELECT annotation_id, updated_at FROM `main`.`my-agents`.`prod_otel_annotations`
   WHERE created_at BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
 ) AS present
-ON present.annotation_id = incoming.r.annotation_id AND present.updated_at > timestamp_micros(incoming.r.replaces)
+ON present.annotation_id = incoming.r.annotation_id AND unix_micros(present.updated_at) > incoming.r.replaces

@@ -1,5 +1,5 @@
 SELECT trace_id, count(*) AS rows, count(DISTINCT span_id) AS spans, count(DISTINCT record_id) AS record_ids,
-  sha2(array_join(array_sort(collect_list(sha2(to_json(struct('' AS record_id, unix_micros(time) AS time, unix_date(date) AS date, service_name, trace_id, span_id, trace_state, parent_span_id, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status, resource)), 256))), ''), 256) AS digest
+  sha2(array_join(array_sort(collect_list(sha2(to_json(struct('' AS record_id, unix_micros(time) AS time, unix_date(date) AS date, service_name, trace_id, span_id, trace_state, parent_span_id, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status, resource, instrumentation_scope)), 256))), ''), 256) AS digest
 FROM `main`.`my-agents`.`prod_otel_spans`
 WHERE trace_id IN (SELECT explode(split(:traces, '\n')))
   AND time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)

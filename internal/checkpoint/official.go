@@ -1,0 +1,59 @@
+package checkpoint
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// ReadOfficial notes which traces Databricks' own migration has written into the target, unless they are
+// noted already: read yields their IDs there.
+func (s *Store) ReadOfficial(ctx context.Context, read func(yield func(targetTraceID string) error) error) error {
+	if done, err := s.meta(ctx, "official"); err != nil || done == "yes" {
+		return s.wrap(err)
+	}
+	var ids []string
+	flush := func() error {
+		list, err := json.Marshal(ids)
+		if err != nil {
+			return err
+		}
+		ids = ids[:0]
+		_, err = s.db.ExecContext(ctx, "INSERT OR IGNORE INTO official SELECT value FROM json_each(?)", string(list))
+		return s.wrap(err)
+	}
+	if err := read(func(id string) error {
+		if ids = append(ids, id); len(ids) < 1000 {
+			return nil
+		}
+		return flush()
+	}); err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('official', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'")
+	return s.wrap(err)
+}
+
+// Official says which of the target's trace IDs are noted by ReadOfficial.
+func (s *Store) Official(ctx context.Context, targetTraceIDs []string) (map[string]bool, error) {
+	list, err := json.Marshal(targetTraceIDs)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, "SELECT trace_id FROM official WHERE trace_id IN (SELECT value FROM json_each(?))", string(list))
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	found := map[string]bool{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, s.wrap(err)
+		}
+		found[id] = true
+	}
+	return found, s.wrap(rows.Err())
+}

@@ -1,0 +1,73 @@
+package official
+
+import (
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestSameSpan(t *testing.T) {
+	want := func() *uctables.Span {
+		return &uctables.Span{
+			TraceID: "t", SpanID: "s", Name: "call", Kind: "SPAN_KIND_INTERNAL", TimeMicros: 1, StartTimeUnixNano: 1000, EndTimeUnixNano: ptr(int64(2000)),
+			ServiceName: ptr(""), ScopeName: ptr("mlflow"), StatusCode: ptr("STATUS_CODE_ERROR"), StatusMessage: ptr("no"),
+			Attributes: uctables.JSON(`{"n":9007199254740993,"d":1e2,"o":{"a":[1,null]},"s":"7","tracemig.raw.n":"x"}`),
+			Events:     []uctables.Event{{Name: "e", TimeUnixNano: 5, Attributes: uctables.JSON(`{}`)}},
+			Links:      []uctables.Link{{TraceID: "u", SpanID: "v"}},
+		}
+	}
+	official := func() *uctables.Span {
+		s := want()
+		s.Kind, s.StatusCode, s.ParentSpanID, s.Links, s.ScopeName = "LLM", ptr("ERROR"), ptr(""), nil, nil
+		s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":"{\"a\": [1, null]}","s":"7"}`)
+		s.Events[0].Attributes = nil
+		return s
+	}
+	if !SameSpan(want(), official()) {
+		t.Error("a span of the migration is not known")
+	}
+	if SameSpan(want(), want()) {
+		t.Error("a span of tracemig is taken for one of the migration")
+	}
+	unset := want()
+	unset.StatusCode = nil
+	if o := official(); SameSpan(unset, o) {
+		t.Error("ERROR is unset")
+	} else if o.StatusCode = ptr("UNSET"); !SameSpan(unset, o) {
+		t.Error("UNSET is not unset")
+	}
+	for name, change := range map[string]func(*uctables.Span){
+		"name":         func(s *uctables.Span) { s.Name = "other" },
+		"kind":         func(s *uctables.Span) { s.Kind = "SPAN_KIND_SERVER" },
+		"status":       func(s *uctables.Span) { s.StatusCode = ptr("OK") },
+		"message":      func(s *uctables.Span) { s.StatusMessage = nil },
+		"parent":       func(s *uctables.Span) { s.ParentSpanID = ptr("p") },
+		"end":          func(s *uctables.Span) { s.EndTimeUnixNano = nil },
+		"no event":     func(s *uctables.Span) { s.Events = nil },
+		"event's time": func(s *uctables.Span) { s.Events[0].TimeUnixNano++ },
+		"a link":       func(s *uctables.Span) { s.Links = []uctables.Link{{TraceID: "u", SpanID: "v"}} },
+		"integer": func(s *uctables.Span) {
+			s.Attributes = uctables.JSON(`{"n":9007199254740992,"d":100.0,"o":{"a":[1,null]},"s":"7"}`)
+		},
+		"no attribute": func(s *uctables.Span) {
+			s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":{"a":[1,null]}}`)
+		},
+		"one more": func(s *uctables.Span) {
+			s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":{"a":[1,null]},"s":"7","x":1}`)
+		},
+		"another text": func(s *uctables.Span) {
+			s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":{"a":[1,null]},"s":7}`)
+		},
+		"order": func(s *uctables.Span) {
+			s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":{"a":[null,1]},"s":"7"}`)
+		},
+	} {
+		got := official()
+		change(got)
+		if SameSpan(want(), got) {
+			t.Errorf("another %s is not seen", name)
+		}
+	}
+}

@@ -1,0 +1,1 @@
+DROP VIEW `main`.`my-agents`.`prod_trace_metadata`

@@ -1,0 +1,1 @@
+SHOW TBLPROPERTIES `main`.`my-agents`.`prod_trace_metadata`

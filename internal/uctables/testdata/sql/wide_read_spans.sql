@@ -1,0 +1,4 @@
+SELECT to_json(struct(record_id, unix_micros(time) AS time, unix_date(date) AS date, service_name, trace_id, span_id, trace_state, parent_span_id, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, dropped_attributes_count, transform(events, e0 -> CASE WHEN e0 IS NOT NULL THEN struct(e0.time_unix_nano AS time_unix_nano, e0.name AS name, e0.attributes AS attributes, e0.dropped_attributes_count AS dropped_attributes_count) END) AS events, dropped_events_count, links, dropped_links_count, CASE WHEN status IS NOT NULL THEN struct(status.message AS message, status.code AS code) END AS status, resource, instrumentation_scope)) AS line
+FROM `main`.`my-agents`.`prod_otel_spans`
+WHERE trace_id IN (SELECT explode(split(:traces, '\n')))
+  AND time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)

@@ -1,0 +1,143 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// So much is looked at by one question to the target.
+const (
+	judgeTraces = 100
+	judgeBytes  = 16 << 20 // of spans' JSON
+)
+
+// judge looks at the rows of traces whose sums differ, some at a time.
+func (v *verification) judge(ctx context.Context, traces []*trace, all map[string]*sums) error {
+	for len(traces) > 0 {
+		n, size := 0, int64(0)
+		for n < len(traces) && n < judgeTraces && (n == 0 || size+traces[n].size <= judgeBytes) {
+			size += traces[n].size
+			n++
+		}
+		if err := v.judgeSome(ctx, traces[:n], size, all); err != nil {
+			return err
+		}
+		traces = traces[n:]
+	}
+	return nil
+}
+
+func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int64, all map[string]*sums) error {
+	var asked []*trace
+	for _, t := range traces {
+		s := all[t.rows.TraceID]
+		switch d := s.duplicate(); {
+		case d != "":
+			v.done(t, Duplicate, d)
+		case s.spans.Rows == 0 && len(s.notes) == 0:
+			kind, detail := v.absent(t)
+			v.done(t, kind, detail)
+		default:
+			asked = append(asked, t)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	if err := v.budget.Acquire(ctx, size); err != nil {
+		return err
+	}
+	defer v.budget.Add(-size)
+	fresh, err := v.reread(ctx, asked)
+	if err != nil {
+		return err
+	}
+	rest := fresh[:0]
+	for _, t := range fresh {
+		if t.kind != "" {
+			v.done(t, t.kind, t.detail)
+		} else {
+			rest = append(rest, t)
+		}
+	}
+	evidence, err := v.gather(ctx, rest, all)
+	if err != nil {
+		return err
+	}
+	for _, e := range evidence {
+		kind, detail := verdict(e)
+		v.done(e.want, kind, detail)
+	}
+	return nil
+}
+
+// reread reads traces anew, as they are now and whole.
+func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, error) {
+	fresh := make([]*trace, len(traces))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.job.Fetchers)
+	for i, t := range traces {
+		g.Go(func() error {
+			info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
+			if migrate.Gone(err) {
+				fresh[i] = &trace{info: t.info, rows: t.rows, kind: Extra, detail: errGone.Error()}
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("look at trace %s again: %w", t.info.TraceID, err)
+			}
+			spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			fresh[i] = v.expect(info, spans[0], t.runs, t.known)
+			return nil
+		})
+	}
+	return fresh, g.Wait()
+}
+
+// gather reads what the target has of the traces.
+func (v *verification) gather(ctx context.Context, traces []*trace, all map[string]*sums) ([]*evidence, error) {
+	if len(traces) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(traces))
+	found := make([]*evidence, len(traces))
+	byID := make(map[string]*evidence, len(traces))
+	var differing []string // in their spans
+	for i, t := range traces {
+		id := t.rows.TraceID
+		e := &evidence{want: t, have: all[id], deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix}
+		ids[i], found[i], byID[id] = id, e, e
+		if e.have.spans.Rows != t.spans || e.have.spans.Digest != t.spansDigest && t.spans > 0 {
+			e.spans = []*uctables.Span{}
+			differing = append(differing, id)
+		}
+	}
+	if err := v.job.Target.ReadAnnotations(ctx, ids, uctables.AllTimes, func(a *uctables.Annotation) error {
+		id, _, _ := strings.Cut(a.TargetID, ":")
+		byID[id].notes = append(byID[id].notes, a)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if len(differing) == 0 {
+		return found, nil
+	}
+	err := v.job.Target.ReadSpans(ctx, differing, uctables.AllTimes, func(s *uctables.Span) error {
+		byID[s.TraceID].spans = append(byID[s.TraceID].spans, s)
+		return nil
+	})
+	return found, err
+}
+
+var errGone = errors.New("the source no longer has it")
