@@ -92,9 +92,10 @@ class Location:
         """A page of trace infos. As in the service's view, there is one for each root span."""
         if body.get("filter"):
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid filter string: {body['filter']}")
-        if not (body.get("page_token") and self.kept and time.monotonic() < self.kept[0]):
-            self.kept = (time.monotonic() + KEPT_SECONDS, *self.read())
-        spans, annotations = self.kept[1:]
+        kept = self.kept if body.get("page_token") else None
+        if not kept or time.monotonic() >= kept[0]:
+            kept = self.kept = (time.monotonic() + KEPT_SECONDS, *self.read())
+        spans, annotations = kept[1:]
         roots = [span for of_trace in spans.values() for span in of_trace if is_root(span)]
         roots.sort(key=lambda s: (s["start_time_unix_nano"], s["trace_id"]), reverse=descending(body.get("order_by") or []))
         first = int(base64.b64decode(body["page_token"])) if body.get("page_token") else 0
@@ -181,7 +182,6 @@ class Location:
     def write_tag(self, trace_id, key, value, user, deleted):
         """Appends the tag's next version, under the ID that the service gives the tag. Nobody else's ID is looked at,
         and the time is now, whatever the versions before it say: a row that does not fit with that is to show."""
-        self.kept = None
         spans, annotations = self.read([trace_id])
         first_root(spans, trace_id)
         annotation_id = tag_id(trace_id, key)
@@ -201,6 +201,7 @@ class Location:
             row["_change_type"] = "'insert'"
         self.query(f"INSERT INTO {self.table('annotations')} ({', '.join(row)}) SELECT {', '.join(row.values())}",
                    {"annotation_id": annotation_id, "trace_id": trace_id, "key": key, "value": value, "user": user})
+        self.kept = None
 
 
 def is_root(span):
