@@ -104,6 +104,7 @@ class Front:
         self.secret = uuid.uuid4().bytes
         self.epoch = 0
         self.operations = {}
+        self.locations = {}
         self.oauth_tokens = set()
         self.polls_left = 0
         self.local = threading.local()
@@ -340,7 +341,8 @@ class Front:
     def uc_location(self, catalog, schema, prefix):
         if not self.options["warehouse"]:
             raise error(404, "NOT_FOUND", f"Trace location {catalog}.{schema}.{prefix} does not exist.")
-        return location.Location(self.query, catalog, schema, prefix)
+        with self.lock:
+            return self.locations.setdefault((catalog, schema, prefix), location.Location(self.query, catalog, schema, prefix))
 
     def uc_trace(self, method, path, pairs, body):
         """A request about traces of a UC location; None if the path is no such."""

@@ -13,8 +13,10 @@ import hashlib
 import json
 import math
 import re
+import time
 import uuid
 
+KEPT_SECONDS = 30  # how long after a search the other requests are answered from what it read
 MOST_IN_A_BATCH = 10  # IDs that the service takes in one BatchGet
 TRACE_ID = re.compile("[0-9a-f]{32}")
 ORDER = re.compile(r"(?:attributes\.|trace\.)?(?:timestamp_ms|timestamp|request_time)(?:\s+(ASC|DESC))?", re.I)
@@ -29,7 +31,6 @@ SPAN = """trace_id, span_id, trace_state, parent_span_id, flags, name, kind, sta
   dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status"""
 ANNOTATION = """annotation_id, target_id, annotation_type, name, value, comment, metadata, unix_micros(created_at) AS created_at,
   unix_micros(updated_at) AS updated_at, unix_micros(deleted_at) AS deleted_at"""
-IS_ROOT = "coalesce(parent_span_id, '') = ''"
 
 
 class Refused(Exception):
@@ -46,6 +47,8 @@ class Location:
 
     def __init__(self, query, catalog, schema, prefix):
         self.query, self.catalog, self.schema, self.prefix = query, catalog, schema, prefix
+        self.kept = None  # (until, spans, annotations) of the last search
+        self.change_types = None  # whether the annotations table has the column _change_type, once that is known
 
     def table(self, kind):
         return ".".join("`" + part.replace("`", "``") + "`" for part in (self.catalog, self.schema, f"{self.prefix}_otel_{kind}"))
@@ -58,19 +61,15 @@ class Location:
 
     # --- reading
 
-    def read(self, trace_ids=None, roots_only=False):
+    def read(self, trace_ids=None):
         """Spans and live annotations by trace ID, of the given traces or all: one statement for both tables, for each
         costs Spark half a second."""
-        of_spans, of_annotations = ["TRUE"], ["target_type = 'TRACE'"]
-        if roots_only:
-            of_spans.append(IS_ROOT)
+        of_spans, of_annotations = "TRUE", "target_type = 'TRACE'"
         if trace_ids is not None:
             wanted = ", ".join(f"'{i}'" for i in trace_ids if TRACE_ID.fullmatch(i)) or "''"
-            of_spans.append(f"trace_id IN ({wanted})")
-            of_annotations.append(f"target_id IN ({wanted})")
-        span = "trace_id, parent_span_id, start_time_unix_nano, end_time_unix_nano, status" if roots_only else SPAN
-        rows = self.query(f"SELECT struct({span}) AS span, NULL AS annotation FROM {self.table('spans')} WHERE {' AND '.join(of_spans)}\n"
-                          f"UNION ALL SELECT NULL, struct({ANNOTATION}) FROM {self.table('annotations')} WHERE {' AND '.join(of_annotations)}")
+            of_spans, of_annotations = f"trace_id IN ({wanted})", f"{of_annotations} AND target_id IN ({wanted})"
+        rows = self.query(f"SELECT struct({SPAN}) AS span, NULL AS annotation FROM {self.table('spans')} WHERE {of_spans}\n"
+                          f"UNION ALL SELECT NULL, struct({ANNOTATION}) FROM {self.table('annotations')} WHERE {of_annotations}")
         spans, annotations = {}, []
         for span, annotation in rows:
             if span is not None:
@@ -81,12 +80,23 @@ class Location:
             of_trace.sort(key=lambda s: s["start_time_unix_nano"])
         return spans, live(annotations)
 
+    def found(self, trace_ids):
+        """read, unless a search has just read them. A client that searches asks for the traces in tens, which would be
+        as many statements."""
+        kept = self.kept
+        if kept and time.monotonic() < kept[0]:
+            return kept[1:]
+        return self.read(trace_ids)
+
     def search(self, body):
         """A page of trace infos. As in the service's view, there is one for each root span."""
         if body.get("filter"):
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid filter string: {body['filter']}")
-        spans, annotations = self.read(roots_only=True)
-        roots = [span for of_trace in spans.values() for span in of_trace]
+        kept = self.kept if body.get("page_token") else None
+        if not kept or time.monotonic() >= kept[0]:
+            kept = self.kept = (time.monotonic() + KEPT_SECONDS, *self.read())
+        spans, annotations = kept[1:]
+        roots = [span for of_trace in spans.values() for span in of_trace if is_root(span)]
         roots.sort(key=lambda s: (s["start_time_unix_nano"], s["trace_id"]), reverse=descending(body.get("order_by") or []))
         first = int(base64.b64decode(body["page_token"])) if body.get("page_token") else 0
         last = first + int(body.get("max_results") or 100)
@@ -96,22 +106,16 @@ class Location:
         return page
 
     def get_info(self, trace_id):
-        spans, annotations = self.read([trace_id], roots_only=True)
-        if trace_id not in spans:
-            raise Refused(404, "NOT_FOUND", f"Trace with ID {trace_id} is not found.")
-        return {"trace": {"trace_info": self.info(spans[trace_id][0], annotations.get(trace_id, []))}}
+        spans, annotations = self.found([trace_id])
+        return {"trace": {"trace_info": self.info(first_root(spans, trace_id), annotations.get(trace_id, []))}}
 
     def batch_get(self, trace_ids):
         """The traces with these IDs that have a root span; the others are left out."""
         if len(trace_ids) > MOST_IN_A_BATCH:
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"At most {MOST_IN_A_BATCH} trace IDs can be requested.")
-        spans, annotations = self.read(trace_ids)
-        traces = []
-        for trace_id in trace_ids:
-            root = next((s for s in spans.get(trace_id, []) if not s["parent_span_id"]), None)
-            if root:
-                traces.append({"trace_info": self.info(root, annotations.get(trace_id, [])), "spans": [otlp_span(s) for s in spans[trace_id]]})
-        return {"traces": traces}
+        spans, annotations = self.found(trace_ids)
+        traces = [i for i in trace_ids if any(map(is_root, spans.get(i, [])))]
+        return {"traces": [{"trace_info": self.info(first_root(spans, i), annotations.get(i, [])), "spans": [otlp_span(s) for s in spans[i]]} for i in traces]}
 
     def info(self, root, annotations):
         """The trace's info: times and state by its root span, all else by its annotations."""
@@ -178,9 +182,8 @@ class Location:
     def write_tag(self, trace_id, key, value, user, deleted):
         """Appends the tag's next version, under the ID that the service gives the tag. Nobody else's ID is looked at,
         and the time is now, whatever the versions before it say: a row that does not fit with that is to show."""
-        spans, annotations = self.read([trace_id], roots_only=True)
-        if trace_id not in spans:
-            raise Refused(404, "NOT_FOUND", f"Trace with ID {trace_id} is not found.")
+        spans, annotations = self.read([trace_id])
+        first_root(spans, trace_id)
         annotation_id = tag_id(trace_id, key)
         known = next((a for a in annotations.get(trace_id, []) if a["annotation_id"] == annotation_id), None)
         if deleted:
@@ -192,10 +195,24 @@ class Location:
                "created_by": ":user", "updated_at": "current_timestamp()", "updated_by": ":user"}
         if deleted:
             row.update(deleted_at="current_timestamp()", deleted_by=":user")
-        if any(column[0] == "_change_type" for column in self.query("DESCRIBE TABLE " + self.table("annotations"))):
+        if self.change_types is None:
+            self.change_types = any(column[0] == "_change_type" for column in self.query("DESCRIBE TABLE " + self.table("annotations")))
+        if self.change_types:
             row["_change_type"] = "'insert'"
         self.query(f"INSERT INTO {self.table('annotations')} ({', '.join(row)}) SELECT {', '.join(row.values())}",
                    {"annotation_id": annotation_id, "trace_id": trace_id, "key": key, "value": value, "user": user})
+        self.kept = None
+
+
+def is_root(span):
+    return not span["parent_span_id"]
+
+
+def first_root(spans, trace_id):
+    root = next(filter(is_root, spans.get(trace_id, [])), None)
+    if root is None:
+        raise Refused(404, "NOT_FOUND", f"Trace with ID {trace_id} is not found.")
+    return root
 
 
 def live(annotations):

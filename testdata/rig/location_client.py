@@ -49,7 +49,7 @@ def loaded(client, location, ids):
 
 
 def dump(client, location, infos, path):
-    traces = loaded(client, location, sorted({info.trace_id for info in infos}))
+    traces = loaded(client, location, list(dict.fromkeys(info.trace_id for info in infos)))
     with open(path, "w") as out:
         for info in infos:
             record = trace_record(info)
