@@ -100,21 +100,32 @@ func TestVerify(t *testing.T) {
 	gone, noSpans, noChild := next(verify.Missing, true), next(verify.Incomplete, true), next(verify.Incomplete, true)
 	noMetadata, noTag := next(verify.Incomplete, true), next(verify.Incomplete, true)
 	otherTag, edited, bobs := next(verify.Differ, false), next(verify.Edited, false), next(verify.Match, true)
+	created, tagTwice := next(verify.Differ, false), next(verify.Differ, true)
 	repairable := len(want)
+	date, future := next(verify.Differ, false), next(verify.Differ, true)
+	ids = append([]string{strings.TrimPrefix(c.Cases["json_types"][0], "tr-")}, ids...)
+	integer := next(verify.Differ, false)
 	attributes, name, spanID := next(verify.Differ, false), next(verify.Differ, false), next(verify.Differ, true)
 	spansTwice, notesTwice := next(verify.Duplicate, true), next(verify.Duplicate, true)
 	for _, s := range []string{
 		"DELETE FROM " + spans + " WHERE trace_id IN (" + gone + ", " + noSpans + ") OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
 		"DELETE FROM " + notes + " WHERE target_id LIKE concat(" + gone + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
 			" OR target_id = " + noTag + " AND annotation_type = 'TAG' AND name = 'mlflow.traceName'",
-		"UPDATE " + notes + " SET value = parse_json('\"another\"') WHERE target_id = " + otherTag + " AND name = 'mlflow.traceName'",
+		"UPDATE " + notes + " SET value = CASE WHEN target_id = " + otherTag + " THEN parse_json('\"another\"') ELSE value END," +
+			" created_at = CASE WHEN target_id = " + created + " THEN created_at - INTERVAL 1 HOUR ELSE created_at END," +
+			" updated_at = CASE WHEN target_id = " + future + " THEN now() + INTERVAL 400 DAYS ELSE updated_at END" +
+			" WHERE target_id IN (" + otherTag + ", " + created + ") AND name = 'mlflow.traceName' OR target_id = " + future + " AND annotation_type = 'METADATA'",
 		"INSERT INTO " + notes + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + notes +
 			" WHERE target_id = " + edited + " AND name = 'mlflow.traceName'" +
+			" UNION ALL SELECT 'under another ID', target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by, updated_at, updated_by, NULL, NULL, 'insert' FROM " + notes +
+			" WHERE target_id = " + tagTwice + " AND name = 'mlflow.traceName'" +
 			" UNION ALL SELECT 'of bob', 'TRACE', " + bobs + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
 			" UNION ALL SELECT * FROM " + notes + " WHERE target_id = " + notesTwice + " AND annotation_type = 'TAG'",
-		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}') ELSE attributes END," +
+		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}')" +
+			" WHEN trace_id = " + integer + " THEN parse_json(replace(to_json(attributes), '\"int\":1', '\"int\":1.0E0')) ELSE attributes END," +
+			" date = CASE WHEN trace_id = " + date + " THEN date_add(date, 1) ELSE date END," +
 			" name = CASE WHEN trace_id = " + name + " THEN 'another' ELSE name END, span_id = CASE WHEN trace_id = " + spanID + " THEN 'ffffffffffffffff' ELSE span_id END" +
-			" WHERE trace_id IN (" + attributes + ", " + name + ") AND parent_span_id IS NULL OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
+			" WHERE trace_id IN (" + attributes + ", " + name + ", " + integer + ", " + date + ") AND parent_span_id IS NULL OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
 		"INSERT INTO " + spans + " SELECT * FROM " + spans + " WHERE trace_id = " + spansTwice,
 	} {
 		b.wh.SQL(t, s)
