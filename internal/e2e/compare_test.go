@@ -137,7 +137,7 @@ func (c *comparison) spans(rows map[string]spanRow) {
 		c.equal(name+"status", orNull(code, "STATUS_CODE_UNSET"), got.Status.Code)
 		c.equal(name+"status message", orNull(want.StatusMessage, ""), got.Status.Message)
 		c.attributes(name+"attributes", want.Name, c.withUser(want), got.Attributes)
-		c.equal(name+"service", "", got.ServiceName)
+		c.equal(name+"service", c.trace.Tags["service.name"], got.ServiceName)
 		c.equal(name+"kind", "SPAN_KIND_INTERNAL", got.Kind)
 		c.equal(name+"number of events", len(want.Events), len(got.Events))
 		for i := range min(len(want.Events), len(got.Events)) {

@@ -13,7 +13,7 @@ import (
 // Its kind is the span's type and its status code has no prefix; it has no links, and what tracemig notes
 // beside the attributes is not there. Service and scope are not compared: they are the source's nowhere.
 func SameSpan(want, got *uctables.Span) bool {
-	if strings.HasPrefix(got.Kind, "SPAN_KIND_") || !sameStatus(want.StatusCode, got.StatusCode) || !sameText(want.ParentSpanID, got.ParentSpanID) ||
+	if strings.HasPrefix(got.Kind, "SPAN_KIND_") || !sameStatus(want.StatusCode, got.StatusCode) || !sameText(want.ParentSpanID, got.ParentSpanID) || !sameText(want.TraceState, got.TraceState) ||
 		len(want.Events) != len(got.Events) || len(got.Links) > 0 {
 		return false
 	}
@@ -27,9 +27,9 @@ func SameSpan(want, got *uctables.Span) bool {
 	for _, s := range []*uctables.Span{&w, &g} {
 		s.Kind, s.StatusCode, s.ParentSpanID, s.Attributes, s.Events, s.Links = "", nil, nil, nil, nil, nil
 		s.ServiceName, s.ResourceAttributes, s.ScopeName = nil, nil, nil
-		s.StatusMessage = nil // told apart below: an absent one may be empty
+		s.StatusMessage, s.TraceState = nil, nil
 	}
-	return uctables.SameSpan(&w, &g) && sameText(want.StatusMessage, got.StatusMessage) && sameValues(want.Attributes, got.Attributes)
+	return sameText(want.StatusMessage, got.StatusMessage) && uctables.SameSpan(&w, &g) && sameValues(want.Attributes, got.Attributes)
 }
 
 // sameStatus compares STATUS_CODE_OK with OK, and so on; unset is NULL or UNSET.

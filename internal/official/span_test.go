@@ -20,7 +20,7 @@ func TestSameSpan(t *testing.T) {
 	}
 	official := func() *uctables.Span {
 		s := want()
-		s.Kind, s.StatusCode, s.ParentSpanID, s.Links, s.ScopeName = "LLM", ptr("ERROR"), ptr(""), nil, nil
+		s.Kind, s.StatusCode, s.ParentSpanID, s.TraceState, s.Links, s.ScopeName = "LLM", ptr("ERROR"), ptr(""), ptr(""), nil, nil
 		s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":"{\"a\": [1, null]}","s":"7"}`)
 		s.Events[0].Attributes = nil
 		return s
@@ -44,6 +44,7 @@ func TestSameSpan(t *testing.T) {
 		"status":       func(s *uctables.Span) { s.StatusCode = ptr("OK") },
 		"message":      func(s *uctables.Span) { s.StatusMessage = nil },
 		"parent":       func(s *uctables.Span) { s.ParentSpanID = ptr("p") },
+		"trace state":  func(s *uctables.Span) { s.TraceState = ptr("a=b") },
 		"end":          func(s *uctables.Span) { s.EndTimeUnixNano = nil },
 		"no event":     func(s *uctables.Span) { s.Events = nil },
 		"event's time": func(s *uctables.Span) { s.Events[0].TimeUnixNano++ },

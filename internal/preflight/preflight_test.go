@@ -305,7 +305,7 @@ func TestProbes(t *testing.T) {
 				}
 				b.tables[skips] = errFound
 			},
-			says: map[string]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; it skipped 3 for good (1 no_spans, 2 too_large), which"},
+			says: map[string]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; 3 that it skipped for good stand in m.a._migration_skipped (1 no_spans, 2 too_large): a run"},
 		},
 		"not moved by it": {says: map[string]string{CodeOfficial: "has moved nothing"}},
 		"what it skipped can't be seen": {

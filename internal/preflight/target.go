@@ -186,7 +186,8 @@ func (c *check) official(t Target, tables Tables) {
 		reasons = append(reasons, fmt.Sprintf("%d %s", skipped[reason], reason))
 	}
 	if total > 0 {
-		text += fmt.Sprintf("; it skipped %d for good (%s), which a run moves if it can", total, strings.Join(reasons, ", "))
+		text += fmt.Sprintf("; %d that it skipped for good stand in %s.%s.%s (%s): a run moves them if it can",
+			total, t.Location.Catalog, t.Location.Schema, uctables.OfficialSkippedTable, strings.Join(reasons, ", "))
 	}
 	if err != nil {
 		c.notChecked(CodeOfficial, "%s; what it skipped can't be counted: %v", text, err)

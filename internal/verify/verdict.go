@@ -41,7 +41,7 @@ func verdict(e *evidence) (Kind, string) {
 	case meta == nil:
 		return Incomplete, "its METADATA row is missing; its spans may be of another writer"
 	}
-	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.notes, resync.Options{RunLinks: e.want.linked, NowMicros: e.now})
+	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.notes, resync.Options{RunLinks: e.want.linked, NowMicros: e.now, Insert: true})
 	if err != nil {
 		return Differ, err.Error()
 	}
@@ -77,7 +77,7 @@ func verdict(e *evidence) (Kind, string) {
 	add(len(plan.Ahead), "%d annotations have an updated_at that is yet to come, so that no edit would be seen: %s", len(plan.Ahead), some(plan.Ahead))
 	missing := len(spans.lost) > 0
 	if !changed && !plan.Official {
-		lost, stale := e.annotations(&plan)
+		lost, stale := annotations(&plan)
 		missing = missing || len(lost) > 0
 		add(len(lost), "%d annotations are missing: %s", len(lost), some(lost))
 		add(len(stale), "%d annotations differ: %s", len(stale), some(stale))
@@ -117,18 +117,15 @@ func (e *evidence) metadata() *uctables.Annotation {
 }
 
 // annotations names those that the target lacks, and those that differ.
-func (e *evidence) annotations(plan *resync.Result) (lost, stale []string) {
-	for i := range e.want.rows.Annotations {
-		a := &e.want.rows.Annotations[i]
-		if !slices.ContainsFunc(e.notes, func(n *uctables.Annotation) bool { return n.AnnotationID == a.AnnotationID }) {
-			lost = append(lost, string(a.Type)+" "+a.Name)
-		}
-	}
+func annotations(plan *resync.Result) (lost, stale []string) {
 	for _, c := range plan.Changes {
-		if c.Type == uctables.Metadata && len(plan.Changes) > 1 {
-			continue // It notes the others' versions.
+		name := string(c.Type) + " " + c.Name
+		switch {
+		case c.ReplacesMicros == uctables.NoVersion:
+			lost = append(lost, name)
+		case c.Type != uctables.Metadata || len(plan.Changes) == 1: // else it notes the others' versions
+			stale = append(stale, name)
 		}
-		stale = append(stale, string(c.Type)+" "+c.Name)
 	}
 	return lost, stale
 }
