@@ -185,8 +185,14 @@ func (p *textPrinter) report(r verify.Report) {
 	verdict := string(r.Outcome)
 	switch {
 	case r.Outcome != migrate.OutcomeDone:
+	case r.Compared == 0:
+		verdict = "nothing compared"
+	case r.Equal && r.Sample > 0:
+		verdict = "sample equal"
 	case r.Equal:
 		verdict = "equal"
+	case r.Wrong() == r.Kinds[verify.Pending] && r.Wrong() > 0:
+		verdict = fmt.Sprintf("NOT COMPLETE: %s of %s not moved; run again", group(r.Kinds[verify.Pending]), group(r.Compared))
 	case r.Wrong() > 0:
 		verdict = "NOT EQUAL"
 	case r.Kinds[verify.Unreadable] > 0:

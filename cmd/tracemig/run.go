@@ -31,6 +31,8 @@ type runOptions struct {
 	noRunLinks, noResync     bool
 	verify, deep, repair     bool
 	sample                   int
+	asOf                     string
+	allowEmpty               bool
 	files                    files
 	stagingVolume, stage     string
 	serviceName              string
@@ -92,6 +94,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
 	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
+	f.BoolVar(&o.allowEmpty, "allow-empty", false, "with --verify: no trace to compare is no fault")
 	o.files.addFlags(c)
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
 	o.addStagingFlags(c)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,15 +30,17 @@ func newVerifyCommand(a *app) *cobra.Command {
 spans and annotations, each once, and with --deep every value. Nothing is written, and no checkpoint
 is needed.
 
-  missing     the target should have it and does not
+  pending     the target has nothing of it yet: run again
+  missing     it was moved, and the target has nothing of it
   incomplete  spans or annotations of it are missing
   differ      values differ
   duplicate   rows of it are there more than once
   unreadable  the source does not give it, so nothing is proven
 
-These are no faults: changed (at the source, after it was migrated), newer (than the last run),
-open (not ended at the source), edited (annotations changed at the target), extra (the source no
-longer lists it).
+These are no faults: changed (at the source, after it was migrated), newer (requested after the last
+run began that looked at all, or after --as-of), open (not ended at the source), edited (annotations
+changed at the target), extra (the source no longer lists it), official (moved by Databricks' own
+migration).
 
 ` + exitStatus,
 		Example: `  tracemig verify --source /Shared/support-agent --target main.agents.support --deep
@@ -51,13 +55,15 @@ longer lists it).
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.IntVar(&o.sample, "sample", 0, "compare only so many traces, taken at random")
+	f.StringVar(&o.asOf, "as-of", "", "traces requested from this time on may not be there yet: RFC 3339, date (UTC) or age (default when the last run began that looked at all, as the checkpoint tells)")
+	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
 	return c
 }
 
 func (f *files) addFlags(c *cobra.Command) {
-	c.Flags().StringVar(&f.missing, "missing-on-target", "", "file for the IDs of traces that are missing or incomplete")
+	c.Flags().StringVar(&f.missing, "missing-on-target", "", "file for the IDs of traces that are pending, missing or incomplete")
 	c.Flags().StringVar(&f.differ, "differ", "", "file for the IDs of traces that differ or have rows twice")
 	c.Flags().StringVar(&f.extra, "extra", "", "file for the IDs of traces that the source no longer lists")
 }
@@ -117,7 +123,7 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 		return err
 	case r.Outcome == migrate.OutcomeInterrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case r.Wrong() > 0:
+	case r.Wrong() > 0, r.Compared == 0 && !s.opts.allowEmpty:
 		return &exitError{code: exitFound}
 	case r.Kinds[verify.Unreadable] > 0:
 		return &exitError{code: exitPartial}
@@ -134,10 +140,11 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	if err != nil {
 		return verify.Report{}, err
 	}
-	covered, reach, err := s.covered()
+	known, err := s.known(w)
 	if err != nil {
 		return verify.Report{}, err
 	}
+	defer known.close()
 	lists, err := openLists(s.opts.files)
 	if err != nil {
 		return verify.Report{}, err
@@ -147,7 +154,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: covered, Reach: reach, Progress: run.Progress,
+		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: run.Progress,
 	}
 	var failed error
 	job.OnFinding = func(f verify.Finding) {
@@ -163,38 +170,87 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	return r, errors.Join(err, failed, lists.err)
 }
 
-// covered is up to when complete runs have looked for traces: the start of the last one, or the end of
-// its window. reach is up to when they can have moved any: a run takes traces that come while it goes on,
-// but not all that do. Both are zero where no checkpoint tells.
-func (s *session) covered() (at, reach time.Time, err error) {
+// known is what a checkpoint tells of earlier runs; all of it is zero where there is none.
+type known struct {
+	covered time.Time // up to which request time runs have looked at all that is compared
+	reach   time.Time // up to which they can have moved any: a run takes traces that come while it goes on, but not all that do
+	moved   func(ctx context.Context, traceIDs []string) (map[string]bool, error)
+	store   *checkpoint.Store
+}
+
+func (k *known) close() {
+	if k.store != nil {
+		k.store.Close()
+	}
+}
+
+// known reads the checkpoint for a verification of the window w. --as-of takes the place of the runs.
+func (s *session) known(w mlflowclient.Window) (*known, error) {
+	k := &known{}
 	store, err := checkpoint.OpenReadOnly(s.stop, s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return at, reach, nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	if err != nil {
-		return at, reach, err
-	}
-	defer store.Close()
-	if err := store.BelongsTo(s.pair); err != nil {
-		return at, reach, err
-	}
-	err = store.Runs(s.stop, func(r checkpoint.Run) error {
-		if r.Outcome != string(migrate.OutcomeDone) && r.Outcome != string(migrate.OutcomePartial) {
+	if err == nil {
+		k.store = store
+		if err := store.BelongsTo(s.pair); err != nil {
+			k.close()
+			return nil, err
+		}
+		k.moved = func(ctx context.Context, traceIDs []string) (map[string]bool, error) {
+			rs, err := store.Get(ctx, traceIDs)
+			moved := make(map[string]bool, len(rs))
+			for id, r := range rs {
+				moved[id] = r.State == checkpoint.Migrated
+			}
+			return moved, err
+		}
+		var runs []checkpoint.Run
+		if err := store.Runs(s.stop, func(r checkpoint.Run) error {
+			if r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial) {
+				runs = append(runs, r)
+			}
 			return nil
+		}); err != nil {
+			k.close()
+			return nil, err
+		}
+		slices.Reverse(runs)
+		k.covered, k.reach = lookedUpTo(runs, w)
+	}
+	if s.opts.asOf != "" {
+		at, err := parseTime("as-of", s.opts.asOf, time.Now())
+		if err != nil {
+			k.close()
+			return nil, err
+		}
+		k.covered, k.reach = at, time.Unix(1<<40, 0) // whatever else the target has
+	}
+	return k, nil
+}
+
+// lookedUpTo is up to which request time ended runs, the earliest first, have looked at all traces of a window
+// without a gap, and up to which they can have moved any.
+func lookedUpTo(runs []checkpoint.Run, w mlflowclient.Window) (covered, reach time.Time) {
+	for _, r := range runs {
+		from := r.WindowStartMs
+		switch {
+		case from == nil, w.StartMs != nil && *from <= *w.StartMs: // It looked at all up to its end.
+		case covered.IsZero() || time.UnixMilli(*from).After(covered):
+			continue // There is a gap before its window.
 		}
 		until, last := r.Until(), r.End
 		if until.Before(r.Start) {
 			last = until
 		}
-		if until.After(at) {
-			at = until
+		if until.After(covered) {
+			covered = until
 		}
 		if last.After(reach) {
 			reach = last
 		}
-		return nil
-	})
-	return at, reach, err
+	}
+	return covered, reach
 }
 
 // repair verifies, has a run look again at what it finds, and verifies again.
@@ -248,7 +304,7 @@ func openLists(f files) (*lists, error) {
 		path  string
 		kinds []verify.Kind
 	}{
-		{f.missing, []verify.Kind{verify.Missing, verify.Incomplete}},
+		{f.missing, []verify.Kind{verify.Pending, verify.Missing, verify.Incomplete}},
 		{f.differ, []verify.Kind{verify.Differ, verify.Duplicate}},
 		{f.extra, []verify.Kind{verify.Extra}},
 	} {

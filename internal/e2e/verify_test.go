@@ -171,8 +171,13 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s has %q, want %q", path, got, listed)
 		}
 	}
-	// Without the checkpoint it finds the same.
+	// Without the checkpoint it finds the same, but nobody knows what was moved before.
 	b.forget()
+	for id, kind := range want {
+		if kind == verify.Missing || kind == verify.Newer {
+			want[id], shallow[id] = verify.Pending, true
+		}
+	}
 	check(b.verify("verify", 4, "--deep"), true)
 
 	before := b.wh.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'")

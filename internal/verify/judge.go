@@ -36,21 +36,20 @@ func (v *verification) judge(ctx context.Context, traces []*trace, all map[strin
 }
 
 func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int64, all map[string]*sums) error {
-	var asked []*trace
+	var asked, absent []*trace
 	for _, t := range traces {
 		s := all[t.rows.TraceID]
 		switch d := s.duplicate(); {
 		case d != "":
 			v.done(t, Duplicate, d)
 		case s.spans.Rows == 0 && len(s.notes) == 0:
-			kind, detail := v.absent(t)
-			v.done(t, kind, detail)
+			absent = append(absent, t)
 		default:
 			asked = append(asked, t)
 		}
 	}
-	if len(asked) == 0 {
-		return nil
+	if err := v.judgeAbsent(ctx, absent); err != nil || len(asked) == 0 {
+		return err
 	}
 	if err := v.budget.Acquire(ctx, size); err != nil {
 		return err
@@ -75,6 +74,26 @@ func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int6
 	for _, e := range evidence {
 		kind, detail := verdict(e)
 		v.done(e.want, kind, detail)
+	}
+	return nil
+}
+
+// judgeAbsent tells of traces that the target has nothing of what they are.
+func (v *verification) judgeAbsent(ctx context.Context, traces []*trace) error {
+	moved := map[string]bool{}
+	if v.job.Moved != nil && len(traces) > 0 {
+		ids := make([]string, len(traces))
+		for i, t := range traces {
+			ids[i] = t.info.TraceID
+		}
+		var err error
+		if moved, err = v.job.Moved(ctx, ids); err != nil {
+			return err
+		}
+	}
+	for _, t := range traces {
+		kind, detail := v.absent(t, moved[t.info.TraceID])
+		v.done(t, kind, detail)
 	}
 	return nil
 }

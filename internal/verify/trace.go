@@ -65,7 +65,7 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		return t
 	}
 	t.rows, t.size = res.Trace, int64(len(s.JSON))
-	if s.Missing != "" && known.Spans > 0 {
+	if s.Missing != "" && len(t.rows.Spans) < known.Spans {
 		// The source has lost them since it was migrated: the target can't be held against it.
 		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
 		return t
@@ -236,14 +236,15 @@ func (s *sums) duplicate() string {
 	return ""
 }
 
-// absent says why the target has nothing of a trace.
-func (v *verification) absent(t *trace) (Kind, string) {
-	last, since := v.job.Covered, "the last run's time"
-	if last.IsZero() || v.latest.After(v.job.Reach) {
-		last, since = v.latest, "the latest trace that the target has"
+// absent says why the target has nothing of a trace; moved is whether a checkpoint has it as moved.
+func (v *verification) absent(t *trace, moved bool) (Kind, string) {
+	switch at := t.info.RequestTime; {
+	case moved:
+		return Missing, "it was moved, and the target has nothing of it: tracemig repair moves it again"
+	case v.job.Covered.IsZero() || at.Before(v.job.Covered):
+		return Pending, "it is not moved yet"
+	case v.latest.After(v.job.Reach) && at.Before(v.latest):
+		return Pending, "it is not moved yet, while later ones are"
 	}
-	if !last.IsZero() && !t.info.RequestTime.Before(last) {
-		return Newer, "requested after " + since
-	}
-	return Missing, "the target has nothing of it"
+	return Newer, "it was requested after the last run began that looked at all"
 }

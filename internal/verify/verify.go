@@ -31,14 +31,15 @@ type Kind string
 // The kinds. Of a Match, nothing is reported.
 const (
 	Match      Kind = "match"      // the target has what the source has
-	Missing    Kind = "missing"    // the target should have it and does not
+	Pending    Kind = "pending"    // the target has nothing of it yet; a run moves it
+	Missing    Kind = "missing"    // it was moved, and the target has nothing of it
 	Incomplete Kind = "incomplete" // spans or annotations of it are missing
 	Differ     Kind = "differ"     // values differ
 	Duplicate  Kind = "duplicate"  // rows of it are there more than once
 	Unreadable Kind = "unreadable" // the source does not give it, so nothing is proven
 
 	Changed Kind = "changed" // it changed at the source after it was migrated; the next run follows
-	Newer   Kind = "newer"   // it came after the last run; the next run takes it
+	Newer   Kind = "newer"   // it came after the last run that looked at all; the next run takes it
 	Open    Kind = "open"    // it has not ended at the source; a later run takes it
 	Edited  Kind = "edited"  // its annotations were changed at the target; they stay as they are there
 	Extra   Kind = "extra"   // migrated from this source, which no longer lists it
@@ -49,11 +50,11 @@ const (
 )
 
 // Kinds lists all kinds, in the order of a report.
-var Kinds = []Kind{Match, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official}
+var Kinds = []Kind{Match, Pending, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official}
 
 // Wrong says whether a kind means that the target is not what it should be.
 func (k Kind) Wrong() bool {
-	return k == Missing || k == Incomplete || k == Differ || k == Duplicate
+	return k == Pending || k == Missing || k == Incomplete || k == Differ || k == Duplicate
 }
 
 // Finding says what is remarkable of one trace.
@@ -88,11 +89,14 @@ type Job struct {
 	Fetchers      int
 	BytesInFlight int64
 
-	// Covered is up to which request time complete runs have looked, as far as a checkpoint tells; else
-	// zero. Traces that came later are no loss. Reach is up to which they can have moved any: where the
-	// target has later ones, runs with other checkpoints have looked further.
-	Covered   time.Time
-	Reach     time.Time
+	// Covered is up to which request time runs have looked at all that is compared; zero where none is known
+	// to have. What the target lacks is newer if it came later, else pending. Reach is up to which those runs
+	// can have moved any: where the target has later ones, runs with other checkpoints have looked further.
+	Covered time.Time
+	Reach   time.Time
+	// Moved says which of some traces a checkpoint has as moved; nil without a checkpoint.
+	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
+
 	Progress  *migrate.Progress // Listed, Total, and Migrated for traces that were compared
 	OnFinding func(Finding)     // hears of every trace that does not simply match; calls don't overlap
 }
@@ -103,7 +107,8 @@ type Report struct {
 	Target      string          `json:"target"`
 	Shard       shard.Shard     `json:"shard,omitzero"`
 	Outcome     migrate.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal       bool            `json:"equal"`   // the target has what the source has, as far as traces have ended
+	Equal       bool            `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
+	Sample      int             `json:"sample,omitempty"`
 	Error       string          `json:"error,omitempty"`
 	Deep        bool            `json:"deep"`
 	Started     time.Time       `json:"started"`
@@ -141,7 +146,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight)}
 	began := time.Now()
 	v.report = Report{
-		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Started: began.UTC(),
+		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
 		Outcome: migrate.OutcomeDone, Kinds: map[Kind]int64{},
 	}
 	err := v.run(ctx)
@@ -153,7 +158,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 		v.report.Outcome, v.report.Error = migrate.OutcomeFailed, err.Error()
 	default:
 		k := v.report.Kinds
-		v.report.Equal = v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer] == 0
+		v.report.Equal = v.report.Compared > 0 && v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer] == 0
 	}
 	return v.report, err
 }
