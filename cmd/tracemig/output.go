@@ -103,7 +103,7 @@ func newTextPrinter(out io.Writer) *textPrinter {
 
 func (p *textPrinter) trace(t migrate.TraceReport) {
 	keys := []string{string(t.State) + " " + t.Reason}
-	if t.State == checkpoint.Migrated {
+	if t.Reason == "" {
 		keys = nil
 	}
 	for _, n := range t.Notes {
@@ -153,6 +153,13 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	fmt.Fprintf(w, "  %-22s %s", "spans written", group(s.SpansWritten))
 	if s.SpansPresent > 0 {
 		fmt.Fprintf(w, " (%s more were there)", group(s.SpansPresent))
+	}
+	if s.SpansUpdated > 0 {
+		fmt.Fprintf(w, "\n  %-22s %s, with the values that they have at the source now", "spans updated", group(s.SpansUpdated))
+	}
+	if s.SpansChanged > 0 {
+		fmt.Fprintf(w, "\n  %-22s %s have other values at the source now; --update-spans puts them in the place of the rows%s", "spans changed",
+			group(s.SpansChanged), p.ids(string(checkpoint.Migrated)+" "+migrate.ReasonSpansChanged))
 	}
 	fmt.Fprintf(w, "\n  %-22s %s", "annotations written", group(s.AnnotationsWritten))
 	if s.AnnotationsPresent > 0 {

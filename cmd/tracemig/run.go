@@ -29,6 +29,8 @@ type runOptions struct {
 	startTime, endTime       string
 	lockWait                 time.Duration
 	noRunLinks, noResync     bool
+	updateSpans              bool
+	settle                   time.Duration
 	verify, deep, repair     bool
 	sample                   int
 	asOf                     string
@@ -79,7 +81,7 @@ func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
 		concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
-		output: "text", logLevel: "info", logFormat: "text",
+		settle: migrate.DefaultSettle, output: "text", logLevel: "info", logFormat: "text",
 	}
 }
 
@@ -90,6 +92,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.createViews, "create-views", false, "make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind an experiment to a location that has others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
+	o.addSpanFlags(c)
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
@@ -99,6 +102,13 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
 	o.addStagingFlags(c)
 	o.addReadFlags(c)
+}
+
+// addSpanFlags adds the flags of commands that may write spans of migrated traces.
+func (o *runOptions) addSpanFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.BoolVar(&o.updateSpans, "update-spans", false, "put spans that have other values at the source now in the place of their rows; without it they are only reported")
+	f.DurationVar(&o.settle, "settle", migrate.DefaultSettle, "traces migrated sooner after their end than this are read again by later runs: spans of them may have come since (of servers that keep spans in their tracking store)")
 }
 
 // addStagingFlags adds the flags of commands that write the target.
@@ -181,6 +191,8 @@ func (o *runOptions) validate() error {
 		return usageError("--create-views is for tables in Unity Catalog; local ones have no views")
 	case (o.verify || o.repair) && o.dryRun:
 		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
+	case o.settle < 0:
+		return usageError("--settle can't be negative")
 	case o.lockWait < 0:
 		return usageError("--lock-wait can't be negative")
 	}

@@ -90,6 +90,7 @@ twice are left to you, and the message says how.
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
 	o.files.addFlags(c)
+	o.addSpanFlags(c)
 	o.addStagingFlags(c)
 	o.addReadFlags(c)
 	return c
@@ -269,7 +270,7 @@ func (s *session) repair(w mlflowclient.Window) error {
 	}
 	err = s.verify(w, nil)
 	if errors.As(err, &code) && code.code == exitFound {
-		code.err = fmt.Errorf("rows that the target has are never overwritten. To have the spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
+		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --update-spans puts those that differ in the place of their rows; to have all spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
 	}
 	return err
 }

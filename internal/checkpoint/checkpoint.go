@@ -198,6 +198,7 @@ CREATE TABLE IF NOT EXISTS runs (
   summary TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unsettled (trace_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) WITHOUT ROWID; -- see SetUnsettled
 CREATE TABLE IF NOT EXISTS official (trace_id TEXT PRIMARY KEY) WITHOUT ROWID; -- see ReadOfficial
 `
 
@@ -375,8 +376,10 @@ func forget(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM traces WHERE state NOT IN ('deferred', 'failed')"); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM official"); err != nil {
-		return err
+	for _, table := range []string{"official", "unsettled"} {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+			return err
+		}
 	}
 	_, err := tx.ExecContext(ctx, "DELETE FROM meta WHERE key IN ('complete', 'official')")
 	return err

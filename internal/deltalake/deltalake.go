@@ -454,3 +454,8 @@ func (l *Lake) metadataRows(ctx context.Context, columns []string, yield func(r 
 		return yield(r, [16]byte(hash[:16]), updatedAt, deleted)
 	})
 }
+
+// ReplaceSpans TEMPORARY
+func (l *Lake) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
+	return uctables.Written{}, errors.ErrUnsupported
+}

@@ -55,8 +55,12 @@ type Job struct {
 	Checkpoint   *checkpoint.Store // says which shard of the source, too
 	Window       mlflowclient.Window
 
-	RunLinks      bool   // look for runs that traces were linked to after they ended
-	Resync        bool   // carry over what changed at the source since a trace was migrated
+	RunLinks    bool // look for runs that traces were linked to after they ended
+	Resync      bool // carry over what changed at the source since a trace was migrated
+	UpdateSpans bool // put spans that have other values at the source now in the place of their rows
+	// Settle is for how long after a trace's end spans of it may come, where the source takes each one as it
+	// comes: traces migrated within it are read again by later runs.
+	Settle        time.Duration
 	ServiceName   string // resource attribute service.name of all spans; empty for none
 	Fetchers      int    // groups of traces read at the same time
 	BytesInFlight int64  // bound on payload bytes between reading and recording
@@ -70,6 +74,7 @@ type Job struct {
 const (
 	DefaultFetchers      = 256 // the source's client bounds the requests under way, by what the source bears
 	DefaultBytesInFlight = 64 << 20
+	DefaultSettle        = time.Hour
 )
 
 const (
@@ -220,6 +225,9 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 	})
 	g.Go(func() error {
 		for b := range annotated {
+			if err := r.compareSpans(gctx, b); err != nil {
+				return err
+			}
 			if err := r.writeSpans(gctx, b); err != nil {
 				return err
 			}
@@ -257,10 +265,14 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 		return err
 	}
 	var rs []checkpoint.Record
+	now, due := time.Now(), map[string]int64{}
 	err = target.Migrated(ctx, source, func(p uctables.Provenance) error {
 		rec := checkpoint.Record{
 			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000, State: checkpoint.Migrated,
 			Digest: p.Digest, Spans: p.Spans, RunID: runID,
+		}
+		if StillArriving(time.UnixMicro(p.RequestMicros), now) {
+			due[p.SourceTraceID] = now.UnixMilli() // Nobody knows how soon after its end it was migrated.
 		}
 		if p.SpansMissing != "" {
 			rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
@@ -279,6 +291,9 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild the checkpoint from %s: %w", target, err)
+	}
+	if err := c.SetUnsettled(ctx, due); err != nil {
+		return err
 	}
 	if err := c.Put(ctx, rs...); err != nil {
 		return err
@@ -371,6 +386,7 @@ type listed struct {
 	known    checkpoint.Record // what earlier runs noted of it
 	runs     []string          // that it is linked to
 	official bool              // Databricks' own migration has written it
+	reread   bool              // it did not change, but spans may have come
 }
 
 // list sends the traces that are to be read.
@@ -462,65 +478,37 @@ func Gone(err error) bool {
 // choose looks infos up in the checkpoint and returns those to be read. It marks what earlier runs
 // left open as seen by this one, so that listPending leaves it out.
 func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, error) {
-	ids := make([]string, len(infos))
-	for i, info := range infos {
-		ids[i] = info.TraceID
-	}
-	known, err := r.job.Checkpoint.Get(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	links, err := r.links(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	moved, err := officiallyMoved(ctx, r.job.Checkpoint, ids)
+	c, err := classifierOf(ctx, &r.job, r.started, infos)
 	if err != nil {
 		return nil, err
 	}
 	var todo []listed
 	var seen []checkpoint.Record
 	for _, info := range infos {
-		rec, ok := known[info.TraceID]
-		there := official.TraceID(info.TraceID)
-		if !moved[there] {
-			there = ""
-		}
-		switch {
-		case ok && rec.State == checkpoint.Elsewhere:
-		case ok && rec.State == checkpoint.Migrated:
-			if r.job.Resync && info.State != mlflow.StateInProgress && !SameDigest(rec.Digest, Digest(info, links[info.TraceID]), r.job.RunLinks) {
-				todo = append(todo, listed{info, rec, links[info.TraceID], false})
-			} else {
-				r.job.Progress.Present.Add(1)
-			}
-		case info.State == mlflow.StateInProgress:
+		rec, known := c.known[info.TraceID]
+		a := c.classify(info)
+		switch a {
+		case ignore:
+		case leave:
+			r.job.Progress.Present.Add(1)
+		case wait:
 			rec = checkpoint.Record{
 				TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Deferred,
 				Reason: ReasonInProgress, RunID: r.job.RunID,
 			}
 			seen = append(seen, rec)
 			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
-		case there != "" && there != convert.TargetTraceID(info.TraceID):
-			seen = append(seen, r.leaveOfficial(info, there))
+		case leaveOfficial:
+			seen = append(seen, r.leaveOfficial(info, official.TraceID(info.TraceID)))
 		default:
-			if ok {
+			if known && a == move {
 				rec.RunID = r.job.RunID
 				seen = append(seen, rec)
 			}
-			todo = append(todo, listed{info, rec, links[info.TraceID], there != ""})
+			todo = append(todo, listed{info, rec, c.links[info.TraceID], a == move && c.official(info), a == reread})
 		}
 	}
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
-}
-
-// officiallyMoved says which of the target's trace IDs Databricks' own migration gave some traces.
-func officiallyMoved(ctx context.Context, c *checkpoint.Store, traceIDs []string) (map[string]bool, error) {
-	ids := make([]string, len(traceIDs))
-	for i, id := range traceIDs {
-		ids[i] = official.TraceID(id)
-	}
-	return c.Official(ctx, ids)
 }
 
 // leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no
@@ -536,14 +524,6 @@ func (r *run) leaveOfficial(info *mlflow.TraceInfo, there string) checkpoint.Rec
 	}
 	r.report(TraceReport{TraceID: rec.TraceID, TargetTraceID: there, State: rec.State, Reason: rec.Reason, Detail: rec.Detail})
 	return rec
-}
-
-// links are the runs that traces are linked to, as this run has read them.
-func (r *run) links(ctx context.Context, traceIDs []string) (map[string][]string, error) {
-	if !r.job.RunLinks {
-		return nil, nil
-	}
-	return r.job.Checkpoint.Links(ctx, traceIDs)
 }
 
 // Digest is that of what the source lists of a trace, the runs it is linked to included.
@@ -581,9 +561,12 @@ func (r *run) report(t TraceReport) {
 	p := r.job.Progress
 	switch t.State {
 	case checkpoint.Migrated:
-		if t.updated {
+		switch {
+		case t.unchanged:
+			p.Present.Add(1)
+		case t.updated:
 			p.Updated.Add(1)
-		} else {
+		default:
 			p.Migrated.Add(1)
 		}
 	case checkpoint.Deferred:
@@ -597,12 +580,15 @@ func (r *run) report(t TraceReport) {
 	defer r.mu.Unlock()
 	r.summary.count(t.State, t.Reason)
 	for _, n := range t.Notes {
+		if t.unchanged {
+			break // They were told when it was migrated.
+		}
 		if r.summary.Notes == nil {
 			r.summary.Notes = map[string]int64{}
 		}
 		r.summary.Notes[string(n.Code)]++
 	}
-	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0) {
+	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 && !t.unchanged || t.Reason != "") {
 		r.job.OnTrace(t)
 	}
 }
@@ -712,6 +698,9 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		return nil, settle(checkpoint.Failed, ReasonFetch, spans.Err.Error())
 	}
 	r.failed.Store(0)
+	if spans.Missing == "" && info.State == mlflow.StateInProgress {
+		spans.Missing = mlflowclient.MissingIncomplete // Its root never came.
+	}
 	switch {
 	case spans.Missing == mlflowclient.MissingDeleted:
 		return nil, settle(checkpoint.Skipped, ReasonDeleted, "")
@@ -734,6 +723,9 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		}
 		return nil, settle(checkpoint.Failed, reason, err.Error())
 	}
+	if !migrated && StillOpen(info, res.Trace.Spans, r.started) {
+		return nil, settle(checkpoint.Deferred, ReasonSpansOpen, "")
+	}
 	rec.TargetTraceID = res.Trace.TraceID
 	if !r.shard.Has(info.TraceID, rec.TargetTraceID) {
 		rec.State, rec.RunID = checkpoint.Elsewhere, r.job.RunID
@@ -751,8 +743,13 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	u.there = u.resync || u.repair || t.official
 	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: migrated}
 	u.large = size(&res.Trace) > largeForClients
+	u.compare = u.repair && r.job.UpdateSpans || migrated && lateSpansPossible(info)
+	u.reread = t.reread
+	if due := ended(info).Add(r.job.Settle); lateSpansPossible(info) && due.After(time.Now()) {
+		u.due = due.UnixMilli()
+	}
 	if migrated {
-		if len(res.Trace.Spans) <= known.Spans {
+		if len(res.Trace.Spans) <= known.Spans && !u.compare {
 			u.rows.Spans = nil // They are there.
 		}
 		rec.Spans = max(rec.Spans, known.Spans)
@@ -891,6 +888,7 @@ func (r *run) countWritten(u *unit) {
 // record notes in the checkpoint what became of a written batch, and gives its bytes back.
 func (r *run) record(ctx context.Context, units []*unit) error {
 	recs := make([]checkpoint.Record, 0, len(units))
+	due := make(map[string]int64, len(units))
 	for _, u := range units {
 		if u.failed != nil {
 			u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
@@ -902,9 +900,17 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 		if u.resync && u.failed != nil {
 			continue // The target has the trace as it was.
 		}
+		u.report.unchanged = u.reread && u.failed == nil && len(u.changes)+len(u.rows.Spans)+len(u.changedSpans) == 0
 		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
+		if u.failed == nil {
+			due[u.record.TraceID] = u.due
+		}
 		recs = append(recs, u.record)
 		r.countWritten(u)
+	}
+	// Before the records: a trace that counts as migrated for good is not read again.
+	if err := r.job.Checkpoint.SetUnsettled(ctx, due); err != nil {
+		return err
 	}
 	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
 		return err

@@ -167,7 +167,7 @@ func TestStates(t *testing.T) {
 	src, m := &experiment{}, newMemory()
 	ok := src.add(0, "ok")
 	running := src.add(1, "ok", "ok")
-	running.State = mlflow.StateInProgress
+	running.State, running.RequestTime = mlflow.StateInProgress, time.Now()
 	lost := src.add(2)
 	src.spans[lost.TraceID] = mlflowclient.Spans{Missing: mlflowclient.MissingLost}
 	broken := src.add(3, "ok")
@@ -318,7 +318,8 @@ func TestPlan(t *testing.T) {
 	mustRun(t, job(src, m, c))
 	src.add(1, "a", "b", "c").Metadata[mlflow.MetadataSizeStats] = `{"total_size_bytes": 100, "num_spans": 3}`
 	src.add(2, "a")
-	src.add(3).State = mlflow.StateInProgress
+	running := src.add(3)
+	running.State, running.RequestTime = mlflow.StateInProgress, time.Now()
 	before := m.commits
 	p, err := MakePlan(t.Context(), job(src, m, c), false)
 	if err != nil {
@@ -327,7 +328,7 @@ func TestPlan(t *testing.T) {
 	if p.Listed != 4 || p.Present != 1 || p.Deferred != 1 || p.ToMigrate != 2 || p.Spans != 6 || p.Bytes != 200 || p.EstimatedSizes != 1 || m.commits != before {
 		t.Errorf("%+v", p)
 	}
-	if !p.Earliest.Equal(epoch) || !p.Latest.Equal(epoch.Add(3*time.Millisecond)) || p.ByState[mlflow.StateOK] != 3 {
+	if !p.Earliest.Equal(epoch) || !p.Latest.Equal(running.RequestTime) || p.ByState[mlflow.StateOK] != 3 {
 		t.Errorf("%+v", p)
 	}
 	src.traces = src.traces[2:3] // no sizes known at all: some are read

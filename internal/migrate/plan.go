@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
-	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -50,38 +48,25 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 	} else if err := readOfficial(ctx, &job); err != nil {
 		return p, err
 	}
+	job.RunLinks = false // they are not read: SameDigest then goes by the listing
+	began := time.Now()
 	var sized, spans, bytes int64
 	var chunk []*mlflow.TraceInfo
 	flush := func() error {
-		ids := make([]string, len(chunk))
-		for i, info := range chunk {
-			ids[i] = info.TraceID
-		}
-		known, err := job.Checkpoint.Get(ctx, ids)
-		if err != nil {
-			return err
-		}
-		moved, err := officiallyMoved(ctx, job.Checkpoint, ids)
+		c, err := classifierOf(ctx, &job, began, chunk)
 		if err != nil {
 			return err
 		}
 		for _, info := range chunk {
-			there := official.TraceID(info.TraceID)
-			switch rec, ok := known[info.TraceID]; {
-			case ok && rec.State == checkpoint.Elsewhere:
+			switch c.classify(info) {
+			case leave, reread, leaveOfficial, ignore: // the last are counted here and in no other shard's plan
 				p.Present++
-			case ok && rec.State == checkpoint.Migrated:
-				if job.Resync && !SameDigest(rec.Digest, info.Digest(), false) {
-					p.Updated++
-				} else {
-					p.Present++
-				}
-			case info.State == mlflow.StateInProgress:
+			case update:
+				p.Updated++
+			case wait:
 				p.Deferred++
-			case moved[there] && there != convert.TargetTraceID(info.TraceID):
-				p.Present++
-			default:
-				if moved[there] {
+			case move:
+				if c.official(info) {
 					p.ToTakeOver++
 				}
 				p.ToMigrate++

@@ -34,7 +34,7 @@ func manyKinds() *experiment {
 		info.TraceID = fmt.Sprintf("custom-%d", n)
 		switch n % 12 {
 		case 1:
-			info.State = mlflow.StateInProgress
+			info.State, info.RequestTime = mlflow.StateInProgress, time.Now()
 		case 3:
 			spans = mlflowclient.Spans{Missing: mlflowclient.MissingIncomplete}
 			info.RequestTime = time.Now()

@@ -12,14 +12,16 @@ import (
 // Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
 // source give.
 const (
-	ReasonInProgress  = "in_progress"       // deferred: it had not ended
-	ReasonRepair      = "repair"            // deferred: verification found it wanting
-	ReasonDeleted     = "deleted"           // skipped: the source no longer has it
-	ReasonFetch       = "fetch_failed"      // failed: its spans could not be read
-	ReasonRefused     = "row_refused"       // failed: the target refuses one of its rows
-	ReasonRowTooLarge = "row_too_large"     // failed: one of its rows is larger than the target takes
-	ReasonSameTraceID = "same_trace_id"     // failed: another trace has the same ID at the target
-	ReasonOfficialID  = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
+	ReasonInProgress   = "in_progress"       // deferred: it had not ended
+	ReasonSpansOpen    = "spans_open"        // deferred: some of its spans have not ended
+	ReasonRepair       = "repair"            // deferred: verification found it wanting
+	ReasonDeleted      = "deleted"           // skipped: the source no longer has it
+	ReasonFetch        = "fetch_failed"      // failed: its spans could not be read
+	ReasonSpansChanged = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
+	ReasonRefused      = "row_refused"       // failed: the target refuses one of its rows
+	ReasonRowTooLarge  = "row_too_large"     // failed: one of its rows is larger than the target takes
+	ReasonSameTraceID  = "same_trace_id"     // failed: another trace has the same ID at the target
+	ReasonOfficialID   = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
@@ -32,7 +34,8 @@ type TraceReport struct {
 	Detail        string           `json:"detail,omitempty"`
 	Notes         []convert.Note   `json:"notes,omitempty"`
 
-	updated bool // it was migrated before
+	updated   bool // it was migrated before
+	unchanged bool // and is in the target as it is at the source
 }
 
 // Progress counts what a run has done so far. It may be read at any time.
@@ -90,6 +93,8 @@ type Summary struct {
 	Notes              map[string]int64 `json:"notes,omitempty"` // values that were changed to fit, by note code
 	SpansWritten       int64            `json:"spans_written"`
 	SpansPresent       int64            `json:"spans_already_there"`
+	SpansChanged       int64            `json:"spans_changed"` // with other values at the source now than in the target, where they stay
+	SpansUpdated       int64            `json:"spans_updated"` // the same, put in the place of the rows
 	AnnotationsWritten int64            `json:"annotations_written"`
 	AnnotationsPresent int64            `json:"annotations_already_there"`
 	AnnotationsDeleted int64            `json:"annotations_deleted"`           // softly: the source no longer has them

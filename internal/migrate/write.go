@@ -26,6 +26,11 @@ type unit struct {
 	there  bool // the target has rows of it, as far as is known
 	large  bool // for clients that read it back
 
+	compare      bool // its spans may have other values than the rows
+	changedSpans []uctables.Span
+	reread       bool  // only because spans may have come since it was migrated
+	due          int64 // when it is to be read again, in milliseconds since the Unix epoch; 0 for never
+
 	takenOver bool // from Databricks' own migration
 	changes   []uctables.Replacement
 }

@@ -36,6 +36,9 @@ const (
 	MetadataSizeStats   = "mlflow.trace.sizeStats" // JSON: total_size_bytes, num_spans, ...
 )
 
+// SpansInTrackingStore is the value of TagSpansLocation where a server keeps each span as it comes.
+const SpansInTrackingStore = "TRACKING_STORE"
+
 // TraceInfo is everything that the source lists of a trace except its spans.
 // A nil pointer is an absent or null field, which differs from an empty one.
 type TraceInfo struct {

@@ -71,9 +71,16 @@ func Load(files fs.FS) (*Experiment, error) {
 		var info struct {
 			TraceID     string    `json:"trace_id"`
 			RequestTime time.Time `json:"request_time"`
+			State       string    `json:"state"`
 		}
 		if err := json.Unmarshal(t.Info, &info); err != nil {
 			return err
+		}
+		if info.State == "IN_PROGRESS" {
+			// It began an hour ago: one that has not ended in a day never will.
+			was := info.RequestTime.Format(time.RFC3339Nano)
+			info.RequestTime = time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)
+			t.Info = bytes.Replace(t.Info, []byte(was), []byte(info.RequestTime.Format(time.RFC3339Nano)), 1)
 		}
 		t.id, t.ms = info.TraceID, info.RequestTime.UnixMilli()
 		e.traces = append(e.traces, t)

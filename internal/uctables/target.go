@@ -32,6 +32,9 @@ type Writer interface {
 	// ReplaceAnnotations writes newer versions of annotations that the table has, each only where the
 	// version it replaces is still the newest, or where there is none (see Replacement).
 	ReplaceAnnotations(ctx context.Context, rows []Replacement) (Written, error)
+	// ReplaceSpans puts rows in the place of those that the table has under their keys, in one commit; times
+	// are those of the old rows.
+	ReplaceSpans(ctx context.Context, rows []Span, times Times) (Written, error)
 	// Limits says how much one commit should hold at most.
 	Limits() Limits
 	Reader

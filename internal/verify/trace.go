@@ -44,7 +44,7 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 	t := &trace{info: info, runs: runs, linked: v.job.RunLinks, known: known, digest: migrate.Digest(info, runs)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
-	case info.State == mlflow.StateInProgress:
+	case info.State == mlflow.StateInProgress && migrate.StillArriving(info.RequestTime, v.report.Started):
 		t.kind = Open
 		return t
 	case s.Missing == mlflowclient.MissingIncomplete && migrate.StillArriving(info.RequestTime, v.report.Started):
@@ -57,11 +57,18 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		t.kind, t.detail = Unreadable, s.Err.Error()
 		return t
 	}
+	if info.State == mlflow.StateInProgress && s.Missing == "" {
+		s.Missing = mlflowclient.MissingIncomplete // Its root never came.
+	}
 	res, err := convert.Convert(convert.Input{
 		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: runs, Digest: t.digest, TraceID: known.TargetTraceID,
 	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
 	if err != nil {
 		t.kind, t.detail = Unreadable, err.Error()
+		return t
+	}
+	if known.TargetTraceID == "" && migrate.StillOpen(info, res.Trace.Spans, v.report.Started) {
+		t.kind, t.detail = Open, "some of its spans have not ended"
 		return t
 	}
 	t.rows, t.size = res.Trace, int64(len(s.JSON))

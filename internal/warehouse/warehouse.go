@@ -672,3 +672,8 @@ func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text st
 func (w *Warehouse) do(ctx context.Context, t uctables.Table, text string) error {
 	return w.ask(ctx, t, text, nil, func(*sql.Rows) error { return nil }, nil)
 }
+
+// ReplaceSpans TEMPORARY
+func (w *Warehouse) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
+	return uctables.Written{}, errors.ErrUnsupported
+}

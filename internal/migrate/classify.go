@@ -1,0 +1,103 @@
+package migrate
+
+import (
+	"context"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/official"
+)
+
+// action is what a run does with a listed trace.
+type action int
+
+const (
+	leave         action = iota // the target has it
+	ignore                      // it is another shard's
+	wait                        // it has not ended
+	leaveOfficial               // it stands in the target under an ID that no OTEL trace has
+	update                      // it was migrated, and changed at the source since
+	reread                      // it was migrated so soon after its end that spans may have come since
+	move
+)
+
+// classifier knows of some listed traces what earlier runs, and Databricks' own migration, did with them.
+type classifier struct {
+	job     *Job
+	started time.Time
+	known   map[string]checkpoint.Record
+	links   map[string][]string // runs, by trace
+	moved   map[string]bool     // target trace IDs of Databricks' own migration
+	due     map[string]int64    // when to read it again, see checkpoint.Unsettled
+}
+
+// classifierOf looks traces up in the checkpoint.
+func classifierOf(ctx context.Context, job *Job, started time.Time, infos []*mlflow.TraceInfo) (c *classifier, err error) {
+	ids, there := make([]string, len(infos)), make([]string, len(infos))
+	for i, info := range infos {
+		ids[i], there[i] = info.TraceID, official.TraceID(info.TraceID)
+	}
+	c = &classifier{job: job, started: started}
+	if c.known, err = job.Checkpoint.Get(ctx, ids); err != nil {
+		return nil, err
+	}
+	if job.RunLinks {
+		if c.links, err = job.Checkpoint.Links(ctx, ids); err != nil {
+			return nil, err
+		}
+	}
+	if c.moved, err = job.Checkpoint.Official(ctx, there); err != nil {
+		return nil, err
+	}
+	c.due, err = job.Checkpoint.Unsettled(ctx, ids)
+	return c, err
+}
+
+// classify says what to do with one of the traces.
+func (c *classifier) classify(info *mlflow.TraceInfo) action {
+	rec, known := c.known[info.TraceID]
+	unended := info.State == mlflow.StateInProgress
+	due, unsettled := c.due[info.TraceID]
+	switch there := official.TraceID(info.TraceID); {
+	case known && rec.State == checkpoint.Elsewhere:
+		return ignore
+	case known && rec.State == checkpoint.Migrated:
+		switch {
+		case !c.job.Resync || unended:
+			return leave
+		case !SameDigest(rec.Digest, Digest(info, c.links[info.TraceID]), c.job.RunLinks):
+			return update
+		case unsettled && due <= c.started.UnixMilli():
+			return reread
+		}
+		return leave
+	case unended && StillArriving(info.RequestTime, c.started):
+		return wait
+	case c.moved[there] && there != convert.TargetTraceID(info.TraceID):
+		return leaveOfficial
+	}
+	return move
+}
+
+// official says whether Databricks' own migration has written the trace.
+func (c *classifier) official(info *mlflow.TraceInfo) bool {
+	return c.moved[official.TraceID(info.TraceID)]
+}
+
+// ended is when a trace ended, as far as the source tells.
+func ended(info *mlflow.TraceInfo) time.Time {
+	if info.ExecutionDuration != nil {
+		if d, err := time.ParseDuration(*info.ExecutionDuration); err == nil {
+			return info.RequestTime.Add(d)
+		}
+	}
+	return info.RequestTime
+}
+
+// lateSpansPossible says whether the source may get spans of a trace after its end: a server that keeps spans
+// in its tracking store takes each one as it comes, while a trace that is stored as one file is complete.
+func lateSpansPossible(info *mlflow.TraceInfo) bool {
+	return info.Tags[mlflow.TagSpansLocation] == mlflow.SpansInTrackingStore
+}

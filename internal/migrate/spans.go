@@ -1,0 +1,162 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// compareSpans holds the spans of traces that the target has against its rows: what it lacks is left for
+// writeSpans, and what has other values there is reported, or put in the place of the rows.
+//
+// Spans of a trace may change on a server that takes each one as it comes: one that was exported before it ended
+// is sent again with its end, status and outputs.
+func (r *run) compareSpans(ctx context.Context, units []*unit) error {
+	var compared []*unit
+	times := uctables.NoTimes
+	for _, u := range units {
+		if u.failed == nil && u.compare && len(u.rows.Spans) > 0 {
+			compared = append(compared, u)
+			for i := range u.rows.Spans {
+				times.Include(u.rows.Spans[i].TimeMicros)
+			}
+		}
+	}
+	differing, err := r.differing(ctx, compared, times)
+	if err != nil || len(differing) == 0 {
+		return err
+	}
+	there, err := r.spansOf(ctx, differing)
+	if err != nil {
+		return err
+	}
+	old := uctables.NoTimes // of the rows that are replaced
+	var changed []*unit
+	for _, u := range differing {
+		u.splitSpans(there[u.rows.TraceID], &old)
+		if len(u.changedSpans) > 0 {
+			changed = append(changed, u)
+		}
+	}
+	return r.replaceSpans(ctx, changed, old)
+}
+
+// differing are the units whose spans are not, value by value, those of the target. The others need not be
+// written.
+func (r *run) differing(ctx context.Context, units []*unit, times uctables.Times) (differing []*unit, err error) {
+	if len(units) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(units))
+	for i, u := range units {
+		ids[i] = u.rows.TraceID
+	}
+	sums := map[string]uctables.SpanSum{}
+	if err := r.job.Target.SumSpans(ctx, ids, times, true, func(s uctables.SpanSum) error {
+		sums[s.TraceID] = s
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var d uctables.Digester
+	for _, u := range units {
+		digest, err := d.Spans(u.rows.Spans, true)
+		if err != nil {
+			u.fail(err)
+			continue
+		}
+		if s := sums[u.rows.TraceID]; s.Rows == len(u.rows.Spans) && s.Digest == digest {
+			u.rows.Spans = nil
+		} else {
+			differing = append(differing, u)
+		}
+	}
+	return differing, nil
+}
+
+// spansOf reads the rows of units' spans at all times, by trace and span ID.
+func (r *run) spansOf(ctx context.Context, units []*unit) (map[string]map[string]*uctables.Span, error) {
+	ids := make([]string, len(units))
+	there := map[string]map[string]*uctables.Span{}
+	for i, u := range units {
+		ids[i] = u.rows.TraceID
+		there[u.rows.TraceID] = map[string]*uctables.Span{}
+	}
+	return there, r.job.Target.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+		there[s.TraceID][s.SpanID] = s
+		return nil
+	})
+}
+
+// splitSpans leaves in rows the spans that the target lacks, and puts aside those that have other values there.
+// Rows of Databricks' own migration are not tracemig's to change. old gets the times of rows to be replaced.
+func (u *unit) splitSpans(there map[string]*uctables.Span, old *uctables.Times) {
+	var lacking []uctables.Span
+	for i := range u.rows.Spans {
+		s := &u.rows.Spans[i]
+		switch got := there[s.SpanID]; {
+		case got == nil:
+			lacking = append(lacking, *s)
+		case !uctables.SameSpan(s, got) && !official.SameSpan(s, got):
+			u.changedSpans = append(u.changedSpans, *s)
+			old.Include(got.TimeMicros)
+		}
+	}
+	u.rows.Spans = lacking
+}
+
+// replaceSpans puts changed spans in the place of their rows, where the job says so, else it reports them.
+func (r *run) replaceSpans(ctx context.Context, units []*unit, old uctables.Times) error {
+	var n int64
+	for _, u := range units {
+		n += int64(len(u.changedSpans))
+		if !r.job.UpdateSpans {
+			u.report.Reason = ReasonSpansChanged
+			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
+		}
+	}
+	r.mu.Lock()
+	if r.job.UpdateSpans {
+		r.summary.SpansUpdated += n
+	} else {
+		r.summary.SpansChanged += n
+	}
+	r.mu.Unlock()
+	if !r.job.UpdateSpans || n == 0 {
+		return nil
+	}
+	return writeSplit(ctx, units, r.job.Target.Limits(),
+		func(u *unit) []uctables.Span { return u.changedSpans },
+		(*uctables.Span).Size,
+		func(ctx context.Context, rows []uctables.Span) error {
+			w, err := r.job.Target.ReplaceSpans(ctx, rows, old)
+			r.wrote(w, &r.job.Progress.Spans, &r.summary.SpansPresent)
+			return err
+		},
+		nil, func(s *uctables.Span) string { return "span " + s.SpanID })
+}
+
+// spanIDs names a few.
+func spanIDs(spans []uctables.Span) string {
+	var ids []string
+	for i := range spans[:min(len(spans), 3)] {
+		ids = append(ids, spans[i].SpanID)
+	}
+	if len(spans) > len(ids) {
+		ids = append(ids, "…")
+	}
+	return strings.Join(ids, ", ")
+}
+
+// StillOpen says whether a trace is to be waited for although it has ended: a span of it has not, and its end
+// may come yet.
+func StillOpen(info *mlflow.TraceInfo, spans []uctables.Span, now time.Time) bool {
+	return lateSpansPossible(info) && StillArriving(info.RequestTime, now) &&
+		slices.ContainsFunc(spans, func(s uctables.Span) bool { return s.EndTimeUnixNano == nil })
+}
