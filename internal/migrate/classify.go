@@ -69,7 +69,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 			return leave
 		case !SameDigest(rec.Digest, Digest(info, c.links[info.TraceID]), c.job.RunLinks):
 			return update
-		case unsettled && due <= c.started.UnixMilli():
+		case unsettled && due <= c.started.UnixMilli() && lateSpansPossible(info):
 			return reread
 		}
 		return leave
