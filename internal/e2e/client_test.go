@@ -67,7 +67,7 @@ func TestRealClient(t *testing.T) {
 var invisible = map[string]string{
 	"in_progress":           "has not ended, and is not migrated until then",
 	"in_progress_info_only": "has not ended, and is not migrated until then",
-	"otlp_orphans":          "has not ended: its root never came",
+	"otlp_orphans":          "its root never came, and readers begin at the root span",
 	"state_unspecified":     "has no spans, and readers begin at the root span",
 	"no_spans":              "its spans were lost, and readers begin at the root span",
 	"no_spans_info_only":    "has no spans, and readers begin at the root span",

@@ -190,6 +190,12 @@ func (m *MLflow) Change(t testing.TB, experiment string, step int) Corpus {
 	return m.dumped(t, "change", experiment, "--count", strconv.Itoa(step))
 }
 
+// Resend has the traces of case otlp_gen_ai, which have ended, get a late span and one with other values.
+func (m *MLflow) Resend(t testing.TB, experiment string, step int) Corpus {
+	t.Helper()
+	return m.dumped(t, "resend", experiment, "--count", strconv.Itoa(step))
+}
+
 // AddBulk writes count small traces of two spans each, a millisecond apart, straight into the
 // server's database: thousands a second.
 func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {

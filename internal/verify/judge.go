@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -124,39 +125,44 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 	return fresh, g.Wait()
 }
 
-// gather reads what the target has of the traces.
+// gather reads what the target has of the traces. Copies of a trace share an ID there.
 func (v *verification) gather(ctx context.Context, traces []*trace, all map[string]*sums) ([]*evidence, error) {
 	if len(traces) == 0 {
 		return nil, nil
 	}
 	ids := make([]string, len(traces))
-	found := make([]*evidence, len(traces))
-	byID := make(map[string]*evidence, len(traces))
 	var differing []string // in their spans
 	for i, t := range traces {
-		id := t.rows.TraceID
-		e := &evidence{want: t, have: all[id], deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix}
-		ids[i], found[i], byID[id] = id, e, e
-		if e.have.spans.Rows != t.spans || e.have.spans.Digest != t.spansDigest && t.spans > 0 {
-			e.spans = []*uctables.Span{}
-			differing = append(differing, id)
+		ids[i] = t.rows.TraceID
+		if s := all[ids[i]].spans; s.Rows != t.spans || s.Digest != t.spansDigest && t.spans > 0 {
+			differing = append(differing, ids[i])
 		}
 	}
+	notes := map[string][]*uctables.Annotation{}
 	if err := v.job.Target.ReadAnnotations(ctx, ids, uctables.AllTimes, func(a *uctables.Annotation) error {
 		id, _, _ := strings.Cut(a.TargetID, ":")
-		byID[id].notes = append(byID[id].notes, a)
+		notes[id] = append(notes[id], a)
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	if len(differing) == 0 {
-		return found, nil
+	spans := map[string][]*uctables.Span{}
+	if len(differing) > 0 {
+		if err := v.job.Target.ReadSpans(ctx, differing, uctables.AllTimes, func(s *uctables.Span) error {
+			spans[s.TraceID] = append(spans[s.TraceID], s)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
 	}
-	err := v.job.Target.ReadSpans(ctx, differing, uctables.AllTimes, func(s *uctables.Span) error {
-		byID[s.TraceID].spans = append(byID[s.TraceID].spans, s)
-		return nil
-	})
-	return found, err
+	found := make([]*evidence, len(traces))
+	for i, t := range traces {
+		found[i] = &evidence{
+			want: t, have: all[ids[i]], notes: notes[ids[i]], spans: spans[ids[i]], spansDiffer: slices.Contains(differing, ids[i]),
+			deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix,
+		}
+	}
+	return found, nil
 }
 
 var errGone = errors.New("the source no longer has it")

@@ -18,10 +18,12 @@ type evidence struct {
 	want  *trace // as the source has it now, rows included
 	have  *sums
 	notes []*uctables.Annotation // the newest versions that the target has
-	spans []*uctables.Span       // that the target has; nil where their sum is as it should be
-	deep  bool                   // spans are compared in their values too
-	now   int64                  // microseconds since the Unix epoch
-	table string                 // of the spans, for statements
+	spans []*uctables.Span       // that the target has, where spansDiffer
+	// spansDiffer says that the sum of the spans is another than it should be.
+	spansDiffer bool
+	deep        bool   // spans are compared in their values too
+	now         int64  // microseconds since the Unix epoch
+	table       string // of the spans, for statements
 }
 
 // noted is what a METADATA row says of where its trace comes from.
@@ -55,9 +57,9 @@ func verdict(e *evidence) (Kind, string) {
 	}
 	changed := !plan.Official && !migrate.SameDigest(of.Digest, e.want.digest, e.want.linked)
 
-	spans := compareSpans(e.want.rows.Spans, e.spans, e.deep)
-	if e.spans == nil {
-		spans = comparison{}
+	var spans comparison
+	if e.spansDiffer {
+		spans = compareSpans(e.want.rows.Spans, e.spans, e.deep)
 	}
 	if len(spans.lost) > 0 && changed && e.have.spans.Rows >= of.Spans {
 		return Changed, fmt.Sprintf("%d spans came after it was migrated", len(spans.lost))

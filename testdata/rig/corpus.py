@@ -638,7 +638,8 @@ def deleted(c):
 
 @case
 def in_progress(c):
-    """A child has ended and arrived, the root has not."""
+    """A child has ended and arrived, the root has not. It began hours ago: one that did not end in a day never will."""
+    c.at = time.time_ns() - 20 * 3600 * SECOND
     root = c.root("still running", inputs={"q": "wait"})
     c.child(root, "done already", kind=SpanType.TOOL, outputs="x")
     # Through the store: the SDK keeps the tags of an unfinished trace to itself.
@@ -647,6 +648,7 @@ def in_progress(c):
 
 @case
 def in_progress_info_only(c):
+    c.at = time.time_ns() - 20 * 3600 * SECOND
     c.info_only(TraceState.IN_PROGRESS, request_preview="unfinished")
 
 
@@ -938,6 +940,21 @@ def change(c, step):
         c.keep(trace_id)
 
 
+def resend(c, step):
+    """What else a server gets of a trace that has ended, without a change in its listing: a span of a second service, and
+    one that is sent again with other attributes and another status."""
+    c.name = "resent"
+    for info in list_infos(c, "tag.`corpus.case` = 'otlp_gen_ai'"):
+        trace_id = info.trace_id.removeprefix("tr-")
+        sent = {s.name: s for s in c.client.store.get_trace(info.trace_id, allow_partial=True).data.spans}
+        root, chat = sent["invoke_agent"], sent["chat gpt"]
+        otlp(c, [otlp_span(c, f"late {step}", parent=root.span_id, at=root.start_time_ns + MS, lasts=MS)], trace_id)
+        otlp(c, [otlp_span(c, "chat gpt", chat.span_id, parent=root.span_id, at=chat.start_time_ns, lasts=30 * MS, status={"code": 2, "message": "cut off"},
+                           attributes=key_values({"gen_ai.operation.name": "chat", "resent": step}))], trace_id)
+        c.client.set_trace_tag(info.trace_id, "corpus.case", "otlp_gen_ai")
+        c.keep(info.trace_id)
+
+
 def bulk(c, count, db):
     """Copies one small trace of two spans many times, by SQL in the server's own database: no SDK is fast enough."""
     c.name = "bulk"
@@ -1067,7 +1084,7 @@ def summary(c):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["fill", "add", "change", "end-in-progress", "dump"])
+    parser.add_argument("command", choices=["fill", "add", "change", "resend", "end-in-progress", "dump"])
     parser.add_argument("--uri", required=True)
     parser.add_argument("--experiment", required=True)
     parser.add_argument("--count", type=int, default=1)
@@ -1087,6 +1104,8 @@ def main():
         add(c, args.count)
     elif args.command == "change":
         change(c, args.count)
+    elif args.command == "resend":
+        resend(c, args.count)
     elif args.command == "end-in-progress":
         end_in_progress(c)
     if args.bulk:

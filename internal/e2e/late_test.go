@@ -1,0 +1,37 @@
+//go:build rig
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// TestSpansThatChange has a server get, after a trace was migrated, a late span of it and one that is sent again
+// with other values, of which the listing shows nothing.
+func TestSpansThatChange(t *testing.T) {
+	t.Parallel()
+	m, c := fill(t, "otlp_gen_ai,json_types")
+	local := newBed(t, m.URI, c.Experiment).toLocal()
+	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	// The corpus lies in the past: its traces are verified, and what differs is repaired.
+	for _, b := range []*bed{local, warehouse} {
+		b.mustRun(0)
+	}
+	expected := m.Resend(t, c.Experiment, 1).Expected
+	id := c.Cases["otlp_gen_ai"][0]
+	for _, b := range []*bed{local, warehouse} {
+		if v := b.verify("verify", 4, "--deep"); v.report.Wrong() != 1 || v.findings[id] == "" {
+			t.Errorf("%+v %v", v.report, v.details)
+		}
+		if v := b.verify("repair", 4, "--deep"); v.findings[id] != "differ" {
+			t.Errorf("without --update-spans: %+v %v", v.report, v.details)
+		}
+		if v := b.verify("repair", 0, "--deep", "--update-spans"); !v.report.Equal {
+			t.Errorf("with --update-spans: %+v %v", v.report, v.details)
+		}
+		compare(t, expected, b.rowsOf.present())
+	}
+	sameRows(t, local.rowsOf.present(), warehouse.rowsOf.present())
+}
