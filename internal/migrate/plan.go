@@ -71,7 +71,7 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 			case ok && rec.State == checkpoint.Elsewhere:
 				p.Present++
 			case ok && rec.State == checkpoint.Migrated:
-				if job.Resync && !SameDigest(rec.Digest, info.Digest(), false) {
+				if job.Resync && !SameDigest(rec.Digest, info.Digest(), LinksNone) {
 					p.Updated++
 				} else {
 					p.Present++
