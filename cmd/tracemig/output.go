@@ -171,6 +171,9 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	if s.AnnotationsKept > 0 {
 		fmt.Fprintf(w, "\n  %-22s %s, changed at the target: left as they are there", "annotations kept", group(s.AnnotationsKept))
 	}
+	if s.RunLinksHidden > 0 {
+		fmt.Fprintf(w, "\n  %-22s %s", "run links", notLookedFor("", s.RunLinksHidden)[0])
+	}
 	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
 	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "bytes written", size(s.Bytes), d, s.TracesPerSecond)
 	fmt.Fprintf(w, "  %-22s %s requests, %s retries, throttled %.1f s; %s commits\n", "traffic",
@@ -221,8 +224,25 @@ func (p *textPrinter) report(r verify.Report) {
 			}
 		}
 	}
+	for _, text := range notLookedFor(r.RunLinks, r.RunLinksHidden) {
+		fmt.Fprintf(w, "  %-22s %s\n", "run links", text)
+	}
 	clear(p.examples)
 	clear(p.details)
+}
+
+// notLookedFor says which run links were not looked for.
+func notLookedFor(which migrate.RunLinks, hidden int64) (texts []string) {
+	switch which {
+	case migrate.LinksOfSource:
+		texts = append(texts, "links to runs of other experiments were not looked for; --run-links all does")
+	case migrate.LinksNone:
+		texts = append(texts, "links to runs were not looked for; --run-links source or all does")
+	}
+	if hidden > 0 {
+		texts = append(texts, fmt.Sprintf("the source did not show %s experiments or runs of others: links to them were not looked for", group(hidden)))
+	}
+	return texts
 }
 
 func (p *textPrinter) reasons(state string, n int64, reasons map[string]int64) {

@@ -28,7 +28,8 @@ type runOptions struct {
 	hasStartMs               bool
 	startTime, endTime       string
 	lockWait                 time.Duration
-	noRunLinks, noResync     bool
+	runLinks                 migrate.RunLinks
+	noResync                 bool
 	updateSpans              bool
 	settle                   time.Duration
 	verify, deep, repair     bool
@@ -80,7 +81,7 @@ failure, run the same command again: nothing is lost and nothing is written twic
 func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
-		concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
+		runLinks: migrate.LinksOfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
 		settle: migrate.DefaultSettle, output: "text", logLevel: "info", logFormat: "text",
 	}
 }
@@ -151,7 +152,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.Int64Var(&o.startMs, "start-time-ms", 0, "only traces requested at or after this time, in milliseconds since the Unix epoch")
 	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
-	f.BoolVar(&o.noRunLinks, "no-run-links", false, "don't look for runs that traces were linked to later (saves one query a run)")
+	f.TextVar(&o.runLinks, "run-links", o.runLinks, "`which` runs to ask for traces that were linked to them later, one query a run: source, those of the experiment; all, those of every experiment that you may see; or none")
 	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans (default what the source knows of traces that came by OTLP)")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")

@@ -104,7 +104,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
-		Window: w, RunLinks: !o.noRunLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: o.settle,
+		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: o.settle,
 		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
 	}
 }

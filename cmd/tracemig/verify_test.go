@@ -1,12 +1,39 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/verify"
 )
+
+// A report says what was not looked for.
+func TestReportOfRunLinks(t *testing.T) {
+	const elsewhere, none = "links to runs of other experiments were not looked for", "links to runs were not looked for"
+	const hidden = "the source did not show 3 experiments or runs of others"
+	for _, c := range []struct {
+		which  migrate.RunLinks
+		hidden int64
+		says   string // of the three
+	}{
+		{migrate.LinksOfSource, 0, elsewhere},
+		{migrate.LinksNone, 0, none},
+		{migrate.LinksOfAll, 0, ""},
+		{migrate.LinksOfAll, 3, hidden},
+	} {
+		var out strings.Builder
+		newTextPrinter(&out).report(verify.Report{Outcome: migrate.OutcomeDone, RunLinks: c.which, RunLinksHidden: c.hidden})
+		for _, text := range []string{elsewhere, none, hidden} {
+			if strings.Contains(out.String(), text) != (text == c.says) {
+				t.Errorf("%s, %d hidden:\n%s", c.which, c.hidden, out.String())
+			}
+		}
+	}
+}
 
 func TestLookedUpTo(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 2, 0, 0, 0, time.UTC) }

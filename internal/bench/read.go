@@ -78,7 +78,7 @@ func into(target uctables.Writer, s *replay.Synthetic, url string, limits mlflow
 	defer store.Close()
 	sum, err = migrate.Run(ctx, nil, migrate.Job{
 		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: name, Target: target, Checkpoint: store,
-		RunLinks: true, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
+		RunLinks: migrate.LinksOfSource, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
 	})
 	if err == nil && sum.Migrated != int64(s.Traces) {
 		err = fmt.Errorf("%d of %d traces", sum.Migrated, s.Traces)

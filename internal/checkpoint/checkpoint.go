@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,6 +200,7 @@ CREATE TABLE IF NOT EXISTS runs (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unsettled (trace_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) WITHOUT ROWID; -- see SetUnsettled
+CREATE TABLE IF NOT EXISTS looked_at (run_id TEXT PRIMARY KEY, other INTEGER NOT NULL) WITHOUT ROWID; -- see AddLinks
 CREATE TABLE IF NOT EXISTS official (trace_id TEXT PRIMARY KEY) WITHOUT ROWID; -- see ReadOfficial
 `
 
@@ -498,13 +500,14 @@ func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	return s.wrap(tx.Commit())
 }
 
-// ResetLinks forgets all run links; they are read anew by each run.
+// ResetLinks forgets all run links, and which runs were looked at; they are read anew by each run.
 func (s *Store) ResetLinks(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM run_links")
+	_, err := s.db.ExecContext(ctx, "DELETE FROM run_links; DELETE FROM looked_at")
 	return s.wrap(err)
 }
 
-// AddLinks notes that the traces are linked to an MLflow run.
+// AddLinks notes that the traces are linked to an MLflow run, which counts for nothing until LookedAt says that
+// these are all.
 func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []string) error {
 	list, err := json.Marshal(traceIDs)
 	if err != nil {
@@ -514,24 +517,73 @@ func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []str
 	return s.wrap(err)
 }
 
-// Links returns the MLflow runs that each of the given traces is linked to, sorted.
-func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string][]string, error) {
-	list, err := json.Marshal(traceIDs)
+// LookedAt notes that AddLinks has been told all traces of an MLflow run; other says that the run is of
+// another experiment than the source.
+func (s *Store) LookedAt(ctx context.Context, mlflowRunID string, other bool) error {
+	_, err := s.db.ExecContext(ctx, "INSERT OR IGNORE INTO looked_at VALUES (?, ?)", mlflowRunID, other)
+	return s.wrap(err)
+}
+
+// HasLookedAt says which of the given MLflow runs LookedAt was told of.
+func (s *Store) HasLookedAt(ctx context.Context, mlflowRunIDs []string) (map[string]bool, error) {
+	if len(mlflowRunIDs) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(mlflowRunIDs)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, "SELECT trace_id, run_id FROM run_links WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id", string(list))
+	rows, err := s.db.QueryContext(ctx, "SELECT run_id FROM looked_at WHERE run_id IN (SELECT value FROM json_each(?))", string(list))
 	if err != nil {
 		return nil, s.wrap(err)
 	}
 	defer rows.Close()
-	m := map[string][]string{}
+	m := map[string]bool{}
 	for rows.Next() {
-		var trace, run string
-		if err := rows.Scan(&trace, &run); err != nil {
+		var run string
+		if err := rows.Scan(&run); err != nil {
 			return nil, s.wrap(err)
 		}
-		m[trace] = append(m[trace], run)
+		m[run] = true
+	}
+	return m, s.wrap(rows.Err())
+}
+
+// Links are the MLflow runs that a trace is linked to, each list sorted.
+type Links struct {
+	Source []string // runs of the source experiment
+	Others []string // runs of other experiments
+}
+
+// Runs are all of them.
+func (l Links) Runs() []string { return slices.Concat(l.Source, l.Others) }
+
+// Links returns what each of the given traces is linked to.
+func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string]Links, error) {
+	list, err := json.Marshal(traceIDs)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT trace_id, run_id, other FROM run_links JOIN looked_at USING (run_id)
+		WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id`, string(list))
+	if err != nil {
+		return nil, s.wrap(err)
+	}
+	defer rows.Close()
+	m := map[string]Links{}
+	for rows.Next() {
+		var trace, run string
+		var other bool
+		if err := rows.Scan(&trace, &run, &other); err != nil {
+			return nil, s.wrap(err)
+		}
+		l := m[trace]
+		if other {
+			l.Others = append(l.Others, run)
+		} else {
+			l.Source = append(l.Source, run)
+		}
+		m[trace] = l
 	}
 	return m, s.wrap(rows.Err())
 }

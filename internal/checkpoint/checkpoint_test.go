@@ -116,8 +116,13 @@ func TestStoreIsAMap(t *testing.T) {
 
 func TestLinks(t *testing.T) {
 	s := open(t, "")
-	for _, run := range []string{"r2", "r1", "r2"} {
+	for _, run := range []string{"r2", "r1", "r2", "r0", "half"} {
 		if err := s.AddLinks(t.Context(), run, []string{"a", "b"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for run, other := range map[string]bool{"r1": false, "r2": false, "r0": true, "none": true} {
+		if err := s.LookedAt(t.Context(), run, other); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,14 +130,21 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(map[string][]string{"a": {"r1", "r2"}}, got); d != "" {
+	if d := cmp.Diff(map[string]Links{"a": {Source: []string{"r1", "r2"}, Others: []string{"r0"}}}, got); d != "" {
 		t.Error(d)
+	}
+	seen, err := s.HasLookedAt(t.Context(), []string{"r0", "none", "half", "unknown"})
+	if d := cmp.Diff(map[string]bool{"r0": true, "none": true}, seen); d != "" || err != nil {
+		t.Error(d, err)
 	}
 	if err := s.ResetLinks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ = s.Links(t.Context(), []string{"a"}); len(got) != 0 {
 		t.Errorf("links after reset: %v", got)
+	}
+	if seen, _ = s.HasLookedAt(t.Context(), []string{"r0"}); len(seen) != 0 {
+		t.Errorf("looked at after reset: %v", seen)
 	}
 }
 

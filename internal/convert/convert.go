@@ -144,6 +144,7 @@ type converter struct {
 	other   string // what the first span that is not says
 
 	doc         []byte // spans document, valid UTF-8
+	values      bool   // string attributes of its spans are values, not JSON texts, unless a span itself says otherwise
 	spanAttrs   object // attributes of the span being read
 	requestID   []byte // its attribute mlflow.traceRequestId, a literal
 	service     []byte // its attribute service.name, a literal

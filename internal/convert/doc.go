@@ -16,7 +16,9 @@
 // service.name, else the root span's attribute of that name, else empty.
 //
 // A string attribute of a span is a JSON text and becomes the value it stands for; one that is no JSON
-// is that string. Attributes of events and links, and those in OTLP JSON, are values already.
+// is that string. Attributes of events and links, and those in OTLP JSON, are values already, and so are
+// those of spans of MLflow's TypeScript SDK, which are known by a request ID without quotes: "123" logged as a
+// string is a string in the row, although MLflow's readers, which parse again, show the number.
 //
 // # Annotations
 //

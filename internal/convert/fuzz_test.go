@@ -149,6 +149,7 @@ func FuzzSpans(f *testing.F) {
 	}
 	f.Add([]byte(`[{"attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"arrayValue":{"values":[{"doubleValue":"NaN"},{"intValue":"1"},{"bytesValue":"AA=="},{}]}}}]}}}]}]`))
 	f.Add([]byte(`[{"attributes":{"a":"{\"a\":1,\"a\":2}","a":NaN},"events":[{"attributes":{"x":{"x":1,"x":-0.0}}}]}]`))
+	f.Add([]byte(`[{"odd":1,"attributes":{"a":"{\"a\":1","b":"1","mlflow.traceRequestId":"tr-1"}},{"attributes":{"a":"[1","mlflow.traceRequestId":"\"tr-1\""}}]`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		before := bytes.Clone(doc)
 		in := Input{Info: info("tr-custom"), Spans: doc}

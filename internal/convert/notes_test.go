@@ -102,6 +102,65 @@ func TestAttributeValues(t *testing.T) {
 	}
 }
 
+// TestStringsOfTypeScript has spans of MLflow's TypeScript SDK, which stores values and says so by a request ID
+// without quotes, wherever that stands: their strings stay strings, without a note.
+func TestStringsOfTypeScript(t *testing.T) {
+	const values = `"a":"123","b":"true","c":"null","d":"{\"answer\": 42}","e":"[1","f":"\"q\"","g":"NaN"`
+	id, quoted := `"mlflow.traceRequestId":"`+trTrace+`"`, `"mlflow.traceRequestId":`+lit(lit(trTrace))
+	decoded := `"a":123,"b":true,"c":null,"d":{"answer":42},"e":"[1","f":"q","g":"NaN"`
+	inEvent := `,"events":[{"name":"e","time_unix_nano":1,"attributes":{` + id + `,"n":"1"}}]`
+	for _, tt := range []struct {
+		name, attributes, members, want string
+		notes                           []NoteCode
+	}{
+		{"ID first", id + "," + values, "", id + "," + values, nil},
+		{"ID last", values + "," + id, "", values + "," + id, nil},
+		{"ID with spaces", values + `, "mlflow.traceRequestId" : "` + trTrace + `"`, "", values + "," + id, nil},
+		{"ID with an escape in its key", values + `,"mlflow.trace\u0052equestId":"` + trTrace + `"`, "", values + "," + id, nil},
+		{"ID of a UC location", `"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, "", `"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, nil},
+		{"values that are no strings", id + `,"o":{"n":"1"},"l":["1",1],"n":1`, "", id + `,"o":{"n":"1"},"l":["1",1],"n":1`, nil},
+		{"a lone surrogate", id + `,"s":"\ud800"`, "", id + `,"s":"` + "\ufffd" + `","tracemig.raw.s":"\"\\ud800\""`, []NoteCode{LoneSurrogate}},
+		{"of Python, ID last", values + "," + quoted, "", decoded + "," + id, []NoteCode{InvalidJSON, NonFinite}},
+		{"of Python, with the ID as a value of an event", quoted + `,"a":"1"`, inEvent, id + `,"a":1`, nil},
+		{"of Python, with the ID in a text", `"p":` + lit(`{`+id+`}`) + "," + quoted + `,"a":"1"`, "", `"p":{` + id + `},` + id + `,"a":1`, nil},
+		{"without ID", values, "", decoded, []NoteCode{InvalidJSON, NonFinite}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := convert(t, Input{Info: info(trTrace), Spans: spanDoc("{"+tt.attributes+"}", tt.members)})
+			if diff := cmp.Diff("{"+tt.want+"}", string(res.Trace.Spans[0].Attributes)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.notes, codes(res.Notes)); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A document of both forms, which no SDK writes, is read span by span.
+func TestStringsOfBothForms(t *testing.T) {
+	span := func(id, attributes string) string {
+		return fmt.Sprintf(`{"trace_id":"LcnjBBsToukvJIJwL/WIXQ==","span_id":%q,"name":"s","start_time_unix_nano":1,"odd":1,"attributes":{"v":"1",%s}}`, id, attributes)
+	}
+	python, typescript := `"mlflow.traceRequestId":`+lit(lit(trTrace)), `"mlflow.traceRequestId":"`+trTrace+`"`
+	for _, forms := range [][]string{{python, typescript, python}, {typescript, python, typescript}} {
+		var spans []string
+		for i, form := range forms {
+			spans = append(spans, span(fmt.Sprintf("%016x", i+1), form))
+		}
+		res := convert(t, Input{Info: info(trTrace), Spans: []byte("[" + strings.Join(spans, ",") + "]")})
+		for i, s := range res.Trace.Spans {
+			value := map[string]string{python: "1", typescript: `"1"`}[forms[i]]
+			if want := `{"v":` + value + "," + typescript + `,"tracemig.raw.span.odd":"1"}`; string(s.Attributes) != want {
+				t.Errorf("%s, want %s", s.Attributes, want)
+			}
+		}
+		if len(res.Notes) != 3 {
+			t.Errorf("%+v, want a note for each unknown field", res.Notes)
+		}
+	}
+}
+
 // TestSpanFields gives members of a span beside its attributes, and what the row or the notes show.
 func TestSpanFields(t *testing.T) {
 	for _, tt := range []struct {

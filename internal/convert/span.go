@@ -108,6 +108,7 @@ func (c *converter) readSpans() *Error {
 
 func (c *converter) readDocument() error {
 	r := newReader(c.doc)
+	c.values = firstHoldsValues(c.doc)
 	found := false
 	spans := func() error {
 		if r.PeekKind() != '[' {
@@ -610,11 +611,18 @@ func floorDiv(a, b int64) int64 {
 }
 
 // readAttributes reads an attributes object, or OTLP's list of key and value, into o. With texts, string
-// values of the object hold JSON texts, as in MLflow's span attributes.
+// values of the object hold JSON texts, as in MLflow's span attributes, unless the span says otherwise.
 func (c *converter) readAttributes(r reader, o *object, texts bool) error {
 	if r.PeekKind() == '[' {
 		return r.array(func(int) error { return c.readKeyValue(r, o) })
 	}
+	if texts {
+		return c.readSpanAttributes(r, o)
+	}
+	return c.readMembers(r, o, false)
+}
+
+func (c *converter) readMembers(r reader, o *object, texts bool) error {
 	return r.object(func(key []byte) error {
 		lit, err := r.value()
 		if err != nil {
@@ -625,8 +633,44 @@ func (c *converter) readAttributes(r reader, o *object, texts bool) error {
 	})
 }
 
+// readSpanAttributes reads the attributes object of a span. Whether its strings are JSON texts or values is
+// known from its request ID, which may come last; what is known of the document is right as a rule, and
+// a span of the other form is read again.
+func (c *converter) readSpanAttributes(r reader, o *object) error {
+	start, notes, raws := r.InputOffset(), len(c.notes), len(o.raws)
+	if err := c.readMembers(r, o, !c.values); err != nil {
+		return err
+	}
+	if c.requestID == nil || holdsValues(c.requestID) == c.values {
+		return nil
+	}
+	text := r.doc[start:r.InputOffset()]
+	text = text[bytes.IndexByte(text, '{'):]
+	kept := o.raws[:raws]
+	o.raws = nil
+	o.reset()
+	o.raws, c.notes = kept, c.notes[:notes]
+	c.requestID, c.service = nil, nil
+	return c.readMembers(newReader(text), o, c.values)
+}
+
 // requestIDKey is the attribute in which MLflow notes the ID of a span's trace.
 const requestIDKey = "mlflow.traceRequestId"
+
+// holdsValues says whether the strings among a span's attributes are values, not JSON texts, by the literal of
+// its request ID: MLflow's Python SDK stores a JSON text in quotes, its TypeScript SDK the ID alone. That
+// one parses every attribute before it stores the span, inputs and outputs too (Span.toJson and
+// SpanAttributesRegistry.getAll in libs/typescript/core/src/core/entities/span.ts of MLflow's repository).
+func holdsValues(requestID []byte) bool {
+	return bytes.HasPrefix(requestID, []byte(`"tr-`)) || bytes.HasPrefix(requestID, []byte(`"trace:/`))
+}
+
+// firstHoldsValues looks for the document's first request ID, and says whether its span holds values. Within
+// a string of the document the key's quotes are escaped, so it is not taken for one.
+func firstHoldsValues(doc []byte) bool {
+	_, rest, _ := bytes.Cut(doc, []byte(`"`+requestIDKey+`"`))
+	return holdsValues(bytes.TrimLeft(rest, ": \t\r\n"))
+}
 
 // attribute adds one attribute. lit is its JSON, or with text a literal whose text may be JSON.
 func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {

@@ -28,9 +28,9 @@ type classifier struct {
 	job     *Job
 	started time.Time
 	known   map[string]checkpoint.Record
-	links   map[string][]string // runs, by trace
-	moved   map[string]bool     // target trace IDs of Databricks' own migration
-	due     map[string]int64    // when to read it again, see checkpoint.Unsettled
+	links   map[string]checkpoint.Links // by trace
+	moved   map[string]bool             // target trace IDs of Databricks' own migration
+	due     map[string]int64            // when to read it again, see checkpoint.Unsettled
 }
 
 // classifierOf looks traces up in the checkpoint.
@@ -43,7 +43,7 @@ func classifierOf(ctx context.Context, job *Job, started time.Time, infos []*mlf
 	if c.known, err = job.Checkpoint.Get(ctx, ids); err != nil {
 		return nil, err
 	}
-	if job.RunLinks {
+	if job.RunLinks.asked() {
 		if c.links, err = job.Checkpoint.Links(ctx, ids); err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 		switch {
 		case !c.job.Resync || unended:
 			return leave
-		case !SameDigest(rec.Digest, Digest(info, c.links[info.TraceID]), c.job.RunLinks):
+		case !SameDigest(rec.Digest, Digest(info, c.links[info.TraceID], c.job.RunLinks, rec.Digest), c.job.RunLinks):
 			return update
 		case unsettled && due <= c.started.UnixMilli() && lateSpansPossible(info):
 			return reread

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -280,6 +281,7 @@ type experiment struct {
 	traces []*mlflow.TraceInfo
 	spans  map[string]mlflowclient.Spans
 	runs   map[string][]string
+	others map[string]map[string][]string // runs of other experiments, by these; nil for one that is refused
 	gone   map[string]bool
 	reads  int
 	group  int
@@ -361,8 +363,24 @@ func (e *experiment) FetchSpans(_ context.Context, infos []*mlflow.TraceInfo) []
 
 func (e *experiment) FetchGroup() int { return max(e.group, 1) }
 
-func (e *experiment) ListRuns(_ context.Context, _ string, yield func(string) error) error {
-	for run := range e.runs {
+func (e *experiment) ListExperiments(_ context.Context, yield func(string) error) error {
+	for _, id := range append([]string{"1"}, slices.Sorted(maps.Keys(e.others))...) {
+		if err := yield(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *experiment) ListRuns(_ context.Context, experimentID string, yield func(string) error) error {
+	runs := e.runs
+	if experimentID != "1" {
+		runs = e.others[experimentID]
+	}
+	if runs == nil && experimentID != "1" {
+		return &mlflowclient.APIError{Status: 403, Code: "PERMISSION_DENIED"}
+	}
+	for run := range runs {
 		if err := yield(run); err != nil {
 			return err
 		}
@@ -371,7 +389,11 @@ func (e *experiment) ListRuns(_ context.Context, _ string, yield func(string) er
 }
 
 func (e *experiment) ListRunTraces(_ context.Context, _, run string, _ mlflowclient.Window, yield func(string) error) error {
-	for _, id := range e.runs[run] {
+	ids := e.runs[run]
+	for _, runs := range e.others {
+		ids = slices.Concat(ids, runs[run])
+	}
+	for _, id := range ids {
 		if err := yield(id); err != nil {
 			return err
 		}

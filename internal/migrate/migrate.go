@@ -14,12 +14,9 @@ package migrate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +38,7 @@ type Source interface {
 	TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error)
 	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
 	FetchGroup() int
+	ListExperiments(ctx context.Context, yield func(experimentID string) error) error
 	ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error
 	ListRunTraces(ctx context.Context, experimentID, runID string, w mlflowclient.Window, yield func(traceID string) error) error
 }
@@ -55,9 +53,9 @@ type Job struct {
 	Checkpoint   *checkpoint.Store // says which shard of the source, too
 	Window       mlflowclient.Window
 
-	RunLinks    bool // look for runs that traces were linked to after they ended
-	Resync      bool // carry over what changed at the source since a trace was migrated
-	UpdateSpans bool // put spans that have other values at the source now in the place of their rows
+	RunLinks    RunLinks // of which runs to ask for traces that were linked to them after they ended
+	Resync      bool     // carry over what changed at the source since a trace was migrated
+	UpdateSpans bool     // put spans that have other values at the source now in the place of their rows
 	// Settle is for how long after a trace's end spans of it may come, where the source takes each one as it
 	// comes: traces migrated within it are read again by later runs.
 	Settle        time.Duration
@@ -174,12 +172,12 @@ func (r *run) pipeline(ctx, reading context.Context) error {
 	if err := readOfficial(ctx, &r.job); err != nil {
 		return err
 	}
-	if r.job.RunLinks {
-		if err := ReadRunLinks(reading, r.job.Checkpoint, r.job.Source, r.job.ExperimentID, r.job.Window); stopped(reading) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("read the experiment's run links: %w", err)
-		}
+	hidden, err := ReadRunLinks(reading, r.job.Checkpoint, r.job.Source, r.job.ExperimentID, r.job.RunLinks, r.job.Window)
+	r.summary.RunLinksHidden = hidden
+	if stopped(reading) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read the experiment's run links: %w", err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	// A failed stage ends the reading too.
@@ -327,44 +325,6 @@ func Reopen(ctx context.Context, c *checkpoint.Store, traceIDs ...string) error 
 	return c.Put(ctx, rs...)
 }
 
-// ReadRunLinks notes in the checkpoint which traces of a window the experiment's runs link to: one
-// query a run.
-func ReadRunLinks(ctx context.Context, c *checkpoint.Store, source Source, experimentID string, w mlflowclient.Window) error {
-	if err := c.ResetLinks(ctx); err != nil {
-		return err
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	err := source.ListRuns(gctx, experimentID, func(runID string) error {
-		g.Go(func() error {
-			var ids []string
-			flush := func() error {
-				err := c.AddLinks(gctx, runID, ids)
-				ids = ids[:0]
-				return err
-			}
-			err := source.ListRunTraces(gctx, experimentID, runID, w, func(traceID string) error {
-				if !c.Pair().Shard.MayHave(traceID) {
-					return nil
-				}
-				if ids = append(ids, traceID); len(ids) == 1000 {
-					return flush()
-				}
-				return nil
-			})
-			if err != nil {
-				return fmt.Errorf("run %s: %w", runID, err)
-			}
-			return flush()
-		})
-		return nil
-	})
-	if werr := g.Wait(); werr != nil {
-		return werr
-	}
-	return err
-}
-
 // countWindow counts the window's traces for the ETA. It is a convenience: its errors are the
 // listing's to report.
 func (r *run) countWindow(ctx context.Context) {
@@ -384,7 +344,7 @@ func (r *run) countWindow(ctx context.Context) {
 type listed struct {
 	*mlflow.TraceInfo
 	known    checkpoint.Record // what earlier runs noted of it
-	runs     []string          // that it is linked to
+	links    checkpoint.Links  // that were found
 	official bool              // Databricks' own migration has written it
 	reread   bool              // it did not change, but spans may have come
 }
@@ -526,23 +486,9 @@ func (r *run) leaveOfficial(info *mlflow.TraceInfo, there string) checkpoint.Rec
 	return rec
 }
 
-// Digest is that of what the source lists of a trace, the runs it is linked to included.
-func Digest(info *mlflow.TraceInfo, runs []string) string {
-	d := info.Digest()
-	if len(runs) > 0 {
-		sum := sha256.Sum256([]byte(strings.Join(runs, "\n")))
-		d += "+" + hex.EncodeToString(sum[:8])
-	}
-	return d
-}
-
-// SameDigest says whether a trace is at the source as it was when noted was its Digest; without linked,
-// when the runs were not asked for, as far as the listing tells.
-func SameDigest(noted, now string, linked bool) bool {
-	if !linked {
-		noted, _, _ = strings.Cut(noted, "+")
-	}
-	return noted == now
+// digest is that of a trace as this run sees it, known being what was noted of it.
+func (r *run) digest(info *mlflow.TraceInfo, links checkpoint.Links, known checkpoint.Record) string {
+	return Digest(info, links, r.job.RunLinks, known.Digest)
 }
 
 // settle records the end of a trace that is not written.
@@ -680,8 +626,8 @@ func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, ans
 
 // convert makes a unit of one read trace, or settles it and returns nil.
 func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) (*unit, error) {
-	info, known, runs := t.TraceInfo, t.known, t.runs
-	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: Digest(info, runs)}
+	info, known := t.TraceInfo, t.known
+	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: r.digest(info, t.links, known)}
 	migrated := known.State == checkpoint.Migrated
 	settle := func(st checkpoint.State, reason, detail string) error {
 		if migrated {
@@ -712,7 +658,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
 	}
 	res, err := convert.Convert(convert.Input{
-		Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: runs, Digest: rec.Digest, TraceID: known.TargetTraceID,
+		Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: t.links.Runs(), Digest: rec.Digest, TraceID: known.TargetTraceID,
 	},
 		convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName})
 	if err != nil {

@@ -50,7 +50,7 @@ var runs int
 func job(src Source, m *memory, c *checkpoint.Store) Job {
 	runs++
 	return Job{
-		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: true,
+		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: LinksOfSource,
 		Fetchers: 4, BytesInFlight: 1 << 20, Progress: &Progress{},
 	}
 }

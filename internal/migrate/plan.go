@@ -48,7 +48,7 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 	} else if err := readOfficial(ctx, &job); err != nil {
 		return p, err
 	}
-	job.RunLinks = false // they are not read: SameDigest then goes by the listing
+	job.RunLinks = LinksNone // they are not read: SameDigest then goes by the listing
 	began := time.Now()
 	var sized, spans, bytes int64
 	var chunk []*mlflow.TraceInfo

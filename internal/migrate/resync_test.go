@@ -49,7 +49,7 @@ func TestChangedTraces(t *testing.T) {
 		{do: func() { changing.Tags["k"] = "3" }, shown: `"3"`, updated: 1, writes: 1},
 		{do: func() {}, shown: `"3"`},
 		{do: func() { src.runs = map[string][]string{"r": {traceID(0)}} }, shown: `"3"`, updated: 1, writes: 1},
-		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.RunLinks = false }},
+		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.RunLinks = LinksNone }},
 		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.Checkpoint = newCheckpoint(t) }},
 	} {
 		step.do()

@@ -90,7 +90,8 @@ type Summary struct {
 	DeferredReasons    map[string]int64 `json:"deferred_reasons,omitempty"`
 	SkippedReasons     map[string]int64 `json:"skipped_reasons,omitempty"`
 	FailedReasons      map[string]int64 `json:"failed_reasons,omitempty"`
-	Notes              map[string]int64 `json:"notes,omitempty"` // values that were changed to fit, by note code
+	RunLinksHidden     int64            `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
+	Notes              map[string]int64 `json:"notes,omitempty"`            // values that were changed to fit, by note code
 	SpansWritten       int64            `json:"spans_written"`
 	SpansPresent       int64            `json:"spans_already_there"`
 	SpansChanged       int64            `json:"spans_changed"` // with other values at the source now than in the target, where they stay

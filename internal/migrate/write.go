@@ -77,6 +77,18 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 	return r.bringUpToDate(ctx, slices.DeleteFunc(there, func(u *unit) bool { return u.failed != nil }))
 }
 
+// lookedAt says which of the MLflow runs that stored annotations name this run has asked for their traces.
+func (r *run) lookedAt(ctx context.Context, stored map[string][]*uctables.Annotation) (map[string]bool, error) {
+	if !r.job.RunLinks.asked() {
+		return nil, nil
+	}
+	var runs []string
+	for _, annotations := range stored {
+		runs = append(runs, resync.LinkedRuns(annotations)...)
+	}
+	return r.job.Checkpoint.HasLookedAt(ctx, runs)
+}
+
 func nameAnnotation(a *uctables.Annotation) string {
 	return fmt.Sprintf("annotation %s (%s)", a.AnnotationID, a.Type)
 }
@@ -107,12 +119,17 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	}); err != nil {
 		return err
 	}
+	lookedAt, err := r.lookedAt(ctx, stored)
+	if err != nil {
+		return err
+	}
 	now := time.Now().UnixMicro()
 	for _, u := range units {
-		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], resync.Options{
-			// The links of a trace that an earlier run left open may not have been read.
-			NowMicros: now, RunLinks: r.job.RunLinks && u.resync, Insert: u.there,
-		})
+		o := resync.Options{NowMicros: now, Insert: u.there}
+		if u.resync { // The links of a trace that an earlier run left open may not have been read.
+			o.LookedAt = lookedAt
+		}
+		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], o)
 		if err != nil {
 			u.fail(err)
 			continue

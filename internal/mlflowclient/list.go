@@ -425,6 +425,65 @@ func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceIn
 	return t, nil
 }
 
+// ListExperiments calls yield with the ID of every experiment that the caller may see, deleted ones
+// included, and stops at yield's first error. Experiments may be repeated when some are made meanwhile.
+func (c *Client) ListExperiments(ctx context.Context, yield func(experimentID string) error) error {
+	tokens := map[string]bool{}
+	for token := ""; ; {
+		body, err := json.Marshal(struct {
+			View       string `json:"view_type"`
+			MaxResults int    `json:"max_results"`
+			PageToken  string `json:"page_token,omitempty"`
+		}{"ALL", 1000, token})
+		if err != nil {
+			return err
+		}
+		var ids []string
+		_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/2.0/mlflow/experiments/search", body: body, check: func(b []byte) error {
+			ids, token = nil, ""
+			return readExperiments(b, &ids, &token)
+		}})
+		if err != nil {
+			return fmt.Errorf("listing the experiments: %w", err)
+		}
+		for _, id := range ids {
+			if err := yield(id); err != nil {
+				return err
+			}
+		}
+		if token == "" {
+			return nil
+		}
+		if tokens[token] {
+			return errors.New("listing the experiments: the server repeats its page tokens")
+		}
+		tokens[token] = true
+	}
+}
+
+func readExperiments(b []byte, ids *[]string, token *string) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+	return mlflow.ReadObject(dec, func(name string) error {
+		switch name {
+		case "next_page_token":
+			return readText(dec, token)
+		case "experiments":
+			return mlflow.ReadArray(dec, func() error {
+				return mlflow.ReadObject(dec, func(name string) error {
+					if name != "experiment_id" {
+						return dec.SkipValue()
+					}
+					var id string
+					err := readText(dec, &id)
+					*ids = append(*ids, id)
+					return err
+				})
+			})
+		}
+		return dec.SkipValue()
+	})
+}
+
 // ListRuns calls yield with the ID of every run of the experiment, deleted ones included, and stops at
 // yield's first error. Runs may be repeated when they change during the listing.
 func (c *Client) ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error {

@@ -276,6 +276,35 @@ func TestListTracesStops(t *testing.T) {
 	})
 }
 
+func TestListExperiments(t *testing.T) {
+	pages := map[string]string{
+		`{"view_type":"ALL","max_results":1000}`:                  `{"experiments":[{"experiment_id":"1","name":"a","tags":[]},{"experiment_id":"2","lifecycle_stage":"deleted"}],"next_page_token":"x"}`,
+		`{"view_type":"ALL","max_results":1000,"page_token":"x"}`: `{"next_page_token":"y"}`,
+		`{"view_type":"ALL","max_results":1000,"page_token":"y"}`: `{"experiments":[{"experiment_id":"3"}]}`,
+	}
+	c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		if page, ok := pages[string(b)]; ok && r.Method == http.MethodPost && r.URL.Path == "/api/2.0/mlflow/experiments/search" {
+			io.WriteString(w, page)
+		} else {
+			http.Error(w, string(b), http.StatusBadRequest)
+		}
+	})
+	var ids []string
+	add := func(id string) error { ids = append(ids, id); return nil }
+	if err := c.ListExperiments(t.Context(), add); err != nil || !slices.Equal(ids, []string{"1", "2", "3"}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	stop := errors.New("stop")
+	if err := c.ListExperiments(t.Context(), func(string) error { return stop }); err != stop {
+		t.Errorf("%v", err)
+	}
+	pages[`{"view_type":"ALL","max_results":1000,"page_token":"y"}`] = `{"next_page_token":"x"}`
+	if err := c.ListExperiments(t.Context(), add); err == nil || !strings.Contains(err.Error(), "repeats its page tokens") {
+		t.Errorf("a server that repeats its pages for ever: %v", err)
+	}
+}
+
 func TestListRunsAndTheirTraces(t *testing.T) {
 	c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)

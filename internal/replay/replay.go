@@ -92,6 +92,7 @@ func Load(files fs.FS) (*Experiment, error) {
 
 	e.mux.HandleFunc("GET /api/2.0/mlflow/experiments/get", e.serveExperiment)
 	e.mux.HandleFunc("GET /api/2.0/mlflow/experiments/get-by-name", e.serveExperiment)
+	e.mux.HandleFunc("POST /api/2.0/mlflow/experiments/search", e.serveExperiments)
 	e.mux.HandleFunc("POST /api/2.0/mlflow/runs/search", e.serveRuns)
 	e.mux.HandleFunc("POST /api/3.0/mlflow/traces/search", e.serveSearch)
 	e.mux.HandleFunc("GET /api/3.0/mlflow/traces/{id}", e.serveInfo)
@@ -143,6 +144,15 @@ func (e *Experiment) serveExperiment(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, e.experiment)
+}
+
+func (e *Experiment) serveExperiments(w http.ResponseWriter, _ *http.Request) {
+	var known struct {
+		Experiment json.RawMessage `json:"experiment"`
+	}
+	_ = json.Unmarshal(e.experiment, &known)
+	b, _ := json.Marshal(map[string]any{"experiments": []json.RawMessage{known.Experiment}})
+	reply(w, http.StatusOK, b)
 }
 
 func (e *Experiment) serveRuns(w http.ResponseWriter, _ *http.Request) {

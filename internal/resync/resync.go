@@ -31,8 +31,11 @@ const DeletedBy = "tracemig"
 // Options say what is known besides the rows.
 type Options struct {
 	NowMicros int64 // updated_at of new versions, microseconds since the Unix epoch
-	RunLinks  bool  // the expected rows have all run links there are, so that others may go
 	Insert    bool  // the expected rows have not been written: what the target lacks is among the changes
+
+	// LookedAt are MLflow runs whose traces the source has listed, so that the expected rows have their links.
+	// Only a link to one of them may go: what is not known of the others is no word on their links.
+	LookedAt map[string]bool
 }
 
 // Result is what to write, and what to leave.
@@ -170,13 +173,32 @@ func (p *planner) gone(expected []uctables.Annotation, stored []*uctables.Annota
 		case official.Tag(s, p.requested):
 			p.remove(s)
 		case !p.own(s):
-		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !p.RunLinks:
+		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !p.LookedAt[linkedRun(s)]:
 			p.note(s)
 		default:
 			p.remove(s)
 			p.Deleted++
 		}
 	}
+}
+
+// LinkedRuns are the MLflow runs that the RUN_LINK rows among some annotations name, which Options.LookedAt
+// should tell of.
+func LinkedRuns(annotations []*uctables.Annotation) []string {
+	var runs []string
+	for _, a := range annotations {
+		if a.Type == uctables.RunLink {
+			runs = append(runs, linkedRun(a))
+		}
+	}
+	return runs
+}
+
+func linkedRun(a *uctables.Annotation) (runID string) {
+	if json.Unmarshal(a.Value, &runID) != nil {
+		return ""
+	}
+	return runID
 }
 
 // own says whether tracemig wrote this version.

@@ -72,6 +72,9 @@ func (t table) sync(tt fatal, info *mlflow.TraceInfo, runs []string, now int64) 
 	return t.follow(tt, info, runs, now, false)
 }
 
+// lookedAt are the runs of the tests that are asked for their traces.
+var lookedAt = map[string]bool{"r1": true, "r2": true}
+
 func (t table) follow(tt fatal, info *mlflow.TraceInfo, runs []string, now int64, known bool) Result {
 	tt.Helper()
 	res, err := convert.Convert(convert.Input{Info: info, Runs: runs, Digest: info.Digest() + strings.Join(runs, "")}, convert.Options{Source: "s"})
@@ -83,7 +86,7 @@ func (t table) follow(tt fatal, info *mlflow.TraceInfo, runs []string, now int64
 			t.put(a)
 		}
 	}
-	plan, err := Plan(hex, res.Trace.Annotations, t.newest(), Options{NowMicros: now, RunLinks: true, Insert: known})
+	plan, err := Plan(hex, res.Trace.Annotations, t.newest(), Options{NowMicros: now, LookedAt: lookedAt, Insert: known})
 	if err != nil {
 		tt.Fatal(err)
 	}
@@ -198,6 +201,53 @@ func TestChangesAtTheTargetStay(t *testing.T) {
 	}
 }
 
+// A run that asks fewer runs for their traces knows nothing of the links that an earlier one found.
+func TestLinksOfRunsNotLookedAtStay(t *testing.T) {
+	info, now := source(nil), epoch.Add(time.Hour).UnixMicro()
+	target := table{}
+	target.sync(t, info, []string{"r1", "r2", "r3"}, now)
+	linked := func() (runs []string) {
+		for _, a := range target.newest() {
+			if a.Type == uctables.RunLink && a.DeletedAtMicros == nil {
+				runs = append(runs, linkedRun(a))
+			}
+		}
+		slices.Sort(runs)
+		return runs
+	}
+	for i, step := range []struct {
+		has  []string
+		asks map[string]bool
+		want []string
+	}{
+		{[]string{"r1", "r2"}, map[string]bool{"r1": true, "r2": true}, []string{"r1", "r2", "r3"}},
+		{[]string{"r1"}, map[string]bool{"r1": true, "r2": true}, []string{"r1", "r3"}},
+		{nil, nil, []string{"r1", "r3"}},
+		{[]string{"r1"}, map[string]bool{"r1": true, "r2": true, "r3": true}, []string{"r1"}},
+		{[]string{"r1", "r3"}, map[string]bool{"r1": true, "r3": true}, []string{"r1", "r3"}},
+	} {
+		res, err := convert.Convert(convert.Input{Info: info, Runs: step.has, Digest: "d"}, convert.Options{Source: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{NowMicros: now + int64(i) + 1, LookedAt: step.asks, Insert: true}
+		plan, err := Plan(hex, res.Trace.Annotations, target.newest(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range plan.Changes {
+			target.put(c.Annotation)
+		}
+		if got := linked(); !slices.Equal(got, step.want) {
+			t.Errorf("step %d: linked to %v, want %v", i, got, step.want)
+		}
+		o.NowMicros++
+		if plan, err = Plan(hex, res.Trace.Annotations, target.newest(), o); err != nil || len(plan.Changes) > 0 {
+			t.Errorf("step %d, again: %+v, %v", i, plan, err)
+		}
+	}
+}
+
 func TestSpansLostAtTheSourceLater(t *testing.T) {
 	target := table{}
 	info := source(map[string]string{"a": "1"})
@@ -232,7 +282,7 @@ func TestAnotherAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := Plan(hex, res.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(2 * time.Hour).UnixMicro(), RunLinks: true})
+	plan, err := Plan(hex, res.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(2 * time.Hour).UnixMicro(), LookedAt: lookedAt})
 	if err != nil || len(plan.Changes) > 0 {
 		t.Errorf("%+v, %v", plan, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/resync"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -118,7 +119,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			fresh[i] = v.expect(info, spans[0], t.runs, t.known)
+			fresh[i] = v.expect(info, spans[0], t.links, t.known)
 			return nil
 		})
 	}
@@ -162,7 +163,20 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 			deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix,
 		}
 	}
-	return found, nil
+	return found, v.lookedAt(ctx, found)
+}
+
+// lookedAt adds to the evidence which of the runs that the target links to were asked for.
+func (v *verification) lookedAt(ctx context.Context, found []*evidence) error {
+	var runs []string
+	for _, e := range found {
+		runs = append(runs, resync.LinkedRuns(e.notes)...)
+	}
+	lookedAt, err := v.scratch.HasLookedAt(ctx, runs)
+	for _, e := range found {
+		e.lookedAt = lookedAt
+	}
+	return err
 }
 
 var errGone = errors.New("the source no longer has it")

@@ -16,8 +16,8 @@ import (
 // trace is a trace of the source: what the target should have of it.
 type trace struct {
 	info   *mlflow.TraceInfo
-	runs   []string
-	linked bool              // runs were asked for
+	links  checkpoint.Links  // to runs that were asked for
+	asked  migrate.RunLinks  // which were
 	known  checkpoint.Record // what the target notes of it; zero for nothing
 	digest string            // of the source's listing
 	rows   uctables.Trace
@@ -40,8 +40,8 @@ type note struct {
 }
 
 // expect converts a trace as it was read, and sums it up.
-func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) *trace {
-	t := &trace{info: info, runs: runs, linked: v.job.RunLinks, known: known, digest: migrate.Digest(info, runs)}
+func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, links checkpoint.Links, known checkpoint.Record) *trace {
+	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: migrate.Digest(info, links, v.job.RunLinks, known.Digest)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
 	case info.State == mlflow.StateInProgress && migrate.StillArriving(info.RequestTime, v.report.Started):
@@ -61,7 +61,7 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		s.Missing = mlflowclient.MissingIncomplete // Its root never came.
 	}
 	res, err := convert.Convert(convert.Input{
-		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: runs, Digest: t.digest, TraceID: known.TargetTraceID,
+		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: links.Runs(), Digest: t.digest, TraceID: known.TargetTraceID,
 	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
 	if err != nil {
 		t.kind, t.detail = Unreadable, err.Error()
@@ -224,7 +224,7 @@ func (s *sums) matches(t *trace, now int64) bool {
 		}
 		live++
 	}
-	return live == len(t.notes) && migrate.SameDigest(t.known.Digest, t.digest, t.linked)
+	return live == len(t.notes) && migrate.SameDigest(t.known.Digest, t.digest, t.asked)
 }
 
 // duplicate says which rows are there more than once.

@@ -24,6 +24,8 @@ type evidence struct {
 	deep        bool   // spans are compared in their values too
 	now         int64  // microseconds since the Unix epoch
 	table       string // of the spans, for statements
+
+	lookedAt map[string]bool // runs that were asked for, of those that notes link to
 }
 
 // noted is what a METADATA row says of where its trace comes from.
@@ -43,7 +45,7 @@ func verdict(e *evidence) (Kind, string) {
 	case meta == nil:
 		return Incomplete, "its METADATA row is missing; its spans may be of another writer"
 	}
-	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.notes, resync.Options{RunLinks: e.want.linked, NowMicros: e.now, Insert: true})
+	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.notes, resync.Options{LookedAt: e.lookedAt, NowMicros: e.now, Insert: true})
 	if err != nil {
 		return Differ, err.Error()
 	}
@@ -55,7 +57,7 @@ func verdict(e *evidence) (Kind, string) {
 			return Missing, "trace " + of.SourceTraceID + " has its ID at the target"
 		}
 	}
-	changed := !plan.Official && !migrate.SameDigest(of.Digest, e.want.digest, e.want.linked)
+	changed := !plan.Official && !migrate.SameDigest(of.Digest, e.want.digest, e.want.asked)
 
 	var spans comparison
 	if e.spansDiffer {

@@ -77,7 +77,7 @@ func ptr[T any](v T) *T { return &v }
 // migrated are the rows of the trace as a run leaves them.
 func migrated(t *testing.T, info *mlflow.TraceInfo) *rows {
 	t.Helper()
-	res, err := convert.Convert(convert.Input{Info: info, Spans: []byte(document), Digest: migrate.Digest(info, nil)}, convert.Options{Source: "s"})
+	res, err := convert.Convert(convert.Input{Info: info, Spans: []byte(document), Digest: info.Digest()}, convert.Options{Source: "s"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +198,8 @@ func TestVerdictOfficial(t *testing.T) {
 // collect is the evidence of a trace of the source and the rows that the target has of it.
 func collect(t *testing.T, i *mlflow.TraceInfo, doc string, r *rows, now int64) *evidence {
 	t.Helper()
-	v := &verification{job: Job{Deep: true, RunLinks: true, SourceName: "s"}}
-	want := v.expect(i, mlflowclient.Spans{JSON: []byte(doc)}, nil, checkpoint.Record{TargetTraceID: hex})
+	v := &verification{job: Job{Deep: true, RunLinks: migrate.LinksOfSource, SourceName: "s"}}
+	want := v.expect(i, mlflowclient.Spans{JSON: []byte(doc)}, checkpoint.Links{}, checkpoint.Record{TargetTraceID: hex})
 	if want.kind != "" {
 		t.Fatal(fmt.Sprint(want.kind, " ", want.detail))
 	}

@@ -84,7 +84,7 @@ type Job struct {
 	Sample       int         // so many traces, at random; 0 for all
 	Shard        shard.Shard // of the source's traces; all of them if zero
 
-	RunLinks      bool
+	RunLinks      migrate.RunLinks
 	ServiceName   string // as the runs were told
 	Fetchers      int
 	BytesInFlight int64
@@ -118,6 +118,9 @@ type Report struct {
 	Spans       int64           `json:"spans_compared"`
 	Annotations int64           `json:"annotations_compared"`
 	Kinds       map[Kind]int64  `json:"kinds"`
+
+	RunLinks       migrate.RunLinks `json:"run_links"`                  // of which runs the traces' links were looked for
+	RunLinksHidden int64            `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
 }
 
 // Wrong is how many traces are not at the target as they should be.
@@ -147,7 +150,8 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
-		Outcome: migrate.OutcomeDone, Kinds: map[Kind]int64{},
+		RunLinks: job.RunLinks,
+		Outcome:  migrate.OutcomeDone, Kinds: map[Kind]int64{},
 	}
 	err := v.run(ctx)
 	v.report.Seconds = time.Since(began).Seconds()
@@ -178,10 +182,9 @@ func (v *verification) run(ctx context.Context) error {
 	if err := v.readTarget(ctx); err != nil {
 		return fmt.Errorf("list what %s has of the source: %w", v.job.Target, err)
 	}
-	if v.job.RunLinks {
-		if err := migrate.ReadRunLinks(ctx, v.scratch, v.job.Source, v.job.ExperimentID, v.job.Window); err != nil {
-			return fmt.Errorf("read the experiment's run links: %w", err)
-		}
+	v.report.RunLinksHidden, err = migrate.ReadRunLinks(ctx, v.scratch, v.job.Source, v.job.ExperimentID, v.job.RunLinks, v.job.Window)
+	if err != nil {
+		return fmt.Errorf("read the experiment's run links: %w", err)
 	}
 	if err := v.compareAll(ctx); err != nil {
 		return err

@@ -623,6 +623,38 @@ def in_run_and_linked(c):
     client.delete_run(deleted)
 
 
+@case(large=True)  # only where named: it makes experiments besides
+def linked_from_other_experiments(c):
+    """Linked to a run of the experiment, of another, and of a deleted one. Tags run.own and so on name the runs."""
+    trace_id = c.trace({"q": 1}, "a")
+    client = mlflow.MlflowClient()
+    experiments = {"own": c.experiment_id, **{k: mlflow.create_experiment(f"{k} of {trace_id}") for k in ("other", "deleted")}}
+    for name, experiment_id in experiments.items():
+        run = client.create_run(experiment_id, run_name=name).info.run_id
+        client.link_traces_to_run([trace_id], run)
+        client.set_trace_tag(trace_id, "run." + name, run)
+    client.delete_experiment(experiments["deleted"])
+
+
+# --- other SDKs -------------------------------------------------------------------------------------------------
+
+
+@case(large=True)  # only where named: MLflow's Python client, by which the corpus is compared, parses the strings again
+def typescript(c):
+    """As MLflow's TypeScript SDK stores a trace: attributes in traces.json are values, not JSON texts."""
+    trace_id = c.info_only(TraceState.OK)
+    otel_id, span_id = bytes.fromhex(trace_id.removeprefix("tr-")), secrets.token_bytes(8)
+    span = {
+        "trace_id": base64.b64encode(otel_id).decode(), "span_id": base64.b64encode(span_id).decode(), "parent_span_id": "", "name": "agent",
+        "start_time_unix_nano": c.at, "end_time_unix_nano": c.at + MS, "status": {"code": "STATUS_CODE_OK", "message": ""}, "events": [], "links": [],
+        "attributes": {"digits": "123", "truth": "true", "nothing": "null", "text": '{"answer": 42}', "cut off": '{"answer', "number": 123,
+                       "mlflow.spanInputs": {"limit": "5"}, "mlflow.spanOutputs": '{"answer": 42}', "mlflow.spanType": "AGENT",
+                       "mlflow.traceRequestId": trace_id},
+    }
+    folder = c.client.get_trace_info(trace_id).tags["mlflow.artifactLocation"].removeprefix("mlflow-artifacts:/")
+    requests.put(f"{c.uri}/api/2.0/mlflow-artifacts/artifacts/{folder}/traces.json", json={"spans": [span]}, timeout=60).raise_for_status()
+
+
 # --- life of a trace --------------------------------------------------------------------------------------------
 
 

@@ -473,7 +473,7 @@ class Front:
                     "emails": [{"type": "work", "value": "ann@example.com", "primary": True}], "groups": [{"display": "users", "type": "direct", "value": "1"}, {"display": "team", "type": "direct", "value": "2"}]}
         if method == "GET" and path in ("/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow/experiments/get-by-name"):
             return self.experiment(path, query)
-        if (method, path) == ("POST", "/api/2.0/mlflow/runs/search"):
+        if (method, path) in (("POST", "/api/2.0/mlflow/experiments/search"), ("POST", "/api/2.0/mlflow/runs/search")):
             return self.api("POST", path, body)
         if (method, path) == ("POST", "/api/3.0/mlflow/traces/search"):
             return self.search(json.loads(body))

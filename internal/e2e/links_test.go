@@ -1,0 +1,149 @@
+//go:build rig
+
+package e2e
+
+import (
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	_ "modernc.org/sqlite"
+
+	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/verify"
+)
+
+// lake is the bed's local target, to be read without Spark.
+func (b *bed) lake() *deltalake.Lake {
+	b.t.Helper()
+	l, err := deltalake.Open(b.folder, deltalake.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// linkedRuns are the MLflow runs that readers of the bed's local target see a trace linked to, sorted.
+func (b *bed) linkedRuns(traceID string) []string {
+	b.t.Helper()
+	runs := []string{}
+	id := strings.TrimPrefix(traceID, "tr-")
+	if err := b.lake().ReadAnnotations(b.t.Context(), []string{id}, uctables.AllTimes, func(a *uctables.Annotation) error {
+		if a.Type != uctables.RunLink || a.DeletedAtMicros != nil {
+			return nil
+		}
+		var run string
+		err := json.Unmarshal(a.Value, &run)
+		runs = append(runs, run)
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Sort(runs)
+	return runs
+}
+
+// unlink takes the traces of a run from it, for which MLflow has no request.
+func unlink(t *testing.T, m *rig.MLflow, run string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+m.DB+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	r, err := db.ExecContext(t.Context(), "DELETE FROM entity_associations WHERE destination_id = ?", run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.RowsAffected(); n != 1 || err != nil {
+		t.Fatalf("%d links deleted: %v", n, err)
+	}
+}
+
+// TestRunLinksOfOtherExperiments has a trace that is linked to runs of three experiments. What a run looks for
+// decides what it writes and removes: links that one with `all` has found are none of one with `source`.
+func TestRunLinksOfOtherExperiments(t *testing.T) {
+	t.Parallel()
+	m := rig.SharedServer(t)
+	c := m.FillCases(t, "/e2e/"+t.Name(), "linked_from_other_experiments,json_types")
+	b := newBed(t, m.URI, c.Experiment).toLocal()
+	at := slices.IndexFunc(c.Expected, func(e rig.ExpectedTrace) bool { return e.Case == "linked_from_other_experiments" })
+	trace, tags := c.Expected[at].TraceID, c.Expected[at].Tags
+	own, other, deleted := tags["run.own"], tags["run.other"], tags["run.deleted"]
+	for i, step := range []struct {
+		before func()
+		links  migrate.RunLinks
+		want   []string
+		writes bool
+	}{
+		{nil, migrate.LinksNone, nil, true},
+		{nil, "", []string{own}, true}, // by default
+		{nil, migrate.LinksOfAll, []string{own, other, deleted}, true},
+		{nil, migrate.LinksOfSource, []string{own, other, deleted}, false},
+		{nil, migrate.LinksNone, []string{own, other, deleted}, false},
+		{b.forget, migrate.LinksOfSource, []string{own, other, deleted}, false},
+		{func() { unlink(t, m, own); unlink(t, m, deleted) }, migrate.LinksOfSource, []string{other, deleted}, true},
+		{nil, migrate.LinksOfAll, []string{other}, true},
+		{nil, migrate.LinksOfAll, []string{other}, false},
+	} {
+		if step.before != nil {
+			step.before()
+		}
+		var flags []string
+		asked := migrate.LinksOfSource
+		if step.links != "" {
+			flags, asked = []string{"--run-links", string(step.links)}, step.links
+		}
+		s := b.mustRun(0, flags...).summary
+		want := append([]string{}, step.want...)
+		slices.Sort(want)
+		if d := cmp.Diff(want, b.linkedRuns(trace)); d != "" || (s.Statements > 0) != step.writes {
+			t.Errorf("step %d (%s): links (-want +got):\n%s%+v", i, asked, d, s)
+		}
+		v := b.verify("verify", 0, append(flags, "--deep")...)
+		if !v.report.Equal || v.report.RunLinks != asked || v.report.Kinds[verify.Match] != v.report.Compared {
+			t.Errorf("step %d (%s): %+v, %v", i, asked, v.report, v.details)
+		}
+	}
+	cmd := b.command("--deep")
+	cmd.Args[1] = "verify"
+	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-o" || arg == "json" })
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "links to runs of other experiments were not looked for; --run-links all does") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTypeScript has a trace stored as MLflow's TypeScript SDK does: its strings stay strings.
+func TestTypeScript(t *testing.T) {
+	t.Parallel()
+	m := rig.SharedServer(t)
+	c := m.FillCases(t, "/e2e/"+t.Name(), "typescript")
+	b := newBed(t, m.URI, c.Experiment).toLocal()
+	if o := b.mustRun(0); o.summary.Migrated != 1 || len(o.summary.Notes) > 0 {
+		t.Errorf("%+v", o.summary)
+	}
+	trace := c.Cases["typescript"][0]
+	var got map[string]any
+	if err := b.lake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, uctables.AllTimes, func(s *uctables.Span) error {
+		return json.Unmarshal(s.Attributes, &got)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"digits": "123", "truth": "true", "nothing": "null", "text": `{"answer": 42}`, "cut off": `{"answer`, "number": 123.,
+		"mlflow.spanInputs": map[string]any{"limit": "5"}, "mlflow.spanOutputs": `{"answer": 42}`, "mlflow.spanType": "AGENT", "mlflow.traceRequestId": trace,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if v := b.verify("verify", 0, "--deep"); !v.report.Equal {
+		t.Errorf("%+v, %v", v.report, v.details)
+	}
+}

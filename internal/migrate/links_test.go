@@ -1,0 +1,144 @@
+package migrate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// linked are the runs that readers of the target see a trace linked to.
+func (m *memory) linked(trace string) string {
+	var runs []string
+	for _, a := range m.newest() {
+		if a.Type == uctables.RunLink && a.TargetID == trace && a.DeletedAtMicros == nil {
+			var run string
+			_ = json.Unmarshal(a.Value, &run)
+			runs = append(runs, run)
+		}
+	}
+	slices.Sort(runs)
+	return strings.Join(runs, " ")
+}
+
+// TestRunLinksOfOtherExperiments asks for the runs of the source one night and for all the next: each run
+// follows the links that it looks for, and leaves the others alone without a read or a write.
+func TestRunLinksOfOtherExperiments(t *testing.T) {
+	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+	info := src.add(0, "root")
+	src.add(1, "root")
+	m.want[targetID(0)], m.want[targetID(1)] = 1, 1
+	src.runs = map[string][]string{"own": {traceID(0)}}
+	src.others = map[string]map[string][]string{"2": {"foreign": {traceID(0)}, "empty": nil}, "3": nil}
+	forget := func() { c = newCheckpoint(t) }
+	nothing := func() {}
+	for i, step := range []struct {
+		do     func()
+		asks   RunLinks
+		linked string
+		writes int64 // commits
+	}{
+		{nothing, LinksOfSource, "own", 2},
+		{nothing, LinksOfSource, "own", 0},
+		{nothing, LinksOfAll, "foreign own", 1},
+		{nothing, LinksOfSource, "foreign own", 0},
+		{nothing, LinksOfAll, "foreign own", 0},
+		{nothing, LinksNone, "foreign own", 0},
+		{func() { info.Tags["k"] = "1" }, LinksOfSource, "foreign own", 1},
+		{nothing, LinksOfAll, "foreign own", 0},
+		{func() { info.Tags["k"] = "2" }, LinksNone, "foreign own", 1},
+		{nothing, LinksOfAll, "foreign own", 0},
+		{forget, LinksOfSource, "foreign own", 0},
+		{func() { src.runs["own"] = nil }, LinksOfSource, "foreign", 1},
+		{func() { src.others["2"]["foreign"] = nil }, LinksOfSource, "foreign", 0},
+		{func() { src.others["2"], src.others["4"] = nil, map[string][]string{"later": {traceID(0)}} }, LinksOfAll, "foreign later", 1},
+		{func() { src.others["2"] = map[string][]string{"foreign": {traceID(0)}} }, LinksOfAll, "foreign later", 1},
+		{func() { src.others["2"]["foreign"] = nil }, LinksOfAll, "later", 1},
+		{forget, LinksOfAll, "later", 0},
+	} {
+		step.do()
+		j := job(src, m, c)
+		j.RunLinks, j.Resync = step.asks, true
+		s := mustRun(t, j)
+		if got := m.linked(targetID(0)); got != step.linked || s.Statements != step.writes || (i > 0 && s.Migrated > 0) || m.linked(targetID(1)) != "" {
+			t.Errorf("step %d (%s): linked to %q, want %q; %+v", i, step.asks, got, step.linked, s)
+		}
+		hidden := int64(0)
+		if step.asks == LinksOfAll {
+			for _, runs := range src.others {
+				if runs == nil {
+					hidden++
+				}
+			}
+		}
+		if s.RunLinksHidden != hidden {
+			t.Errorf("step %d: %d experiments hidden, want %d", i, s.RunLinksHidden, hidden)
+		}
+	}
+	if len(m.wrong) > 0 {
+		t.Error(m.wrong)
+	}
+}
+
+// What the source experiment itself refuses is a fault.
+func TestRunLinksRefused(t *testing.T) {
+	src, m := &refusing{experiment: experiment{}}, newMemory()
+	src.add(0, "root")
+	j := job(src, m, newCheckpoint(t))
+	if _, err := Run(t.Context(), nil, j); err == nil || !strings.Contains(err.Error(), "run links") {
+		t.Errorf("%v", err)
+	}
+}
+
+type refusing struct{ experiment }
+
+func (r *refusing) ListRuns(_ context.Context, _ string, _ func(string) error) error {
+	return fmt.Errorf("list: %w", &mlflowclient.APIError{Status: 403, Code: "PERMISSION_DENIED"})
+}
+
+func TestDigests(t *testing.T) {
+	info := &mlflow.TraceInfo{TraceID: "tr-1"}
+	links := checkpoint.Links{Source: []string{"a"}, Others: []string{"b"}}
+	listed := info.Digest()
+	all, source, none := Digest(info, links, LinksOfAll, ""), Digest(info, links, LinksOfSource, ""), Digest(info, links, LinksNone, "")
+	if none != listed || source == none || !strings.HasPrefix(all, source+"+") {
+		t.Errorf("none %q, source %q, all %q", none, source, all)
+	}
+	only := Digest(info, checkpoint.Links{Others: []string{"b"}}, LinksOfAll, "")
+	for _, d := range []string{all, source, none, only} {
+		for _, asked := range []RunLinks{LinksNone, LinksOfSource, LinksOfAll} {
+			now := Digest(info, links, asked, d)
+			if same := SameDigest(d, now, asked); same != (now == d) {
+				t.Errorf("%q is %q now, asked %s: same is %t", d, now, asked, same)
+			}
+			if again := Digest(info, links, asked, now); again != now {
+				t.Errorf("%q and %q", now, again)
+			}
+		}
+	}
+	if d := Digest(info, checkpoint.Links{}, LinksOfSource, all); d != only {
+		t.Errorf("%q, want %q: the other links stay", d, only)
+	}
+	if d := Digest(info, checkpoint.Links{}, LinksOfAll, all); d != listed {
+		t.Errorf("%q, want %q", d, listed)
+	}
+}
+
+func TestRunLinksFlag(t *testing.T) {
+	var l RunLinks
+	for _, text := range []string{"source", "all", "none"} {
+		if err := l.UnmarshalText([]byte(text)); err != nil || string(l) != text {
+			t.Errorf("%q: %q, %v", text, l, err)
+		}
+	}
+	if err := l.UnmarshalText([]byte("ALL")); err == nil || l != LinksNone {
+		t.Errorf("%q, %v", l, err)
+	}
+}
