@@ -31,10 +31,10 @@ func (c *Client) Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.A
 	body, err := get(ctx, a.TraceID, nil, a)
 	switch {
 	case a.TraceID == t.TraceID:
-	case isCode(err, http.StatusNotFound), isCode(err, http.StatusBadRequest):
+	case errors.Is(err, ErrNoAttachment), isCode(err, http.StatusNotFound), isCode(err, http.StatusBadRequest):
 		body, err = get(ctx, t.TraceID, t, a)
 	}
-	if isCode(err, http.StatusNotFound) {
+	if isCode(err, http.StatusNotFound) && !isCode(err, 0, codeNoEndpoint) {
 		err = ErrNoAttachment
 	}
 	if err != nil {
@@ -75,10 +75,12 @@ func isAttachment(a mlflow.Attachment) func([]byte) error {
 	}
 }
 
+var errNotServed = error(&APIError{Status: http.StatusNotFound, Code: codeNoEndpoint, Method: http.MethodGet, Path: "get-trace-artifact"})
+
 // servedAttachment asks an open-source server. t is the trace where it is known.
 func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
 	var body []byte
-	err := error(&APIError{Code: codeNoEndpoint})
+	err := errNotServed
 	if !c.noArtifact.Load() {
 		body, err = c.call(ctx, request{
 			class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
@@ -97,7 +99,7 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 	}
 	root, ok := strings.CutPrefix(t.Tags[mlflow.TagArtifactLocation], "mlflow-artifacts:")
 	if !ok {
-		return nil, err // They lie where the server alone can read them.
+		return nil, fmt.Errorf("%w; its file lies in other storage, which only the server reads: have it or the proxy before it serve /ajax-api/2.0/mlflow/get-trace-artifact", err)
 	}
 	if u, err := url.Parse(root); err == nil {
 		root = u.Path // without the server's own name, which some locations have
@@ -114,6 +116,9 @@ func (c *Client) signedAttachment(ctx context.Context, traceID string, _ *mlflow
 			return nil, err
 		}
 		body, err := c.signedGet(ctx, cred, isAttachment(a))
+		if isCode(err, http.StatusNotFound) {
+			return nil, ErrNoAttachment
+		}
 		if (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2 {
 			c.retries.Add(1)
 			continue // An address may end before its turn comes; three in a row that do are another fault.
