@@ -27,6 +27,7 @@ type unit struct {
 	large  bool // for clients that read it back
 
 	takenOver bool // from Databricks' own migration
+	kept      kept // what became of its attachments
 	changes   []uctables.Replacement
 }
 
