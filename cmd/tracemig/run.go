@@ -35,6 +35,7 @@ type runOptions struct {
 	allowEmpty               bool
 	files                    files
 	stagingVolume, stage     string
+	attachments              string
 	serviceName              string
 	clustering               bool
 	searchRate, downloadRate float64
@@ -79,7 +80,7 @@ func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
 		concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
-		output: "text", logLevel: "info", logFormat: "text",
+		output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
 
@@ -98,6 +99,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.files.addFlags(c)
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
 	o.addStagingFlags(c)
+	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
 }
 
@@ -189,7 +191,7 @@ func (o *runOptions) validate() error {
 			return usageError("--staging-volume: %v", err)
 		}
 	}
-	return nil
+	return o.validateAttachments()
 }
 
 // limits are the shares of one shard: a source's quotas are for all who ask it.

@@ -32,13 +32,14 @@ type Files struct {
 
 // Place is the file of an attachment in folder.
 func Place(folder, traceID, attachmentID string) string {
-	if inVolume(folder) {
+	if InVolume(folder) {
 		return path.Join(folder, traceID, attachmentID)
 	}
 	return filepath.Join(folder, traceID, attachmentID)
 }
 
-func inVolume(name string) bool { return strings.HasPrefix(name, "/Volumes/") }
+// InVolume says whether a path is one of a volume.
+func InVolume(name string) bool { return name == "/Volumes" || strings.HasPrefix(name, "/Volumes/") }
 
 // Digest is the SHA-256 of data as METADATA rows have it.
 func Digest(data []byte) string {
@@ -48,7 +49,7 @@ func Digest(data []byte) string {
 
 // Prepare makes the folder, and fails where no file could be written to it.
 func (f *Files) Prepare(ctx context.Context, folder string) error {
-	if inVolume(folder) {
+	if InVolume(folder) {
 		v, err := f.Volumes()
 		if err == nil {
 			err = v.MakeFolder(ctx, folder)
@@ -96,7 +97,7 @@ func (f *Files) Put(ctx context.Context, name string, data []byte) (written bool
 		return false, err
 	case there:
 		return false, nil
-	case inVolume(name):
+	case InVolume(name):
 		err = f.putVolume(ctx, name, data)
 	default:
 		err = put(name, data)
@@ -171,7 +172,7 @@ func syncFolder(name string) error {
 
 // Size is how many bytes a file has.
 func (f *Files) Size(ctx context.Context, name string) (int64, error) {
-	if inVolume(name) {
+	if InVolume(name) {
 		v, err := f.Volumes()
 		if err != nil {
 			return 0, err
@@ -204,7 +205,7 @@ func (f *Files) Sum(ctx context.Context, name string) (string, error) {
 }
 
 func (f *Files) open(ctx context.Context, name string) (io.ReadCloser, error) {
-	if !inVolume(name) {
+	if !InVolume(name) {
 		return os.Open(name)
 	}
 	v, err := f.Volumes()

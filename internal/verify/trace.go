@@ -31,6 +31,12 @@ type trace struct {
 	spanTimes   uctables.Times
 	noteTimes   uctables.Times
 	notes       map[string]note // by annotation_id
+
+	attachments []uctables.Attachment // that the target says it keeps
+	left        int                   // attachments that stay at the source
+	proven      int                   // of attachments
+	filesKind   Kind                  // what is wrong with the files of attachments, "" for nothing
+	filesDetail string
 }
 
 // note is an annotation that the target should have.
@@ -40,7 +46,7 @@ type note struct {
 }
 
 // expect converts a trace as it was read, and sums it up.
-func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) *trace {
+func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlflowclient.Spans, runs []string, known checkpoint.Record) *trace {
 	t := &trace{info: info, runs: runs, linked: v.job.RunLinks, known: known, digest: migrate.Digest(info, runs)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
@@ -57,14 +63,15 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, runs
 		t.kind, t.detail = Unreadable, s.Err.Error()
 		return t
 	}
-	res, err := convert.Convert(convert.Input{
+	res, err := v.convert(ctx, t, convert.Input{
 		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: runs, Digest: t.digest, TraceID: known.TargetTraceID,
-	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
+	})
 	if err != nil {
 		t.kind, t.detail = Unreadable, err.Error()
 		return t
 	}
-	t.rows, t.size = res.Trace, int64(len(s.JSON))
+	t.rows = res.Trace
+	t.size += int64(len(s.JSON))
 	if s.Missing != "" && len(t.rows.Spans) < known.Spans {
 		// The source has lost them since it was migrated: the target can't be held against it.
 		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
@@ -124,6 +131,9 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	for id, s := range again {
 		sums[id] = s
 	}
+	if err := v.proveFiles(ctx, asked); err != nil {
+		return err
+	}
 	var differing []*trace
 	for _, t := range asked {
 		v.report.Spans += int64(t.spans)
@@ -138,6 +148,7 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 }
 
 func (v *verification) done(t *trace, kind Kind, detail string) {
+	kind, detail = v.withAttachments(t, kind, detail)
 	v.report.Compared++
 	v.job.Progress.Migrated.Add(1)
 	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})
