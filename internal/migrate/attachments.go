@@ -114,19 +114,18 @@ func (r *run) keep(ctx context.Context, t listed, id string, refs []mlflow.Attac
 		case a.Inline:
 			err = r.inline(ctx, t, a, ref, &k)
 		default:
-			err = r.copy(ctx, t, a, ref, old)
+			var copied bool
+			if copied, err = r.copy(ctx, t, a, ref, old); copied {
+				k.copied++
+				k.bytes += a.Bytes
+			}
 		}
 		if err != nil {
 			return k, err
 		}
-		if old || a.AtSource() {
-			continue
-		}
-		k.bytes += a.Bytes
-		if a.Inline {
+		if a.Inline && !old {
 			k.inlined++
-		} else {
-			k.copied++
+			k.bytes += a.Bytes
 		}
 	}
 	return k, nil
@@ -177,30 +176,30 @@ func (r *run) inline(ctx context.Context, t listed, a *convert.Attachment, ref m
 }
 
 // copy writes the file of an attachment. Of one that an earlier run has written (old) it first looks whether
-// the file is as it was.
-func (r *run) copy(ctx context.Context, t listed, a *convert.Attachment, ref mlflow.Attachment, old bool) error {
+// the file is as it was, and then does nothing.
+func (r *run) copy(ctx context.Context, t listed, a *convert.Attachment, ref mlflow.Attachment, old bool) (copied bool, err error) {
 	files := r.job.Attachments.Files
 	if old {
 		if has, err := files.Has(ctx, a.Path, a.Bytes, a.SHA256); has || err != nil {
-			return err
+			return false, err
 		}
 	}
 	held := sizeOfAttachment(ref)
 	if err := r.attached.Acquire(ctx, held); err != nil {
-		return err
+		return false, err
 	}
 	defer func() { r.attached.Add(-held) }()
 	data, err := r.readAttachment(ctx, t, ref)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r.attached.Add(int64(len(data)) - held)
 	held = int64(len(data))
 	if _, err := files.Put(ctx, a.Path, data); err != nil {
-		return err
+		return false, err
 	}
 	a.Bytes, a.SHA256 = held, attachments.Digest(data)
-	return nil
+	return true, nil
 }
 
 func (r *run) readAttachment(ctx context.Context, t listed, ref mlflow.Attachment) ([]byte, error) {

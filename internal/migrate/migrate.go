@@ -878,6 +878,12 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 				timer.Reset(flushAfter)
 			}
 			b, spans, annotations, bytes = append(b, u), spans+s, annotations+a, bytes+u.weight
+			if u.kept.held > 0 && r.attached.waited() {
+				// Who waits has said so, maybe before this unit came.
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		case <-timer.C:
 			if err := flush(); err != nil {
 				return err
