@@ -106,6 +106,9 @@ func (p *textPrinter) trace(t migrate.TraceReport) {
 	if t.Reason == "" {
 		keys = nil
 	}
+	if t.Attachments > 0 {
+		keys = append(keys, "attachments")
+	}
 	for _, n := range t.Notes {
 		keys = append(keys, "note "+string(n.Code))
 	}
@@ -178,11 +181,29 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "bytes written", size(s.Bytes), d, s.TracesPerSecond)
 	fmt.Fprintf(w, "  %-22s %s requests, %s retries, throttled %.1f s; %s commits\n", "traffic",
 		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.Statements))
+	p.attachments(&s)
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(w, "  values changed to fit the target:")
 		for _, code := range sortedKeys(s.Notes) {
 			fmt.Fprintf(w, "    %-28s %s%s\n", code, group(s.Notes[code]), p.ids("note "+code))
 		}
+	}
+}
+
+// attachments says what became of them, and how those that stay behind are kept.
+func (p *textPrinter) attachments(s *migrate.Summary) {
+	w := p.out
+	if n := s.AttachmentsCopied + s.AttachmentsInlined; n > 0 {
+		how := "copied to files"
+		if s.AttachmentsInlined > 0 {
+			how = "put into spans"
+		}
+		fmt.Fprintf(w, "  %-22s %s, %s, %s\n", "attachments", group(n), size(s.AttachmentBytes), how)
+	}
+	if s.AttachmentsLeft > 0 {
+		fmt.Fprintf(w, "  %-22s %s of %s traces%s\n", "attachments left", group(s.AttachmentsLeft), group(s.AttachmentTraces), p.ids("attachments"))
+		fmt.Fprintf(w, "      images and the like, to which spans only refer: their bytes stay at the source and would be lost with it.\n")
+		fmt.Fprintf(w, "      --attachments FOLDER (or /Volumes/… or inline) keeps those of traces that are not migrated yet\n")
 	}
 }
 
@@ -226,6 +247,12 @@ func (p *textPrinter) report(r verify.Report) {
 	}
 	for _, text := range notLookedFor(r.RunLinks, r.RunLinksHidden) {
 		fmt.Fprintf(w, "  %-22s %s\n", "run links", text)
+	}
+	if r.AttachmentsProven > 0 {
+		fmt.Fprintf(w, "  %-22s %s\n", "attachments proven", group(r.AttachmentsProven))
+	}
+	if r.AttachmentsLeft > 0 {
+		fmt.Fprintf(w, "  %-22s %s of %s traces: their bytes are at the source alone and would be lost with it\n", "attachments left", group(r.AttachmentsLeft), group(r.AttachmentTraces))
 	}
 	clear(p.examples)
 	clear(p.details)

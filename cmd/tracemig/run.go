@@ -38,6 +38,7 @@ type runOptions struct {
 	allowEmpty               bool
 	files                    files
 	stagingVolume, stage     string
+	attachments              string
 	serviceName              string
 	clustering               bool
 	searchRate, downloadRate float64
@@ -82,7 +83,7 @@ func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
 		runLinks: migrate.LinksOfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
-		settle: migrate.DefaultSettle, output: "text", logLevel: "info", logFormat: "text",
+		settle: migrate.DefaultSettle, output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
 
@@ -102,6 +103,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.files.addFlags(c)
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
 	o.addStagingFlags(c)
+	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
 }
 
@@ -202,7 +204,7 @@ func (o *runOptions) validate() error {
 			return usageError("--staging-volume: %v", err)
 		}
 	}
-	return nil
+	return o.validateAttachments()
 }
 
 // limits are the shares of one shard: a source's quotas are for all who ask it.

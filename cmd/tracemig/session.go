@@ -28,6 +28,8 @@ type session struct {
 	target     uctables.Writer
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
+
+	attachments migrate.Attachments
 }
 
 // openSession opens both ends. An error is printed as a result too, where results are for programs.
@@ -69,6 +71,9 @@ func (s *session) open() error {
 	if s.target, err = e.target(s.stop, o.target); err != nil {
 		return err
 	}
+	if s.attachments, err = o.attached(s.source, e); err != nil {
+		return err
+	}
 	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard}
 	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("target", "tables", s.target.String())
@@ -105,7 +110,8 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
 		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: o.settle,
-		Fetchers: o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
+		Attachments: s.attachments,
+		Fetchers:    o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
 	}
 }
 

@@ -92,6 +92,7 @@ twice are left to you, and the message says how.
 	o.files.addFlags(c)
 	o.addSpanFlags(c)
 	o.addStagingFlags(c)
+	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
 	return c
 }
@@ -155,7 +156,8 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: run.Progress,
+		Attachments: run.Attachments,
+		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: run.Progress,
 	}
 	var failed error
 	job.OnFinding = func(f verify.Finding) {

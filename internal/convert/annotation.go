@@ -237,6 +237,10 @@ func (c *converter) provenance() uctables.JSON {
 	if c.otelID != "" && c.otelID != c.traceID {
 		str(KeyOTelTraceID, c.otelID)
 	}
+	if list := c.listAttachments(); len(list) > 0 {
+		b = append(quote(append(b, ','), uctables.KeyAttachments), ':')
+		b = appendAttachments(b, list)
+	}
 	sep := append(quote([]byte{','}, KeySourceTags), ':', '{')
 	for _, key := range storageTags {
 		if value, ok := info.Tags[key]; ok {

@@ -30,12 +30,16 @@ type Input struct {
 	Digest string
 	// TraceID is the target's ID of the trace if it is known already; "" to find it.
 	TraceID string
+	// Attachments that were decided on. Any other that the spans refer to stays at the source.
+	Attachments []Attachment
 }
 
 // Result is one converted trace.
 type Result struct {
 	Trace uctables.Trace
 	Notes []Note
+	// Attachments are those that the spans refer to, whatever became of them.
+	Attachments []mlflow.Attachment
 }
 
 // Note tells of something that the target does not hold as the source had it.
@@ -129,7 +133,7 @@ func Convert(in Input, opt Options) (Result, error) {
 	c.annotate()
 	return Result{
 		Trace: uctables.Trace{TraceID: c.traceID, Annotations: c.annotations, Spans: c.rows},
-		Notes: c.notes,
+		Notes: c.notes, Attachments: c.foundAttachments(),
 	}, nil
 }
 
@@ -154,6 +158,9 @@ type converter struct {
 	over        []overflow
 	lits        [fieldCount][]byte // fields of the span being read
 	rootService string             // service.name of the first root span that has one
+
+	found map[string]mlflow.Attachment // that the spans refer to, by ID; nil where there can't be any
+	given map[string]*Attachment       // of in, by ID
 
 	rows        []uctables.Span
 	annotations []uctables.Annotation

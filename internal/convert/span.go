@@ -83,6 +83,7 @@ func (c *converter) readSpans() *Error {
 		c.doc = bytes.ToValidUTF8(c.doc, []byte("\uFFFD"))
 		c.note(InvalidUTF8, "", "the spans document: replaced by U+FFFD")
 	}
+	c.lookForAttachments()
 	notes := len(c.notes)
 	err := c.readDocument()
 	var syntax *jsontext.SyntacticError
@@ -697,8 +698,9 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 		c.note(DuplicateKey, string(key), "the last one stands")
 	}
 	if !text {
+		at := len(o.buf)
 		l := c.jsonValue(o, lit)
-		o.end(lit, false)
+		c.endValue(o, at, lit, false)
 		if l&keepsRaw != 0 {
 			o.raws = append(o.raws, raw{string(key), lit})
 		}
@@ -723,7 +725,7 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 	}
 	switch {
 	case ok:
-		o.end(lit, true)
+		c.endValue(o, at, lit, true)
 		if l&keepsRaw != 0 {
 			o.raws = append(o.raws, raw{string(key), bytes.Clone(inner)})
 		}
@@ -736,7 +738,7 @@ func (c *converter) attribute(o *object, keyLit, lit []byte, text bool) {
 			o.raws = append(o.raws, raw{string(key), lit})
 		}
 		o.buf = append(o.buf[:at], canonical(lit)...)
-		o.end(lit, false)
+		c.endValue(o, at, lit, false)
 	}
 	if l != 0 {
 		c.noteLoss(l, string(key))

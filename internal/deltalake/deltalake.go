@@ -418,11 +418,12 @@ func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt i
 	return l.metadataRows(ctx, []string{"metadata.value", "metadata.metadata", "created_at"}, func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error {
 		var p *uctables.Provenance
 		var m struct {
-			Source        string `json:"tracemig.source"`
-			SourceTraceID string `json:"tracemig.source_trace_id"`
-			Digest        string `json:"tracemig.digest"`
-			Spans         int    `json:"tracemig.spans"`
-			SpansMissing  string `json:"tracemig.spans_missing"`
+			Source        string         `json:"tracemig.source"`
+			SourceTraceID string         `json:"tracemig.source_trace_id"`
+			Digest        string         `json:"tracemig.digest"`
+			Spans         int            `json:"tracemig.spans"`
+			SpansMissing  string         `json:"tracemig.spans_missing"`
+			Attachments   jsontext.Value `json:"tracemig.attachments"`
 		}
 		// A row that does not decode, or has other types, is not of tracemig.
 		if decode(r, metadataMore, &text, &m) == nil {
@@ -430,6 +431,7 @@ func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt i
 			p = &uctables.Provenance{
 				Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(r.text(metadataTarget)),
 				Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
+				Attachments: string(m.Attachments),
 			}
 		}
 		if r.err != nil {

@@ -27,7 +27,7 @@ func BenchmarkBatch(b *testing.B) {
 	j := job(nil, m, nil)
 	j.Target = discard{m}
 	j.BytesInFlight = DefaultBytesInFlight
-	r := &run{job: j, budget: NewBudget(j.BytesInFlight)}
+	r := &run{job: j, budget: NewBudget(j.BytesInFlight), attached: NewBudget(1)}
 	all := make([]*unit, 2000)
 	for i := range all {
 		u := &unit{weight: 12_000}

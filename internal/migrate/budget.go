@@ -63,3 +63,10 @@ func (b *Budget) Add(n int64) {
 		}
 	}
 }
+
+// waited says whether somebody waits for bytes.
+func (b *Budget) waited() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiters) > 0
+}

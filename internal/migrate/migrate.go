@@ -59,6 +59,7 @@ type Job struct {
 	// Settle is for how long after a trace's end spans of it may come, where the source takes each one as it
 	// comes: traces migrated within it are read again by later runs.
 	Settle        time.Duration
+	Attachments   Attachments
 	ServiceName   string // resource attribute service.name of all spans; empty for none
 	Fetchers      int    // groups of traces read at the same time
 	BytesInFlight int64  // bound on payload bytes between reading and recording
@@ -100,6 +101,9 @@ type run struct {
 	budget  *Budget
 	started time.Time
 
+	// attached bounds the bytes of attachments, beside budget: who holds bytes of budget waits for it.
+	attached *Budget
+
 	mu      sync.Mutex // guards summary and calls of OnTrace
 	summary Summary
 
@@ -114,7 +118,11 @@ type run struct {
 // The error, also told in the summary, is what kept the run from looking at every trace; a single
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
-	r := &run{job: job, budget: NewBudget(job.BytesInFlight), started: time.Now(), shard: job.Checkpoint.Pair().Shard}
+	share := job.BytesInFlight / attachmentShare
+	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), shard: job.Checkpoint.Pair().Shard}
+	if job.Attachments.reads() {
+		r.budget = NewBudget(job.BytesInFlight - share)
+	}
 	r.summary = Summary{RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(), Shard: r.shard, Started: r.started.UTC()}
 
 	reading, stopReading := context.WithCancelCause(ctx)
@@ -166,6 +174,11 @@ func (r *run) finish(err error, interrupted bool) Summary {
 // pipeline runs all stages. Only listing and the start of new reads end with reading; everything
 // that was begun goes on under ctx.
 func (r *run) pipeline(ctx, reading context.Context) error {
+	if folder := r.job.Attachments.Folder; folder != "" {
+		if err := r.job.Attachments.Files.Prepare(ctx, folder); err != nil {
+			return err
+		}
+	}
 	if err := Rebuild(ctx, r.job.Checkpoint, r.job.Target, r.job.SourceName, r.job.RunID); err != nil {
 		return err
 	}
@@ -534,7 +547,7 @@ func (r *run) report(t TraceReport) {
 		}
 		r.summary.Notes[string(n.Code)]++
 	}
-	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 && !t.unchanged || t.Reason != "") {
+	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 && !t.unchanged || t.Reason != "" || t.Attachments > 0 && !t.unchanged) {
 		r.job.OnTrace(t)
 	}
 }
@@ -657,10 +670,11 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		// An earlier run has written what there is, and no more spans have turned up since.
 		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
 	}
-	res, err := convert.Convert(convert.Input{
+	in := convert.Input{
 		Info: info, Spans: spans.JSON, SpansMissing: spans.Missing, Runs: t.links.Runs(), Digest: rec.Digest, TraceID: known.TargetTraceID,
-	},
-		convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName})
+	}
+	opt := convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName}
+	res, err := convert.Convert(in, opt)
 	if err != nil {
 		reason := "unreadable"
 		var ce *convert.Error
@@ -683,11 +697,26 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		return nil, settle(checkpoint.Failed, ReasonSameTraceID,
 			fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; of such copies one can be migrated", res.Trace.TraceID, other))
 	}
+	k, err := r.keep(ctx, t, rec.TargetTraceID, res.Attachments)
+	var unread *attachmentError
+	switch {
+	case errors.As(err, &unread):
+		r.claimed.Delete(rec.TargetTraceID)
+		return nil, settle(checkpoint.Failed, unread.reason(), unread.Error())
+	case err != nil:
+		return nil, err
+	case len(k.list) > 0:
+		in.Attachments = k.list
+		if res, err = convert.Convert(in, opt); err != nil {
+			return nil, err // which it has converted before
+		}
+		k.list = nil // The rows have the bytes now.
+	}
 	rec.RunID = r.job.RunID
 	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
-	u := &unit{rows: res.Trace, resync: migrated, repair: known.Reason == ReasonRepair}
+	u := &unit{rows: res.Trace, resync: migrated, repair: known.Reason == ReasonRepair, kept: k}
 	u.there = u.resync || u.repair || t.official
-	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, updated: migrated}
+	u.report = TraceReport{TraceID: info.TraceID, TargetTraceID: res.Trace.TraceID, State: checkpoint.Migrated, Notes: res.Notes, Attachments: k.left, updated: migrated}
 	u.large = size(&res.Trace) > largeForClients
 	u.compare = u.repair && r.job.UpdateSpans || migrated && lateSpansPossible(info)
 	u.reread = t.reread
@@ -792,11 +821,21 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 				timer.Reset(flushAfter)
 			}
 			b, spans, annotations, bytes = append(b, u), spans+s, annotations+a, bytes+u.weight
+			if u.kept.held > 0 && r.attached.waited() {
+				// Who waits has said so, maybe before this unit came.
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		case <-timer.C:
 			if err := flush(); err != nil {
 				return err
 			}
 		case <-r.budget.starved:
+			if err := flush(); err != nil {
+				return err
+			}
+		case <-r.attached.starved:
 			if err := flush(); err != nil {
 				return err
 			}
@@ -829,6 +868,7 @@ func (r *run) countWritten(u *unit) {
 	if u.large {
 		r.summary.LargeForClients++
 	}
+	r.summary.countAttachments(&u.kept)
 }
 
 // record notes in the checkpoint what became of a written batch, and gives its bytes back.
@@ -865,6 +905,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 		r.claimed.Delete(u.rows.TraceID)
 		r.report(u.report)
 		r.budget.Add(-u.weight)
+		r.attached.Add(-u.kept.held)
 	}
 	return nil
 }

@@ -298,7 +298,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		m.want[targetID(n)] = 1
 	}
 	src.traces[7].Metadata[mlflow.MetadataSizeBytes] = "100000000"
-	r := &run{job: job(src, m, newCheckpoint(t)), budget: NewBudget(1 << 20), started: time.Now()}
+	r := &run{job: job(src, m, newCheckpoint(t)), budget: NewBudget(1 << 20), attached: NewBudget(1 << 18), started: time.Now()}
 	r.summary = Summary{}
 	if err := r.pipeline(t.Context(), t.Context()); err != nil {
 		t.Fatal(err)

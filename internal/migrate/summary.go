@@ -12,16 +12,18 @@ import (
 // Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
 // source give.
 const (
-	ReasonInProgress   = "in_progress"       // deferred: it had not ended
-	ReasonSpansOpen    = "spans_open"        // deferred: some of its spans have not ended
-	ReasonRepair       = "repair"            // deferred: verification found it wanting
-	ReasonDeleted      = "deleted"           // skipped: the source no longer has it
-	ReasonFetch        = "fetch_failed"      // failed: its spans could not be read
-	ReasonSpansChanged = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
-	ReasonRefused      = "row_refused"       // failed: the target refuses one of its rows
-	ReasonRowTooLarge  = "row_too_large"     // failed: one of its rows is larger than the target takes
-	ReasonSameTraceID  = "same_trace_id"     // failed: another trace has the same ID at the target
-	ReasonOfficialID   = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
+	ReasonInProgress     = "in_progress"       // deferred: it had not ended
+	ReasonSpansOpen      = "spans_open"        // deferred: some of its spans have not ended
+	ReasonRepair         = "repair"            // deferred: verification found it wanting
+	ReasonDeleted        = "deleted"           // skipped: the source no longer has it
+	ReasonFetch          = "fetch_failed"      // failed: its spans could not be read
+	ReasonSpansChanged   = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
+	ReasonRefused        = "row_refused"       // failed: the target refuses one of its rows
+	ReasonRowTooLarge    = "row_too_large"     // failed: one of its rows is larger than the target takes
+	ReasonSameTraceID    = "same_trace_id"     // failed: another trace has the same ID at the target
+	ReasonOfficialID     = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
+	ReasonAttachment     = "attachment_failed" // failed: one of its attachments could not be read
+	ReasonAttachmentLost = "attachment_lost"   // failed: the source does not have one of its attachments
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
@@ -33,6 +35,7 @@ type TraceReport struct {
 	Reason        string           `json:"reason,omitempty"`
 	Detail        string           `json:"detail,omitempty"`
 	Notes         []convert.Note   `json:"notes,omitempty"`
+	Attachments   int              `json:"attachments,omitempty"` // that stay at the source, to which spans refer
 
 	updated   bool // it was migrated before
 	unchanged bool // and is in the target as it is at the source
@@ -102,12 +105,28 @@ type Summary struct {
 	AnnotationsKept    int64            `json:"annotations_changed_at_target"` // left as they are there
 	TakenOver          int64            `json:"traces_taken_over"`             // Databricks' own migration had moved them; their annotations now have tracemig's form
 	LargeForClients    int64            `json:"large_for_clients"`             // written traces over 25 MB: MLflow's clients can't open them in a UC location
+	AttachmentsLeft    int64            `json:"attachments_left"`              // at the source: the written traces hold references to them
+	AttachmentTraces   int64            `json:"traces_with_attachments_left"`
+	AttachmentsCopied  int64            `json:"attachments_copied,omitempty"`  // to files
+	AttachmentsInlined int64            `json:"attachments_inlined,omitempty"` // put into spans
+	AttachmentBytes    int64            `json:"attachment_bytes,omitempty"`    // of those copied and inlined
 	Bytes              int64            `json:"bytes"`
 	TracesPerSecond    float64          `json:"traces_per_second"`
 	Requests           int64            `json:"source_requests"`
 	Retries            int64            `json:"source_retries"`
 	ThrottledSeconds   float64          `json:"source_throttled_seconds"`
 	Statements         int64            `json:"target_writes"` // commits sent to the target
+}
+
+// countAttachments counts those of a written trace.
+func (s *Summary) countAttachments(k *kept) {
+	s.AttachmentsLeft += int64(k.left)
+	if k.left > 0 {
+		s.AttachmentTraces++
+	}
+	s.AttachmentsCopied += int64(k.copied)
+	s.AttachmentsInlined += int64(k.inlined)
+	s.AttachmentBytes += k.bytes
 }
 
 func (s *Summary) count(st checkpoint.State, reason string) {

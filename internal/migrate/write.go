@@ -32,6 +32,7 @@ type unit struct {
 	due          int64 // when it is to be read again, in milliseconds since the Unix epoch; 0 for never
 
 	takenOver bool // from Databricks' own migration
+	kept      kept // what became of its attachments
 	changes   []uctables.Replacement
 }
 

@@ -36,6 +36,8 @@ type request struct {
 	// check, which may be nil, looks at the body of a 2xx answer. io.ErrUnexpectedEOF from it asks for
 	// another try.
 	check func([]byte) error
+	// bytes: the answer may be anything, also what looks like a web page.
+	bytes bool
 	// faults is how many answers 500 are taken before the request is given up, 0 for as many as the
 	// retry policy bears. A 500 to a download is more often a trace that the server cannot serve than a
 	// server in trouble.
@@ -80,7 +82,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 				again401 = false
 				continue
 			}
-			if err == nil && webPage(answer) {
+			if err == nil && !r.bytes && webPage(answer) {
 				return fmt.Errorf("%s %s: %w", method, c.base.Host+path, errWebPage)
 			}
 			if err == nil && check != nil {

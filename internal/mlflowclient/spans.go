@@ -264,11 +264,11 @@ func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	}
 	// An address may end before its turn comes; three in a row that do are another fault.
 	for tries := 0; ; tries++ {
-		cred, err := c.credentials(ctx, t.TraceID)
+		cred, err := c.credentials(ctx, t.TraceID, "")
 		if err != nil {
 			return c.absent(ctx, t, err)
 		}
-		body, err := c.signedGet(ctx, cred)
+		body, err := c.signedGet(ctx, cred, endsEarly())
 		switch {
 		case err == nil:
 			return Spans{JSON: body}
@@ -287,9 +287,14 @@ type credential struct {
 	headers [][2]string
 }
 
-func (c *Client) credentials(ctx context.Context, traceID string) (cred credential, err error) {
+// credentials gets the signed address of a trace's spans, or of another of its artifacts.
+func (c *Client) credentials(ctx context.Context, traceID, artifact string) (cred credential, err error) {
 	path := "/api/2.0/mlflow/traces/" + url.PathEscape(traceID) + "/credentials-for-data-download"
-	_, err = c.call(ctx, request{class: c.download, path: path, faults: downloadFaults, check: func(b []byte) (err error) {
+	var query url.Values
+	if artifact != "" {
+		query = url.Values{"path": {artifact}}
+	}
+	_, err = c.call(ctx, request{class: c.download, path: path, query: query, faults: downloadFaults, check: func(b []byte) (err error) {
 		cred, err = decodeCredential(b)
 		return err
 	}})
@@ -334,9 +339,9 @@ func decodeCredential(b []byte) (cred credential, err error) {
 
 // signedGet downloads from a signed address with the headers listed with it and nothing else of ours:
 // object stores refuse a second authentication, and the workspace's token is none of their business.
-func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error) {
+// whole is the check of a request.
+func (c *Client) signedGet(ctx context.Context, cred credential, whole func([]byte) error) ([]byte, error) {
 	var body []byte
-	whole := endsEarly()
 	err := c.try(ctx, c.signed, downloadFaults, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
@@ -367,7 +372,7 @@ func (c *Client) signedGet(ctx context.Context, cred credential) ([]byte, error)
 				continue
 			}
 			if err == nil {
-				if err = whole(body); err != nil {
+				if err = whole(body); errors.Is(err, io.ErrUnexpectedEOF) {
 					err = retry.Again(err, 0)
 				}
 			}

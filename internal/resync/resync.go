@@ -293,6 +293,9 @@ func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was
 		// The source has lost them since; the target has not.
 		delete(is.all, uctables.KeySpansMissing)
 		is.all[uctables.KeySpans] = was.all[uctables.KeySpans]
+		if list, ok := was.all[uctables.KeyAttachments]; ok {
+			is.all[uctables.KeyAttachments] = list
+		}
 	}
 	// One experiment may be known by several addresses: the one that it was migrated from stays.
 	is.all[uctables.KeySource] = was.all[uctables.KeySource]

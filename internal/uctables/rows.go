@@ -123,7 +123,8 @@ type Trace struct {
 // Provenance is what tracemig notes in column metadata of a trace's METADATA row, so that the
 // source's trace stays findable and a lost checkpoint can be rebuilt from the target.
 // Keys: tracemig.source, tracemig.source_trace_id, tracemig.digest, tracemig.spans,
-// tracemig.spans_missing (absent when the spans were there), tracemig.versions (see package resync).
+// tracemig.spans_missing (absent when the spans were there), tracemig.versions (see package resync),
+// tracemig.attachments (KeyAttachments; absent where the spans refer to none).
 type Provenance struct {
 	Source        string // the source's identity, e.g. "https://host#experiment/123"
 	SourceTraceID string
@@ -132,6 +133,7 @@ type Provenance struct {
 	Spans         int    // span rows that the trace has when complete
 	RequestMicros int64  // column created_at, microseconds since the Unix epoch
 	SpansMissing  string // reason, or empty
+	Attachments   string // JSON of an array of Attachment, or empty
 }
 
 // SourceExperimentID is the key in trace_metadata, a member of a METADATA row's value, under which

@@ -262,9 +262,9 @@ func match(keys []key) string {
 }
 
 // SelectMigrated is the query for the traces of ParamSource that are complete: columns
-// source_trace_id, trace_id, digest, spans (BIGINT), spans_missing and request_micros (BIGINT).
+// source_trace_id, trace_id, digest, spans (BIGINT), spans_missing, request_micros (BIGINT) and attachments (JSON).
 func (l Location) SelectMigrated() string {
-	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros
+	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros, m.attachments
 FROM (
   SELECT target_id AS trace_id,
     try_variant_get(metadata, '$["%s"]', 'STRING') AS source,
@@ -272,6 +272,7 @@ FROM (
     try_variant_get(metadata, '$["%s"]', 'STRING') AS digest,
     try_variant_get(metadata, '$["%s"]', 'BIGINT') AS spans,
     try_variant_get(metadata, '$["%s"]', 'STRING') AS spans_missing,
+    to_json(try_variant_get(metadata, '$["%s"]', 'VARIANT')) AS attachments,
     deleted_at,
     unix_micros(created_at) AS request_micros,
     row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
@@ -282,7 +283,7 @@ LEFT JOIN (
   SELECT trace_id, count(DISTINCT span_id) AS spans FROM %s GROUP BY trace_id
 ) AS s ON s.trace_id = m.trace_id
 WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans, 0) >= m.spans`,
-		KeySource, KeySourceTraceID, KeyDigest, KeySpans, KeySpansMissing,
+		KeySource, KeySourceTraceID, KeyDigest, KeySpans, KeySpansMissing, KeyAttachments,
 		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource)
 }
 

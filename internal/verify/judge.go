@@ -70,6 +70,9 @@ func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int6
 		}
 	}
 	evidence, err := v.gather(ctx, rest, all)
+	if err == nil {
+		err = v.proveFiles(ctx, rest)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,10 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			fresh[i] = v.expect(info, spans[0], t.links, t.known)
+			fresh[i] = v.expect(ctx, info, spans[0], t.links, t.known)
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
 			return nil
 		})
 	}

@@ -31,6 +31,12 @@ type trace struct {
 	spanTimes   uctables.Times
 	noteTimes   uctables.Times
 	notes       map[string]note // by annotation_id
+
+	attachments []uctables.Attachment // that the target says it keeps
+	left        int                   // attachments that stay at the source
+	proven      int                   // of attachments
+	filesKind   Kind                  // what is wrong with the files of attachments, "" for nothing
+	filesDetail string
 }
 
 // note is an annotation that the target should have.
@@ -40,7 +46,7 @@ type note struct {
 }
 
 // expect converts a trace as it was read, and sums it up.
-func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, links checkpoint.Links, known checkpoint.Record) *trace {
+func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlflowclient.Spans, links checkpoint.Links, known checkpoint.Record) *trace {
 	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: migrate.Digest(info, links, v.job.RunLinks, known.Digest)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
@@ -60,9 +66,9 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, link
 	if info.State == mlflow.StateInProgress && s.Missing == "" {
 		s.Missing = mlflowclient.MissingIncomplete // Its root never came.
 	}
-	res, err := convert.Convert(convert.Input{
+	res, err := v.convert(ctx, t, convert.Input{
 		Info: info, Spans: s.JSON, SpansMissing: s.Missing, Runs: links.Runs(), Digest: t.digest, TraceID: known.TargetTraceID,
-	}, convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName})
+	})
 	if err != nil {
 		t.kind, t.detail = Unreadable, err.Error()
 		return t
@@ -71,7 +77,8 @@ func (v *verification) expect(info *mlflow.TraceInfo, s mlflowclient.Spans, link
 		t.kind, t.detail = Open, "some of its spans have not ended"
 		return t
 	}
-	t.rows, t.size = res.Trace, int64(len(s.JSON))
+	t.rows = res.Trace
+	t.size += int64(len(s.JSON))
 	if s.Missing != "" && len(t.rows.Spans) < known.Spans {
 		// The source has lost them since it was migrated: the target can't be held against it.
 		t.kind, t.detail = Changed, "its spans are gone at the source ("+s.Missing+")"
@@ -131,6 +138,9 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	for id, s := range again {
 		sums[id] = s
 	}
+	if err := v.proveFiles(ctx, asked); err != nil {
+		return err
+	}
 	var differing []*trace
 	for _, t := range asked {
 		v.report.Spans += int64(t.spans)
@@ -145,6 +155,7 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 }
 
 func (v *verification) done(t *trace, kind Kind, detail string) {
+	kind, detail = v.withAttachments(t, kind, detail)
 	v.report.Compared++
 	v.job.Progress.Migrated.Add(1)
 	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})

@@ -199,7 +199,7 @@ func TestVerdictOfficial(t *testing.T) {
 func collect(t *testing.T, i *mlflow.TraceInfo, doc string, r *rows, now int64) *evidence {
 	t.Helper()
 	v := &verification{job: Job{Deep: true, RunLinks: migrate.LinksOfSource, SourceName: "s"}}
-	want := v.expect(i, mlflowclient.Spans{JSON: []byte(doc)}, checkpoint.Links{}, checkpoint.Record{TargetTraceID: hex})
+	want := v.expect(t.Context(), i, mlflowclient.Spans{JSON: []byte(doc)}, checkpoint.Links{}, checkpoint.Record{TargetTraceID: hex})
 	if want.kind != "" {
 		t.Fatal(fmt.Sprint(want.kind, " ", want.detail))
 	}

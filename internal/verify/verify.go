@@ -85,7 +85,8 @@ type Job struct {
 	Shard        shard.Shard // of the source's traces; all of them if zero
 
 	RunLinks      migrate.RunLinks
-	ServiceName   string // as the runs were told
+	ServiceName   string              // as the runs were told
+	Attachments   migrate.Attachments // to read what METADATA rows say was done with them; what new traces' are to become is of no account
 	Fetchers      int
 	BytesInFlight int64
 
@@ -103,21 +104,24 @@ type Job struct {
 
 // Report is the result of a verification.
 type Report struct {
-	Source      string          `json:"source"`
-	Target      string          `json:"target"`
-	Shard       shard.Shard     `json:"shard,omitzero"`
-	Outcome     migrate.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal       bool            `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
-	Sample      int             `json:"sample,omitempty"`
-	Error       string          `json:"error,omitempty"`
-	Deep        bool            `json:"deep"`
-	Started     time.Time       `json:"started"`
-	Seconds     float64         `json:"seconds"`
-	Listed      int64           `json:"traces_listed"`
-	Compared    int64           `json:"traces_compared"`
-	Spans       int64           `json:"spans_compared"`
-	Annotations int64           `json:"annotations_compared"`
-	Kinds       map[Kind]int64  `json:"kinds"`
+	Source            string          `json:"source"`
+	Target            string          `json:"target"`
+	Shard             shard.Shard     `json:"shard,omitzero"`
+	Outcome           migrate.Outcome `json:"outcome"` // done, interrupted or failed
+	Equal             bool            `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
+	Sample            int             `json:"sample,omitempty"`
+	Error             string          `json:"error,omitempty"`
+	Deep              bool            `json:"deep"`
+	Started           time.Time       `json:"started"`
+	Seconds           float64         `json:"seconds"`
+	Listed            int64           `json:"traces_listed"`
+	Compared          int64           `json:"traces_compared"`
+	Spans             int64           `json:"spans_compared"`
+	Annotations       int64           `json:"annotations_compared"`
+	AttachmentsProven int64           `json:"attachments_proven"` // that were copied, or with deep put into spans
+	AttachmentsLeft   int64           `json:"attachments_left"`   // at the source alone
+	AttachmentTraces  int64           `json:"traces_with_attachments_left"`
+	Kinds             map[Kind]int64  `json:"kinds"`
 
 	RunLinks       migrate.RunLinks `json:"run_links"`                  // of which runs the traces' links were looked for
 	RunLinksHidden int64            `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
@@ -137,16 +141,17 @@ func (r *Report) Wrong() (n int64) {
 const chunkSize = 500
 
 type verification struct {
-	job     Job
-	scratch *checkpoint.Store // what the target has of the source, and the run links
-	latest  time.Time         // of the request times that the target has
-	budget  *migrate.Budget
-	report  Report
+	job      Job
+	scratch  *checkpoint.Store // what the target has of the source, and the run links
+	latest   time.Time         // of the request times that the target has
+	budget   *migrate.Budget
+	attached *migrate.Budget // for bytes of attachments; who holds some of budget waits for it
+	report   Report
 }
 
 // Run compares. The error, also told in the report, is what kept it from looking at every trace.
 func Run(ctx context.Context, job Job) (Report, error) {
-	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight)}
+	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight), attached: migrate.NewBudget(job.BytesInFlight / 4)}
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
@@ -207,7 +212,7 @@ func (v *verification) readTarget(ctx context.Context) error {
 		}
 		rs = append(rs, checkpoint.Record{
 			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000,
-			State: checkpoint.Deferred, Digest: p.Digest, Spans: p.Spans, RunID: "target",
+			State: checkpoint.Deferred, Digest: p.Digest, Spans: p.Spans, RunID: "target", Detail: p.Attachments,
 		})
 		if len(rs) < chunkSize {
 			return nil
@@ -368,7 +373,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 				weight += int64(len(s.JSON))
 				v.budget.Add(int64(len(s.JSON)))
 				info := infos[start+i]
-				t := v.expect(info, s, links[info.TraceID], known[info.TraceID])
+				t := v.expect(gctx, info, s, links[info.TraceID], known[info.TraceID])
 				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // Where digests differ, it is read again.
 				traces[start+i] = t
 			}

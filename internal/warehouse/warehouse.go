@@ -455,12 +455,13 @@ func (w *Warehouse) awake(ctx context.Context, f failure) {
 func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
 	p := uctables.Provenance{Source: source}
 	err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectMigrated(), []any{sql.Named(uctables.ParamSource, source)}, func(rows *sql.Rows) error {
-		var sourceTrace, digest, missing sql.NullString
+		var sourceTrace, digest, missing, attachments sql.NullString
 		var spans sql.NullInt64
-		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros); err != nil {
+		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros, &attachments); err != nil {
 			return fmt.Errorf("%s: read what was migrated: %w", w, err)
 		}
 		p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
+		p.Attachments = attachments.String
 		return yield(p)
 	}, nil)
 	return err

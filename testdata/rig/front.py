@@ -300,14 +300,14 @@ class Front:
     def signature(self, path, until):
         return hmac.new(self.secret, f"{path} {until} {self.epoch}".encode(), hashlib.sha256).hexdigest()
 
-    def credentials(self, trace_id, base):
+    def credentials(self, trace_id, base, artifact):
         info = self.api("GET", f"/api/3.0/mlflow/traces/{urllib.parse.quote(trace_id)}")["trace"]["trace_info"]
         experiment_id = info["trace_location"]["mlflow_experiment"]["experiment_id"]
         until = int(time.time()) + self.options["signed_seconds"]
-        path = f"{STORAGE}mlflow-tracking/{experiment_id}/{urllib.parse.quote(trace_id)}/artifacts/traces.json"
+        path = f"{STORAGE}mlflow-tracking/{experiment_id}/{urllib.parse.quote(trace_id)}/artifacts/{urllib.parse.quote(artifact)}"
         query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": "AKIA/20260101/us-west-2/s3/aws4_request", "X-Amz-Expires": until,
                  "X-Amz-SignedHeaders": "host", "X-Amz-Signature": self.signature(path, until)}
-        return {"credential_info": {"path": "traces.json", "signed_uri": f"{base}{path}?{urllib.parse.urlencode(query)}", "type": "AWS_PRESIGNED_URL",
+        return {"credential_info": {"path": artifact, "signed_uri": f"{base}{path}?{urllib.parse.urlencode(query)}", "type": "AWS_PRESIGNED_URL",
                                     "headers": [{"name": "x-rig-signed", "value": "1"}]}}
 
     def download(self, path, query, headers):
@@ -323,16 +323,19 @@ class Front:
             raise storage_error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
         if time.time() > int(query["X-Amz-Expires"]):
             raise storage_error(403, "AccessDenied", "Request has expired")
-        trace_id = urllib.parse.unquote(path.split("/")[-3])
+        trace_id, artifact = (urllib.parse.unquote(part) for part in path.removeprefix(STORAGE).split("/", 4)[2::2])
         if trace_id in self.options["lost"]:
             raise storage_error(404, "NoSuchKey", "The specified key does not exist.")
-        status, _, data = self.call("GET", "/ajax-api/2.0/mlflow/get-trace-artifact?request_id=" + urllib.parse.quote(trace_id))
+        query = {"request_id": trace_id}
+        if artifact != "traces.json":
+            query["path"] = artifact.removeprefix("attachments/")
+        status, _, data = self.call("GET", "/ajax-api/2.0/mlflow/get-trace-artifact?" + urllib.parse.urlencode(query))
         if status == 404 or status == 500 and b"not found" in data.lower():
             raise storage_error(404, "NoSuchKey", "The specified key does not exist.")
         if status != 200:
             raise storage_error(500, "InternalError", "We encountered an internal error. Please try again.")
         forms = self.options["forms"]
-        if forms:
+        if forms and artifact == "traces.json":
             data = convert(data, forms[zlib.crc32(trace_id.encode()) % len(forms)], trace_id)
         raise Answer(200, data, {"Content-Type": "binary/octet-stream"})
 
@@ -485,7 +488,7 @@ class Front:
         if answer is not None:
             return answer
         if match := re.fullmatch(r"/api/2\.0/mlflow/traces/([^/]+)/credentials-for-data-download", path):
-            return self.credentials(urllib.parse.unquote(match[1]), base)
+            return self.credentials(urllib.parse.unquote(match[1]), base, query.get("path", "traces.json"))
         if method == "GET" and (match := re.fullmatch(r"/api/3\.0/mlflow/traces/([^/]+)", path)) and match[1] not in ("get", "batchGet", "search"):
             answer = self.api("GET", path)
             self.info(answer["trace"]["trace_info"])
@@ -543,8 +546,10 @@ class Front:
         passed = {k: v for k, v in headers.items() if k.lower() in ("content-type", "user-agent")}
         passed["Authorization"] = "Bearer " + self.options["warehouse_token"]
         target = urllib.parse.urlsplit(self.options["warehouse"])
-        status, _, data = self.call(method, path + ("?" + urllib.parse.urlencode(query) if query else ""), body, passed, target)
-        raise Answer(status, data, {"Content-Type": "application/json"})
+        # send leaves the body of an answer to HEAD out, and needs it for its length.
+        upstream = "GET" if method == "HEAD" else method
+        status, answered, data = self.call(upstream, path + ("?" + urllib.parse.urlencode(query) if query else ""), body, passed, target)
+        raise Answer(status, data, {k: v for k, v in answered if k.lower() == "content-type"})
 
     def pass_on(self, method, target, body, headers):
         self.authorize(headers.get("Authorization"))

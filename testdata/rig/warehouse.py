@@ -566,7 +566,7 @@ class Refused(Exception):
 
 
 def rest(root, method, path, query, body):
-    """The REST API of volumes and their files, which lie in root: status and JSON value. Like the service's as
+    """The REST API of volumes and their files, which lie in root: status and JSON value or bytes. Like the service's as
     far as it is documented; stricter where it is not: a file's folder must be there."""
     path = urllib.parse.unquote(path)
     if any(part in (".", "..") for part in path.split("/")):
@@ -609,6 +609,9 @@ def rest(root, method, path, query, body):
             with open(at + "~", "wb") as f:
                 f.write(body)
             os.replace(at + "~", at)
+        elif match[1] == "files" and method == "GET":
+            with open(at, "rb") as f:
+                return 200, f.read()
         elif match[1] == "files" and method == "DELETE":
             os.remove(at)
         else:
@@ -678,7 +681,9 @@ class Handler(BaseHTTPRequestHandler):
             status, value = rest(self.warehouse.volumes, self.command, parts.path, query, body)
         except Refused as e:
             status, value = e.status, {"error_code": e.code, "message": str(e)}
-        self.answer(status, b"" if value is None else json.dumps(value).encode())
+        if not isinstance(value, bytes):
+            value = b"" if value is None else json.dumps(value).encode()
+        self.answer(status, value)
         return True
 
     def do_PUT(self):

@@ -1,4 +1,4 @@
-SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros
+SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros, m.attachments
 FROM (
   SELECT target_id AS trace_id,
     try_variant_get(metadata, '$["tracemig.source"]', 'STRING') AS source,
@@ -6,6 +6,7 @@ FROM (
     try_variant_get(metadata, '$["tracemig.digest"]', 'STRING') AS digest,
     try_variant_get(metadata, '$["tracemig.spans"]', 'BIGINT') AS spans,
     try_variant_get(metadata, '$["tracemig.spans_missing"]', 'STRING') AS spans_missing,
+    to_json(try_variant_get(metadata, '$["tracemig.attachments"]', 'VARIANT')) AS attachments,
     deleted_at,
     unix_micros(created_at) AS request_micros,
     row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age

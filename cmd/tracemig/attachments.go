@@ -1,0 +1,74 @@
+package main
+
+import (
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/attachments"
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// The values of --attachments that are no folder.
+const (
+	attachmentsNone   = "none"
+	attachmentsInline = "inline"
+)
+
+func (o *runOptions) addAttachmentFlags(c *cobra.Command) {
+	c.Flags().StringVar(&o.attachments, "attachments", o.attachments, "what becomes of images and the like that MLflow keeps beside a trace: none leaves them at the source, inline puts them back into the spans, a folder or /Volumes/… gets them as files")
+}
+
+func (o *runOptions) validateAttachments() error {
+	switch {
+	case o.attachments == "":
+		return usageError("--attachments is empty; give none, inline, a folder, or a path in a volume")
+	case strings.HasPrefix(o.attachments, "file:"), strings.HasPrefix(o.attachments, "dbfs:"), strings.Contains(o.attachments, "://"):
+		return usageError("--attachments %q is an address; give a folder of this machine, such as ./attachments, or a path in a volume, such as /Volumes/main/agents/attachments", o.attachments)
+	case !attachments.InVolume(o.attachments):
+		return nil
+	case path.Clean(o.attachments) != strings.TrimSuffix(o.attachments, "/"):
+		return usageError("--attachments %q: write the path without . and ..", o.attachments)
+	}
+	parts := strings.SplitN(strings.TrimPrefix(o.attachments, "/"), "/", 5)
+	if _, err := uctables.ParseVolume("/" + strings.Join(parts[:min(len(parts), 4)], "/")); err != nil {
+		return usageError("--attachments: %v", err)
+	}
+	return nil
+}
+
+// attached is what the options say of attachments. The workspace of volumes is opened only when it is needed:
+// what an earlier run has put there may be.
+func (o *runOptions) attached(source *mlflowclient.Client, e *ends) (migrate.Attachments, error) {
+	a := migrate.Attachments{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(e.files)}}
+	var err error
+	switch {
+	case o.attachments == attachmentsNone:
+	case o.attachments == attachmentsInline:
+		a.Inline = true
+	case attachments.InVolume(o.attachments):
+		a.Folder = path.Clean(o.attachments)
+	default:
+		a.Folder, err = filepath.Abs(o.attachments) // METADATA rows name the files for readers in other folders
+	}
+	return a, err
+}
+
+// files opens the volumes of the workspace.
+func (e *ends) files() (*databricks.Files, error) {
+	cfg, err := e.databricks()
+	if err != nil {
+		return nil, err
+	}
+	return databricks.NewFiles(cfg, retry.Default, func(err error, wait time.Duration) {
+		e.log.Warn("the workspace asks for another try at a file", "in", wait.Round(time.Millisecond).String(), "error", err)
+	})
+}

@@ -1,0 +1,128 @@
+package mlflowclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+)
+
+// ErrNoAttachment says that the source does not have an attachment that a span refers to. MLflow's SDK writes
+// the reference first, and goes on when it can't store the bytes.
+var ErrNoAttachment = errors.New("the source does not have it: its bytes were never stored, or have been removed since")
+
+// Attachment gets the bytes of an attachment that trace t refers to.
+//
+// They lie beside the trace that the reference names, which for copies of a trace is the one that was copied; where
+// that one is gone, beside t. A workspace hands out a signed address for them. An open-source server serves them like
+// the spans (get-trace-artifact with a path) or, behind a proxy that passes only the public API on, as any artifact.
+func (c *Client) Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
+	get := c.servedAttachment
+	if c.databricks {
+		get = c.signedAttachment
+	}
+	body, err := get(ctx, a.TraceID, nil, a)
+	switch {
+	case a.TraceID == t.TraceID:
+	case errors.Is(err, ErrNoAttachment), isCode(err, http.StatusNotFound), isCode(err, http.StatusBadRequest):
+		body, err = get(ctx, t.TraceID, t, a)
+	}
+	if isCode(err, http.StatusNotFound) && !isCode(err, 0, codeNoEndpoint) {
+		err = ErrNoAttachment
+	}
+	if err != nil {
+		return nil, fmt.Errorf("attachment %s of trace %s: %w", a.ID, t.TraceID, err)
+	}
+	return body, nil
+}
+
+// artifact is the path of an attachment among the artifacts of its trace.
+func artifact(a mlflow.Attachment) string { return "attachments/" + a.ID }
+
+// otherBytes says that something else than the attachment was answered.
+type otherBytes struct{ got, want int64 }
+
+func (e *otherBytes) Error() string {
+	if e.want == 0 {
+		return "the server answers with the spans of the trace instead; it is older than attachments, ask its operator for a newer version"
+	}
+	return fmt.Sprintf("the source answers with %d bytes instead of %d, three times; look at it at the source, and whether a proxy stands before it", e.got, e.want)
+}
+
+// isAttachment makes a check of whether the answer is the attachment, as far as can be told. One that may have been
+// cut off is asked for twice more. Servers that don't know attachments answer with the trace's spans.
+func isAttachment(a mlflow.Attachment) func([]byte) error {
+	short := 0
+	return func(b []byte) error {
+		switch n := int64(len(b)); {
+		case a.Size == 0 && !strings.Contains(a.Type, "json") && bytes.HasPrefix(bytes.TrimLeft(b, " \r\n\t"), []byte(`{"spans"`)):
+			return &otherBytes{}
+		case a.Size == 0 || n == a.Size:
+			return nil
+		case short < 2:
+			short++
+			return io.ErrUnexpectedEOF
+		default:
+			return &otherBytes{n, a.Size}
+		}
+	}
+}
+
+var errNotServed = error(&APIError{Status: http.StatusNotFound, Code: codeNoEndpoint, Method: http.MethodGet, Path: "get-trace-artifact"})
+
+// servedAttachment asks an open-source server. t is the trace where it is known.
+func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
+	var body []byte
+	err := errNotServed
+	if !c.noArtifact.Load() {
+		body, err = c.call(ctx, request{
+			class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
+			bytes: true, check: isAttachment(a), faults: downloadFaults,
+		})
+	}
+	_, other := errors.AsType[*otherBytes](err)
+	if !other && !isCode(err, http.StatusMethodNotAllowed, codeNoEndpoint) && !isCode(err, http.StatusForbidden) {
+		return body, err
+	}
+	if t == nil {
+		var unknown error
+		if t, unknown = c.TraceInfo(ctx, traceID); unknown != nil {
+			return nil, unknown
+		}
+	}
+	root, ok := strings.CutPrefix(t.Tags[mlflow.TagArtifactLocation], "mlflow-artifacts:")
+	if !ok {
+		return nil, fmt.Errorf("%w; its file lies in other storage, which only the server reads: have it or the proxy before it serve /ajax-api/2.0/mlflow/get-trace-artifact", err)
+	}
+	if u, err := url.Parse(root); err == nil {
+		root = u.Path // without the server's own name, which some locations have
+	}
+	at := (&url.URL{Path: path.Join("/api/2.0/mlflow-artifacts/artifacts", root, artifact(a))}).EscapedPath()
+	return c.call(ctx, request{class: c.download, path: at, bytes: true, check: isAttachment(a), faults: downloadFaults})
+}
+
+// signedAttachment downloads from the signed address that a workspace gives for it.
+func (c *Client) signedAttachment(ctx context.Context, traceID string, _ *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
+	for tries := 0; ; tries++ {
+		cred, err := c.credentials(ctx, traceID, artifact(a))
+		if err != nil {
+			return nil, err
+		}
+		body, err := c.signedGet(ctx, cred, isAttachment(a))
+		if isCode(err, http.StatusNotFound) {
+			return nil, ErrNoAttachment
+		}
+		if (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2 {
+			c.retries.Add(1)
+			continue // An address may end before its turn comes; three in a row that do are another fault.
+		}
+		return body, err
+	}
+}

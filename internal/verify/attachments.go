@@ -1,0 +1,160 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/attachments"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// convert gives the rows that the target should have of a trace, in which the attachments are dealt with as the
+// target notes that they were. The bytes of those in spans are needed only where values are compared.
+func (v *verification) convert(ctx context.Context, t *trace, in convert.Input) (convert.Result, error) {
+	var noted []uctables.Attachment
+	if t.known.Detail != "" {
+		if err := json.Unmarshal([]byte(t.known.Detail), &noted); err != nil {
+			return convert.Result{}, fmt.Errorf("%s of its METADATA row can't be read: %w", uctables.KeyAttachments, err)
+		}
+	}
+	opt := convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName}
+	decided := map[string]bool{}
+	for _, n := range noted {
+		in.Attachments = append(in.Attachments, convert.Attachment{Attachment: n})
+		if decided[n.ID] = true; !n.AtSource() {
+			t.attachments = append(t.attachments, n)
+		} else {
+			t.left++
+		}
+	}
+	res, err := convert.Convert(in, opt)
+	if err != nil {
+		return res, err
+	}
+	for _, ref := range res.Attachments {
+		if !decided[ref.ID] {
+			t.left++
+		}
+	}
+	var weight int64
+	refs := make(map[string]mlflow.Attachment, len(res.Attachments))
+	for _, ref := range res.Attachments {
+		refs[ref.ID] = ref
+	}
+	for _, a := range t.attachments {
+		if _, ok := refs[a.ID]; ok && a.Inline {
+			weight += a.Bytes + (a.Bytes+2)/3*4
+			t.size += (a.Bytes + 2) / 3 * 4
+		}
+	}
+	if weight == 0 || !v.job.Deep || v.job.Attachments.Source == nil {
+		return res, nil
+	}
+	if err := v.attached.Acquire(ctx, weight); err != nil {
+		return res, err
+	}
+	defer v.attached.Add(-weight)
+	for i := range in.Attachments {
+		a := &in.Attachments[i]
+		if ref, ok := refs[a.ID]; ok && a.Inline {
+			if a.Data, err = v.job.Attachments.Source.Attachment(ctx, t.info, ref); err != nil {
+				return res, err
+			}
+			t.proven++ // once the spans are found equal
+		}
+	}
+	return convert.Convert(in, opt)
+}
+
+// proveFiles looks at the files to which attachments of traces were copied: at their sizes, with deep at all
+// their bytes. The error is one that tells nothing of a single file.
+func (v *verification) proveFiles(ctx context.Context, traces []*trace) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(filesAtOnce)
+	for _, t := range traces {
+		if len(t.attachments) == 0 || v.job.Attachments.Files == nil {
+			continue
+		}
+		g.Go(func() error {
+			var lost, differ []string
+			for i := range t.attachments {
+				a := &t.attachments[i]
+				if a.Path == "" {
+					continue
+				}
+				switch err := v.proveFile(ctx, a); {
+				case errors.Is(err, attachments.ErrNotThere):
+					lost = append(lost, a.Path)
+				case errors.Is(err, errOtherFile):
+					differ = append(differ, a.Path)
+				case err != nil:
+					return err
+				default:
+					t.proven++
+				}
+			}
+			var problems []string
+			if len(differ) > 0 {
+				t.filesKind = Differ
+				problems = append(problems, fmt.Sprintf("%d attachments are other files than were copied: %s", len(differ), some(differ)))
+			}
+			if len(lost) > 0 {
+				t.filesKind = Incomplete
+				problems = append(problems, fmt.Sprintf("%d attachments are not where they were copied to: %s", len(lost), some(lost)))
+			}
+			t.filesDetail = strings.Join(problems, "; ")
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// filesAtOnce is how many traces' files are looked at at the same time.
+const filesAtOnce = 16
+
+var errOtherFile = errors.New("another file")
+
+func (v *verification) proveFile(ctx context.Context, a *uctables.Attachment) error {
+	files := v.job.Attachments.Files
+	size, err := files.Size(ctx, a.Path)
+	if err == nil && size != a.Bytes {
+		err = errOtherFile
+	}
+	if err != nil || !v.job.Deep {
+		return err
+	}
+	sum, err := files.Sum(ctx, a.Path)
+	if err == nil && sum != a.SHA256 {
+		err = errOtherFile
+	}
+	return err
+}
+
+// withAttachments adds to what is found of a trace what is found of its attachments, and counts these.
+func (v *verification) withAttachments(t *trace, kind Kind, detail string) (Kind, string) {
+	switch kind {
+	case Pending, Missing, Newer, Open, Extra, Unreadable:
+		return kind, detail // The target has nothing, or it is not known what it should have.
+	}
+	v.report.AttachmentsLeft += int64(t.left)
+	if t.left > 0 {
+		v.report.AttachmentTraces++
+	}
+	switch {
+	case t.filesKind == "" && !kind.Wrong():
+		v.report.AttachmentsProven += int64(t.proven)
+	case t.filesKind == "":
+	case kind.Wrong():
+		detail += "; " + t.filesDetail
+	default:
+		kind, detail = t.filesKind, t.filesDetail
+	}
+	return kind, detail
+}
