@@ -85,7 +85,8 @@ type textPrinter struct {
 	details  map[string]string
 }
 
-const examplesKept = 5
+// examplesShown is how many trace IDs a reason names. One more is kept, which tells whether there are more.
+const examplesShown = 5
 
 // printable keeps what servers put into names from steering the terminal.
 type printable struct{ out io.Writer }
@@ -119,7 +120,7 @@ func (p *textPrinter) trace(t migrate.TraceReport) {
 
 // example keeps a trace ID for key, and the first detail.
 func (p *textPrinter) example(key, traceID, detail string) {
-	if ids := p.examples[key]; len(ids) < examplesKept && !slices.Contains(ids, traceID) {
+	if ids := p.examples[key]; len(ids) <= examplesShown && !slices.Contains(ids, traceID) {
 		p.examples[key] = append(ids, traceID)
 	}
 	if p.details[key] == "" {
@@ -288,8 +289,8 @@ func (p *textPrinter) ids(key string) string {
 	if len(ids) == 0 {
 		return ""
 	}
-	text := "  " + strings.Join(ids, ", ")
-	if len(ids) == examplesKept {
+	text := "  " + strings.Join(ids[:min(len(ids), examplesShown)], ", ")
+	if len(ids) > examplesShown {
 		text += ", … (-o json lists all)"
 	}
 	return text

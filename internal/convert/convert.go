@@ -44,10 +44,10 @@ type Result struct {
 
 // Note tells of something that the target does not hold as the source had it.
 type Note struct {
-	Code   NoteCode
-	SpanID string // of the row; "" outside spans
-	Key    string // attribute or field
-	Detail string // what was done
+	Code   NoteCode `json:"code"`
+	SpanID string   `json:"span_id,omitempty"` // of the row; "" outside spans
+	Key    string   `json:"key,omitempty"`     // attribute or field
+	Detail string   `json:"detail,omitempty"`  // what was done
 }
 
 // NoteCode is one of a closed list; see the package documentation for what each result is.

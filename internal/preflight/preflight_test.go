@@ -342,6 +342,27 @@ func TestProbes(t *testing.T) {
 			want: map[string]Result{"grant.schema": Failed},
 			says: map[string]string{"grant.schema": "GRANT CREATE VOLUME ON SCHEMA `m`.`a` TO `ann`"},
 		},
+		"all tables to be made": {
+			change: func(b *bed) {
+				b.job.Create, b.ws.lacks = true, []string{"m.a"}
+				for _, table := range uctables.Tables {
+					b.tables[table.Suffix] = missing(table)
+				}
+			},
+			want: map[string]Result{"grant.schema": Failed},
+			says: map[string]string{
+				"table.spans": "will be made", "table.annotations": "will be made", "table.logs": "will be made", "table.metrics": "will be made",
+				"grant.spans": "the table will be made, and belong to ann", "grant.annotations": "the table will be made, and belong to ann",
+				"grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`",
+			},
+		},
+		"the last table to be made": {
+			change: func(b *bed) {
+				b.job.Create, b.tables["_otel_metrics"], b.ws.lacks = true, missing(uctables.Tables[3]), []string{"m.a"}
+			},
+			want: map[string]Result{"grant.schema": Failed},
+			says: map[string]string{"table.metrics": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
+		},
 		"tables to be made": {
 			change: func(b *bed) {
 				b.job.Create, b.tables["_otel_spans"], b.ws.lacks = true, missing(uctables.Spans), []string{"m.a", spans}

@@ -117,9 +117,9 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 		inner.yield = func(f Finding) { found = append(found, f) }
 		for _, table := range uctables.Tables {
 			err := inner.table(tables, table, false)
-			var te *uctables.TableError
-			ran = ran || err == nil || errors.As(err, &te)
-			missing[short(table)] = te != nil && te.Missing
+			te, seen := errors.AsType[*uctables.TableError](err)
+			ran = ran || seen || err == nil
+			missing[short(table)] = seen && te.Missing
 		}
 		inner.views(t, tables)
 		inner.official(t, tables)
@@ -255,7 +255,7 @@ func (c *check) grants(t Target, missing map[string]bool) {
 			needs = append(needs, t.Volume.Need())
 		}
 	}
-	made := c.CreateViews || c.Create && slices.Contains([]bool{missing["spans"], missing["annotations"], missing["logs"], missing["metrics"]}, true)
+	made := c.CreateViews || c.Create && slices.Contains(slices.Collect(maps.Values(missing)), true)
 	for _, g := range needs {
 		code := grantCode(g)
 		switch table := g.Securable == "TABLE" && missing[strings.TrimPrefix(code, CodeGrant)]; {
