@@ -190,16 +190,29 @@ func (a *app) printGrants(o checkOptions, e *ends) error {
 	}
 	for _, g := range grants {
 		if o.output == "json" {
-			jsonPrinter{a.stdout}.line(struct {
-				Type      string `json:"type"`
-				Statement string `json:"statement"`
-			}{"grant", g})
+			jsonPrinter{a.stdout}.line(grantPrinted{"grant", g})
 		} else {
 			fmt.Fprintln(a.stdout, g+";")
 		}
 	}
 	fmt.Fprintln(a.terminal, "Besides, it needs CAN USE on the SQL warehouse, which is given in the warehouse's permissions.")
 	return nil
+}
+
+// grantPrinted is a statement of --print-grants as JSON.
+type grantPrinted struct {
+	Type      string `json:"type"`
+	Statement string `json:"statement"`
+}
+
+// checkSummary is the last line of check as JSON.
+type checkSummary struct {
+	Type       string `json:"type"`
+	WouldRun   bool   `json:"would_run"`
+	OK         int    `json:"ok"`
+	Warnings   int    `json:"warnings"`
+	Failed     int    `json:"failed"`
+	NotChecked int    `json:"not_checked"`
 }
 
 // checkPrinter writes findings as they come. It uses no colors.
@@ -229,14 +242,7 @@ func (p checkPrinter) finding(f preflight.Finding) {
 
 func (p checkPrinter) summary(n map[preflight.Result]int) {
 	if p.json {
-		p.line(struct {
-			Type       string `json:"type"`
-			WouldRun   bool   `json:"would_run"`
-			OK         int    `json:"ok"`
-			Warnings   int    `json:"warnings"`
-			Failed     int    `json:"failed"`
-			NotChecked int    `json:"not_checked"`
-		}{"summary", n[preflight.Failed] == 0, n[preflight.OK], n[preflight.Warning], n[preflight.Failed], n[preflight.NotChecked]})
+		p.line(checkSummary{"summary", n[preflight.Failed] == 0, n[preflight.OK], n[preflight.Warning], n[preflight.Failed], n[preflight.NotChecked]})
 		return
 	}
 	verdict := "A run would go"

@@ -8,8 +8,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -46,11 +44,11 @@ func usageError(format string, args ...any) error {
 
 // app is what commands get from the world.
 type app struct {
-	stdout   io.Writer
+	stdout   *results
 	terminal *terminal.Terminal
 	getenv   func(string) string
 
-	// stop ends at the first SIGINT or SIGTERM: nothing new is begun. ctx ends at the second.
+	// stop ends at the first signal: nothing new is begun. ctx ends when the user can't wait, see interrupts.
 	ctx, stop context.Context
 }
 
@@ -59,23 +57,15 @@ func main() { os.Exit(realMain()) }
 func realMain() int {
 	// Libraries write to the standard logger what their errors say anyway.
 	log.SetOutput(io.Discard)
-	a := &app{stdout: os.Stdout, terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
+	a := &app{stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
 	ctx, cancel := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(ctx)
 	defer cancel()
 	a.ctx, a.stop = ctx, stop
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
+	go interrupts(notified(), func() {
 		cancelStop()
-		fmt.Fprintln(a.terminal, "Interrupted: finishing what is in flight. Interrupt again to stop at once.")
-		<-signals
-		cancel()
-		// What does not listen to its context by now must not hold the user up.
-		<-signals
-		os.Exit(exitInterrupted)
-	}()
+		fmt.Fprintln(a.terminal, "Interrupted: finishing what is in flight. Ctrl-C again, after a second, stops at once.")
+	}, cancel, func() { os.Exit(exitInterrupted) })
 	cancelled := func() bool { return stop.Err() != nil }
 	return a.execute(newRootCommand(a), cancelled)
 }
@@ -101,12 +91,17 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 		err = perr
 	}
 	a.terminal.Block("")
-	if err == nil {
+	lost := a.stdout.finish()
+	if lost != nil && errors.Is(err, lost) {
+		err = nil // it is said below
+	}
+	if err == nil && lost == nil {
 		return exitOK
 	}
 	code := exitFailed
 	var ee *exitError
 	switch {
+	case err == nil:
 	case errors.As(err, &ee):
 		code = ee.code
 	case !began: // cobra refused flags or arguments
@@ -114,8 +109,15 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	case cancelled():
 		code = exitInterrupted
 	}
+	if lost != nil {
+		// What the other codes say would be in the results.
+		if code != exitUsage && code != exitInterrupted {
+			code = exitFailed
+		}
+		fmt.Fprintf(a.terminal, "Error: the results could not be written to standard output: %v. Make room, or send them elsewhere, and run the same command again\n", lost)
+	}
 	switch {
-	case ee != nil && ee.err == nil:
+	case err == nil, ee != nil && ee.err == nil:
 	case code == exitInterrupted:
 		fmt.Fprintln(a.terminal, "Interrupted. Run the same command again to go on.")
 	default:

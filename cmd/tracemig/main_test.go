@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"encoding/pem"
 	"flag"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // The scripts run the program itself against the sample experiment: $URI serves it as recorded,
-// $BROKEN with one trace's spans garbled, $SLOW slowly, noting the first download in $WORK/reading, and
+// $BROKEN with one trace's spans garbled, $SLOW slowly, noting downloads in $WORK/reading, and
 // no download as long as there is $WORK/held.
 func TestScripts(t *testing.T) {
 	experiment, err := replay.Load(sample.Files)
@@ -64,10 +64,9 @@ func TestScripts(t *testing.T) {
 				}
 				experiment.ServeHTTP(w, r)
 			}))
-			var reading sync.Once
 			serve("SLOW", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
-					reading.Do(func() { os.WriteFile(filepath.Join(env.WorkDir, "reading"), nil, 0o600) })
+					os.WriteFile(filepath.Join(env.WorkDir, "reading"), nil, 0o600)
 					time.Sleep(200 * time.Millisecond) // a slow server, not a wait for something
 					for r.Context().Err() == nil {
 						if _, err := os.Stat(filepath.Join(env.WorkDir, "held")); err != nil {
@@ -84,14 +83,27 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// await FILE waits until the file is there.
+			// await FILE [TEXT] waits until the file is there, and holds the text.
 			"await": func(ts *testscript.TestScript, neg bool, args []string) {
 				for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-					if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+					b, err := os.ReadFile(ts.MkAbs(args[0]))
+					if err == nil && (len(args) == 1 || strings.Contains(string(b), args[1])) {
 						return
 					}
 				}
-				ts.Fatalf("%s did not appear", args[0])
+				ts.Fatalf("%s did not appear", args)
+			},
+			// full N ARGS... runs tracemig with a full disk for its results, and wants exit code N and, unless
+			// that is of wrong usage, that it is said once.
+			"full": func(ts *testscript.TestScript, neg bool, args []string) {
+				err := ts.Exec("sh", append([]string{"-c", `exec tracemig "$@" >/dev/full`, "sh"}, args[1:]...)...)
+				const sentence = "Error: the results could not be written to standard output: write /dev/stdout: no space left on device. Make room"
+				if err == nil || err.Error() != "exit status "+args[0] {
+					ts.Fatalf("%v, want %s", err, args[0])
+				}
+				if said := strings.Count(ts.ReadFile("stderr"), sentence); said != 1 && args[0] != "2" {
+					ts.Fatalf("it is not said once that the disk is full")
+				}
 			},
 			// code N ARGS... runs tracemig and wants exit code N.
 			"code": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -102,6 +114,12 @@ func TestScripts(t *testing.T) {
 				}
 				if got != args[0] {
 					ts.Fatalf("exit code %s, want %s", got, args[0])
+				}
+				for line := range strings.Lines(ts.ReadFile("stdout")) {
+					var v map[string]any
+					if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &v) == nil && len(wrongKeys(v)) > 0 {
+						ts.Fatalf("the keys %q are not in snake_case: %s", wrongKeys(v), line)
+					}
 				}
 			},
 		},

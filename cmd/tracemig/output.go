@@ -75,7 +75,7 @@ func (p jsonPrinter) line(v any) {
 	if err != nil {
 		panic(err) // plain structs of texts and numbers
 	}
-	p.out.Write(append(b, '\n'))
+	p.out.Write(append(b, '\n')) // results keeps its error
 }
 
 // textPrinter writes for people. It keeps a few trace IDs of each reason to name them in the summary.

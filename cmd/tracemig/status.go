@@ -410,35 +410,39 @@ func globQuote(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
+// tracePrinted is a trace of status --list as JSON.
+type tracePrinted struct {
+	Type          string           `json:"type"`
+	TraceID       string           `json:"trace_id"`
+	TargetTraceID string           `json:"target_trace_id,omitempty"`
+	RequestTime   *time.Time       `json:"request_time,omitempty"`
+	State         checkpoint.State `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Detail        string           `json:"detail,omitempty"`
+	RunID         string           `json:"run_id,omitempty"`
+}
+
 func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output string) error {
-	type trace struct {
-		Type          string           `json:"type"`
-		TraceID       string           `json:"trace_id"`
-		TargetTraceID string           `json:"target_trace_id,omitempty"`
-		RequestTime   *time.Time       `json:"request_time,omitempty"`
-		State         checkpoint.State `json:"state"`
-		Reason        string           `json:"reason,omitempty"`
-		Detail        string           `json:"detail,omitempty"`
-		RunID         string           `json:"run_id,omitempty"`
-	}
 	l := a.newLister(output, "trace_id", "target_trace_id", "request_time", "state", "reason", "detail", "run_id")
 	return l.flush(s.Records(a.stop, state, func(r checkpoint.Record) error {
 		var at *time.Time
 		if r.RequestTimeMs != 0 { // not known where an earlier tracemig wrote the target
 			at = timeOf(&r.RequestTimeMs)
 		}
-		return l.line(trace{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
+		return l.line(tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
 			r.TraceID, r.TargetTraceID, stamp(at), string(r.State), r.Reason, r.Detail, r.RunID)
 	}))
 }
 
+// mapping is a trace of status --map as JSON.
+type mapping struct {
+	Type    string `json:"type"`
+	TraceID string `json:"trace_id"`
+	NewID   string `json:"new_id"`
+	Target  string `json:"target"`
+}
+
 func (a *app) listIDs(s *checkpoint.Store, output string) error {
-	type mapping struct {
-		Type    string `json:"type"`
-		TraceID string `json:"trace_id"`
-		NewID   string `json:"new_id"`
-		Target  string `json:"target"`
-	}
 	target := s.Pair().Target
 	prefix := "" // of new IDs; the traces of local tables are known by their target trace ID
 	if !strings.HasPrefix(target, "file:") {

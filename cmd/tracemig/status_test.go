@@ -19,7 +19,7 @@ import (
 func statusOf(t *testing.T, o statusOptions) string {
 	t.Helper()
 	var stdout bytes.Buffer
-	a := &app{stdout: &stdout, terminal: terminal.New(nil, func(string) string { return "" }), getenv: func(string) string { return "" }, ctx: t.Context(), stop: t.Context()}
+	a := &app{stdout: newResults(&stdout), terminal: terminal.New(nil, func(string) string { return "" }), getenv: func(string) string { return "" }, ctx: t.Context(), stop: t.Context()}
 	if err := a.status(o); err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,6 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	if err != nil {
 		return verify.Report{}, err
 	}
-	defer lists.close()
 	run := s.job(w)
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
@@ -170,7 +169,11 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
 	r, err := verify.Run(s.stop, job)
 	st.close()
-	return r, errors.Join(err, failed, lists.err)
+	if lerr := lists.close(); lerr != nil {
+		lerr = fmt.Errorf("the list of trace IDs could not be written: %w. Make room, or name a file elsewhere", lerr)
+		return r, errors.Join(err, failed, lerr)
+	}
+	return r, errors.Join(err, failed)
 }
 
 // known is what a checkpoint tells of earlier runs; all of it is zero where there is none.
@@ -317,7 +320,7 @@ func openLists(f files) (*lists, error) {
 		file, err := os.OpenFile(list.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("open the list of trace IDs: %w", err)
+			return nil, fmt.Errorf("open the list of trace IDs: %w. Name a file that can be written", err)
 		}
 		l.all = append(l.all, file)
 		for _, k := range list.kinds {
@@ -333,10 +336,12 @@ func (l *lists) add(f verify.Finding) {
 	}
 }
 
-func (l *lists) close() {
+// close returns the first error of all that was written.
+func (l *lists) close() error {
 	for _, f := range l.all {
 		if err := f.Close(); l.err == nil {
 			l.err = err
 		}
 	}
+	return l.err
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/verify"
+)
+
+var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// wrongKeys are those keys of the JSON object v, and of what is in it, that are not in snake_case. Values of
+// traces_by_state are named by the source.
+func wrongKeys(v any) (wrong []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			if !snakeCase.MatchString(k) {
+				wrong = append(wrong, k)
+			}
+			if k != "traces_by_state" {
+				wrong = append(wrong, wrongKeys(inner)...)
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			wrong = append(wrong, wrongKeys(inner)...)
+		}
+	}
+	return wrong
+}
+
+// keysOf walks a type that is printed as JSON and reports the fields whose keys would be their Go names.
+func keysOf(t *testing.T, typ reflect.Type, path string) {
+	for _, i := range []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()} {
+		if typ.Implements(i) {
+			return
+		}
+	}
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		keysOf(t, typ.Elem(), path)
+	case reflect.Struct:
+		for f := range typ.Fields() {
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			switch {
+			case key == "-", f.PkgPath != "" && !f.Anonymous:
+			case f.Anonymous && key == "":
+				keysOf(t, f.Type, path)
+			case !snakeCase.MatchString(key):
+				t.Errorf("%s.%s is printed as %q", path, f.Name, key)
+			default:
+				keysOf(t, f.Type, path+"."+f.Name)
+			}
+		}
+	}
+}
+
+// What is printed as JSON has keys in snake_case, also where no test prints it. What the scripts print is
+// looked at too, see main_test.go.
+func TestPrintedKeys(t *testing.T) {
+	for _, v := range []any{
+		migrate.TraceReport{}, migrate.Summary{}, migrate.Plan{}, verify.Finding{}, verify.Report{}, preflight.Finding{},
+		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{},
+	} {
+		typ := reflect.TypeOf(v)
+		keysOf(t, typ, typ.String())
+	}
+	var b bytes.Buffer
+	report := migrate.TraceReport{TraceID: "tr-1", Notes: []convert.Note{{Code: convert.NonFinite, SpanID: "1", Key: "k", Detail: "d"}}}
+	jsonPrinter{newResults(&b)}.trace(report)
+	if want := `"notes":[{"code":"non_finite","span_id":"1","key":"k","detail":"d"}]`; !strings.Contains(b.String(), want) {
+		t.Errorf("%s lacks %s", b.String(), want)
+	}
+}
+
+// An ellipsis stands for IDs that are left out, and for nothing else.
+func TestExamples(t *testing.T) {
+	for n, more := range map[int]bool{1: false, examplesShown: false, examplesShown + 1: true, 3 * examplesShown: true} {
+		var b bytes.Buffer
+		p := newTextPrinter(newResults(&b))
+		for i := range n {
+			for range 2 { // the same trace again is no further ID
+				p.trace(migrate.TraceReport{TraceID: fmt.Sprintf("tr-%d", i), State: checkpoint.Failed, Reason: "r"})
+			}
+		}
+		p.reasons("failed", int64(n), map[string]int64{"r": int64(n)})
+		if got := strings.Count(b.String(), "tr-"); got != min(n, examplesShown) || strings.Contains(b.String(), "…") != more {
+			t.Errorf("of %d traces: %s", n, b.String())
+		}
+	}
+}
+
+// A list of trace IDs that is not whole must not be taken for one.
+func TestListsOnFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	l, err := openLists(files{missing: "/dev/full"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.add(verify.Finding{TraceID: "tr-1", Kind: verify.Missing})
+	if err := l.close(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("closing says %v", err)
+	}
+}
