@@ -64,8 +64,11 @@ With --print-grants only the GRANT statements are printed that a principal needs
 }
 
 func (a *app) check(o checkOptions) error {
-	if o.printGrants {
+	if o.printGrants { // which is for no source, whatever the environment says of one
 		o.source = cmp.Or(o.source, "none")
+		if o.checkURI(a.getenv) != nil {
+			o.trackingURI = "databricks"
+		}
 	} else if o.principal != "" {
 		return usageError("--principal goes with --print-grants")
 	}

@@ -79,9 +79,6 @@ func (e *ends) locate(ctx context.Context, ref string) (name string, t databrick
 		}
 		return "file:" + path, t, nil
 	}
-	if e.clustering {
-		return "", t, usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
-	}
 	cfg, err := e.databricks()
 	if err != nil {
 		return "", t, err

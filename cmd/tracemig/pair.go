@@ -39,7 +39,10 @@ func (o *pairOptions) validate() error {
 	case o.target == "":
 		return usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX")
 	}
-	return nil
+	if err := checkHost(o.host); err != nil {
+		return err
+	}
+	return checkTarget(o.target)
 }
 
 func (o *pairOptions) ends(a *app, log *slog.Logger) *ends {
@@ -65,6 +68,9 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 		return o.checkpoint, p, s.BelongsTo(p)
 	}
 	if err := o.validate(); err != nil {
+		return "", p, err
+	}
+	if err := o.checkURI(a.getenv); err != nil {
 		return "", p, err
 	}
 	src, err := e.source()

@@ -27,11 +27,11 @@ type runOptions struct {
 	startMs                  int64
 	hasStartMs               bool
 	startTime, endTime       string
-	lockWait                 time.Duration
+	lockWait                 duration
 	runLinks                 migrate.RunLinks
 	noResync                 bool
 	updateSpans              bool
-	settle                   time.Duration
+	settle                   duration
 	verify, deep, repair     bool
 	sample                   int
 	asOf                     string
@@ -43,7 +43,7 @@ type runOptions struct {
 	clustering               bool
 	searchRate, downloadRate float64
 	concurrency              int
-	bytesInFlight            int64
+	bytesInFlight            byteSize
 	output                   string
 	logLevel, logFormat      string
 
@@ -72,6 +72,9 @@ failure, run the same command again: nothing is lost and nothing is written twic
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
 			o.enlarge(c)
+			if name := o.ofVerify(); name != "" && !o.verify && !o.repair {
+				return usageError("--%s says how to compare, which a run does with --verify or --repair; add one of them, or leave it out", name)
+			}
 			return a.run(o)
 		},
 	}
@@ -79,11 +82,26 @@ failure, run the same command again: nothing is lost and nothing is written twic
 	return c
 }
 
+// ofVerify is a flag that was given for the comparison, if any.
+func (o *runOptions) ofVerify() string {
+	switch {
+	case o.deep:
+		return "deep"
+	case o.files.missing != "":
+		return "missing-on-target"
+	case o.files.differ != "":
+		return "differ"
+	case o.files.extra != "":
+		return "extra"
+	}
+	return ""
+}
+
 func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
 		runLinks: migrate.LinksOfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
-		settle: migrate.DefaultSettle, output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
+		settle: duration(migrate.DefaultSettle), output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
 
@@ -96,7 +114,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	o.addSpanFlags(c)
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
-	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
+	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)
 	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
 	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "with --verify: no trace to compare is no fault")
@@ -107,17 +125,19 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addReadFlags(c)
 }
 
+const lockWaitHelp = "how long to wait for another run with the same checkpoint: 90s, 10m, or seconds"
+
 // addSpanFlags adds the flags of commands that may write spans of migrated traces.
 func (o *runOptions) addSpanFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.updateSpans, "update-spans", false, "put spans that have other values at the source now in the place of their rows; without it they are only reported")
-	f.DurationVar(&o.settle, "settle", migrate.DefaultSettle, "traces migrated sooner after their end than this are read again by later runs: spans of them may have come since (of servers that keep spans in their tracking store)")
+	f.Var(&o.settle, "settle", "traces migrated sooner after their end than this are read again by later runs: spans of them may have come since (of servers that keep spans in their tracking store)")
 }
 
 // addStagingFlags adds the flags of commands that write the target.
 func (o *runOptions) addStagingFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is then 134217728 unless given)")
+	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is then 128MiB unless given)")
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
 }
 
@@ -159,7 +179,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
-	f.Int64Var(&o.bytesInFlight, "bytes-in-flight", o.bytesInFlight, "payload bytes in memory, at most; one larger trace still passes")
+	f.Var(&o.bytesInFlight, "bytes-in-flight", "payload in memory, at most, such as 64MiB, 64MB or a number of bytes; one larger trace still passes")
 	f.StringVarP(&o.output, "output", "o", o.output, "text, or json for JSON lines with the summary last")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
@@ -181,7 +201,7 @@ func (o *runOptions) validate() error {
 	case o.concurrency < 1:
 		return usageError("--concurrency must be 1 or more")
 	case o.bytesInFlight < 1<<20:
-		return usageError("--bytes-in-flight must be at least 1048576")
+		return usageError("--bytes-in-flight must be at least 1MiB")
 	case o.sample < 0:
 		return usageError("--sample can't be negative")
 	case o.stage != "" && o.stage != "auto":
@@ -190,6 +210,10 @@ func (o *runOptions) validate() error {
 		return usageError("--stage and --staging-volume both say where to put files; give one of them")
 	case (o.stage != "" || o.stagingVolume != "") && strings.HasPrefix(o.target, "file:"):
 		return usageError("--stage and --staging-volume are for tables in Unity Catalog; local ones are written as they are")
+	case o.clustering && !strings.HasPrefix(o.target, "file:"):
+		return usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
+	case o.sample > 0 && o.files.extra != "":
+		return usageError("--extra lists what a comparison of all traces finds; leave --sample out")
 	case o.createViews && strings.HasPrefix(o.target, "file:"):
 		return usageError("--create-views is for tables in Unity Catalog; local ones have no views")
 	case (o.verify || o.repair) && o.dryRun:
@@ -218,6 +242,9 @@ func (a *app) run(o runOptions) error { return a.withSession(o, (*session).all) 
 // prepare reads what the flags mean; its errors are wrong usage.
 func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, err error) {
 	if err := o.validate(); err != nil {
+		return w, nil, err
+	}
+	if err := o.checkURI(a.getenv); err != nil {
 		return w, nil, err
 	}
 	var level slog.Level
@@ -294,6 +321,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	st.close()
+	if ended := sum.Outcome == migrate.OutcomeDone || sum.Outcome == migrate.OutcomePartial; ended && job.Progress.InWindow.Load() == 0 {
+		s.noTraces(w)
+	}
 	stats := s.source.Stats()
 	sum.Requests, sum.Retries = stats.Requests-before.Requests, stats.Retries-before.Retries
 	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
@@ -366,6 +396,9 @@ func (s *session) plan(w mlflowclient.Window) error {
 		return s.failed(err)
 	}
 	s.out.plan(p)
+	if p.Listed == 0 {
+		s.noTraces(w)
+	}
 	return nil
 }
 

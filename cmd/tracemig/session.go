@@ -54,7 +54,7 @@ func (s *session) nextRun() {
 
 func (s *session) open() error {
 	o := &s.opts
-	boundMemory(o.bytesInFlight)
+	boundMemory(int64(o.bytesInFlight))
 	e := o.ends(s.app, s.log)
 	e.clustering = o.clustering
 	e.volume, e.makeVolume = o.volume, o.stage != ""
@@ -109,15 +109,15 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
-		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: o.settle,
+		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle),
 		Attachments: s.attachments,
-		Fetchers:    o.concurrency, BytesInFlight: o.bytesInFlight, CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
+		Fetchers:    o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
 	}
 }
 
 // lock opens the checkpoint for one process alone.
 func (s *session) lock(runID string) (store *checkpoint.Store, release func(), err error) {
-	lock, err := checkpoint.TakeLock(s.stop, s.path, s.opts.lockWait, holder(runID))
+	lock, err := checkpoint.TakeLock(s.stop, s.path, time.Duration(s.opts.lockWait), holder(runID))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -88,7 +88,7 @@ twice are left to you, and the message says how.
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
-	f.DurationVar(&o.lockWait, "lock-wait", 0, "how long to wait for another run with the same checkpoint")
+	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)
 	o.files.addFlags(c)
 	o.addSpanFlags(c)
 	o.addStagingFlags(c)

@@ -38,7 +38,7 @@ type Target struct {
 // ResolveTarget finds the trace location that ref names: catalog.schema.prefix itself, or the ID or
 // name of an experiment that is bound to one.
 func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target, error) {
-	if !isExperiment(ref) {
+	if !IsExperiment(ref) {
 		l, err := uctables.ParseLocation(ref)
 		return Target{Location: l}, err
 	}
@@ -68,8 +68,8 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 	return t, nil
 }
 
-// isExperiment tells experiment IDs and names (workspace paths, mostly) from catalog.schema.prefix.
-func isExperiment(ref string) bool {
+// IsExperiment tells experiment IDs and names (workspace paths, mostly) from catalog.schema.prefix.
+func IsExperiment(ref string) bool {
 	return strings.HasPrefix(ref, "/") || (ref != "" && !strings.Contains(ref, "."))
 }
 

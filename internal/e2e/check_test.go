@@ -59,7 +59,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}
 	viewed := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
-	if o := viewed.mustRun(0, "--create-views", "--end-time", "2001-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
+	if o := viewed.mustRun(0, "--create-views", "--end-time", "2015-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}
 	code, found = viewed.check()
@@ -141,7 +141,7 @@ func TestCheck(t *testing.T) {
 		"wrong token": {env: [2]string{"DATABRICKS_TOKEN", "wrong"}, code: 4, probe: "workspace.identity", result: preflight.Failed,
 			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"}, run: 1, says: "credentials",
 			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"}},
-		"a window without traces": {flags: []string{"--end-time", "2001-01-01"}, probe: "source.traces", result: preflight.Warning,
+		"a window without traces": {flags: []string{"--end-time", "2015-01-01"}, probe: "source.traces", result: preflight.Warning,
 			text: []string{"there is no trace", "the window"}, run: 0, notTried: []string{"source.cap"}},
 		"wrong columns": {flags: []string{"--target", differs}, code: 4, probe: "table.spans", result: preflight.Failed,
 			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "name another location"}, run: 1, says: "name another location", all: 4},

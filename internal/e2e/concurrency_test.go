@@ -23,7 +23,7 @@ func TestTwoRuns(t *testing.T) {
 
 	for _, b := range []*bed{newBed(t, src.URL, c.Experiment).toLocal(), newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
 		// The tables are there first: two that make them is another matter.
-		b.mustRun(0, "--end-time", "2001-01-01")
+		b.mustRun(0, "--end-time", "2015-01-01")
 		// Neither reads on before both have begun to read.
 		var both sync.WaitGroup
 		both.Add(2)

@@ -505,7 +505,7 @@ func plainLane(l *lane, m *rig.MLflow, artifacts bool) {
 		l.t.Fatalf("exit code %d\n%s", o.code, tail(o.stderr))
 	}
 	b := newBed(l.t, uri, l.experiment).toLocal()
-	b.mustRun(0, "--end-time", "2001-01-01") // makes the tables
+	b.mustRun(0, "--end-time", "2015-01-01") // makes the tables
 	l.open(b, in, undisturbed.rowsOf)
 	kinds := []kind{
 		{"look up the experiment", onPath("/experiments/get")},
@@ -536,7 +536,7 @@ func workspaceLane(l *lane, m *rig.MLflow) {
 	undisturbed, _ := start()
 	undisturbed.mustRun(0)
 	b, in := start()
-	b.mustRun(0, "--end-time", "2001-01-01")
+	b.mustRun(0, "--end-time", "2015-01-01")
 	l.open(b, in, undisturbed.rowsOf)
 	kinds := []kind{
 		{"start a search", onPath("/traces/search-long-running")},
@@ -556,7 +556,7 @@ func (l *lane) toTarget(m *rig.MLflow) {
 	undisturbed := newBed(l.t, recorded.URL, l.experiment).toLocal()
 	undisturbed.mustRun(0)
 	b := newBed(l.t, recorded.URL, l.experiment).toWarehouse(rig.FrontOptions{})
-	b.mustRun(0, "--end-time", "2001-01-01")
+	b.mustRun(0, "--end-time", "2015-01-01")
 	in := newInjector(l.t, b.front.URL)
 	b.setenv("DATABRICKS_HOST", in.URL)
 	l.open(b, in, undisturbed.rowsOf)
@@ -658,7 +658,7 @@ func hereLane(l *lane, m *rig.MLflow) {
 	undisturbed := newBed(l.t, in.URL, l.experiment).toLocal()
 	undisturbed.mustRun(0)
 	b := newBed(l.t, in.URL, l.experiment).toLocal()
-	b.mustRun(0, "--end-time", "2001-01-01")
+	b.mustRun(0, "--end-time", "2015-01-01")
 	l.open(b, in, undisturbed.rowsOf)
 
 	date := func(year int) fault {

@@ -25,7 +25,7 @@ func TestShards(t *testing.T) {
 	shard := func(i int) []string { return []string{"--shard", fmt.Sprintf("%d/%d", i, shards)} }
 	local := newBed(t, src.URL, c.Experiment).toLocal() // its tables are made by four processes too
 	wh := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
-	wh.mustRun(0, "--end-time", "2001-01-01")
+	wh.mustRun(0, "--end-time", "2015-01-01")
 	for _, b := range []*bed{local, wh} {
 		const victim = 2
 		var runs []*started

@@ -394,6 +394,7 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 	if err := flushChunk(); err != nil {
 		return err
 	}
+	r.job.Progress.InWindow.Store(r.job.Progress.Listed.Load())
 	// What earlier runs left open may lie outside today's window.
 	if err := r.listPending(ctx, func(info *mlflow.TraceInfo) error {
 		if chunk = append(chunk, info); len(chunk) < lookupChunk {

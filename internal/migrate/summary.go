@@ -44,6 +44,7 @@ type TraceReport struct {
 // Progress counts what a run has done so far. It may be read at any time.
 type Progress struct {
 	Listed      atomic.Int64 // traces seen at the source
+	InWindow    atomic.Int64 // of these, what the window held, once it was listed to its end
 	Total       atomic.Int64 // traces in the window, once counted; 0 before
 	Read        atomic.Int64 // traces whose spans were asked for
 	Migrated    atomic.Int64

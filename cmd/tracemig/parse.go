@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// checkTarget refuses what can be no target, before any server is asked for it.
+func checkTarget(ref string) error {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		if rest, authority := strings.CutPrefix(path, "//"); authority && !strings.HasPrefix(rest, "/") {
+			return usageError("--target %q names a host, as file:// does; write file:./%s", ref, rest)
+		}
+		if _, err := deltalake.Open(path, deltalake.Options{}); err != nil {
+			return usageError("--target %v", err)
+		}
+		return nil
+	}
+	if scheme.MatchString(ref) {
+		return usageError("--target %q: tables can't be written there; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX", ref)
+	}
+	if path, ok := folder(ref); ok {
+		return usageError("--target %q looks like a folder: write file:%s", ref, path)
+	}
+	if databricks.IsExperiment(ref) {
+		return nil
+	}
+	if _, err := uctables.ParseLocation(ref); err != nil {
+		return usageError("--%v", err)
+	}
+	return nil
+}
+
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:/`)
+
+// folder says whether ref is rather meant for a folder on this machine than for something in a workspace, and
+// how to write it behind file:. The paths of a workspace are absolute; one of which the parent is a folder here
+// is taken for one of this machine, unless it is where Databricks mounts a workspace.
+func folder(ref string) (path string, ok bool) {
+	path = ref
+	isDir := func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && info.IsDir()
+	}
+	if strings.HasPrefix(ref, "/") {
+		parent := filepath.Dir(filepath.Clean(ref))
+		ok = parent != "/" && !strings.HasPrefix(ref, "/Workspace/") && isDir(parent)
+	} else {
+		ok = strings.ContainsAny(ref, `/\`) || ref == "." || ref == ".." || !strings.Contains(ref, ".") && isDir(ref)
+		if ok && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "~") && filepath.VolumeName(ref) == "" {
+			path = "./" + ref
+		}
+	}
+	if ok && (isDir(ref) || strings.HasSuffix(ref, "/")) {
+		path = strings.TrimRight(path, "/") + "/agent" // the prefix of the tables is still to be chosen
+	}
+	return path, ok
+}
+
+// checkURI refuses what can be no tracking URI, before any server is asked. It may hold a password, so it is
+// not repeated.
+func (o *pairOptions) checkURI(getenv func(string) string) error {
+	uri, name := o.trackingURI, "--tracking-uri"
+	if uri == "" {
+		uri, name = getenv("MLFLOW_TRACKING_URI"), "MLFLOW_TRACKING_URI"
+	}
+	if _, ok := mlflowclient.DatabricksURI(uri); uri == "" || ok {
+		return nil
+	}
+	c, err := mlflowclient.NewServer(uri, mlflowclient.ServerCredentials{}, mlflowclient.Options{})
+	if err != nil {
+		return usageError("%s: %v", name, err)
+	}
+	c.Close()
+	return nil
+}
+
+// checkHost refuses what can be no address of a workspace.
+func checkHost(host string) error {
+	if host == "" {
+		return nil
+	}
+	address := host
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return usageError("--host is no address of a workspace; give one such as https://adb-123.azuredatabricks.net")
+	}
+	return nil
+}
+
+// byteSize is a flag of bytes with a unit.
+type byteSize int64
+
+var units = map[string]int64{
+	"": 1, "b": 1,
+	"kb": 1e3, "mb": 1e6, "gb": 1e9,
+	"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30,
+}
+
+// Set reads 67108864, 64MiB, 64m, 64MB or 0.5GiB.
+func (s *byteSize) Set(text string) error {
+	at := strings.IndexFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	if at < 0 {
+		at = len(text)
+	}
+	unit, ok := units[strings.ToLower(strings.TrimSpace(text[at:]))]
+	n, err := strconv.ParseFloat(text[:at], 64)
+	if n *= float64(unit); err != nil || !ok || n >= 1<<62 {
+		return fmt.Errorf("%q is no size; write 64MiB, 64MB or a number of bytes", text)
+	}
+	*s = byteSize(n)
+	return nil
+}
+
+// String is in the largest unit of which it is a whole number.
+func (s *byteSize) String() string {
+	for _, unit := range []string{"GiB", "MiB", "KiB"} {
+		if n := units[strings.ToLower(unit)]; int64(*s) >= n && int64(*s)%n == 0 {
+			return strconv.FormatInt(int64(*s)/n, 10) + unit
+		}
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+// Type is what help calls the value.
+func (s *byteSize) Type() string { return "size" }
+
+// duration is a flag of a time, in Go's form or in seconds.
+type duration time.Duration
+
+// Set reads 90s, 10m, 1h30m or 600.
+func (d *duration) Set(text string) error {
+	parsed, err := time.ParseDuration(text)
+	if seconds, serr := strconv.ParseFloat(text, 64); serr == nil {
+		parsed, err = time.Duration(seconds*float64(time.Second)), nil
+		if seconds < -1e9 || seconds > 1e9 || seconds != seconds {
+			err = strconv.ErrRange
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no time; write 90s, 10m, 1h30m or a number of seconds", text)
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+func (d *duration) String() string {
+	if *d == 0 {
+		return "0" // which help leaves out
+	}
+	return time.Duration(*d).String()
+}
+
+// Type is what help calls the value.
+func (d *duration) Type() string { return "duration" }
