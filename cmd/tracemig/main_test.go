@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -39,6 +40,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: *update,
+		Condition: func(cond string) (bool, error) {
+			if cond != "smalldisk" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", t.TempDir()).Run() == nil, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			serve := func(name string, h http.Handler) {
 				s := httptest.NewServer(h)
@@ -103,6 +110,19 @@ func TestScripts(t *testing.T) {
 				}
 				if said := strings.Count(ts.ReadFile("stderr"), sentence); said != 1 && args[0] != "2" {
 					ts.Fatalf("it is not said once that the disk is full")
+				}
+			},
+			// small N SIZE DIR ARGS... runs tracemig where DIR is a disk of SIZE, or a read-only one for ro, and
+			// wants exit code N.
+			"small": func(ts *testscript.TestScript, neg bool, args []string) {
+				options := "size=" + args[1]
+				if args[1] == "ro" {
+					options = "ro"
+				}
+				script := "mount -t tmpfs -o " + options + " tmpfs " + args[2] + ` && exec tracemig "$@"`
+				err := ts.Exec("unshare", append([]string{"-rm", "sh", "-c", script, "sh"}, args[3:]...)...)
+				if err == nil || err.Error() != "exit status "+args[0] {
+					ts.Fatalf("%v, want %s", err, args[0])
 				}
 			},
 			// code N ARGS... runs tracemig and wants exit code N.

@@ -154,6 +154,9 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	p.reasons("deferred", s.Deferred, s.DeferredReasons)
 	p.reasons("skipped", s.Skipped, s.SkippedReasons)
 	p.reasons("failed", s.Failed, s.FailedReasons)
+	if s.NotReached > 0 {
+		fmt.Fprintf(w, "  %-22s %s of the %s listed, before the run broke off\n", "not reached", group(s.NotReached), group(s.Listed))
+	}
 	fmt.Fprintf(w, "  %-22s %s", "spans written", group(s.SpansWritten))
 	if s.SpansPresent > 0 {
 		fmt.Fprintf(w, " (%s more were there)", group(s.SpansPresent))

@@ -301,14 +301,22 @@ func (s *session) run(w mlflowclient.Window) error {
 func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	defer s.nextRun()
 	runID := s.runID
-	if err := s.prepareTables(); err != nil {
+	missing, err := s.checkTables()
+	if err != nil {
 		return nil, err
 	}
+	// The checkpoint first: tables are not made for a run that can't begin.
 	store, release, err := s.lock(runID)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	if err := s.prepareTables(missing); err != nil {
+		return nil, err
+	}
+	if err := s.stage(store); err != nil {
+		return nil, err
+	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
 	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
@@ -336,11 +344,38 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	return &sum, err
 }
 
-// prepareTables makes what the flags say, and fails before anything is read when the target can't be
-// written. Local tables cost nothing and have no owner to ask, so they are made without the flag.
-func (s *session) prepareTables() error {
-	if err := s.makeTables(); err != nil || !s.opts.createViews {
-		return err
+// checkTables fails before anything is made or read when the target can't be written. missing says that
+// prepareTables is to make tables.
+func (s *session) checkTables() (missing bool, err error) {
+	err = s.target.Check(s.stop)
+	if missing = tableMissing(err); missing && (s.opts.create || s.local()) {
+		return true, nil
+	}
+	return missing, err
+}
+
+// local says whether the target is local tables. They cost nothing and have no owner to ask, so they are
+// made without --create.
+func (s *session) local() bool { return strings.HasPrefix(s.opts.target, "file:") }
+
+// prepareTables makes the tables that are missing, and what else the flags say.
+func (s *session) prepareTables(missing bool) error {
+	if missing || s.opts.create {
+		if err := s.target.Create(s.stop); err != nil {
+			return err
+		}
+	}
+	if missing {
+		s.log.Info("made the target's tables", "tables", s.target.String())
+		if err := s.target.Check(s.stop); err != nil {
+			return err
+		}
+	}
+	if missing && !s.local() && !s.opts.createViews {
+		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
+	}
+	if !s.opts.createViews {
+		return nil
 	}
 	target, ok := s.target.(interface {
 		CreateViews(ctx context.Context) (made []string, err error)
@@ -353,28 +388,6 @@ func (s *session) prepareTables() error {
 		s.log.Warn("made views: while they stand, no experiment can be bound to the location", "views", strings.Join(made, ", "))
 	}
 	return err
-}
-
-func (s *session) makeTables() error {
-	err := s.target.Check(s.stop)
-	missing := tableMissing(err)
-	if err != nil && !missing {
-		return err
-	}
-	local := strings.HasPrefix(s.opts.target, "file:")
-	if !s.opts.create && !(missing && local) {
-		return err
-	}
-	if err := s.target.Create(s.stop); err != nil {
-		return err
-	}
-	if missing {
-		s.log.Info("made the target's tables", "tables", s.target.String())
-	}
-	if missing && !local && !s.opts.createViews {
-		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
-	}
-	return s.target.Check(s.stop)
 }
 
 // plan compares the source with what is known of the target. It writes nothing: a checkpoint that is

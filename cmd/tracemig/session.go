@@ -125,11 +125,6 @@ func (s *session) lock(runID string) (store *checkpoint.Store, release func(), e
 		lock.Release()
 		return nil, nil, err
 	}
-	if err := s.stage(store); err != nil {
-		store.Close()
-		lock.Release()
-		return nil, nil, err
-	}
 	return store, func() { store.Close(); lock.Release() }, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"modernc.org/sqlite" // registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
@@ -100,10 +101,11 @@ func (r *Run) Until() time.Time {
 
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
-	db    *sql.DB
-	path  string
-	pair  Pair
-	other *sql.Stmt // asked for every trace
+	db        *sql.DB
+	path      string
+	elsewhere string // how to have it in another place
+	pair      Pair
+	other     *sql.Stmt // asked for every trace
 }
 
 // DamagedError says that the file is no checkpoint that can be read.
@@ -212,11 +214,11 @@ const formatVersion = "2"
 func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("make the checkpoint's folder: %w", err)
+			return nil, explain("make the checkpoint's folder: %w", err)
 		}
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("open the checkpoint: %w. Name another file with --checkpoint", err)
+			return nil, explain("open the checkpoint: %w", err)
 		}
 		f.Close()
 	}
@@ -224,11 +226,44 @@ func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path == "" {
+		s.elsewhere = elsewhereTemporary
+	}
 	if err := s.init(ctx, p); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// OpenNotes is Open for a file that is of use to one process only and that no user has named: its errors
+// speak of the folder for temporary files.
+func OpenNotes(ctx context.Context, path string, p Pair) (*Store, error) {
+	s, err := connect(path, "")
+	if err != nil {
+		return nil, err
+	}
+	s.elsewhere = elsewhereTemporary
+	if err := s.init(ctx, p); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// How to have the file somewhere else.
+const (
+	elsewhereFlag      = "name another file with --checkpoint"
+	elsewhereTemporary = "set TMPDIR to another folder"
+)
+
+// explain says what to do about an error of the file system.
+func explain(format string, err error) error {
+	explained := disk.Explain(err, elsewhereFlag)
+	if explained == err {
+		explained = fmt.Errorf("%w. Name another file with --checkpoint", err)
+	}
+	return fmt.Errorf(format, explained)
 }
 
 // OpenReadOnly opens the checkpoint at path, which a run may have open too; Pair says whose it is. The
@@ -264,7 +299,7 @@ func connect(path, query string) (*Store, error) {
 	}
 	// One connection: SQLite has one writer anyway, and a temporary database is per connection.
 	db.SetMaxOpenConns(1)
-	return &Store{db: db, path: path}, nil
+	return &Store{db: db, path: path, elsewhere: elsewhereFlag}, nil
 }
 
 func (s *Store) init(ctx context.Context, p Pair) error {
@@ -272,12 +307,12 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 	// some costs work, nothing else.
 	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
 		if _, err := s.db.ExecContext(ctx, q); err != nil {
-			return &DamagedError{s.path, err}
+			return s.unusable(err)
 		}
 	}
 	for key, value := range map[string]string{"format": formatVersion, "source": p.Source, "target": p.Target, "shard": p.Shard.String()} {
 		if _, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", key, value); err != nil {
-			return &DamagedError{s.path, err}
+			return s.unusable(err)
 		}
 	}
 	if err := s.identify(ctx); err != nil {
@@ -292,7 +327,7 @@ func (s *Store) identify(ctx context.Context) error {
 	for key, into := range map[string]*string{"format": &format, "source": &s.pair.Source, "target": &s.pair.Target, "shard": &part} {
 		var err error
 		if *into, err = s.meta(ctx, key); err != nil {
-			return &DamagedError{s.path, err}
+			return s.unusable(err)
 		}
 	}
 	if format != formatVersion {
@@ -306,7 +341,7 @@ func (s *Store) identify(ctx context.Context) error {
 	var err error
 	s.other, err = s.db.PrepareContext(ctx, "SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1")
 	if err != nil {
-		return &DamagedError{s.path, err}
+		return s.unusable(err)
 	}
 	return nil
 }
@@ -397,16 +432,49 @@ func (s *Store) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff { // the rest of an extended code says where
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return &DamagedError{s.path, err}
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-			return fmt.Errorf("checkpoint %s can't be written: %w. Make room on its disk, or name a file elsewhere with --checkpoint, and run again", s.path, err)
-		}
+	if refused := s.refused(err); refused != nil {
+		return refused
 	}
-	return fmt.Errorf("checkpoint %s: %w", s.path, err)
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+		return &DamagedError{s.path, err}
+	}
+	return fmt.Errorf("%s: %w", s.name(), err)
+}
+
+// unusable is wrap for an error upon opening: a file of which it can't be told otherwise is no checkpoint.
+func (s *Store) unusable(err error) error {
+	if refused := s.refused(err); refused != nil {
+		return refused
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &DamagedError{s.path, err}
+}
+
+// refused says of an error for which the place of the file is to blame, not what it holds, what to do about
+// it; nil for others.
+func (s *Store) refused(err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Code() & 0xff { // the rest of an extended code says where
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s can't be written: %w. Make room on its disk, or %s, and run the same command again", s.name(), err, s.elsewhere)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s can't be written: %w. Change the permissions of the file and its folder, or %s", s.name(), err, s.elsewhere)
+	case sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s is in use by another program: %w. Close it, and run the same command again", s.name(), err)
+	}
+	return nil
+}
+
+func (s *Store) name() string {
+	if s.elsewhere == elsewhereTemporary {
+		return "a temporary file"
+	}
+	return "checkpoint " + s.path
 }
 
 const columns = "trace_id, target_trace_id, request_time_ms, state, reason, detail, digest, spans, annotations, bytes, run_id"

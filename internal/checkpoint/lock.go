@@ -37,13 +37,13 @@ const glance = 500 * time.Millisecond
 // *LockedError when it still is held then.
 func TakeLock(ctx context.Context, path string, wait time.Duration, h Holder) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the checkpoint's folder: %w", err)
+		return nil, explain("make the checkpoint's folder: %w", err)
 	}
 	f := flock.New(path+".lock", flock.SetPermissions(0o600))
 	wctx, cancel := context.WithTimeout(ctx, max(wait, glance))
 	defer cancel()
 	if _, err := f.TryLockContext(wctx, 100*time.Millisecond); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("lock the checkpoint: %w", err)
+		return nil, explain("lock the checkpoint: %w", err)
 	}
 	if !f.Locked() {
 		f.Close()

@@ -16,6 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 	"github.com/google/uuid"
 
+	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -41,7 +42,7 @@ func (t *table) wrap(err error) error {
 	case errors.As(err, &p):
 		return &uctables.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
 	}
-	return fmt.Errorf("%s: %w", t.log.dir, err)
+	return disk.Explain(fmt.Errorf("%s: %w", t.log.dir, err), "name another folder with --target")
 }
 
 // refresh brings the snapshot up to date. Call with mu held.

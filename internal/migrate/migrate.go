@@ -154,6 +154,9 @@ func (r *run) finish(err error, interrupted bool) Summary {
 	s.Listed, s.Migrated, s.Present = p.Listed.Load(), p.Migrated.Load(), p.Present.Load()
 	s.Deferred, s.Skipped, s.Failed = p.Deferred.Load(), p.Skipped.Load(), p.Failed.Load()
 	s.SpansWritten, s.AnnotationsWritten, s.Bytes = p.Spans.Load(), p.Annotations.Load(), p.Bytes.Load()
+	if err != nil || interrupted {
+		s.NotReached = max(0, s.Listed-p.Done())
+	}
 	s.Seconds = time.Since(r.started).Seconds()
 	if s.Seconds > 0 {
 		s.TracesPerSecond = float64(s.Migrated) / s.Seconds

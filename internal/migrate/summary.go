@@ -91,6 +91,7 @@ type Summary struct {
 	Deferred           int64            `json:"traces_deferred"`
 	Skipped            int64            `json:"traces_skipped"`
 	Failed             int64            `json:"traces_failed"`
+	NotReached         int64            `json:"traces_not_reached"` // listed, and nothing became of them before the run broke off; it may not have listed all
 	DeferredReasons    map[string]int64 `json:"deferred_reasons,omitempty"`
 	SkippedReasons     map[string]int64 `json:"skipped_reasons,omitempty"`
 	FailedReasons      map[string]int64 `json:"failed_reasons,omitempty"`

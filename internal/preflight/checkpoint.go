@@ -67,9 +67,12 @@ func (c *check) file(path string, p checkpoint.Pair) {
 		c.failed(CodeCheckpoint, err, "")
 		return
 	}
-	if err := access(path); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", path, err), next)
-		return
+	// SQLite makes files beside it.
+	for _, place := range []string{path, filepath.Dir(path)} {
+		if err := access(place); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", place, err), next)
+			return
+		}
 	}
 	c.ok(CodeCheckpoint, "%s is readable and of this source and target", path)
 }
@@ -77,16 +80,22 @@ func (c *check) file(path string, p checkpoint.Pair) {
 func (c *check) disk(code, folder string) {
 	at, err := existing(folder)
 	var free uint64
+	files := true
 	if err == nil {
-		free, err = diskFree(at)
+		free, files, err = diskFree(at)
 	}
+	const next = "Make room, or name another place"
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		c.notChecked(code, "this system is not asked for its free space")
 	case err != nil:
 		c.notChecked(code, "the free space can't be read: %v", err)
+	case free < diskFull:
+		c.failed(code, fmt.Errorf("the disk is full: %d KiB are free at %s", free>>10, at), next)
+	case !files:
+		c.failed(code, fmt.Errorf("the disk takes no more files, though %d MiB are free at %s", free>>20, at), "Remove files there, or name another place")
 	case free < diskWarning:
-		c.warning(code, "Make room, or name another place", "only %d MiB are free at %s", free>>20, at)
+		c.warning(code, next, "only %d MiB are free at %s", free>>20, at)
 	default:
 		c.ok(code, "%d MiB are free at %s", free>>20, at)
 	}

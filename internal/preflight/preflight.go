@@ -70,6 +70,8 @@ const (
 	quiet = 5 * time.Minute
 	// diskWarning is the free space in bytes below which the checkpoint may not fit.
 	diskWarning = 100 << 20
+	// diskFull is that below which not even an empty checkpoint, or the log of a table, fits for certain.
+	diskFull = 1 << 20
 )
 
 // Source is what is asked of the source.

@@ -4,6 +4,6 @@ package preflight
 
 import "errors"
 
-func diskFree(string) (uint64, error) { return 0, errors.ErrUnsupported }
+func diskFree(string) (uint64, bool, error) { return 0, false, errors.ErrUnsupported }
 
 func access(string) error { return errors.ErrUnsupported }

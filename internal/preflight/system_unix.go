@@ -4,13 +4,14 @@ package preflight
 
 import "syscall"
 
-// diskFree is how many bytes of the file system at path are free for this user.
-func diskFree(path string) (uint64, error) {
+// diskFree is how many bytes of the file system at path are free for this user, and whether it takes more
+// files; some have no limit of these.
+func diskFree(path string) (bytes uint64, files bool, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(path, &st); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return st.Bavail * uint64(st.Bsize), nil
+	return st.Bavail * uint64(st.Bsize), st.Files == 0 || st.Ffree > 0, nil
 }
 
 // access says whether this user may write to a file or into a folder.

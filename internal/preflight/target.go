@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -66,6 +68,17 @@ func (c *check) target() string {
 func (c *check) local(t Target) {
 	c.ok(CodeLocation, "%s, as named", t.Name)
 	folder, err := writableFolder(t.Folder)
+	// Tables that are there may be of others.
+	for _, table := range uctables.Tables {
+		dir := strings.TrimPrefix(t.Name, "file:") + table.Suffix
+		for _, part := range []string{dir, filepath.Join(dir, "_delta_log")} {
+			if _, serr := os.Stat(part); serr == nil && err == nil {
+				if err = access(part); err != nil {
+					folder = part
+				}
+			}
+		}
+	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		c.notChecked(CodeFolder, "this system can't tell without writing")

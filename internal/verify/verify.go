@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
@@ -176,10 +177,10 @@ func (v *verification) run(ctx context.Context) error {
 	// What grows with the number of traces lies in a file.
 	dir, err := os.MkdirTemp("", "tracemig-verify-")
 	if err != nil {
-		return fmt.Errorf("make a folder for notes: %w", err)
+		return disk.Explain(fmt.Errorf("make a folder for temporary files: %w", err), "set TMPDIR to another folder")
 	}
 	defer os.RemoveAll(dir)
-	v.scratch, err = checkpoint.Open(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard})
+	v.scratch, err = checkpoint.OpenNotes(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard})
 	if err != nil {
 		return err
 	}
