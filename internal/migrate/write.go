@@ -65,7 +65,7 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 		func(ctx context.Context, rows []uctables.Annotation) error {
 			w, err := r.job.Target.WriteAnnotations(ctx, rows)
 			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
-			present = present || w.Present > 0
+			present = present || w.Present > 0 || w.Unsure
 			return err
 		},
 		nil, nameAnnotation)

@@ -10,6 +10,7 @@ type Written struct {
 	Inserted int   // rows this write added
 	Present  int   // rows the table already had
 	Bytes    int64 // payload bytes sent or written
+	Unsure   bool  // some of the inserted rows may have been there: no answer said so, and the table holds them
 }
 
 // Limits bounds one commit of a target.

@@ -75,7 +75,7 @@ func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, 
 		return failure{kind: refused, err: fmt.Errorf("%s: interrupted while a statement ran, which has taken effect or not; running again completes it: %w", table, context.Cause(ctx))}
 	}
 	if errors.Is(err, errNoCount) {
-		return failure{kind: refused, err: fmt.Errorf("%s: %w. Use a Databricks SQL warehouse", table, errNoCount)}
+		return failure{kind: doubtful, unknown: true, err: fmt.Errorf("%s: %w, and the table does not hold them all. Look at the query history of SQL warehouse %s, then run again", table, errNoCount, w.opts.WarehouseID)}
 	}
 	var s *statementError
 	if !errors.As(err, &s) {

@@ -107,7 +107,7 @@ func TestFailure(t *testing.T) {
 		"session closed":   {&statementError{err: fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn), exchange: &exchange{statement: true, requests: 1, status: 200}}, want{kind: again}},
 		"session unknown":  {&statementError{err: requestError(errNotTaken), exchange: &exchange{statement: true, requests: 1, status: 404, noSession: true}}, want{kind: again}},
 		"no credentials":   {&statementError{err: requestError(errors.New("x")), exchange: &exchange{auth: errors.New("token expired")}}, want{kind: refused, text: "token expired"}},
-		"no count":         {errNoCount, want{kind: refused, text: "does not say how many rows"}},
+		"no count":         {errNoCount, want{kind: doubtful, unknown: true, text: "does not say how many rows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := w.failure(t.Context(), uctables.Spans, 1000, c.err)

@@ -168,6 +168,7 @@ func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Repl
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
 		within: uctables.NoTimes,
 		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
+		some:   true,
 		times: func(r *uctables.Replacement, t *uctables.Times) {
 			t.Include(r.CreatedAtMicros)
 			t.Include(r.ReplacesCreatedMicros)
@@ -224,6 +225,7 @@ type batch[R any, K comparable] struct {
 	key           func(*R) K
 	within        uctables.Times            // at which the statement has to look
 	times         func(*R, *uctables.Times) // adds more of them
+	some          bool                      // the statement leaves out rows that the table need not have
 }
 
 // write sends the rows as one statement until it is known to have taken effect.
@@ -269,6 +271,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	var inserted int64
 	var doubts int
 	var unanswered bool // a statement of which nothing is known may have done it
+	unsure := false
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
 		inserted, err = w.insert(ctx, in.statement(b.insert(table)), slices.Concat(in.params, times))
@@ -308,14 +311,20 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			}
 			return retry.Again(f.err, 0)
 		case doubtful:
-			// The answer got lost, so the rows may be there, or may yet come: a statement that the
+			// The answer got lost, or it does not count. The rows may be there, or may yet come: a statement that the
 			// server still runs can't be waited for without its handle. Trying again is safe all the
 			// same: whichever of the two commits second has read the table before the first one's
 			// commit, so Delta fails it with a conflict, and its next try finds the rows.
+			uncounted := errors.Is(err, errNoCount) // It took effect.
+			if b.count == "" && uncounted {
+				inserted, unsure = int64(len(distinct)), true
+				return nil
+			}
 			if b.count == "" {
 				unanswered = true // that the keys are there says nothing; whether the values are, the next try sees
-			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil && found == int64(len(distinct)) {
-				inserted = found
+			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil &&
+				(found == int64(len(distinct)) || b.some && uncounted) {
+				inserted, unsure = found, true
 				return nil
 			}
 			w.awake(ctx, f)
@@ -329,7 +338,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	if err != nil {
 		return uctables.Written{}, err
 	}
-	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes}, nil
+	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes, Unsure: unsure}, nil
 }
 
 // lines are the rows in the form of ParamRows.
@@ -349,29 +358,36 @@ func rowsParam(lines string) []any { return []any{sql.Named(uctables.ParamRows, 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.
 const unknownTries = 3
 
-// insert runs one INSERT or MERGE and returns how many rows it added.
+// insert runs one INSERT or MERGE and returns how many rows it added; errNoCount when it took effect, but the
+// answer does not tell.
 func (w *Warehouse) insert(ctx context.Context, text string, params []any) (int64, error) {
-	var inserted int64
+	inserted := int64(-1)
 	err := w.query(ctx, text, params, func(rows *sql.Rows) error {
 		// A warehouse answers an INSERT with one row: num_affected_rows, num_inserted_rows.
 		columns, err := rows.Columns()
 		if err != nil {
 			return err
 		}
-		at := slices.Index(columns, "num_inserted_rows")
-		if at < 0 {
-			at = slices.Index(columns, "num_affected_rows")
-		}
-		if at < 0 {
-			return errNoCount
-		}
+		counts := map[string]*sql.NullInt64{"num_inserted_rows": {}, "num_affected_rows": {}}
 		values := make([]any, len(columns))
-		for i := range values {
-			values[i] = new(any)
+		for i, name := range columns {
+			if values[i] = new(any); counts[name] != nil {
+				values[i] = counts[name]
+			}
 		}
-		values[at] = &inserted
-		return rows.Scan(values...)
+		if err := rows.Scan(values...); err != nil {
+			return err
+		}
+		for _, name := range []string{"num_affected_rows", "num_inserted_rows"} {
+			if n := counts[name]; n.Valid && n.Int64 >= 0 { // -1 is for not known
+				inserted = n.Int64
+			}
+		}
+		return nil
 	})
+	if err == nil && inserted < 0 {
+		err = errNoCount
+	}
 	return inserted, err
 }
 
