@@ -84,7 +84,8 @@ func (neutralEnvironment) Configure(cfg *config.Config) error {
 	return nil
 }
 
-// hostCheck is the last loader: it refuses a host before the SDK asks it anything.
+// hostCheck is the last loader: it refuses a host before the SDK asks it anything, also one at which nothing
+// listens.
 type hostCheck struct{}
 
 func (hostCheck) Name() string { return "host-check" }
@@ -93,14 +94,18 @@ func (hostCheck) Configure(cfg *config.Config) error {
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
 		return &hostError{"no Databricks workspace is named. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST"}
 	}
-	u, err := url.Parse(cfg.Host)
-	if err != nil || !strings.EqualFold(u.Scheme, "http") {
-		return nil // without a scheme it becomes https; the SDK refuses what is no URL
+	address := cfg.Host
+	if address != "" && !strings.Contains(address, "://") {
+		address = "https://" + address // as the SDK takes it
 	}
-	if !Loopback(u.Hostname()) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return nil // the SDK refuses what is no URL
+	}
+	if strings.EqualFold(u.Scheme, "http") && !Loopback(u.Hostname()) {
 		return &hostError{fmt.Sprintf("plain http would send the credentials for %s unencrypted. Write https://%s", u.Host, u.Host)}
 	}
-	return nil
+	return listens(u, net.DialTimeout)
 }
 
 type hostError struct{ text string }
