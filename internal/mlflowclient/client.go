@@ -105,6 +105,7 @@ type Client struct {
 	reached      atomic.Bool // it has answered at least once
 
 	requests, retries, received atomic.Int64
+	said                        atomic.Int64 // when a wait was last said aloud, in nanoseconds since the Unix epoch
 }
 
 // Stats are counters since the client was made.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -119,8 +120,21 @@ func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context
 		if isCode(err, http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED") || isCode(err, http.StatusServiceUnavailable) {
 			cl.throttled(wait)
 		}
-		c.log.LogAttrs(ctx, levelRetry, "request failed, trying again", attrErr(err), attrWait(wait))
+		c.log.LogAttrs(ctx, c.retryLevel(err, time.Now()), "request failed, trying again", attrErr(err), attrWait(wait))
 	})
+}
+
+// sayEvery is how often it is said that the source gives no answer: many requests may wait for one.
+const sayEvery = 5 * time.Second
+
+// retryLevel has it said aloud that nothing answers at the source, which may last; that a request was refused,
+// or a connection broke, is of no interest to the user.
+func (c *Client) retryLevel(err error, now time.Time) slog.Level {
+	last := c.said.Load()
+	if !unreachable(err) && !errors.Is(err, errStalled) || now.UnixNano()-last < int64(sayEvery) || !c.said.CompareAndSwap(last, now.UnixNano()) {
+		return levelRetry
+	}
+	return slog.LevelWarn
 }
 
 // attempt sends req once, as one of cl. Its errors carry retry.Again when another attempt may succeed.
