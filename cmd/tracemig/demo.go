@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,31 +60,41 @@ func (a *app) demo(folder string) error {
 		return err
 	}
 	spans, annotations := prefix+"_otel_spans", prefix+"_otel_annotations"
-	_, err = fmt.Fprintf(a.stdout, demoQueries, spans, annotations, spans, annotations, spans, spans)
+	_, err = fmt.Fprintf(a.stdout, "\nThe tables are Delta tables:\n  %s\n  %s\n\nQueries to try, in DuckDB 2:\n%s\nand in Spark 4 with Delta:\n%s\n"+
+		"Run the demo again: nothing is new, so nothing is written.\n",
+		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, spans, spans))
 	return err
 }
 
-// demoQueries decodes VARIANT as DuckDB 2 needs it for files that other readers can open too.
-const demoQueries = `
-The tables are Delta tables:
-  %s
-  %s
+// quoted is what stands in quotes in SQL for s.
+func quoted(s string) string { return strings.ReplaceAll(s, "'", "''") }
 
-Queries to try, in DuckDB 2:
+// duckQueries ask DuckDB without its extension for Delta, which is downloaded at its first use. A table is not
+// the files in its folder, of which another program's OPTIMIZE has replaced some, but those that the log has
+// added last and not removed. VARIANT is decoded as DuckDB 2 needs it for files that other readers can open too.
+const duckQueries = `  -- A table's files, by its log; once another program has cleaned that up, use delta_scan in place of it.
+  CREATE MACRO live_files(folder) AS (
+    WITH log AS (
+      SELECT coalesce("add", remove).path AS path, "add" IS NOT NULL AS live, filename
+      FROM read_json(folder || '/_delta_log/*.json', filename = true,
+        columns = {'add': 'STRUCT(path VARCHAR)', 'remove': 'STRUCT(path VARCHAR)'})),
+    files AS (SELECT path FROM log WHERE path IS NOT NULL GROUP BY path HAVING arg_max(live, filename))
+    SELECT list(folder || '/' || url_decode(path)) FROM files);
+  SET VARIABLE spans = live_files('%s');
+  SET VARIABLE annotations = live_files('%s');
+
   SELECT name, variant_bytes_to_variant(attributes.metadata || attributes.value)['mlflow.spanType']::VARCHAR AS type, count(*)
-  FROM read_parquet('%s/*.parquet') GROUP BY ALL ORDER BY 3 DESC;
+  FROM read_parquet(getvariable('spans')) GROUP BY ALL ORDER BY 3 DESC;
 
   SELECT name, variant_bytes_to_variant("value".metadata || "value".value) AS value, comment
-  FROM read_parquet('%s/*.parquet') WHERE annotation_type = 'FEEDBACK' LIMIT 10;
+  FROM read_parquet(getvariable('annotations')) WHERE annotation_type = 'FEEDBACK' LIMIT 10;
+`
 
-and in Spark 4 with Delta:
-  SELECT trace_id, variant_get(attributes, '$["mlflow.spanInputs"]') AS request, status.code
+const sparkQueries = `  SELECT trace_id, variant_get(attributes, '$["mlflow.spanInputs"]') AS request, status.code
   FROM delta.` + "`%s`" + ` WHERE parent_span_id IS NULL;
 
   SELECT date, count(DISTINCT trace_id) AS traces, avg(end_time_unix_nano - start_time_unix_nano) / 1e6 AS ms
   FROM delta.` + "`%s`" + ` WHERE parent_span_id IS NULL GROUP BY date;
-
-Run the demo again: nothing is new, so nothing is written.
 `
 
 var _ migrate.Source = (*mlflowclient.Client)(nil)
