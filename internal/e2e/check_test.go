@@ -120,8 +120,6 @@ func TestCheck(t *testing.T) {
 			text: []string{"lacks USE SCHEMA", "GRANT USE SCHEMA ON SCHEMA `spark_catalog`.`default` TO `ann@example.com`"}, run: -1},
 		"only own grants": {opts: rig.FrontOptions{OwnGrantsOnly: true, MissingGrants: []string{"spark_catalog"}}, probe: "grant.catalog", result: preflight.Warning,
 			text: []string{"unless it has them through a group", "GRANT USE CATALOG ON CATALOG"}, run: -1},
-		"wrong prefix": {flags: []string{"--target", "spark_catalog.default." + good.prefix + "_"}, code: 4, probe: "target.location", result: preflight.Failed,
-			text: []string{"ends in an underscore", "Write \"" + good.prefix + "\""}, run: 1, says: "write \"" + good.prefix + "\"", notTried: []string{"warehouse.state", "table.spans", "grant.spans", "checkpoint.file"}},
 		"unbound": {flags: []string{"--target", c.Experiment}, code: 4, probe: "target.location", result: preflight.Failed,
 			text: []string{"is not bound to a Unity Catalog trace location", "Create a new experiment with a location"}, run: 1, says: "Create a new experiment with a location", notTried: []string{"table.spans"}},
 		"no such target": {flags: []string{"--target", "/Shared/nothing"}, code: 4, probe: "target.location", result: preflight.Failed,
