@@ -14,7 +14,6 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
-	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -53,7 +52,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 	f := c.Flags()
 	f.SortFlags = false
 	for _, name := range []string{
-		"source", "target", "tracking-uri", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "create-views", "staging-volume", "stage",
+		"source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "create-views", "staging-volume", "stage",
 		"start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format",
 	} {
 		f.AddFlag(all.Flags().Lookup(name))
@@ -81,10 +80,12 @@ func (a *app) check(o checkOptions) error {
 	if o.printGrants {
 		return a.printGrants(o, e)
 	}
-	_, databricksSource := mlflowclient.DatabricksURI(cmp.Or(e.trackingURI, "databricks"))
+	if _, err := e.surroundings(); err != nil {
+		return err
+	}
 	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
-		Databricks: databricksSource, Local: strings.HasPrefix(o.target, "file:"),
+		Databricks: e.inDatabricks(), Local: strings.HasPrefix(o.target, "file:"),
 		Workspace: func() (preflight.Workspace, error) { return e.workspace() },
 		Listed: func(n int64) {
 			if n%500 == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,17 +23,19 @@ import (
 // ends opens the two ends of a migration. A Databricks identity, once it is needed, is the same for
 // both.
 type ends struct {
-	trackingURI  string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
-	profile      string
-	host         string
-	warehouseID  string
-	clustering   bool
-	volume       func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
-	makeVolume   bool
-	limits       mlflowclient.Limits
-	getenv       func(string) string
-	log          *slog.Logger
-	databricksID *config.Config
+	trackingURI     string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
+	serverWorkspace string // of an MLflow server, flag, else MLFLOW_WORKSPACE
+	insecureHTTP    bool
+	profile         string
+	host            string
+	warehouseID     string
+	clustering      bool
+	volume          func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
+	makeVolume      bool
+	limits          mlflowclient.Limits
+	getenv          func(string) string
+	log             *slog.Logger
+	databricksID    *config.Config
 }
 
 func (e *ends) databricks() (*config.Config, error) {
@@ -51,12 +54,46 @@ func (e *ends) databricks() (*config.Config, error) {
 	return cfg, nil
 }
 
+// inDatabricks says whether the source is in a workspace of Databricks.
+func (e *ends) inDatabricks() bool {
+	_, ok := mlflowclient.DatabricksURI(e.trackingURI)
+	return ok || e.trackingURI == ""
+}
+
+// surroundings reads what the environment says of the source's server. It asks nobody; its errors are
+// wrong usage. It is nil for a Databricks workspace.
+func (e *ends) surroundings() (*mlflowclient.Environment, error) {
+	if e.inDatabricks() {
+		if w := cmp.Or(e.serverWorkspace, strings.TrimSpace(e.getenv("MLFLOW_WORKSPACE"))); w != "" {
+			return nil, usageError("the workspace %q is one of an MLflow server, and the source is in Databricks, which has none of that kind; unset MLFLOW_WORKSPACE and leave out --workspace, or name the server with --tracking-uri", w)
+		}
+		if e.insecureHTTP {
+			return nil, usageError("--insecure-http is for MLflow servers; a Databricks workspace is always reached by https")
+		}
+		return nil, nil
+	}
+	env, err := mlflowclient.ReadEnvironment(e.trackingURI, e.getenv)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	env.Workspace = cmp.Or(e.serverWorkspace, env.Workspace)
+	return env, nil
+}
+
 // source opens the client that reads. Databricks credentials are not even looked up for an
 // open-source server.
 func (e *ends) source() (*mlflowclient.Client, error) {
-	opts := mlflowclient.Options{Limits: e.limits, Logger: e.log, UserAgent: userAgent()}
-	if _, ok := mlflowclient.DatabricksURI(e.trackingURI); e.trackingURI != "" && !ok {
-		return mlflowclient.NewServer(e.trackingURI, mlflowclient.ServerCredentialsFromEnv(e.getenv), opts)
+	opts := mlflowclient.Options{Limits: e.limits, Logger: e.log, UserAgent: userAgent(), InsecureHTTP: e.insecureHTTP}
+	env, err := e.surroundings()
+	if err != nil {
+		return nil, err
+	}
+	if env != nil {
+		for _, w := range env.Warnings {
+			e.log.Warn(w)
+		}
+		env.Apply(&opts)
+		return mlflowclient.NewServer(e.trackingURI, env.Credentials, opts)
 	}
 	cfg, err := e.databricks()
 	if err != nil {

@@ -120,7 +120,7 @@ func (p *textPrinter) trace(t migrate.TraceReport) {
 
 // example keeps a trace ID for key, and the first detail.
 func (p *textPrinter) example(key, traceID, detail string) {
-	if ids := p.examples[key]; len(ids) <= examplesShown && !slices.Contains(ids, traceID) {
+	if ids := p.examples[key]; traceID != "" && len(ids) <= examplesShown && !slices.Contains(ids, traceID) {
 		p.examples[key] = append(ids, traceID)
 	}
 	if p.details[key] == "" {
@@ -318,6 +318,9 @@ func (p *textPrinter) plan(pl migrate.Plan) {
 		fmt.Fprintf(w, "  %-22s %s\n", "would be updated", group(pl.Updated))
 	}
 	fmt.Fprintf(w, "  %-22s %s\n", "would be deferred", group(pl.Deferred))
+	if pl.Unlistable > 0 {
+		fmt.Fprintf(w, "  %-22s %s, which the source has and can't list: a run would tell which\n", "would fail", group(pl.Unlistable))
+	}
 	fmt.Fprintf(w, "  %-22s %s: about %s spans, %s annotations, %s of spans\n", "would be migrated", group(pl.ToMigrate),
 		group(pl.Spans), group(pl.Annotations), size(pl.Bytes))
 	if pl.ToTakeOver > 0 {

@@ -345,7 +345,9 @@ func Reopen(ctx context.Context, c *checkpoint.Store, traceIDs ...string) error 
 // listing's to report.
 func (r *run) countWindow(ctx context.Context) {
 	var n int64
-	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(info *mlflow.TraceInfo) error {
+	w := r.job.Window
+	w.Unlistable = func(*mlflowclient.UnlistableError) error { n++; return nil }
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
 		if r.shard.Has(info.TraceID, "") {
 			n++
 		}
@@ -381,7 +383,9 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 		}
 		return nil
 	}
-	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, r.job.Window, func(info *mlflow.TraceInfo) error {
+	w := r.job.Window
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error { return r.unlistable(ctx, u) }
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
 		if !r.shard.MayHave(info.TraceID) {
 			return nil
 		}
@@ -410,6 +414,33 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 	return flushChunk()
 }
 
+// unlistable settles what the source has and can't list. Without an ID it can't be remembered, and every
+// shard tells of it, since nobody knows whose it is.
+func (r *run) unlistable(ctx context.Context, u *mlflowclient.UnlistableError) error {
+	if u.TraceID == "" {
+		r.job.Progress.Listed.Add(1)
+		r.reportOwn(TraceReport{State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error()})
+		return nil
+	}
+	if !r.shard.Has(u.TraceID, "") {
+		return nil
+	}
+	r.job.Progress.Listed.Add(1)
+	known, err := r.job.Checkpoint.Get(ctx, []string{u.TraceID})
+	if err != nil {
+		return err
+	}
+	rec := known[u.TraceID]
+	if rec.State == checkpoint.Migrated { // as it was then
+		r.report(TraceReport{TraceID: u.TraceID, TargetTraceID: rec.TargetTraceID, State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error()})
+		return nil
+	}
+	if rec.TraceID = u.TraceID; u.FromMs != 0 {
+		rec.RequestTimeMs = u.FromMs
+	}
+	return r.settle(ctx, rec, checkpoint.Failed, ReasonUnlistable, u.Error())
+}
+
 // count counts a listed trace, in one of the shards that look at it.
 func (r *run) count(info *mlflow.TraceInfo) {
 	if r.shard.Has(info.TraceID, "") {
@@ -431,6 +462,12 @@ func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) err
 			info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
 			if Gone(err) {
 				if err := r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, ""); err != nil {
+					return err
+				}
+				continue
+			}
+			if u, ok := errors.AsType[*mlflowclient.UnlistableError](err); ok {
+				if err := r.unlistable(ctx, u); err != nil {
 					return err
 				}
 				continue
@@ -518,9 +555,13 @@ func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.S
 // report counts what became of a trace and tells OnTrace unless it was simply migrated. What another
 // shard tells too is left to that one.
 func (r *run) report(t TraceReport) {
-	if !r.shard.Has(t.TraceID, t.TargetTraceID) {
-		return
+	if r.shard.Has(t.TraceID, t.TargetTraceID) {
+		r.reportOwn(t)
 	}
+}
+
+// reportOwn is report of what is this shard's to tell.
+func (r *run) reportOwn(t TraceReport) {
 	p := r.job.Progress
 	switch t.State {
 	case checkpoint.Migrated:
@@ -779,11 +820,15 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 	if errors.As(err, &api) && api.Status == 401 {
 		return true
 	}
+	if _, ok := errors.AsType[*mlflowclient.NoWayError](err); ok {
+		return true
+	}
 	if r.failed.Add(1)%failuresInARow != 0 {
 		return false
 	}
 	_, err = r.job.Source.TraceInfo(ctx, info.TraceID)
-	return err != nil && !Gone(err)
+	_, unlistable := errors.AsType[*mlflowclient.UnlistableError](err) // the source is well, and says so of this trace
+	return err != nil && !unlistable && !Gone(err)
 }
 
 // batch collects units into batches for one commit each. A half-full batch is written when nothing

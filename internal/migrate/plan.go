@@ -9,6 +9,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -25,7 +26,8 @@ type Plan struct {
 	Updated        int64                  `json:"traces_to_update"` // migrated before, changed since; of run links it does not know
 	Deferred       int64                  `json:"traces_deferred"`
 	ToMigrate      int64                  `json:"traces_to_migrate"`
-	ToTakeOver     int64                  `json:"traces_to_take_over"` // of ToMigrate: Databricks' own migration has moved them
+	ToTakeOver     int64                  `json:"traces_to_take_over"`         // of ToMigrate: Databricks' own migration has moved them
+	Unlistable     int64                  `json:"traces_unlistable,omitempty"` // the source has them and can't list them
 	Earliest       *time.Time             `json:"earliest_request_time,omitempty"`
 	Latest         *time.Time             `json:"latest_request_time,omitempty"`
 	Annotations    int64                  `json:"annotations_estimate"` // without run links set after the trace
@@ -86,7 +88,14 @@ func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 		chunk = chunk[:0]
 		return nil
 	}
-	err := job.Source.ListTraces(ctx, job.ExperimentID, job.Window, func(info *mlflow.TraceInfo) error {
+	w := job.Window
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
+		if u.TraceID == "" || p.Shard.Has(u.TraceID, "") {
+			p.Unlistable++
+		}
+		return nil
+	}
+	err := job.Source.ListTraces(ctx, job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
 		if !p.Shard.Has(info.TraceID, "") {
 			return nil
 		}
@@ -132,7 +141,9 @@ var errEnough = errors.New("enough")
 
 func sample(ctx context.Context, job Job) (traces, spans, bytes int64, err error) {
 	var infos []*mlflow.TraceInfo
-	err = job.Source.ListTraces(ctx, job.ExperimentID, job.Window, func(info *mlflow.TraceInfo) error {
+	w := job.Window
+	w.Unlistable = func(*mlflowclient.UnlistableError) error { return nil }
+	err = job.Source.ListTraces(ctx, job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
 		if info.State != mlflow.StateInProgress && job.Checkpoint.Pair().Shard.Has(info.TraceID, "") {
 			infos = append(infos, info)
 		}

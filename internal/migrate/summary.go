@@ -24,12 +24,13 @@ const (
 	ReasonOfficialID     = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
 	ReasonAttachment     = "attachment_failed" // failed: one of its attachments could not be read
 	ReasonAttachmentLost = "attachment_lost"   // failed: the source does not have one of its attachments
+	ReasonUnlistable     = "unlistable"        // failed: the source has it and can't list it
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
 // skipped, failed, or whose values the target could not hold as they were.
 type TraceReport struct {
-	TraceID       string           `json:"trace_id"`
+	TraceID       string           `json:"trace_id"` // empty of what the source can't list, where it tells no ID
 	TargetTraceID string           `json:"target_trace_id,omitempty"`
 	State         checkpoint.State `json:"state"`
 	Reason        string           `json:"reason,omitempty"`

@@ -28,7 +28,8 @@ const (
 	TagArtifactLocation = "mlflow.artifactLocation"
 	TagArchiveLocation  = "mlflow.trace.archiveLocation"
 	TagArchivalFailure  = "mlflow.trace.archivalFailure"
-	TagServiceName      = "service.name" // of the OTLP resource
+	TagServiceName      = "service.name"                                     // of the OTLP resource
+	TagTraceDestination = "mlflow.experiment.databricksTraceDestinationPath" // of an experiment: catalog.schema.prefix
 	MetadataSourceRun   = "mlflow.sourceRun"
 	MetadataUser        = "mlflow.trace.user"
 	MetadataSession     = "mlflow.trace.session"

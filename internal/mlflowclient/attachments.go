@@ -81,10 +81,10 @@ var errNotServed = error(&APIError{Status: http.StatusNotFound, Code: codeNoEndp
 func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
 	var body []byte
 	err := errNotServed
-	if !c.noArtifact.Load() {
+	if !c.storedRefused() {
 		body, err = c.call(ctx, request{
 			class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
-			bytes: true, check: isAttachment(a), faults: downloadFaults,
+			root: c.ways.stored.refusal() != nil, bytes: true, check: isAttachment(a), faults: downloadFaults,
 		})
 	}
 	_, other := errors.AsType[*otherBytes](err)

@@ -6,6 +6,7 @@
 package mlflowclient
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,11 +49,14 @@ const largeAnswer = 16 << 20
 type Options struct {
 	Transport     http.RoundTripper // default: a transport of its own that obeys the proxy environment
 	Limits        Limits
-	Retry         retry.Policy // default: retry.Default
-	MaxTraceBytes int64        // default: DefaultMaxTraceBytes
-	Logger        *slog.Logger // default: silent
-	UserAgent     string       // default: "tracemig"
-	WarehouseID   string       // SQL warehouse for the long-running search of Databricks; may be empty
+	Retry         retry.Policy  // default: retry.Default
+	MaxTraceBytes int64         // default: DefaultMaxTraceBytes
+	Logger        *slog.Logger  // default: silent
+	UserAgent     string        // default: "tracemig"
+	WarehouseID   string        // SQL warehouse for the long-running search of Databricks; may be empty
+	Workspace     string        // of an MLflow server that has several (MLflow 3.10 and newer); may be empty
+	InsecureHTTP  bool          // credentials may go to another machine in plain http
+	Timeout       time.Duration // an attempt ends when nothing has arrived for so long; default: stallTimeout
 }
 
 // ServerCredentials are what an open-source MLflow server asks for. As in MLflow's own client a user
@@ -59,15 +64,6 @@ type Options struct {
 type ServerCredentials struct {
 	Token              string
 	Username, Password string
-}
-
-// ServerCredentialsFromEnv reads the variables that MLflow's own client reads.
-func ServerCredentialsFromEnv(getenv func(string) string) ServerCredentials {
-	return ServerCredentials{
-		Token:    getenv("MLFLOW_TRACKING_TOKEN"),
-		Username: getenv("MLFLOW_TRACKING_USERNAME"),
-		Password: getenv("MLFLOW_TRACKING_PASSWORD"),
-	}
 }
 
 // DatabricksURI tells whether a tracking URI names a Databricks workspace ("databricks" or
@@ -97,12 +93,18 @@ type Client struct {
 	warehouseID  string
 	pageSize     int // traces a search asks for
 	overlap      int // how many of them the next page of a walk repeats
+	workspace    string
+	stall        time.Duration
+	trust        string // how to name certificates to trust, for messages
 
-	// What the source has shown not to have; remembered so that it is asked once.
-	noLongSearch atomic.Bool
-	noArtifact   atomic.Bool
-	noBatch      atomic.Bool
-	reached      atomic.Bool // it has answered at least once
+	// What the source has shown to have, or not to have; remembered so that it is asked once.
+	noLongSearch  atomic.Bool
+	noBatch       atomic.Bool
+	ways          ways
+	reached       atomic.Bool            // it has answered at least once
+	listing       atomic.Pointer[string] // ID of the experiment that was listed last
+	checked       sync.Mutex             // guards hasWorkspaces
+	hasWorkspaces bool                   // the server was seen to have them
 
 	requests, retries, received atomic.Int64
 	said                        atomic.Int64 // when a wait was last said aloud, in nanoseconds since the Unix epoch
@@ -126,21 +128,23 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-// Identity is the source's address without credentials or query, such as https://mlflow.example.com.
-// It is the same for two clients of one source.
-func (c *Client) Identity() string { return c.base.String() }
+// Identity is the source's address without credentials, such as https://mlflow.example.com, and its
+// workspace where that is not the default one: https://mlflow.example.com?workspace=team. It is the same
+// for two clients of one source.
+func (c *Client) Identity() string {
+	if c.workspace == "" || c.workspace == defaultWorkspace {
+		return c.base.String()
+	}
+	return c.base.String() + "?" + url.Values{"workspace": {c.workspace}}.Encode()
+}
 
 // NewServer makes a client of an open-source MLflow server at an http or https address. Credentials
 // in the address (http://user:password@host) count when creds has none. It refuses to send
-// credentials in plain http to another machine.
+// credentials in plain http to another machine, unless Options.InsecureHTTP is set.
 func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Client, error) {
-	if _, ok := DatabricksURI(trackingURI); ok {
-		return nil, errors.New("the tracking URI names a Databricks workspace, not an MLflow server")
-	}
-	u, err := url.Parse(trackingURI)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		// The address is not repeated: it may hold a password.
-		return nil, errors.New("the tracking URI is no http or https address; give one such as http://127.0.0.1:5000")
+	u, err := serverAddress(trackingURI)
+	if err != nil {
+		return nil, err
 	}
 	if u.User != nil && creds == (ServerCredentials{}) {
 		creds.Username = u.User.Username()
@@ -159,8 +163,10 @@ func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Clie
 			return nil
 		}
 	}
-	if c.authenticate != nil && !private(c.base) {
-		return nil, fmt.Errorf("refusing to send credentials to %s in plain http; use https, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
+	c.workspace = strings.TrimSpace(opts.Workspace)
+	c.trust = "MLFLOW_TRACKING_SERVER_CERT_PATH or SSL_CERT_FILE"
+	if c.authenticate != nil && !private(c.base) && !opts.InsecureHTTP {
+		return nil, fmt.Errorf("refusing to send credentials to %s in plain http, where anyone on the way can read them; use https, or --insecure-http inside a network that you trust, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
 	}
 	return c, nil
 }
@@ -206,7 +212,7 @@ func newClient(u *url.URL, opts Options) *Client {
 		return def
 	}
 	c := &Client{
-		base:        &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
+		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
 		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
 		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
 		signed:      newClass(0),
@@ -218,6 +224,8 @@ func newClient(u *url.URL, opts Options) *Client {
 		warehouseID: opts.WarehouseID,
 		pageSize:    500, // the most that the search API gives
 		overlap:     100,
+		stall:       cmp.Or(opts.Timeout, stallTimeout),
+		trust:       "SSL_CERT_FILE",
 	}
 	if c.retry == (retry.Policy{}) {
 		c.retry = retry.Default

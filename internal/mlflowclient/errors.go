@@ -42,6 +42,17 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
+// internal tells of a fault that the server takes for its own: it may be in trouble, or stumble over what
+// was asked for.
+func (e *APIError) internal() bool {
+	return e.Status == http.StatusInternalServerError || e.Status == http.StatusOK && (e.Code == "" || e.Code == "INTERNAL_ERROR")
+}
+
+// same tells whether two answers say the same.
+func (e *APIError) same(o *APIError) bool {
+	return e != nil && o != nil && e.Status == o.Status && e.Code == o.Code && e.Message == o.Message
+}
+
 // NotFoundError says that the source has no such experiment.
 type NotFoundError struct {
 	Ref    string // as the user gave it

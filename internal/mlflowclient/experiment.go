@@ -2,6 +2,7 @@ package mlflowclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -19,11 +20,17 @@ type Experiment struct {
 	Tags             map[string]string
 	ArtifactLocation string
 	LifecycleStage   string // "active" or "deleted"
+	// TraceLocation is where Unity Catalog keeps the traces that are logged to the experiment now:
+	// catalog.schema.prefix, or catalog.schema of the beta form. Empty for an experiment that keeps them itself.
+	TraceLocation string
 }
 
 // Experiment finds an experiment by its ID, its name or its workspace path. It returns a
 // *NotFoundError when there is none.
 func (c *Client) Experiment(ctx context.Context, ref string) (Experiment, error) {
+	if err := c.checkWorkspace(ctx); err != nil {
+		return Experiment{}, err
+	}
 	const base = "/api/2.0/mlflow/experiments/"
 	try := []struct {
 		path, param, value string
@@ -39,6 +46,9 @@ func (c *Client) Experiment(ctx context.Context, ref string) (Experiment, error)
 		body, err := c.call(ctx, request{class: c.search, path: t.path, query: url.Values{t.param: {t.value}}})
 		if isCode(err, 0, codeNotThere, "NOT_FOUND", "NODE_DOES_NOT_EXIST") {
 			continue
+		}
+		if isCode(err, 0, codeNoEndpoint) && !c.databricks {
+			err = fmt.Errorf("%w; check the path of the source's address: MLflow's API is not below it", err)
 		}
 		if err != nil {
 			return Experiment{}, fmt.Errorf("looking up experiment %q: %w", ref, err)
@@ -69,6 +79,8 @@ func decodeExperiment(body []byte) (e Experiment, err error) {
 				return readText(dec, &e.ArtifactLocation)
 			case "lifecycle_stage":
 				return readText(dec, &e.LifecycleStage)
+			case "trace_location":
+				return readTraceLocation(dec, &e.TraceLocation)
 			case "tags":
 				return mlflow.ReadArray(dec, func() error {
 					var k, v string
@@ -88,6 +100,7 @@ func decodeExperiment(body []byte) (e Experiment, err error) {
 			return dec.SkipValue()
 		})
 	})
+	e.TraceLocation = cmp.Or(e.TraceLocation, e.Tags[mlflow.TagTraceDestination])
 	if err == nil && e.ID == "" {
 		err = fmt.Errorf("the answer holds no experiment_id")
 	}
@@ -95,6 +108,37 @@ func decodeExperiment(body []byte) (e Experiment, err error) {
 		return Experiment{}, fmt.Errorf("reading an experiment: %w", err)
 	}
 	return e, nil
+}
+
+// readTraceLocation reads the typed location that newer workspaces tell of an experiment. Another kind
+// than tables in Unity Catalog leaves to as it is.
+func readTraceLocation(dec *jsontext.Decoder, to *string) error {
+	if dec.PeekKind() != jsontext.KindBeginObject {
+		return dec.SkipValue()
+	}
+	return mlflow.ReadObject(dec, func(name string) error {
+		if name != "uc_trace_location" || dec.PeekKind() != jsontext.KindBeginObject {
+			return dec.SkipValue()
+		}
+		var catalog, schema, prefix, effective string
+		err := mlflow.ReadObject(dec, func(name string) error {
+			switch name {
+			case "catalog":
+				return readText(dec, &catalog)
+			case "schema":
+				return readText(dec, &schema)
+			case "table_prefix":
+				return readText(dec, &prefix)
+			case "effective_table_prefix":
+				return readText(dec, &effective)
+			}
+			return dec.SkipValue()
+		})
+		if *to = catalog + "." + schema; cmp.Or(effective, prefix) != "" {
+			*to += "." + cmp.Or(effective, prefix)
+		}
+		return err
+	})
 }
 
 // readText reads a string; null and numbers are taken as text.

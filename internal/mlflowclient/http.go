@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,11 +21,9 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// stallTimeout ends an attempt in which nothing has arrived for so long. It is no limit on a whole
-// download, which may be large.
+// stallTimeout ends an attempt in which nothing has arrived for so long, unless Options says otherwise.
+// It is no limit on a whole download, which may be large.
 const stallTimeout = 2 * time.Minute
-
-var errStalled = fmt.Errorf("nothing arrived for %v", stallTimeout)
 
 // request is one question to the source's API. Everything this package asks for only reads, POST
 // searches included, so any fault that another try may cure leads to one.
@@ -32,6 +31,7 @@ type request struct {
 	class  *class
 	method string // default GET
 	path   string // below the base address, escaped
+	root   bool   // below the root of the base address's host instead
 	query  url.Values
 	body   []byte // JSON, or nil
 	// check, which may be nil, looks at the body of a 2xx answer. io.ErrUnexpectedEOF from it asks for
@@ -43,6 +43,9 @@ type request struct {
 	// retry policy bears. A 500 to a download is more often a trace that the server cannot serve than a
 	// server in trouble.
 	faults int
+	// twice gives the request up at the second 500 in a row that says the same, for callers that then
+	// find out whether the server is in trouble or only what was asked for.
+	twice bool
 }
 
 const downloadFaults = 4
@@ -53,14 +56,18 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		r.method = http.MethodGet
 	}
 	method, path, body, check := r.method, r.path, r.body, r.check
-	u, err := url.Parse(c.base.String() + path)
+	base := *c.base
+	if r.root {
+		base.Path = ""
+	}
+	u, err := url.Parse(base.String() + path)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: not a valid address", method, path)
 	}
 	u.RawQuery = r.query.Encode()
 	again401 := c.databricks // an OAuth token may have ended early; a fresh look may bring a new one
 	var answer []byte
-	err = c.try(ctx, r.class, r.faults, func(ctx context.Context) error {
+	err = c.try(ctx, r, func(ctx context.Context) error {
 		for {
 			req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 			if err != nil {
@@ -73,6 +80,9 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 			}
 			req.Header.Set("Accept", "application/json, */*;q=0.5")
 			req.Header.Set("User-Agent", c.userAgent)
+			if c.workspace != "" {
+				req.Header.Set(workspaceHeader, c.workspace)
+			}
 			if c.authenticate != nil {
 				if err := c.authenticate(req); err != nil {
 					return fmt.Errorf("authenticating at %s: %w", c.base.Host, err)
@@ -97,8 +107,10 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 	return answer, err
 }
 
-// try repeats op under the class's limits. A throttle holds back the whole class.
-func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context.Context) error) error {
+// try repeats op under the limits of r's class. A throttle holds back the whole class.
+func (c *Client) try(ctx context.Context, r request, op func(context.Context) error) error {
+	cl, faults := r.class, r.faults
+	var last *APIError
 	return retry.Do(ctx, c.retry, func(ctx context.Context) error {
 		if err := cl.enter(ctx); err != nil {
 			return err
@@ -108,12 +120,13 @@ func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context
 		if err == nil {
 			cl.went()
 		}
-		if isCode(err, http.StatusInternalServerError) {
-			if faults--; faults == 0 {
-				e, _ := errors.AsType[*APIError](err)
+		e, _ := errors.AsType[*APIError](err)
+		if e != nil && e.Status == http.StatusInternalServerError {
+			if faults--; faults == 0 || r.twice && e.same(last) {
 				return e // without the mark of retry.Again
 			}
 		}
+		last = e
 		return err
 	}, func(err error, wait time.Duration) {
 		c.retries.Add(1)
@@ -123,6 +136,9 @@ func (c *Client) try(ctx context.Context, cl *class, faults int, op func(context
 		c.log.LogAttrs(ctx, c.retryLevel(err, time.Now()), "request failed, trying again", attrErr(err), attrWait(wait))
 	})
 }
+
+// errStalled is why an attempt ended to which the source sent nothing for a while.
+var errStalled = errors.New("nothing arrived")
 
 // sayEvery is how often it is said that the source gives no answer: many requests may wait for one.
 const sayEvery = 5 * time.Second
@@ -143,7 +159,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 	outer := req.Context()
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
+	watchdog := time.AfterFunc(c.stall, func() { cancel(fmt.Errorf("%w for %v", errStalled, c.stall)) })
 	defer watchdog.Stop()
 
 	where := c.base.Host + req.URL.Path
@@ -168,7 +184,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 	now := time.Now()
 	cl.answered(now.Sub(began), now)
 	c.reached.Store(true)
-	watchdog.Reset(stallTimeout)
+	watchdog.Reset(c.stall)
 	limit := c.maxBytes
 	if resp.StatusCode/100 != 2 {
 		limit = 64 << 10 // enough of an error to understand it
@@ -180,7 +196,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 	if to, err := resp.Location(); err == nil && via == c.storage && resp.StatusCode/100 == 3 {
 		return nil, &redirect{to}
 	}
-	in := &watched{r: io.LimitReader(resp.Body, limit+1), dog: watchdog, n: &c.received}
+	in := &watched{r: io.LimitReader(resp.Body, limit+1), dog: watchdog, stall: c.stall, n: &c.received}
 	if _, err = body.ReadFrom(io.LimitReader(in, largeAnswer)); err == nil && body.Len() >= largeAnswer {
 		watchdog.Stop() // it is not the server that keeps this waiting
 		select {
@@ -189,7 +205,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 		case <-ctx.Done():
 			return nil, fail(ctx.Err())
 		}
-		watchdog.Reset(stallTimeout)
+		watchdog.Reset(c.stall)
 		_, err = body.ReadFrom(in)
 	}
 	if resp.StatusCode/100 != 2 {
@@ -219,15 +235,16 @@ type redirect struct{ to *url.URL }
 func (r *redirect) Error() string { return "redirected to " + r.to.Host }
 
 type watched struct {
-	r   io.Reader
-	dog *time.Timer
-	n   interface{ Add(int64) int64 }
+	r     io.Reader
+	dog   *time.Timer
+	stall time.Duration
+	n     interface{ Add(int64) int64 }
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	if n > 0 {
-		w.dog.Reset(stallTimeout)
+		w.dog.Reset(w.stall)
 		w.n.Add(int64(n))
 	}
 	return n, err
@@ -244,7 +261,7 @@ func (c *Client) transient(err error) error {
 		return err
 	}
 	if untrusted(err) {
-		return fmt.Errorf("%w; check the address, or name the certificates of an authority of your own with SSL_CERT_FILE", err)
+		return fmt.Errorf("%w; check the address, or name the certificates of an authority of your own with %s", err, c.trust)
 	}
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
 		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // and will again
@@ -264,6 +281,9 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 		e.Code = codeNoEndpoint // as MLflow's client takes a 404 that is no JSON
 	}
 	switch {
+	case bytes.Contains(body, []byte("--no-serve-artifacts")):
+		e.Code, e.Message = codeNoEndpoint, "the server runs with --no-serve-artifacts"
+		return e
 	case e.Status/100 == 3:
 		e.Message = "the server sends its clients elsewhere, which is not followed because credentials could leak"
 		if to, err := resp.Location(); err == nil {
@@ -286,11 +306,17 @@ const (
 	codeDamaged      = "INVALID_STATE" // with 500: a stored document that the server cannot read
 )
 
+// storageCode finds the code in the XML of an object store.
+var storageCode = regexp.MustCompile(`<Error>[^<]*<Code>(\w{1,64})</Code>`)
+
 // errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only
 // repeats the status, and some are no JSON at all; these are a proxy's and are not quoted.
 func errorBody(body []byte) (code, message string) {
 	dec := jsontext.NewDecoder(bytes.NewReader(body), mlflow.DecodeOptions...)
 	if dec.PeekKind() != jsontext.KindBeginObject {
+		if m := storageCode.FindSubmatch(body); m != nil {
+			return string(m[1]), ""
+		}
 		return "", ""
 	}
 	err := mlflow.ReadObject(dec, func(name string) error {

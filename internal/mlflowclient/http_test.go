@@ -253,7 +253,7 @@ func TestCredentialsGoWhereTheyMay(t *testing.T) {
 		"a user alone":            {"https://mlflow.example", ServerCredentials{Token: "s3cret", Username: "u"}, "Bearer s3cret"},
 		"databricks":              {"databricks://prod", ServerCredentials{}, "refused"},
 		"no address":              {"u:s3cret@host", ServerCredentials{}, "refused"},
-		"a file":                  {"file:///tmp/s3cret", ServerCredentials{}, "refused"},
+		"a file":                  {"file:///tmp/store", ServerCredentials{}, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := "nothing sent"

@@ -23,6 +23,9 @@ import (
 type Window struct {
 	StartMs *int64 // inclusive
 	EndMs   *int64 // exclusive
+	// Unlistable hears of what the source can't list, once each, and the listing goes on behind it unless
+	// an error comes back. Without it such a thing is the listing's error.
+	Unlistable func(*UnlistableError) error
 }
 
 // ListTraces calls yield with every trace of the experiment within w, in the order of request times,
@@ -35,30 +38,41 @@ type Window struct {
 // the whole listing is so yielded once; what is added to a time already passed is found by the next
 // listing; memory is bounded by a page and the IDs of one millisecond.
 func (c *Client) ListTraces(ctx context.Context, experimentID string, w Window, yield func(*mlflow.TraceInfo) error) error {
+	c.listing.Store(&experimentID)
 	return c.list(ctx, experimentID, "", w, yield)
 }
 
 var runIDs = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // ListRunTraces calls yield with the ID of every trace of the experiment within w that belongs to
-// the run: traces that it made and traces that were linked to it later.
+// the run: traces that it made and traces that were linked to it later. What can't be listed is left out:
+// the listing of the experiment tells of it.
 func (c *Client) ListRunTraces(ctx context.Context, experimentID, runID string, w Window, yield func(traceID string) error) error {
 	if !runIDs.MatchString(runID) {
 		return fmt.Errorf("listing the traces of run %q: not a run ID", runID)
 	}
+	w.Unlistable = func(*UnlistableError) error { return nil }
 	return c.list(ctx, experimentID, "attributes.run_id = '"+runID+"'", w, func(t *mlflow.TraceInfo) error {
 		return yield(t.TraceID)
 	})
 }
 
 func (c *Client) list(ctx context.Context, experimentID, clause string, w Window, yield func(*mlflow.TraceInfo) error) error {
-	l := &lister{c: c, ctx: ctx, experimentID: experimentID, clause: clause, end: w.EndMs, yield: yield}
+	l := &lister{c: c, ctx: ctx, experimentID: experimentID, clause: clause, end: w.EndMs, yield: yield, unlistable: w.Unlistable, size: c.pageSize}
 	cursor := w.StartMs
 	for {
+		size := l.size
 		page, more, err := l.firstPage(cursor)
+		if stuck(err) {
+			if cursor, err = l.narrow(cursor, err); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil || len(page) == 0 {
 			return err
 		}
+		l.widen()
 		last := page[0].RequestTime.UnixMilli()
 		if cursor != nil && last < *cursor {
 			return l.broken("the server returned a trace older than asked for")
@@ -79,11 +93,17 @@ func (c *Client) list(ctx context.Context, experimentID, clause string, w Window
 				return err
 			}
 		}
-		if !more && len(page) < c.pageSize {
+		if !more && len(page) < size {
 			return nil
 		}
 		if whole {
-			if err := l.walk(last); err != nil {
+			err := l.walk(last)
+			if stuck(err) {
+				if cursor, err = l.narrowWalk(last, err); err == nil && *cursor == last {
+					continue
+				}
+			}
+			if err != nil {
 				return err
 			}
 			last++
@@ -101,7 +121,12 @@ type lister struct {
 	clause       string // a further condition, or ""
 	end          *int64
 	yield        func(*mlflow.TraceInfo) error
+	unlistable   func(*UnlistableError) error
 	seen         map[string]struct{} // the IDs yielded of the millisecond at hand
+	size         int                 // traces to ask for at once: fewer while it is found out which can't be listed
+	troubles     int                 // how often it was in trouble since the last page
+	unnamed      int                 // what could not be listed, and without an ID, since the last trace
+	twice        bool                // the last page came, and so did the one before it
 }
 
 func (l *lister) broken(format string, args ...any) error {
@@ -117,6 +142,7 @@ func (l *lister) take(t *mlflow.TraceInfo) error {
 		l.seen = map[string]struct{}{}
 	}
 	l.seen[t.TraceID] = struct{}{}
+	l.unnamed = 0
 	if err := l.ctx.Err(); err != nil {
 		return context.Cause(l.ctx)
 	}
@@ -126,16 +152,10 @@ func (l *lister) take(t *mlflow.TraceInfo) error {
 // firstPage returns the oldest traces not older than from, and whether the server has more. An empty
 // page is the end: a server may send empty pages with a token to look further, which it follows.
 func (l *lister) firstPage(from *int64) (page []*mlflow.TraceInfo, more bool, err error) {
-	var filter []string
-	if from != nil {
-		filter = append(filter, fmt.Sprintf("attributes.timestamp_ms >= %d", *from))
-	}
-	if l.end != nil {
-		filter = append(filter, fmt.Sprintf("attributes.timestamp_ms < %d", *l.end))
-	}
+	filter := l.from(from)
 	token, tokens := "", map[string]bool{}
 	for {
-		page, token, err = l.page(filter, token, l.c.pageSize)
+		page, token, err = l.page(filter, token, l.size)
 		if err != nil || token == "" || len(page) > 0 {
 			return page, token != "", err
 		}
@@ -152,7 +172,7 @@ func (l *lister) firstPage(from *int64) (page []*mlflow.TraceInfo, more bool, er
 // pass in which one does not is no proof. The walk ends with a pass that is one and brings nothing
 // new.
 func (l *lister) walk(ms int64) error {
-	filter := []string{fmt.Sprintf("attributes.timestamp_ms = %d", ms)}
+	filter := []string{only(ms)}
 	for pass, quiet := 0, 0; ; pass++ {
 		if pass == 100 {
 			return l.broken("the traces at %s change faster than they can be listed", time.UnixMilli(ms).UTC().Format(time.RFC3339Nano))
@@ -235,6 +255,10 @@ type searchRequest struct {
 
 // page asks for one page, oldest first.
 func (l *lister) page(filter []string, token string, size int) ([]*mlflow.TraceInfo, string, error) {
+	return l.search(filter, token, size, "ASC", l.patience())
+}
+
+func (l *lister) search(filter []string, token string, size int, order string, how patience) ([]*mlflow.TraceInfo, string, error) {
 	if l.clause != "" {
 		filter = append([]string{l.clause}, filter...)
 	}
@@ -242,11 +266,11 @@ func (l *lister) page(filter []string, token string, size int) ([]*mlflow.TraceI
 		Locations:  []location{{Type: "MLFLOW_EXPERIMENT"}},
 		Filter:     strings.Join(filter, " AND "),
 		MaxResults: size,
-		OrderBy:    []string{"timestamp_ms ASC"},
+		OrderBy:    []string{"timestamp_ms " + order},
 		PageToken:  token,
 	}
 	req.Locations[0].Experiment.ID = l.experimentID
-	p, err := l.c.searchTraces(l.ctx, req)
+	p, err := l.c.searchTraces(l.ctx, req, how)
 	if err != nil {
 		if isCode(err, 0, codeNoEndpoint) {
 			err = fmt.Errorf("%w; the server has no V3 search of traces, so it is older than MLflow 3.2 (upgrade it) or the address lacks a path prefix", err)
@@ -259,9 +283,9 @@ func (l *lister) page(filter []string, token string, size int) ([]*mlflow.TraceI
 // searchTraces asks for one page: on Databricks by the long-running search, unless the workspace does
 // not know it or does not know it for experiments (where MLflow's own client too turns to the plain
 // one, and for the same answers).
-func (c *Client) searchTraces(ctx context.Context, req searchRequest) (page, error) {
+func (c *Client) searchTraces(ctx context.Context, req searchRequest, how patience) (page, error) {
 	if c.databricks && !c.noLongSearch.Load() {
-		p, err := c.longSearch(ctx, req)
+		p, err := c.longSearch(ctx, req, how)
 		e, ok := errors.AsType[*APIError](err)
 		known := ok && (e.Code == codeNoEndpoint || e.Code == codeInvalidParam && strings.Contains(e.Message, "locations not yet supported"))
 		if !known {
@@ -274,10 +298,10 @@ func (c *Client) searchTraces(ctx context.Context, req searchRequest) (page, err
 		return page{}, err
 	}
 	var p page
-	_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, check: func(b []byte) error {
+	_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, faults: how.faults, twice: how.twice, check: func(b []byte) error {
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		p = page{}
-		return p.read(dec)
+		return undecodable(p.read(dec))
 	}})
 	return p, err
 }
@@ -287,7 +311,7 @@ const pollTimeout = 15 * time.Minute
 
 // longSearch starts a search and polls it until it is done. A search that ends with an error which
 // the service takes for its own is started again.
-func (c *Client) longSearch(ctx context.Context, req searchRequest) (page, error) {
+func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience) (page, error) {
 	const base = "/api/4.0/mlflow/traces/search"
 	req.WarehouseID = c.warehouseID
 	body, err := json.Marshal(req)
@@ -295,9 +319,11 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest) (page, error
 		return page{}, err
 	}
 	var op operation
-	decode := func(b []byte) error { op = operation{}; return op.decode(b) }
+	decode := func(b []byte) error { op = operation{}; return undecodable(op.decode(b)) }
+	var last *APIError
+	faults := how.faults
 	err = retry.Do(ctx, c.retry, func(ctx context.Context) error {
-		_, err := c.call(ctx, request{class: c.search, method: http.MethodPost, path: base + "-long-running", body: body, check: decode})
+		_, err := c.call(ctx, request{class: c.search, method: http.MethodPost, path: base + "-long-running", body: body, faults: how.faults, twice: how.twice, check: decode})
 		if err != nil {
 			return err
 		}
@@ -323,6 +349,12 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest) (page, error
 		if op.failed == nil {
 			return nil
 		}
+		if op.failed.internal() {
+			if faults--; faults == 0 || how.twice && op.failed.same(last) {
+				return op.failed
+			}
+		}
+		last = op.failed
 		switch op.failed.Code {
 		case "", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED":
 			return retry.Again(op.failed, 0)
@@ -394,13 +426,33 @@ func (o *operation) decode(b []byte) error {
 }
 
 // TraceInfo asks for what the source lists of one trace. An *APIError with the code
-// RESOURCE_DOES_NOT_EXIST or NOT_FOUND means that it is gone.
+// RESOURCE_DOES_NOT_EXIST or NOT_FOUND means that it is gone, an *UnlistableError that the source has it
+// and can't tell what it is.
 func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error) {
+	t, err := c.traceInfo(ctx, traceID, patience{twice: true})
+	experimentID := c.listing.Load()
+	if !stuck(err) || experimentID == nil {
+		return t, err
+	}
+	l := &lister{c: c, ctx: ctx, experimentID: *experimentID}
+	for sound := false; stuck(err); t, err = c.traceInfo(ctx, traceID, patience{twice: true}) {
+		if sound {
+			return nil, &UnlistableError{TraceID: traceID, Err: err}
+		}
+		var serr error
+		if sound, serr = l.sound(err); serr != nil {
+			return nil, serr
+		}
+	}
+	return t, err
+}
+
+func (c *Client) traceInfo(ctx context.Context, traceID string, how patience) (*mlflow.TraceInfo, error) {
 	var t *mlflow.TraceInfo
-	_, err := c.call(ctx, request{class: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), check: func(b []byte) error {
+	_, err := c.call(ctx, request{class: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), faults: how.faults, twice: how.twice, check: func(b []byte) error {
 		t = nil
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		return mlflow.ReadObject(dec, func(name string) error {
+		return undecodable(mlflow.ReadObject(dec, func(name string) error {
 			if name != "trace" {
 				return dec.SkipValue()
 			}
@@ -411,7 +463,7 @@ func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceIn
 				t, err = mlflow.ReadTraceInfo(dec)
 				return err
 			})
-		})
+		}))
 	}})
 	if err == nil && t == nil {
 		err = errors.New("the answer holds no trace_info")

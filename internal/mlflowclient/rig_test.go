@@ -120,11 +120,12 @@ func TestServerCorpus(t *testing.T) {
 	}
 	defer c.Close()
 	check(t, corpus, readAll(t, c, corpus.Experiment, nil))
-	if c.noArtifact.Load() {
+	if c.ways.stored.refusal() != nil {
 		t.Error("the server is said not to serve stored spans")
 	}
 	// The OTLP forms bring the same numbers of spans, but for what they cannot hold.
-	c.noArtifact.Store(true)
+	c.ways.stored.works.Store(false)
+	c.ways.stored.refuse(errWebPage)
 	var infos []*mlflow.TraceInfo
 	want := map[string]int{}
 	for _, e := range corpus.Expected {

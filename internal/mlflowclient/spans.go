@@ -43,7 +43,7 @@ const batchSize = 10
 // FetchGroup is how many traces one call of FetchSpans should carry now. It may change once the
 // client has seen what the source serves.
 func (c *Client) FetchGroup() int {
-	if !c.databricks && c.noArtifact.Load() && !c.noBatch.Load() {
+	if !c.databricks && c.storedRefused() && !c.noBatch.Load() {
 		return batchSize
 	}
 	return 1
@@ -51,38 +51,42 @@ func (c *Client) FetchGroup() int {
 
 // FetchSpans gets the spans of each trace, in the order of infos.
 //
-// Databricks serves the stored traces.json by a signed address. An open-source server has two forms
-// of the same spans. get-trace-artifact hands out the stored text of every span wherever it is kept
+// Databricks serves the stored traces.json by a signed address. An open-source server has several ways,
+// see ways.go. get-trace-artifact hands out the stored text of every span wherever it is kept
 // (tracking store, artifacts, archive) and of any version since 2.14; traces/get and batchGet decode
 // each span and encode it as OTLP, in which integers beyond 64 bits fail (in batchGet with the whole
 // group), numbers change their spelling, bytes and links of odd width are dropped. Measured on one
 // worker of MLflow 3.17 with ten spans a trace: get-trace-artifact 110 traces/s, traces/get 100,
-// batchGet 230. Values must survive exactly, so the artifact comes first; the OTLP forms are for
+// batchGet 230. Values must survive exactly, so the stored text comes first; the OTLP forms are for
 // servers or proxies that do not serve it.
 func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Spans {
 	out := make([]Spans, len(infos))
-	if c.databricks {
-		for i, t := range infos {
-			out[i] = c.assess(t, c.signedSpans(ctx, t))
-		}
-		return out
-	}
-	var rest []int // those that the artifact endpoint did not serve
+	var rest []int             // those that the stored form was not served of, and traces/get may be
+	without := map[int]Spans{} // of them, why no other way is left
 	for i, t := range infos {
-		if c.noArtifact.Load() {
+		var served bool
+		if c.databricks {
+			out[i] = c.signedSpans(ctx, t)
+		} else if out[i], served = c.storedSpans(ctx, t); !served && inlineServes(t) {
 			rest = append(rest, i)
-			continue
+		} else if !served {
+			out[i] = c.fileSpans(ctx, t)
+			if _, ok := errors.AsType[*NoWayError](out[i].Err); ok {
+				without[i] = out[i]
+				rest = append(rest, i)
+			}
 		}
-		s, served := c.artifactSpans(ctx, t)
-		if !served {
-			rest = append(rest, i)
-		}
-		out[i] = s
 	}
 	for len(rest) > 0 {
 		n := min(batchSize, len(rest))
 		c.inlineSpans(ctx, infos, rest[:n], out)
 		rest = rest[n:]
+	}
+	for i, s := range without {
+		// Of spans that are artifacts traces/get answers without any, as if the trace had none.
+		if n, _ := spansIn(out[i].JSON); n == 0 && out[i].Missing != MissingDeleted {
+			out[i] = s
+		}
 	}
 	for i, t := range infos {
 		out[i] = c.assess(t, out[i])
@@ -118,13 +122,7 @@ func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
 	if s.Missing != "" {
 		return s
 	}
-	have := 0
-	var err error
-	if len(s.JSON) > 0 && s.JSON[0] == '[' {
-		err = elements(s.JSON, func([]byte) error { have++; return nil })
-	} else {
-		have, err = countSpans(s.JSON)
-	}
+	have, err := spansIn(s.JSON)
 	switch {
 	case webPage(s.JSON):
 		return Spans{Err: &CorruptError{t.TraceID, errWebPage.Error()}}
@@ -138,6 +136,15 @@ func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
 		s.Missing = MissingIncomplete
 	}
 	return s
+}
+
+// spansIn counts the spans of Spans.JSON in either form.
+func spansIn(doc []byte) (n int, err error) {
+	if len(doc) > 0 && doc[0] == '[' {
+		err = elements(doc, func([]byte) error { n++; return nil })
+		return n, err
+	}
+	return countSpans(doc)
 }
 
 // spanCount is the number of spans that the trace reports of itself.
@@ -155,33 +162,12 @@ func spanCount(t *mlflow.TraceInfo) (n int, told bool) {
 	return *s.N, true
 }
 
-// artifactSpans downloads the trace's document from an open-source server. Not served means that
-// another endpoint should be asked.
-func (c *Client) artifactSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans, served bool) {
-	// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
-	body, err := c.call(ctx, request{
-		class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
-		check: endsEarly(), faults: downloadFaults,
-	})
-	switch {
-	case err == nil:
-		return Spans{JSON: body}, true
-	case isCode(err, 0, codeNoEndpoint), isCode(err, http.StatusMethodNotAllowed):
-		c.noArtifact.Store(true)
-		return Spans{}, false
-	case t.Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
-		// Servers that keep spans in the tracking store but do not serve them here answer so.
-		return Spans{}, false
-	}
-	return c.absent(ctx, t, err), true
-}
-
-// absent is the result for a trace whose data the server refused with err.
+// absent is the result for a trace whose data the server refused with err, at an endpoint that it has.
 func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spans {
 	switch {
 	case !isCode(err, http.StatusNotFound, codeDamaged) && !isCode(err, http.StatusNotImplemented):
 		return Spans{Err: err}
-	case t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO":
+	case t.Tags[mlflow.TagSpansLocation] == archiveRepo:
 		return Spans{Missing: MissingArchived}
 	case !isCode(err, http.StatusNotFound):
 		return Spans{Err: err}
@@ -189,6 +175,8 @@ func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spa
 	switch _, err := c.TraceInfo(ctx, t.TraceID); {
 	case err == nil:
 		return Spans{Missing: MissingLost}
+	case routeRefused(err):
+		return Spans{Err: err} // nothing is said of the trace
 	case isCode(err, http.StatusNotFound):
 		return Spans{Missing: MissingDeleted}
 	default:
@@ -200,7 +188,7 @@ func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spa
 // one request each for those that the batch does not bring.
 func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at []int, out []Spans) {
 	got := map[string][]byte{}
-	if len(at) > 1 && !c.noBatch.Load() {
+	if len(at) > 1 && !c.noBatch.Load() && c.ways.inline.refusal() == nil {
 		query := url.Values{}
 		for _, i := range at {
 			query.Add("trace_ids", infos[i].TraceID)
@@ -209,7 +197,7 @@ func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at 
 		if err == nil {
 			got, err = tracesIn(body)
 		}
-		if isCode(err, 0, codeNoEndpoint) {
+		if routeRefused(err) || saysAnother(err, "batchGet") {
 			c.noBatch.Store(true)
 		}
 		// Any other failure may be that of one trace in the group: ask for each.
@@ -225,11 +213,18 @@ func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at 
 }
 
 func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
+	if c.ways.inline.refusal() != nil {
+		return c.noWay(t)
+	}
 	body, err := c.call(ctx, request{
 		class: c.download, path: "/api/3.0/mlflow/traces/get",
 		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
 		check: endsEarly(), faults: downloadFaults,
 	})
+	// Servers before 3.5 take this path for that of a trace of the name "get".
+	if (routeRefused(err) || saysAnother(err, "get")) && c.ways.inline.refuse(err) {
+		return c.noWay(t)
+	}
 	if err != nil {
 		return c.absent(ctx, t, err)
 	}
@@ -241,6 +236,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if !ok {
 		return Spans{Err: errors.New("the server answered with another trace")}
 	}
+	c.ways.inline.works.Store(true)
 	return Spans{JSON: spans}
 }
 
@@ -259,20 +255,24 @@ func endsEarly() func([]byte) error {
 
 // signedSpans downloads traces.json of a Databricks trace from its signed address.
 func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
-	if t.Tags[mlflow.TagSpansLocation] == "ARCHIVE_REPO" {
+	if t.Tags[mlflow.TagSpansLocation] == archiveRepo {
 		return Spans{Missing: MissingArchived} // MLflow's client cannot read these either
 	}
 	// An address may end before its turn comes; three in a row that do are another fault.
 	for tries := 0; ; tries++ {
 		cred, err := c.credentials(ctx, t.TraceID, "")
+		if routeRefused(err) && c.ways.signed.refuse(err) {
+			return c.noWay(t)
+		}
 		if err != nil {
 			return c.absent(ctx, t, err)
 		}
+		c.ways.signed.works.Store(true)
 		body, err := c.signedGet(ctx, cred, endsEarly())
 		switch {
 		case err == nil:
 			return Spans{JSON: body}
-		case isCode(err, http.StatusNotFound):
+		case isCode(err, http.StatusNotFound) && !isCode(err, 0, "NoSuchBucket", "ContainerNotFound", "FilesystemNotFound"):
 			return Spans{Missing: MissingLost}
 		case (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2:
 			c.retries.Add(1)
@@ -342,7 +342,7 @@ func decodeCredential(b []byte) (cred credential, err error) {
 // whole is the check of a request.
 func (c *Client) signedGet(ctx context.Context, cred credential, whole func([]byte) error) ([]byte, error) {
 	var body []byte
-	err := c.try(ctx, c.signed, downloadFaults, func(ctx context.Context) error {
+	err := c.try(ctx, request{class: c.signed, faults: downloadFaults}, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
 			return errors.New("the workspace gave a signed address that is none")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -48,6 +49,8 @@ const (
 	CodeExperiment  = "source.experiment"
 	CodeTraces      = "source.traces"
 	CodeCap         = "source.cap"
+	CodeSpans       = "source.spans"
+	CodeBound       = "source.location" // only where the source experiment keeps new traces in Unity Catalog
 	CodeWriters     = "source.writers"
 	CodeLocation    = "target.location"
 	CodeFolder      = "target.folder"
@@ -80,6 +83,7 @@ type Source interface {
 	Credentials() string
 	Experiment(ctx context.Context, ref string) (mlflowclient.Experiment, error)
 	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
+	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
 }
 
 // Workspace is what is asked of the Databricks workspace that one end, or both, are in.
@@ -240,7 +244,7 @@ func (c *check) identity() {
 
 // source returns what the checkpoint goes by, empty when it is not known.
 func (c *check) source() (server, experimentID string) {
-	rest := []string{CodeExperiment, CodeTraces, CodeCap, CodeWriters}
+	rest := []string{CodeExperiment, CodeTraces, CodeCap, CodeSpans, CodeWriters}
 	if !c.Databricks {
 		rest = slices.DeleteFunc(rest, func(code string) bool { return code == CodeCap })
 	}
@@ -277,16 +281,29 @@ func (c *check) source() (server, experimentID string) {
 		c.ok(CodeExperiment, "%s has the ID %s", experiment.Name, experiment.ID)
 	}
 	c.experiment = experiment
-	c.traces(src, experiment.ID)
+	if l := experiment.TraceLocation; l != "" {
+		c.warning(CodeBound, "Name that location as the target of a run, or use an experiment bound to another one for what was traced before",
+			"the experiment is itself bound to the Unity Catalog location %s: traces logged since are there already, and only older ones are in the experiment", l)
+	}
+	samples := c.traces(src, experiment.ID)
+	c.spans(src, samples)
 	c.writers(src, experiment.ID)
 	return src.Identity(), experiment.ID
 }
 
-func (c *check) traces(src Source, experimentID string) {
+// traces returns a few traces of each kind of storage that spans are in.
+func (c *check) traces(src Source, experimentID string) (samples map[string][]*mlflow.TraceInfo) {
 	var n int64
+	var unlistable []*mlflowclient.UnlistableError
+	samples = map[string][]*mlflow.TraceInfo{}
+	w := c.Window
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error { unlistable = append(unlistable, u); return nil }
 	states := map[mlflow.State]int64{}
 	var first, last time.Time
-	err := src.ListTraces(c.ctx, experimentID, c.Window, func(t *mlflow.TraceInfo) error {
+	err := src.ListTraces(c.ctx, experimentID, w, func(t *mlflow.TraceInfo) error {
+		if in := t.Tags[mlflow.TagSpansLocation]; len(samples[in]) < spanSamples && t.State != mlflow.StateInProgress {
+			samples[in] = append(samples[in], t)
+		}
 		if n == 0 || t.RequestTime.Before(first) {
 			first = t.RequestTime
 		}
@@ -304,6 +321,9 @@ func (c *check) traces(src Source, experimentID string) {
 	switch {
 	case err != nil:
 		c.failed(CodeTraces, err, "")
+	case len(unlistable) > 0:
+		c.warning(CodeTraces, "Look at it at the source and correct or delete it; a run reports each and migrates the others",
+			"%d are listed, and the source has %d that it can't list, the first so: %v", n, len(unlistable), unlistable[0])
 	case n == 0:
 		c.warning(CodeTraces, "Check the experiment and the window: a run would do nothing", "there is no trace")
 	default:
@@ -325,6 +345,49 @@ func (c *check) traces(src Source, experimentID string) {
 	default:
 		c.ok(CodeCap, "an experiment takes %d traces by default", traceCap)
 	}
+	return samples
+}
+
+// spanSamples is how many traces are tried until one has spans.
+const spanSamples = 5
+
+// spans reads the spans of one trace for each kind of storage: what a server lists it may not hand out.
+func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
+	if len(samples) == 0 {
+		c.notChecked(CodeSpans, "there is no trace to read the spans of, see %s", CodeTraces)
+		return
+	}
+	var read []string
+	var empty *mlflow.TraceInfo
+	for _, in := range slices.Sorted(maps.Keys(samples)) {
+		var last error
+		found := false
+		for _, t := range samples[in] {
+			s := src.FetchSpans(c.ctx, []*mlflow.TraceInfo{t})[0]
+			if _, all := errors.AsType[*mlflowclient.NoWayError](s.Err); all {
+				c.failed(CodeSpans, s.Err, "")
+				return
+			}
+			if s.Err != nil {
+				last = s.Err
+			} else if len(s.JSON) > 0 {
+				read, found = append(read, t.TraceID), true
+				break
+			} else {
+				empty = t
+			}
+		}
+		if !found && last != nil {
+			c.failed(CodeSpans, last, "")
+			return
+		}
+	}
+	if len(read) == 0 {
+		c.warning(CodeSpans, "Look at some traces at the source: if they show no spans there either, only their metadata can be migrated",
+			"the source has no spans of the traces that were tried, such as %s", empty.TraceID)
+		return
+	}
+	c.ok(CodeSpans, "those of %s can be read", strings.Join(read, " and "))
 }
 
 var errFound = errors.New("found")
@@ -332,7 +395,11 @@ var errFound = errors.New("found")
 func (c *check) writers(src Source, experimentID string) {
 	since := c.Now.Add(-quiet).UnixMilli()
 	var newest time.Time
-	err := src.ListTraces(c.ctx, experimentID, mlflowclient.Window{StartMs: &since}, func(t *mlflow.TraceInfo) error {
+	w := mlflowclient.Window{StartMs: &since, Unlistable: func(u *mlflowclient.UnlistableError) error {
+		newest = time.UnixMilli(u.FromMs)
+		return errFound
+	}}
+	err := src.ListTraces(c.ctx, experimentID, w, func(t *mlflow.TraceInfo) error {
 		newest = t.RequestTime
 		return errFound // one is enough
 	})

@@ -26,6 +26,17 @@ type source struct {
 	age    time.Duration
 	err    error
 	tags   map[string]string // of the experiment
+
+	unlistable *mlflowclient.UnlistableError
+	spans      func(*mlflow.TraceInfo) mlflowclient.Spans // nil for some of each
+	bound      string
+}
+
+func (s *source) FetchSpans(_ context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
+	if s.spans != nil {
+		return []mlflowclient.Spans{s.spans(infos[0])}
+	}
+	return []mlflowclient.Spans{{JSON: []byte(`{"spans":[{}]}`)}}
 }
 
 func (s *source) Identity() string    { return "http://mlflow" }
@@ -35,10 +46,15 @@ func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experim
 	if ref != "1" {
 		return mlflowclient.Experiment{}, &mlflowclient.NotFoundError{Ref: ref, Source: "http://mlflow"}
 	}
-	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent", Tags: s.tags}, nil
+	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent", Tags: s.tags, TraceLocation: s.bound}, nil
 }
 
 func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
+	if s.unlistable != nil {
+		if err := w.Unlistable(s.unlistable); err != nil {
+			return err
+		}
+	}
 	for i := range s.traces {
 		at := now.Add(-s.age - time.Duration(s.traces-1-i)*time.Second)
 		if w.StartMs != nil && at.UnixMilli() < *w.StartMs {
@@ -192,7 +208,7 @@ func TestProbes(t *testing.T) {
 		}},
 		"refused": {
 			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
-			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked,
+			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked,
 				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
@@ -203,7 +219,7 @@ func TestProbes(t *testing.T) {
 		},
 		"no experiment": {
 			change: func(b *bed) { b.job.Experiment = "2" },
-			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
+			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
 				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
 			says: map[string]string{CodeExperiment: "Give its ID"},
 		},
@@ -222,13 +238,53 @@ func TestProbes(t *testing.T) {
 		},
 		"not listed": {
 			change: func(b *bed) { b.src.traces, b.src.err = 0, errors.New("listing: 500. Try later") },
-			want:   map[string]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeWriters: Failed},
+			want:   map[string]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: Failed},
 			says:   map[string]string{CodeTraces: "Try later"},
 		},
 		"still written": {
 			change: func(b *bed) { b.src.age = 4 * time.Minute },
 			want:   map[string]Result{CodeWriters: Warning},
 			says:   map[string]string{CodeWriters: "2026-03-01T11:55:5"},
+		},
+		"a trace that can't be listed": {
+			change: func(b *bed) {
+				b.src.unlistable = &mlflowclient.UnlistableError{TraceID: "tr-nan", FromMs: 1, ToMs: 1, Err: errors.New("500")}
+			},
+			want: map[string]Result{CodeTraces: Warning, CodeWriters: Warning},
+			says: map[string]string{CodeTraces: "tr-nan"},
+		},
+		"spans that no way leads to": {
+			change: func(b *bed) {
+				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
+					return mlflowclient.Spans{Err: &mlflowclient.NoWayError{Refusals: []error{errors.New("GET h/x: 403")}}}
+				}
+			},
+			want: map[string]Result{CodeSpans: Failed},
+			says: map[string]string{CodeSpans: "GET h/x: 403\nHave the proxy"},
+		},
+		"spans of no trace": {
+			change: func(b *bed) {
+				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
+					return mlflowclient.Spans{Missing: mlflowclient.MissingLost}
+				}
+			},
+			want: map[string]Result{CodeSpans: Warning},
+		},
+		"the first trace's spans are damaged": {
+			change: func(b *bed) {
+				n := 0
+				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
+					if n++; n == 1 {
+						return mlflowclient.Spans{Err: errors.New("damaged")}
+					}
+					return mlflowclient.Spans{JSON: []byte(`{"spans":[{}]}`)}
+				}
+			},
+		},
+		"the source is bound to a location": {
+			change: func(b *bed) { b.src.bound = "main.agents.live" },
+			want:   map[string]Result{CodeBound: Warning},
+			says:   map[string]string{CodeBound: "main.agents.live"},
 		},
 		"no target": {
 			change: func(b *bed) {
@@ -412,8 +468,8 @@ func TestProbes(t *testing.T) {
 					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
 				}
 			}
-			if n := len(found); n != 22 && (n != 23 || b.target.Volume == nil) {
-				t.Errorf("%d probes, want 22, and one for a volume", n)
+			if n := len(found); n != 23 && (n != 24 || b.target.Volume == nil && b.src.bound == "") {
+				t.Errorf("%d probes, want 23, and one for a volume", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
 				t.Error("the checkpoint's folder was made")

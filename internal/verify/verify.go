@@ -148,6 +148,8 @@ type verification struct {
 	budget   *migrate.Budget
 	attached *migrate.Budget // for bytes of attachments; who holds some of budget waits for it
 	report   Report
+
+	unlistable []*mlflowclient.UnlistableError // what the source has and can't list
 }
 
 // Run compares. The error, also told in the report, is what kept it from looking at every trace.
@@ -195,6 +197,9 @@ func (v *verification) run(ctx context.Context) error {
 	if err := v.compareAll(ctx); err != nil {
 		return err
 	}
+	for _, u := range v.unlistable {
+		v.found(Finding{TraceID: u.TraceID, Kind: Unreadable, Detail: u.Error()})
+	}
 	if v.job.Sample > 0 {
 		return nil
 	}
@@ -237,6 +242,11 @@ func (v *verification) readTarget(ctx context.Context) error {
 func (v *verification) findExtra(ctx context.Context) error {
 	return v.scratch.Records(ctx, checkpoint.Deferred, func(rec checkpoint.Record) error {
 		w := v.job.Window
+		for _, u := range v.unlistable { // it may be that one
+			if rec.TraceID == u.TraceID || u.TraceID == "" && u.FromMs <= rec.RequestTimeMs && rec.RequestTimeMs <= u.ToMs {
+				return nil
+			}
+		}
 		if v.job.Shard.Has(rec.TraceID, rec.TargetTraceID) && (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs) {
 			v.found(Finding{rec.TraceID, rec.TargetTraceID, Extra, errGone.Error()})
 		}
@@ -302,7 +312,16 @@ func (v *verification) compareAll(ctx context.Context) error {
 func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo) error) error {
 	var chunk []*mlflow.TraceInfo
 	n := 0
-	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, v.job.Window, func(info *mlflow.TraceInfo) error {
+	w := v.job.Window
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
+		if u.TraceID == "" || v.job.Shard.Has(u.TraceID, "") {
+			v.report.Listed++
+			v.job.Progress.Listed.Add(1)
+			v.unlistable = append(v.unlistable, u)
+		}
+		return nil
+	}
+	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
 		if !v.job.Shard.MayHave(info.TraceID) {
 			return nil
 		}

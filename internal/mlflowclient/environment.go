@@ -1,0 +1,322 @@
+package mlflowclient
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+// Environment is what MLflow's own client takes from its surroundings to reach an open-source tracking
+// server. docs/environment.md lists what it honours, and what it refuses.
+type Environment struct {
+	Credentials ServerCredentials
+	Workspace   string   // of the server, or empty
+	Warnings    []string // to be said in each run
+
+	timeout time.Duration
+	proxy   func(*http.Request) (*url.URL, error)
+	tls     *tls.Config // nil for Go's own
+}
+
+// EnvironmentError says that a variable can't be honoured, so that the server would be asked as
+// somebody else, or another server.
+type EnvironmentError struct{ Text string }
+
+func (e *EnvironmentError) Error() string { return e.Text }
+
+func refused(format string, args ...any) error {
+	return &EnvironmentError{fmt.Sprintf(format, args...)}
+}
+
+// withoutEffect are the variables by which MLflow's client is tuned and tracemig is not: it repeats
+// requests, holds connections and bounds their number by rules of its own.
+var withoutEffect = []string{
+	"MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER",
+	"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "MLFLOW_HTTP_POOL_CONNECTIONS", "MLFLOW_HTTP_POOL_MAXSIZE",
+	"MLFLOW_HTTP_TCP_KEEPALIVE", "MLFLOW_HTTP_TCP_KEEPALIVE_IDLE", "MLFLOW_HTTP_TCP_KEEPALIVE_INTERVAL", "MLFLOW_HTTP_TCP_KEEPALIVE_COUNT",
+	"MLFLOW_DATABRICKS_TRAFFIC_ID",
+}
+
+// ReadEnvironment reads what MLflow's client would for the server at trackingURI. Its errors are an
+// *AddressError or an *EnvironmentError, and hold no secret.
+func ReadEnvironment(trackingURI string, getenv func(string) string) (*Environment, error) {
+	address, err := serverAddress(trackingURI)
+	if err != nil {
+		return nil, err
+	}
+	e := &Environment{Workspace: strings.TrimSpace(getenv("MLFLOW_WORKSPACE"))}
+	if err := refuseSigners(getenv); err != nil {
+		return nil, err
+	}
+	if e.Credentials, err = credentials(address, getenv); err != nil {
+		return nil, err
+	}
+	if e.timeout, err = requestTimeout(getenv); err != nil {
+		return nil, err
+	}
+	if e.proxy, err = proxies(getenv); err != nil {
+		return nil, err
+	}
+	if err := e.readTLS(getenv); err != nil {
+		return nil, err
+	}
+	set := slices.DeleteFunc(slices.Clone(withoutEffect), func(name string) bool { return getenv(name) == "" })
+	if len(set) > 0 {
+		e.Warnings = append(e.Warnings, strings.Join(set, ", ")+" without effect: tracemig repeats requests and holds connections by rules of its own")
+	}
+	return e, nil
+}
+
+// Apply puts what is not the credentials into opts.
+func (e *Environment) Apply(opts *Options) {
+	opts.Workspace, opts.Timeout = e.Workspace, e.timeout
+	t := newTransport()
+	t.Proxy = e.proxy
+	if e.tls != nil {
+		t.TLSClientConfig = e.tls
+	}
+	opts.Transport = t
+}
+
+// refuseSigners refuses the variables that have each request signed by code that is not here.
+func refuseSigners(getenv func(string) string) error {
+	sigv4, err := boolean(getenv, "MLFLOW_TRACKING_AWS_SIGV4")
+	switch auth := getenv("MLFLOW_TRACKING_AUTH"); {
+	case err != nil:
+		return err
+	case sigv4:
+		return refused("MLFLOW_TRACKING_AWS_SIGV4 asks for requests signed for AWS, which tracemig does not do. Start a proxy that signs them, give its address as the tracking URI, and unset the variable")
+	case auth == "kubernetes" || auth == "kubernetes-namespaced":
+		return refused("MLFLOW_TRACKING_AUTH=%s is a plugin of MLflow that tracemig does not have. Unset it, put the service account's token (/var/run/secrets/kubernetes.io/serviceaccount/token) into MLFLOW_TRACKING_TOKEN, and name the workspace with --workspace where the server has several", auth)
+	case auth != "":
+		return refused("MLFLOW_TRACKING_AUTH names a plugin of MLflow, which tracemig can't load. Unset it and set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+	}
+	return nil
+}
+
+// boolean reads a variable as MLflow does: true, false, 1 or 0.
+func boolean(getenv func(string) string, name string) (bool, error) {
+	switch strings.ToLower(getenv(name)) {
+	case "true", "1":
+		return true, nil
+	case "", "false", "0":
+		return false, nil
+	}
+	return false, refused("%s is neither true nor false. Set one of them, or unset it", name)
+}
+
+func requestTimeout(getenv func(string) string) (time.Duration, error) {
+	const name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+	v := getenv(name)
+	if v == "" {
+		return 0, nil
+	}
+	seconds, err := strconv.Atoi(v)
+	if err != nil || seconds < 1 {
+		return 0, refused("%s is no number of seconds above 0. Correct it, or unset it", name)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
+// proxies finds the proxy of a request as Python does: HTTP_PROXY, HTTPS_PROXY, else ALL_PROXY, and none
+// for what NO_PROXY names. Unlike there, nothing goes through a proxy to this machine itself.
+func proxies(getenv func(string) string) (func(*http.Request) (*url.URL, error), error) {
+	read := func(name string) string { return cmp.Or(getenv(strings.ToLower(name)), getenv(name)) }
+	all := read("ALL_PROXY")
+	c := httpproxy.Config{
+		HTTPProxy: cmp.Or(read("HTTP_PROXY"), all), HTTPSProxy: cmp.Or(read("HTTPS_PROXY"), all),
+		NoProxy: read("NO_PROXY"),
+	}
+	f := c.ProxyFunc()
+	for _, scheme := range []string{"http", "https"} {
+		// Tried here, since the error at the first request would repeat an address that may hold a password.
+		if _, err := f(&url.URL{Scheme: scheme, Host: "proxied.invalid"}); err != nil {
+			return nil, refused("%s_PROXY, or ALL_PROXY, is no address of a proxy. Write one such as http://proxy.example.com:3128", strings.ToUpper(scheme))
+		}
+	}
+	return func(r *http.Request) (*url.URL, error) { return f(r.URL) }, nil
+}
+
+// readTLS reads which certificates are trusted, and the client's own.
+func (e *Environment) readTLS(getenv func(string) string) error {
+	const insecureName, serverName, clientName = "MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+	insecure, err := boolean(getenv, insecureName)
+	if err != nil {
+		return err
+	}
+	if insecure && getenv(serverName) != "" {
+		return refused("%s and %s contradict each other, and MLflow refuses them too. Unset one of them", insecureName, serverName)
+	}
+	e.tls = &tls.Config{InsecureSkipVerify: insecure, MinVersion: tls.VersionTLS12}
+	if insecure {
+		e.Warnings = append(e.Warnings, insecureName+" is set: the server's certificate is not verified, so anyone on the way can read the credentials and change the traces")
+	}
+	// The names of requests, which MLflow's client uses, come after MLflow's own.
+	for _, name := range []string{serverName, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
+		path := getenv(name)
+		if path == "" || insecure {
+			continue
+		}
+		if e.tls.RootCAs, err = authorities(path); err != nil {
+			return refused("%s names no certificates that can be read: %v", name, err)
+		}
+		break
+	}
+	if path := getenv(clientName); path != "" {
+		pair, err := tls.LoadX509KeyPair(path, path)
+		if err != nil {
+			return refused("%s must name a PEM file with a certificate and its key, without a passphrase: %v", clientName, err)
+		}
+		e.tls.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
+
+// authorities reads the certificates of a PEM file, or of all files of a folder.
+func authorities(path string) (*x509.CertPool, error) {
+	files := []string{path}
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(path, "*")); err != nil {
+			return nil, err
+		}
+	}
+	pool, found := x509.NewCertPool(), false
+	for _, f := range files {
+		pem, err := os.ReadFile(f)
+		if err != nil && len(files) == 1 {
+			return nil, err
+		}
+		found = pool.AppendCertsFromPEM(pem) || found
+	}
+	if !found {
+		return nil, errors.New("there is no certificate in PEM form in " + path)
+	}
+	return pool, nil
+}
+
+// credentials reads those that MLflow's client would send: a user name and a password, of the
+// environment or else of ~/.mlflow/credentials, before a token. What is in the address itself counts
+// where there are none, and what .netrc has of the host comes last.
+func credentials(address *url.URL, getenv func(string) string) (ServerCredentials, error) {
+	home := getenv("HOME")
+	user, password, err := credentialsFile(filepath.Join(home, ".mlflow", "credentials"))
+	if home == "" {
+		user, password, err = "", "", nil
+	}
+	if err != nil {
+		return ServerCredentials{}, err
+	}
+	c := ServerCredentials{
+		Token:    getenv("MLFLOW_TRACKING_TOKEN"),
+		Username: cmp.Or(getenv("MLFLOW_TRACKING_USERNAME"), user),
+		Password: cmp.Or(getenv("MLFLOW_TRACKING_PASSWORD"), password),
+	}
+	if c.Token != "" || c.Username != "" && c.Password != "" || address.User != nil {
+		return c, nil
+	}
+	if file := cmp.Or(getenv("NETRC"), filepath.Join(home, ".netrc")); home != "" || getenv("NETRC") != "" {
+		if user, password, ok := netrc(file, address.Hostname()); ok {
+			return ServerCredentials{Username: user, Password: password}, nil
+		}
+	}
+	return c, nil
+}
+
+// credentialsFile reads the section [mlflow] of an INI file as Python's configparser does. A file that
+// is not there has none.
+func credentialsFile(path string) (user, password string, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", refused("~/.mlflow/credentials can't be read: %v", err)
+	}
+	defer f.Close()
+	section := ""
+	in := bufio.NewScanner(f)
+	for in.Scan() {
+		line := strings.TrimSpace(in.Text())
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if line[0] == '[' {
+			section, _, _ = strings.Cut(line[1:], "]")
+			continue
+		}
+		at := strings.IndexAny(line, "=:")
+		if at < 0 || section != "mlflow" {
+			continue
+		}
+		// Python writes a percent sign twice.
+		value := strings.ReplaceAll(strings.TrimSpace(line[at+1:]), "%%", "%")
+		switch strings.ToLower(strings.TrimSpace(line[:at])) {
+		case "mlflow_tracking_username":
+			user = value
+		case "mlflow_tracking_password":
+			password = value
+		}
+	}
+	if err := in.Err(); err != nil {
+		return "", "", refused("~/.mlflow/credentials can't be read: %v", err)
+	}
+	return user, password, nil
+}
+
+// netrc looks a host up in a file of that form; its default entry counts too.
+func netrc(path, host string) (user, password string, ok bool) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", false
+	}
+	var words []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
+			words = append(words, strings.Fields(line)...)
+		}
+	}
+	mine := false
+	for i := 0; i < len(words); i++ {
+		next := ""
+		if i+1 < len(words) {
+			next = words[i+1]
+		}
+		switch words[i] {
+		case "machine", "default":
+			if mine && password != "" {
+				return user, password, true
+			}
+			mine = words[i] == "default" || next == host
+			user, password = "", ""
+			if words[i] == "machine" {
+				i++
+			}
+		case "login", "user":
+			if i++; mine {
+				user = next
+			}
+		case "password":
+			if i++; mine {
+				password = next
+			}
+		case "account":
+			i++
+		}
+	}
+	return user, password, mine && password != ""
+}

@@ -1,0 +1,53 @@
+package mlflowclient
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+)
+
+// An MLflow server with workspaces (3.10 and newer) tells them apart by a header. A request without it
+// is of the default workspace.
+const (
+	workspaceHeader  = "X-MLFLOW-WORKSPACE"
+	defaultWorkspace = "default"
+)
+
+// checkWorkspace makes sure that the server knows workspaces, if one was named: an older server ignores
+// the header and would answer with the experiment of the same name that is everybody's.
+func (c *Client) checkWorkspace(ctx context.Context) error {
+	c.checked.Lock()
+	defer c.checked.Unlock()
+	if c.workspace == "" || c.hasWorkspaces {
+		return nil
+	}
+	var err error
+	// The same answer under its present name and under the one of the first versions.
+	for _, path := range []string{"/api/3.0/mlflow/server-info", "/api/3.0/mlflow/server-features"} {
+		_, err = c.call(ctx, request{class: c.search, path: path, check: func(b []byte) error {
+			dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+			return mlflow.ReadObject(dec, func(name string) error {
+				if name != "workspaces_enabled" {
+					return dec.SkipValue()
+				}
+				tok, err := dec.ReadToken()
+				c.hasWorkspaces = err == nil && tok.Kind() == jsontext.KindTrue
+				return err
+			})
+		}})
+		if !isCode(err, 0, codeNoEndpoint) {
+			break
+		}
+	}
+	switch {
+	case c.hasWorkspaces:
+		return nil
+	case err == nil || isCode(err, 0, codeNoEndpoint):
+		return fmt.Errorf("the workspace %q can't be used: %s has no workspaces; unset MLFLOW_WORKSPACE and leave out --workspace, or have the server started with --enable-workspaces", c.workspace, c.base)
+	}
+	return fmt.Errorf("asking whether the server has workspaces: %w", err)
+}
