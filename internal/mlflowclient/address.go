@@ -37,7 +37,7 @@ func serverAddress(trackingURI string) (*url.URL, error) {
 		dialect = ""
 	}
 	start := func(what, command string) error {
-		shown := "with that URI"
+		shown := "<the same URI>"
 		if !strings.ContainsAny(trackingURI, "@?") {
 			shown = trackingURI
 		}

@@ -140,14 +140,23 @@ func proxies(getenv func(string) string) (func(*http.Request) (*url.URL, error),
 		HTTPProxy: cmp.Or(read("HTTP_PROXY"), all), HTTPSProxy: cmp.Or(read("HTTPS_PROXY"), all),
 		NoProxy: read("NO_PROXY"),
 	}
-	f := c.ProxyFunc()
-	for _, scheme := range []string{"http", "https"} {
-		// Tried here, since the error at the first request would repeat an address that may hold a password.
-		if _, err := f(&url.URL{Scheme: scheme, Host: "proxied.invalid"}); err != nil {
-			return nil, refused("%s_PROXY, or ALL_PROXY, is no address of a proxy. Write one such as http://proxy.example.com:3128", strings.ToUpper(scheme))
+	// httpproxy goes without a proxy whose address it can't read.
+	for name, address := range map[string]string{"HTTP_PROXY": c.HTTPProxy, "HTTPS_PROXY": c.HTTPSProxy} {
+		if address != "" && !proxyAddress(address) {
+			return nil, refused("%s, or ALL_PROXY, is no address of a proxy. Write one such as http://proxy.example.com:3128", name)
 		}
 	}
+	f := c.ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) { return f(r.URL) }, nil
+}
+
+// proxyAddress tells whether httpproxy takes an address as a proxy's; the scheme may be left out.
+func proxyAddress(address string) bool {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // readTLS reads which certificates are trusted, and the client's own.

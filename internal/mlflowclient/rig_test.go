@@ -3,9 +3,14 @@
 package mlflowclient
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/google/go-cmp/cmp"
@@ -236,4 +241,102 @@ func TestWorkspaceCorpus(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// One feedback of NaN in a real server's store: found in seconds, told of by its ID, and the others come.
+func TestNaNFeedbackOnServer(t *testing.T) {
+	m := rig.StartMLflow(t)
+	corpus := m.Add(t, "/Shared/nan", 12)
+	ids := []string{}
+	for _, of := range corpus.Cases {
+		ids = append(ids, of...)
+	}
+	slices.Sort(ids)
+	bad := ids[len(ids)/2]
+	m.SetFeedback(t, bad, "NaN")
+	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	start := time.Now()
+	var got, told []string
+	if err := c.ListTraces(t.Context(), corpus.ExperimentID, Window{Unlistable: func(u *UnlistableError) error { told = append(told, u.TraceID); return nil }},
+		func(ti *mlflow.TraceInfo) error { got = append(got, ti.TraceID); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	if want := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == bad }); !slices.Equal(got, want) || !slices.Equal(told, []string{bad}) {
+		t.Errorf("listed %v, told of %v, want all of %v but %s", got, told, ids, bad)
+	}
+	if d := time.Since(start); d > 30*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if _, err := c.TraceInfo(t.Context(), bad); err == nil {
+		t.Error("its info could be read")
+	} else if _, ok := errors.AsType[*UnlistableError](err); !ok {
+		t.Errorf("its info: %v", err)
+	}
+}
+
+// A real server with workspaces, below a prefix: experiments of one name are told apart.
+func TestWorkspacesOnServer(t *testing.T) {
+	m := rig.StartMLflow(t, "--enable-workspaces", "--static-prefix", "/flow")
+	post := func(workspace, path, body string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, m.URI+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		if workspace != "" {
+			r.Header.Set("X-MLFLOW-WORKSPACE", workspace)
+		}
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode/100 != 2 {
+			t.Fatalf("%s: %d %s", path, resp.StatusCode, b)
+		}
+		return string(b)
+	}
+	post("", "/api/3.0/mlflow/workspaces", `{"name":"team"}`)
+	want := map[string]string{}
+	for _, workspace := range []string{"", "team"} {
+		var made struct {
+			ID string `json:"experiment_id"`
+		}
+		if err := json.Unmarshal([]byte(post(workspace, "/api/2.0/mlflow/experiments/create", `{"name":"agent"}`)), &made); err != nil {
+			t.Fatal(err)
+		}
+		want[workspace] = made.ID
+	}
+	if want[""] == want["team"] {
+		t.Fatalf("one experiment for both: %v", want)
+	}
+	for workspace, id := range want {
+		c, err := NewServer(m.URI, ServerCredentials{}, Options{Workspace: workspace})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		e, err := c.Experiment(t.Context(), "agent")
+		if err != nil || e.ID != id {
+			t.Errorf("workspace %q: %+v, %v, want experiment %s", workspace, e, err, id)
+		}
+		if err := c.ListTraces(t.Context(), e.ID, Window{}, func(*mlflow.TraceInfo) error { return nil }); err != nil {
+			t.Errorf("workspace %q: %v", workspace, err)
+		}
+	}
+	c, err := NewServer(rig.SharedServer(t).URI, ServerCredentials{}, Options{Workspace: "team"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Experiment(t.Context(), "Default"); err == nil || !strings.Contains(err.Error(), "has no workspaces") {
+		t.Errorf("a server without them: %v", err)
+	}
 }

@@ -50,7 +50,7 @@ func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experim
 }
 
 func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
-	if s.unlistable != nil {
+	if s.unlistable != nil && (w.StartMs == nil || *w.StartMs <= s.unlistable.FromMs) {
 		if err := w.Unlistable(s.unlistable); err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func TestProbes(t *testing.T) {
 		},
 		"nothing there": {
 			change: func(b *bed) { b.src.traces = 0 },
-			want:   map[string]Result{CodeTraces: Warning},
+			want:   map[string]Result{CodeTraces: Warning, CodeSpans: NotChecked},
 		},
 		"not listed": {
 			change: func(b *bed) { b.src.traces, b.src.err = 0, errors.New("listing: 500. Try later") },
@@ -250,7 +250,7 @@ func TestProbes(t *testing.T) {
 			change: func(b *bed) {
 				b.src.unlistable = &mlflowclient.UnlistableError{TraceID: "tr-nan", FromMs: 1, ToMs: 1, Err: errors.New("500")}
 			},
-			want: map[string]Result{CodeTraces: Warning, CodeWriters: Warning},
+			want: map[string]Result{CodeTraces: Warning},
 			says: map[string]string{CodeTraces: "tr-nan"},
 		},
 		"spans that no way leads to": {

@@ -23,8 +23,19 @@ type MLflow struct {
 	process *Process
 }
 
-func startMLflow(dir string) (*MLflow, error) {
-	cmd, err := command("venv", "mlflow_server.py", dir)
+// StartMLflow starts a server of the test's own, with options of mlflow server.
+func StartMLflow(t testing.TB, options ...string) *MLflow {
+	t.Helper()
+	m, err := startMLflow(t.TempDir(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Stop)
+	return m
+}
+
+func startMLflow(dir string, options ...string) (*MLflow, error) {
+	cmd, err := command("venv", "mlflow_server.py", append([]string{dir}, options...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +222,15 @@ func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {
 func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
 	t.Helper()
 	return m.dumped(t, "end-in-progress", experiment)
+}
+
+// SetFeedback writes a value into the store beside the server, in place of that of the trace's feedback,
+// as a scorer does that has the store open: NaN is one that the server can't list then.
+func (m *MLflow) SetFeedback(t testing.TB, traceID, value string) {
+	t.Helper()
+	if out, err := Command(t, "venv", "set_feedback.py", m.DB, traceID, value).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 // Dump reads an experiment with MLflow's own client.

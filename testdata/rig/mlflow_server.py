@@ -1,6 +1,6 @@
 """Runs `mlflow server` on SQLite with its files in a directory; prints READY <url>; ends when its standard input does.
 
-  mlflow_server.py DIR
+  mlflow_server.py DIR [OPTION OF MLFLOW SERVER]...
 """
 
 import os
@@ -18,10 +18,13 @@ def main():
         os.setpgid(0, 0)  # A group of its own, which ends as a whole: mlflow leaves its workers behind otherwise.
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
+    options = sys.argv[2:]
     url = f"http://127.0.0.1:{port}"
+    if "--static-prefix" in options:
+        url += options[options.index("--static-prefix") + 1]
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-         "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/artifacts"],
+         "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/artifacts", *options],
         stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=directory,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,0 +1,47 @@
+//go:build rig
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// TestUnlistable has a feedback of NaN in a real server's store, which makes every page that holds its trace
+// answer 500: the others are migrated, it is named, and plan, check and verify know of it.
+func TestUnlistable(t *testing.T) {
+	t.Parallel()
+	m := rig.StartMLflow(t)
+	c := m.Add(t, "/Shared/nan", 12)
+	bad := ""
+	for _, ids := range c.Cases {
+		bad = ids[len(ids)/2]
+	}
+	m.SetFeedback(t, bad, "NaN")
+	b := newBed(t, m.URI, c.Experiment).toLocal()
+	if out := b.mustRun(0, "--dry-run").stdout; !strings.Contains(out, `"traces_unlistable":1`) {
+		t.Errorf("the plan is %s", out)
+	}
+	r := b.mustRun(3)
+	if s := r.summary; s.Migrated != 11 || s.Failed != 1 || s.FailedReasons["unlistable"] != 1 || s.Listed != 12 {
+		t.Errorf("%+v", s)
+	}
+	if !strings.Contains(r.stdout, `"trace_id":"`+bad+`","state":"failed","reason":"unlistable"`) {
+		t.Errorf("%s is not reported in %s", bad, r.stdout)
+	}
+	// Where it is outside of the window, an earlier run has left it open.
+	if s := b.mustRun(3, "--start-time", "2099-01-01").summary; s.FailedReasons["unlistable"] != 1 {
+		t.Errorf("a later window: %+v", s)
+	}
+	m.SetFeedback(t, bad, "0.5")
+	if s := b.mustRun(0).summary; s.Migrated != 1 || s.Failed != 0 {
+		t.Errorf("once it can be listed: %+v", s)
+	}
+	// One that was migrated before stays as it is.
+	m.SetFeedback(t, bad, "NaN")
+	if s := b.mustRun(3).summary; s.Migrated != 0 || s.FailedReasons["unlistable"] != 1 {
+		t.Errorf("once it can't be listed again: %+v", s)
+	}
+}

@@ -1,0 +1,233 @@
+package mlflowclient
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func env(kv ...string) func(string) string {
+	m := map[string]string{}
+	for i := 0; i+1 < len(kv); i += 2 {
+		m[kv[i]] = kv[i+1]
+	}
+	return func(name string) string { return m[name] }
+}
+
+// Which credentials count, in MLflow's order.
+func TestEnvironmentCredentials(t *testing.T) {
+	home, bare := t.TempDir(), t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(home, ".mlflow", "credentials"), "; a comment\n[mlflow]\nmlflow_tracking_username = ann\nMLFLOW_TRACKING_PASSWORD : p=100%%\n[x]\nmlflow_tracking_username = eve\n")
+	netrc := filepath.Join(bare, "netrc")
+	write(netrc, "# mine\nmachine other.example login eve password no\nmachine mlflow.example\n  login bob\n  password word\n")
+	for name, tt := range map[string]struct {
+		uri  string
+		env  []string
+		want ServerCredentials
+	}{
+		"none":                      {want: ServerCredentials{}},
+		"the file":                  {env: []string{"HOME", home}, want: ServerCredentials{Username: "ann", Password: "p=100%"}},
+		"a user of the environment": {env: []string{"HOME", home, "MLFLOW_TRACKING_USERNAME", "bo"}, want: ServerCredentials{Username: "bo", Password: "p=100%"}},
+		"a token beside the file":   {env: []string{"HOME", home, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t", Username: "ann", Password: "p=100%"}},
+		"no home":                   {env: []string{"HOME", bare}, want: ServerCredentials{}},
+		"netrc":                     {env: []string{"HOME", bare, "NETRC", netrc}, want: ServerCredentials{Username: "bob", Password: "word"}},
+		"netrc after a token":       {env: []string{"NETRC", netrc, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t"}},
+		"netrc of another host":     {uri: "https://elsewhere.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
+		"the address before netrc":  {uri: "https://u:p@mlflow.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.uri == "" {
+				tt.uri = "https://mlflow.example/prefix"
+			}
+			e, err := ReadEnvironment(tt.uri, env(tt.env...))
+			if err != nil || e.Credentials != tt.want {
+				t.Errorf("%+v, %v, want %+v", e, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestEnvironmentRefuses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s.pem")
+	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"MLFLOW_TRACKING_AWS_SIGV4": "True", "MLFLOW_TRACKING_AUTH": "my-plugin", "MLFLOW_TRACKING_INSECURE_TLS": "yes", "MLFLOW_HTTP_REQUEST_TIMEOUT": "soon",
+		"MLFLOW_TRACKING_SERVER_CERT_PATH": file, "MLFLOW_TRACKING_CLIENT_CERT_PATH": file, "REQUESTS_CA_BUNDLE": file + ".not", "HTTPS_PROXY": "http://u:s3cret@", "all_proxy": "ftp://s3cret",
+	} {
+		_, err := ReadEnvironment("https://mlflow.example", env(name, value))
+		var e *EnvironmentError
+		if !errors.As(err, &e) || !strings.Contains(strings.ToUpper(err.Error()), strings.ToUpper(name)) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range withoutEffect {
+		if e, err := ReadEnvironment("https://mlflow.example", env(name, "1")); err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], name) {
+			t.Errorf("%s: %+v, %v", name, e, err)
+		}
+	}
+}
+
+// A server that wants a client's certificate and shows one that nobody else vouches for.
+func TestEnvironmentTLS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, experiment7) }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	dir := t.TempDir()
+	client, own := filepath.Join(dir, "client.pem"), clientCertificate(t)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(own)
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	s.StartTLS()
+	defer s.Close()
+	ca := filepath.Join(dir, "ca", "server.pem")
+	if err := errors.Join(os.WriteFile(client, own, 0o600), os.Mkdir(filepath.Dir(ca), 0o700),
+		os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		env []string
+		ok  bool
+	}{
+		"both":                      {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca, "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
+		"a folder of authorities":   {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", filepath.Dir(ca), "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
+		"the bundle of requests":    {[]string{"REQUESTS_CA_BUNDLE", ca, "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
+		"MLflow's before requests'": {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca, "REQUESTS_CA_BUNDLE", "/nowhere", "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
+		"not verified":              {[]string{"MLFLOW_TRACKING_INSECURE_TLS", "TRUE", "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
+		"no client's certificate":   {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca}, false},
+		"no authority":              {[]string{"MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := ReadEnvironment(s.URL, env(tt.env...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			opts := Options{Limits: unlimited}
+			opts.Retry.Budget = time.Millisecond // a handshake that ends is tried again otherwise
+			e.Apply(&opts)
+			c, err := NewServer(s.URL, e.Credentials, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := c.Experiment(t.Context(), "7"); (err == nil) != tt.ok {
+				t.Errorf("%v", err)
+			}
+			if insecure := strings.HasPrefix(name, "not"); insecure != (len(e.Warnings) == 1) {
+				t.Errorf("warnings %q", e.Warnings)
+			}
+		})
+	}
+}
+
+// clientCertificate is a certificate and its key in one PEM text, as requests takes them.
+func clientCertificate(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rig"}, NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+}
+
+func TestEnvironmentProxies(t *testing.T) {
+	for name, tt := range map[string]struct {
+		env  []string
+		url  string
+		want string
+	}{
+		"none":         {nil, "http://mlflow.example", ""},
+		"http":         {[]string{"HTTP_PROXY", "http://p:1"}, "http://mlflow.example", "http://p:1"},
+		"lower case":   {[]string{"http_proxy", "p:1", "HTTP_PROXY", "http://q:1"}, "http://mlflow.example", "http://p:1"},
+		"https":        {[]string{"HTTPS_PROXY", "http://p:1", "HTTP_PROXY", "http://q:1"}, "https://mlflow.example", "http://p:1"},
+		"all":          {[]string{"ALL_PROXY", "socks5://p:1"}, "https://mlflow.example", "socks5://p:1"},
+		"but not this": {[]string{"HTTPS_PROXY", "http://p:1", "NO_PROXY", "other,.example"}, "https://mlflow.example", ""},
+		"loopback":     {[]string{"HTTP_PROXY", "http://p:1"}, "http://127.0.0.1:5000", ""},
+	} {
+		f, err := proxies(env(tt.env...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := http.NewRequest(http.MethodGet, tt.url, nil)
+		u, err := f(r)
+		got := ""
+		if u != nil {
+			got = u.String()
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
+		}
+	}
+}
+
+// The workspace goes with each request, and makes another source of the same server.
+func TestWorkspace(t *testing.T) {
+	for _, tt := range []struct{ workspace, answer, identity, err string }{
+		{" team a ", `{"store_type":"SqlStore","workspaces_enabled":true}`, "http://127.0.0.1:5000?workspace=team+a", ""},
+		{"default", `{"workspaces_enabled":true}`, "http://127.0.0.1:5000", ""},
+		{"team", `{"workspaces_enabled":false}`, "http://127.0.0.1:5000?workspace=team", "no workspaces"},
+		{"team", "", "http://127.0.0.1:5000?workspace=team", "no workspaces"}, // an older server
+	} {
+		var sent []string
+		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Workspace: tt.workspace, Limits: unlimited, Transport: inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent = append(sent, r.URL.Path)
+			if got := r.Header.Get("X-MLFLOW-WORKSPACE"); got != strings.TrimSpace(tt.workspace) {
+				t.Errorf("%s with the workspace %q", r.URL.Path, got)
+			}
+			switch {
+			case strings.HasPrefix(r.URL.Path, "/api/2.0/"):
+				io.WriteString(w, experiment7)
+			case tt.answer == "":
+				http.NotFound(w, r)
+			default:
+				io.WriteString(w, tt.answer)
+			}
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, err = c.Experiment(t.Context(), "agent")
+		}
+		if c.Identity() != tt.identity || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%q: %s, %v", tt.workspace, c.Identity(), err)
+		}
+		if tt.err == "" && len(sent) != 3 { // it is asked once whether it has workspaces
+			t.Errorf("%q: asked %v", tt.workspace, sent)
+		}
+	}
+}
