@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // The scripts run the program itself against the sample experiment: $URI serves it as recorded,
 // $BROKEN with one trace's spans garbled, $SLOW slowly, noting downloads in $WORK/reading, and
-// no download as long as there is $WORK/held.
+// no download as long as there is $WORK/held. $LISTED lists traces and sends to a login whoever asks for spans.
 func TestScripts(t *testing.T) {
 	experiment, err := replay.Load(sample.Files)
 	if err != nil {
@@ -67,6 +68,14 @@ func TestScripts(t *testing.T) {
 			serve("BROKEN", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if id := r.URL.Query().Get("request_id"); id != "" && (garbled.CompareAndSwap(nil, id) || garbled.Load() == id) {
 					fmt.Fprint(w, `{"spans":[{"name":`)
+					return
+				}
+				experiment.ServeHTTP(w, r)
+			}))
+			serve("LISTED", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/ajax-api/") || path.Base(r.URL.Path) == "get" && strings.HasSuffix(path.Dir(r.URL.Path), "traces") || path.Base(r.URL.Path) == "batchGet" {
+					w.Header().Set("Location", "https://login.example/?state=secret-word")
+					w.WriteHeader(http.StatusFound)
 					return
 				}
 				experiment.ServeHTTP(w, r)

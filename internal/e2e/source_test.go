@@ -3,10 +3,12 @@
 package e2e
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/verify"
 )
 
 // TestUnlistable has a feedback of NaN in a real server's store, which makes every page that holds its trace
@@ -21,15 +23,23 @@ func TestUnlistable(t *testing.T) {
 	}
 	m.SetFeedback(t, bad, "NaN")
 	b := newBed(t, m.URI, c.Experiment).toLocal()
-	if out := b.mustRun(0, "--dry-run").stdout; !strings.Contains(out, `"traces_unlistable":1`) {
-		t.Errorf("the plan is %s", out)
-	}
 	r := b.mustRun(3)
 	if s := r.summary; s.Migrated != 11 || s.Failed != 1 || s.FailedReasons["unlistable"] != 1 || s.Listed != 12 {
 		t.Errorf("%+v", s)
 	}
 	if !strings.Contains(r.stdout, `"trace_id":"`+bad+`","state":"failed","reason":"unlistable"`) {
 		t.Errorf("%s is not reported in %s", bad, r.stdout)
+	}
+	if out, err := b.command("--dry-run").Output(); err != nil || !strings.Contains(string(out), `"traces_unlistable":1`) {
+		t.Errorf("the plan is %s, %v", out, err)
+	}
+	if v := b.verify("verify", 3); v.findings[bad] != verify.Unreadable || v.report.Kinds[verify.Match] != 11 || v.report.Listed != 12 {
+		t.Errorf("verify: %+v", v)
+	}
+	check := exec.Command(binary(t), append(append([]string{"check"}, b.source...), b.target...)...)
+	check.Env, check.Dir = b.env, b.baseDir
+	if out, err := check.Output(); err != nil || !strings.Contains(string(out), "11 are listed, and the source has 1 that it can't list") {
+		t.Errorf("check: %s, %v", out, err)
 	}
 	// Where it is outside of the window, an earlier run has left it open.
 	if s := b.mustRun(3, "--start-time", "2099-01-01").summary; s.FailedReasons["unlistable"] != 1 {

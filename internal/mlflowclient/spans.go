@@ -221,7 +221,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
 		check: endsEarly(), faults: downloadFaults,
 	})
-	// Servers before 3.5 take this path for that of a trace of the name "get".
+	// MLflow 3.4 takes this path for that of a trace of the name "get".
 	if (routeRefused(err) || saysAnother(err, "get")) && c.ways.inline.refuse(err) {
 		return c.noWay(t)
 	}

@@ -19,9 +19,9 @@ import (
 // An open-source server may hand out spans in several ways, and which of them it has depends on its
 // version, its --static-prefix and what the proxy before it lets pass:
 //
-//   - get-trace-artifact, below /ajax-api: any kind of spans, as stored. MLflow before 3.5 serves it only
+//   - get-trace-artifact, below /ajax-api: any kind of spans, as stored. MLflow 3.4, for one, serves it only
 //     below its --static-prefix, and /api only outside of it; proxies often pass /api alone.
-//   - traces/get and traces/batchGet, below /api/3.0: those in the tracking store, from MLflow 3.5 on.
+//   - traces/get and traces/batchGet, below /api/3.0: those in the tracking store; MLflow 3.4 does not have them.
 //   - mlflow-artifacts/artifacts, below /api/2.0: the stored files of spans that are artifacts.
 //
 // Each is tried until the server has said that it does not have it. That must not be taken for an
