@@ -15,6 +15,9 @@
 // own exporter sets them, unless they have them. service_name is that of Options, else the source's tag
 // service.name, else the root span's attribute of that name, else empty.
 //
+// References to attachments (mlflow.ParseAttachment) stay, and METADATA lists them, unless their bytes are given:
+// then these stand in the place of the reference, in the form that MLflow's SDK took them out of.
+//
 // A string attribute of a span is a JSON text and becomes the value it stands for; one that is no JSON
 // is that string. Attributes of events and links, and those in OTLP JSON, are values already, and so are
 // those of spans of MLflow's TypeScript SDK, which are known by a request ID without quotes: "123" logged as a
