@@ -18,6 +18,9 @@ import (
 // childEnv holds, in a process that the tests started, the path of the lake it writes to.
 const childEnv = "TRACEMIG_TEST_LAKE"
 
+// childReplaces is set in one that replaces spans.
+const childReplaces = "TRACEMIG_TEST_REPLACE"
+
 const (
 	childBatches = 6
 	childRows    = 40
@@ -29,6 +32,11 @@ func child() int {
 	l, err := Open(os.Getenv(childEnv), Options{})
 	if err == nil {
 		err = l.Create(ctx)
+	}
+	if err == nil && os.Getenv(childReplaces) != "" {
+		if err = replaceChild(ctx, l); err == nil {
+			return 0
+		}
 	}
 	for i := 0; err == nil && i < childBatches; i++ {
 		var annotations []uctables.Annotation

@@ -155,20 +155,9 @@ func hexID[T []byte | string](dst []byte, id T) bool {
 // within the batch's times, is left alone. Of the same key twice in rows, the first is written.
 func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
 	t := l.spans()
-	index := make(map[spanKey]int, len(rows))
-	times := make([]int64, 0, len(rows))
-	b := newBatch(len(rows))
-	for i := range rows {
-		var k spanKey
-		if !hexID(k.trace[:], rows[i].TraceID) || !hexID(k.span[:], rows[i].SpanID) {
-			return uctables.Written{}, t.rowError("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits", rows[i].SpanID, rows[i].TraceID)
-		}
-		if _, twice := index[k]; twice {
-			b.drop(i)
-			continue
-		}
-		index[k] = i
-		times = append(times, rows[i].TimeMicros)
+	b, index, times, err := t.spanBatch(rows)
+	if err != nil {
+		return uctables.Written{}, err
 	}
 	b.meets = at(times)
 	b.keys = []string{"trace_id", "span_id"}
@@ -179,6 +168,26 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 				b.drop(row)
 			}
 		}
+	}
+	written, err := t.insert(ctx, b)
+	return written, t.wrap(err)
+}
+
+// spanBatch is a batch of spans, of one key the first, with their places in rows and their times.
+func (t *table) spanBatch(rows []uctables.Span) (b *batch, index map[spanKey]int, times []int64, err error) {
+	index, times = make(map[spanKey]int, len(rows)), make([]int64, 0, len(rows))
+	b = newBatch(len(rows))
+	for i := range rows {
+		var k spanKey
+		if !hexID(k.trace[:], rows[i].TraceID) || !hexID(k.span[:], rows[i].SpanID) {
+			return nil, nil, nil, t.rowError("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits", rows[i].SpanID, rows[i].TraceID)
+		}
+		if _, twice := index[k]; twice {
+			b.drop(i)
+			continue
+		}
+		index[k] = i
+		times = append(times, rows[i].TimeMicros)
 	}
 	b.write = func(w *rowWriter, i int) error {
 		if err := w.span(&rows[i]); err != nil {
@@ -193,8 +202,7 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 		s.text("trace_id", &rows[i].TraceID)
 		s.text("span_id", &rows[i].SpanID)
 	}
-	written, err := t.insert(ctx, b)
-	return written, t.wrap(err)
+	return b, index, times, nil
 }
 
 type annotationKey struct {

@@ -80,12 +80,14 @@ type addFile struct {
 }
 
 type removeFile struct {
-	Path           string           `json:"path"`
-	DeletionVector *json.RawMessage `json:"deletionVector,omitempty"`
+	Path              string `json:"path"`              // as the add action has it
+	DeletionTimestamp int64  `json:"deletionTimestamp"` // ms
+	DataChange        bool   `json:"dataChange"`
 }
 
 // dataFile is one file of the table's current version.
 type dataFile struct {
+	name     string // in the log
 	path     string // in the file system
 	since    int64  // the version that added it, as far as this process knows
 	from, to int64  // range of the pruning column in microseconds, to give or take a millisecond
@@ -229,7 +231,7 @@ func (l *log) add(s *snapshot, version int64, path, stats string) error {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(l.dir, filepath.FromSlash(name))
 	}
-	f := dataFile{path: name, since: version}
+	f := dataFile{name: path, path: name, since: version}
 	f.from, f.to, f.ranged = timeRange(stats, l.timeColumn)
 	s.files[path] = f
 	return nil

@@ -54,11 +54,7 @@ type leaf struct {
 // each row. Columns are named by their path in the table: the levels that Parquet has for lists, and
 // writers name in several ways, are no part of it. A column may lie in one list at most.
 func scan(ctx context.Context, path string, columns []string, keep func(*metadata.RowGroupMetaData, *schema.Schema) bool, yield func(*rowReader) error) (err error) {
-	props := parquet.NewReaderProperties(nil)
-	props.BufferedStreamEnabled = true // else whole column chunks lie in memory
-	// A page holds whole rows, and a span's events may be large.
-	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32
-	f, err := file.OpenParquetFile(path, false, file.WithReadProps(props))
+	f, err := openParquet(path)
 	if err != nil {
 		return err
 	}
@@ -105,6 +101,14 @@ func scan(ctx context.Context, path string, columns []string, keep func(*metadat
 		}
 	}
 	return nil
+}
+
+func openParquet(path string) (*file.Reader, error) {
+	props := parquet.NewReaderProperties(nil)
+	props.BufferedStreamEnabled = true // else whole column chunks lie in memory
+	// A page holds whole rows, and a span's events may be large.
+	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32
+	return file.OpenParquetFile(path, false, file.WithReadProps(props))
 }
 
 // leaves are the columns of a file by their path in the table.

@@ -19,7 +19,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// table is one Delta table that rows are appended to.
+// table is one Delta table that rows are appended to, and replaced in.
 type table struct {
 	spec uctables.Table
 	log  log
@@ -179,10 +179,7 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 		now := time.Now()
 		err = t.log.commit(version+1, []action{
 			{CommitInfo: commitInfo("WRITE", map[string]any{"mode": "Append", "partitionBy": "[]"}, now)},
-			{Add: &addFile{
-				Path: filepath.Base(data.path), PartitionValues: map[string]string{}, Size: data.size,
-				ModificationTime: now.UnixMilli(), DataChange: true, Stats: data.stats,
-			}},
+			{Add: data.add(now)},
 		})
 		switch {
 		case err == nil:
@@ -283,10 +280,33 @@ type newFile struct {
 	stats string
 }
 
-func (t *table) writeFile(ctx context.Context, b *batch) (_ *newFile, err error) {
+// writeFile writes the rows of the batch that are to be written.
+func (t *table) writeFile(ctx context.Context, b *batch) (*newFile, error) {
 	t.mu.Lock()
 	part := t.part
 	t.mu.Unlock()
+	return t.newFile(func(f *os.File) (*stats, error) {
+		w := newRowWriter(noClose{f}, part)
+		s := newStats()
+		for row, missing := range b.rows {
+			if !missing {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if err := b.write(w, row); err != nil {
+				return nil, err
+			}
+			s.rows++
+			b.stats(row, s)
+		}
+		return s, w.close()
+	})
+}
+
+// newFile makes a file of what write puts there and says of it, and makes it durable.
+func (t *table) newFile(write func(*os.File) (*stats, error)) (_ *newFile, err error) {
 	path := filepath.Join(t.log.dir, "part-00000-"+uuid.NewString()+"-c000.zstd.parquet")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -297,23 +317,8 @@ func (t *table) writeFile(ctx context.Context, b *batch) (_ *newFile, err error)
 			os.Remove(path)
 		}
 	}()
-	w := newRowWriter(noClose{f}, part)
-	s := newStats()
-	for row, missing := range b.rows {
-		if !missing {
-			continue
-		}
-		if err = ctx.Err(); err == nil {
-			err = b.write(w, row)
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		s.rows++
-		b.stats(row, s)
-	}
-	if err := finish(f, w.close()); err != nil {
+	s, err := write(f)
+	if err := finish(f, err); err != nil {
 		return nil, err
 	}
 	if err := syncDir(t.log.dir); err != nil {

@@ -163,6 +163,25 @@ func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables
 	return w, m.committed()
 }
 
+func (m *memory) ReplaceSpans(ctx context.Context, rows []uctables.Span, _ uctables.Times) (uctables.Written, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.probe(rows); err != nil {
+		return uctables.Written{}, err
+	}
+	var w uctables.Written
+	for _, s := range rows {
+		key := s.TraceID + ":" + s.SpanID
+		if was, ok := m.spans[key]; ok && was.RecordID == s.RecordID && uctables.SameSpan(&was, &s) {
+			w.Present++
+			continue
+		}
+		m.spans[key] = s
+		w.Inserted++
+	}
+	return w, m.committed()
+}
+
 func (m *memory) probe(rows []uctables.Span) error {
 	return m.refuse("spans", len(rows), slices.ContainsFunc(rows, func(s uctables.Span) bool { return m.poison != "" && s.Name == m.poison }))
 }

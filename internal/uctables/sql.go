@@ -61,6 +61,44 @@ func (l Location) ReplaceAnnotations(annotations Table) string {
 	return l.insert(annotations, "created_at", newerKey, replacesField)
 }
 
+// ReplaceSpans is the statement that puts the spans of ParamRows in the place of all rows that the table
+// has under their keys within [ParamLow, ParamHigh] of time.
+//
+// Each span that the table has not, or has otherwise, or more than once, is there twice in what is merged:
+// one takes the rows of its key out, the other, which matches none, adds it. An update would leave a key
+// as often as it is there. The rows are compared as JSON, since VARIANT values can't be compared, and only
+// where the keys are equal, since making the texts of all rows of the range would take long.
+func (l Location) ReplaceSpans(spans Table) string {
+	names := written(spans)
+	into, values := columnValues(spans, names, "incoming.r", spanKey)
+	there := fmt.Sprintf("%s AND present.time BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)", match(spanKey), ParamLow, ParamHigh)
+	const ofKey = "OVER (PARTITION BY incoming.r.trace_id, incoming.r.span_id"
+	return fmt.Sprintf(`MERGE INTO %[1]s AS present
+USING (
+  SELECT r, adds
+  FROM (
+    SELECT incoming.r,
+      row_number() %[2]s ORDER BY present.time) AS copy,
+      count(present.span_id) %[2]s) AS copies,
+      to_json(incoming.r) = to_json(%[3]s) AS same
+    FROM %[4]s AS incoming
+    LEFT JOIN %[1]s AS present
+    ON %[5]s
+  )
+  LATERAL VIEW explode(array(false, true)) AS adds
+  WHERE copy = 1 AND NOT (copies = 1 AND same)
+) AS incoming
+ON NOT incoming.adds AND %[5]s
+WHEN MATCHED THEN DELETE
+WHEN NOT MATCHED AND incoming.adds THEN INSERT (
+  %[6]s
+)
+VALUES (
+  %[7]s
+)`, l.quoted(spans.Suffix), ofKey, asParsed(spans, names, "present"), parsed(spans, names), there,
+		strings.Join(into, ",\n  "), strings.Join(values, ",\n  "))
+}
+
 // CountSpans counts the keys of ParamRows (see AppendSpanKey) that the table holds.
 func (l Location) CountSpans() string { return l.countKeys(Spans, "time", spanKey) }
 
@@ -97,27 +135,7 @@ func written(t Table) []string {
 
 func (l Location) insert(t Table, timeColumn string, keys []key, more ...string) string {
 	names := written(t)
-	var values []string
-	for _, c := range t.Columns {
-		if !slices.Contains(names, c.Name) {
-			continue
-		}
-		v := "r." + c.Name
-		switch {
-		case c.Type == "TIMESTAMP":
-			v = "timestamp_micros(" + v + ")"
-		case c.Type == "DATE":
-			v = "date_from_unix_date(" + v + ")"
-		case c.Name == keys[0].column:
-			// from_json gives NULL for an empty line: nothing may be dropped silently.
-			v = "coalesce(" + v + ", raise_error('a row has no " + c.Name + "'))"
-		}
-		values = append(values, v)
-	}
-	into := names
-	if t.Has(ChangeType) {
-		into, values = append(slices.Clone(names), ChangeType), append(values, "'"+Insert+"'")
-	}
+	into, values := columnValues(t, names, "r", keys)
 	return fmt.Sprintf(`INSERT INTO %s (
   %s
 )
@@ -130,6 +148,50 @@ LEFT ANTI JOIN (
 ON %s`,
 		l.quoted(t.Suffix), strings.Join(into, ",\n  "), strings.Join(values, ",\n  "),
 		parsed(t, names, more...), l.existing(t, timeColumn, keys), match(keys))
+}
+
+// columnValues are the columns that a statement writes of a row, the struct r, and their values from it.
+func columnValues(t Table, names []string, r string, keys []key) (into, values []string) {
+	for _, c := range t.Columns {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
+		v := r + "." + c.Name
+		switch {
+		case c.Type == "TIMESTAMP":
+			v = "timestamp_micros(" + v + ")"
+		case c.Type == "DATE":
+			v = "date_from_unix_date(" + v + ")"
+		case c.Name == keys[0].column:
+			// from_json gives NULL for an empty line: nothing may be dropped silently.
+			v = "coalesce(" + v + ", raise_error('a row has no " + c.Name + "'))"
+		}
+		into, values = append(into, c.Name), append(values, v)
+	}
+	if t.Has(ChangeType) {
+		into, values = append(into, ChangeType), append(values, "'"+Insert+"'")
+	}
+	return into, values
+}
+
+// asParsed is a row of the table in the form that parsed gives the one that was written there: a struct
+// whose to_json is the same text where the values are the same.
+func asParsed(t Table, names []string, row string) string {
+	var fields []string
+	for _, c := range t.Columns {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
+		v := row + "." + c.Name
+		switch c.Type {
+		case "TIMESTAMP":
+			v = "unix_micros(" + v + ") AS " + c.Name
+		case "DATE":
+			v = "unix_date(" + v + ") AS " + c.Name
+		}
+		fields = append(fields, v)
+	}
+	return "struct(" + strings.Join(fields, ", ") + ")"
 }
 
 func (l Location) countKeys(t Table, timeColumn string, keys []key) string {

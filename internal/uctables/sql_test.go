@@ -27,6 +27,8 @@ func TestSQL(t *testing.T) {
 		"select_migrated":            l.SelectMigrated(),
 		"select_official":            l.SelectOfficial(),
 		"replace_annotations":        l.ReplaceAnnotations(Annotations),
+		"replace_spans":              l.ReplaceSpans(Spans),
+		"replace_spans_staged":       v.Staged(l.ReplaceSpans(Spans), folder),
 		"sum_spans":                  l.SumSpans(Spans, false),
 		"sum_spans_deep":             l.SumSpans(Spans, true),
 		"sum_annotations":            l.SumAnnotations(Annotations, false),
@@ -58,6 +60,7 @@ func TestSQL(t *testing.T) {
 	}
 	texts["wide_insert_spans"] = l.InsertSpans(wide)
 	texts["wide_parse_spans"] = l.ParseSpans(wide)
+	texts["wide_replace_spans"] = l.ReplaceSpans(wide)
 	texts["wide_read_spans"] = l.ReadSpans(wide)
 	texts["wide_sum_spans_deep"] = l.SumSpans(wide, true)
 	texts["narrow_insert_annotations"] = l.InsertAnnotations(narrow)

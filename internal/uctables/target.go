@@ -32,6 +32,18 @@ type Writer interface {
 	// ReplaceAnnotations writes newer versions of annotations that the table has, each only where the
 	// version it replaces is still the newest, or where there is none (see Replacement).
 	ReplaceAnnotations(ctx context.Context, rows []Replacement) (Written, error)
+	// ReplaceSpans puts rows in the place of those that the table has under their keys (trace_id,
+	// span_id), whoever wrote these, in one commit. A row whose key the table lacks is added, and a key
+	// that is there more than once is there once afterwards. Of one key twice in rows the first counts.
+	//
+	// times is where the rows to be replaced are looked for, and so are those at the times of rows: a
+	// span may have another time than its row. What the table has of a key elsewhere need not be found,
+	// and then stays beside the new row.
+	//
+	// A row that the table has already, once and with the same values, is not written again and counts
+	// as present, so that nothing changes when the same is sent twice. Where the answer to a commit got
+	// lost, all rows may count as inserted. Columns that tracemig does not know are NULL in the new rows.
+	ReplaceSpans(ctx context.Context, rows []Span, times Times) (Written, error)
 	// Limits says how much one commit should hold at most.
 	Limits() Limits
 	Reader

@@ -152,8 +152,9 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 	return write(ctx, w, rows, batch[uctables.Annotation, key]{
 		table: uctables.Annotations, insert: l.InsertAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
-		key:   func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
-		times: func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
+		within: uctables.NoTimes,
+		key:    func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
+		times:  func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
 	})
 }
 
@@ -165,6 +166,7 @@ func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Repl
 		table: uctables.Annotations, insert: l.ReplaceAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row:    uctables.AppendReplacement,
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
+		within: uctables.NoTimes,
 		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
 		times: func(r *uctables.Replacement, t *uctables.Times) {
 			t.Include(r.CreatedAtMicros)
@@ -175,14 +177,27 @@ func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Repl
 
 // WriteSpans adds the spans that the table lacks, in one commit.
 func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
-	type key struct{ trace, span string }
+	return write(ctx, w, rows, w.spans())
+}
+
+type spanKey struct{ trace, span string }
+
+func (w *Warehouse) spans() batch[uctables.Span, spanKey] {
 	l := w.opts.Location
-	return write(ctx, w, rows, batch[uctables.Span, key]{
+	return batch[uctables.Span, spanKey]{
 		table: uctables.Spans, insert: l.InsertSpans, parse: l.ParseSpans, count: l.CountSpans(),
-		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
-		key:   func(s *uctables.Span) key { return key{s.TraceID, s.SpanID} },
+		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey, within: uctables.NoTimes,
+		key:   func(s *uctables.Span) spanKey { return spanKey{s.TraceID, s.SpanID} },
 		times: func(s *uctables.Span, t *uctables.Times) { t.Include(s.TimeMicros) },
-	})
+	}
+}
+
+// ReplaceSpans puts spans in the place of those that the table has under their keys, in one commit.
+func (w *Warehouse) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
+	b := w.spans()
+	b.insert, b.count = w.opts.Location.ReplaceSpans, ""
+	b.within = times
+	return write(ctx, w, rows, b)
 }
 
 // ProbeSpans says whether WriteSpans would take rows, by the same errors, and writes nothing. It finds
@@ -204,10 +219,11 @@ func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error 
 type batch[R any, K comparable] struct {
 	table         uctables.Table
 	insert, parse func(uctables.Table) string // for the table as it is
-	count         string
+	count         string                      // after a lost answer; empty: the statement is sent again, whatever it did
 	row, rowKey   func([]byte, *R) []byte
 	key           func(*R) K
-	times         func(*R, *uctables.Times) // adds those at which the statement has to look
+	within        uctables.Times            // at which the statement has to look
+	times         func(*R, *uctables.Times) // adds more of them
 }
 
 // write sends the rows as one statement until it is known to have taken effect.
@@ -224,7 +240,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			distinct = append(distinct, &rows[i])
 		}
 	}
-	within := uctables.NoTimes
+	within := b.within
 	for _, r := range distinct {
 		b.times(r, &within)
 	}
@@ -252,10 +268,14 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 
 	var inserted int64
 	var doubts int
+	var lost bool
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
 		inserted, err = w.insert(ctx, in.statement(b.insert(table)), slices.Concat(in.params, times))
 		if err == nil {
+			if lost {
+				inserted = int64(len(distinct)) // by this statement, or by the one whose answer got lost
+			}
 			return nil
 		}
 		f := w.failure(ctx, b.table, in.bytes, err)
@@ -292,15 +312,9 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			// server still runs can't be waited for without its handle. Trying again is safe all the
 			// same: whichever of the two commits second has read the table before the first one's
 			// commit, so Delta fails it with a conflict, and its next try finds the rows.
-			var keys []byte
-			for i, r := range distinct {
-				if i > 0 {
-					keys = append(keys, '\n')
-				}
-				keys = b.rowKey(keys, r)
-			}
-			found, lookupErr := w.number(ctx, b.count, append(rowsParam(string(keys)), times...))
-			if lookupErr == nil && found == int64(len(distinct)) {
+			if b.count == "" {
+				lost = true // that the keys are there says nothing; whether the values are, the next try sees
+			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil && found == int64(len(distinct)) {
 				inserted = found
 				return nil
 			}
@@ -318,12 +332,24 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes}, nil
 }
 
+// lines are the rows in the form of ParamRows.
+func lines[R any](rows []*R, line func([]byte, *R) []byte) string {
+	var text []byte
+	for i, r := range rows {
+		if i > 0 {
+			text = append(text, '\n')
+		}
+		text = line(text, r)
+	}
+	return string(text)
+}
+
 func rowsParam(lines string) []any { return []any{sql.Named(uctables.ParamRows, lines)} }
 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.
 const unknownTries = 3
 
-// insert runs one INSERT and returns how many rows it added.
+// insert runs one INSERT or MERGE and returns how many rows it added.
 func (w *Warehouse) insert(ctx context.Context, text string, params []any) (int64, error) {
 	var inserted int64
 	err := w.query(ctx, text, params, func(rows *sql.Rows) error {

@@ -1,0 +1,145 @@
+//go:build rig
+
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
+)
+
+func TestReplaceSpans(t *testing.T) {
+	_, w := open(t, true)
+	uctablestest.ReplaceSpans(t, w)
+}
+
+// renamed are the spans of a trace with another name.
+func renamed(rows []uctables.Span, name string) []uctables.Span {
+	rows = append([]uctables.Span(nil), rows...)
+	for i := range rows {
+		rows[i].Name = name
+	}
+	return rows
+}
+
+// named counts the table's spans by their names.
+func named(t *testing.T, s *rig.Warehouse, w *Warehouse) map[string]int64 {
+	t.Helper()
+	found := map[string]int64{}
+	for _, r := range s.SQL(t, "SELECT name, count(*) FROM "+w.opts.Location.Name(uctables.Spans)+" GROUP BY 1") {
+		found[r[0].(string)] = r[1].(int64)
+	}
+	return found
+}
+
+func TestReplaceSpansFaults(t *testing.T) {
+	s, w := open(t, true)
+	rows := renamed(spans(0, 30), "old")
+	if _, err := w.WriteSpans(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	merge := "MERGE.*" + w.opts.Location.Prefix
+	for _, kind := range []string{rig.Refuse503, rig.Error500, rig.ResetBefore, rig.CutAfterEffect} {
+		t.Run(kind, func(t *testing.T) {
+			s.Reset(t)
+			s.Fault(t, rig.Fault{Match: merge, Kind: kind})
+			got, err := w.ReplaceSpans(t.Context(), renamed(rows, kind), uctables.NoTimes)
+			if err != nil || got.Inserted != 30 || got.Present != 0 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if d := cmp.Diff(map[string]int64{kind: 30}, named(t, s, w)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+	t.Run(rig.TooLarge, func(t *testing.T) {
+		s.Reset(t)
+		s.Fault(t, rig.Fault{Match: merge, Kind: rig.TooLarge})
+		_, err := w.ReplaceSpans(t.Context(), renamed(rows, "large"), uctables.NoTimes)
+		var tooLarge *uctables.TooLargeError
+		if !errors.As(err, &tooLarge) || tooLarge.Bytes == 0 {
+			t.Errorf("%v", err)
+		}
+		if n := named(t, s, w)["large"]; n != 0 {
+			t.Errorf("%d rows of a refused statement", n)
+		}
+	})
+	// A statement that changes nothing commits nothing, and files of other times are not looked at.
+	s.Reset(t)
+	history := func() [][]any {
+		return s.SQL(t, "SELECT operation, operationParameters['predicate'] FROM (DESCRIBE HISTORY "+w.opts.Location.Name(uctables.Spans)+") ORDER BY version")
+	}
+	before := history()
+	if got, err := w.ReplaceSpans(t.Context(), renamed(rows, rig.CutAfterEffect), uctables.NoTimes); err != nil || got.Inserted != 0 || got.Present != 30 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	t.Log(len(before), len(history()), before[len(before)-1])
+	if p := fmt.Sprint(before[len(before)-1][1]); strings.Contains(p, "timestamp_micros") || !strings.Contains(p, "2023-11-14") {
+		t.Errorf("Delta can't prune files by %s", p)
+	}
+}
+
+// TestConcurrentReplace has several processes replace and add the same spans at the same time.
+func TestConcurrentReplace(t *testing.T) {
+	s, w := open(t, true)
+	if _, err := w.WriteSpans(t.Context(), renamed(spans(0, 20), "old")); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 3 {
+		other := openAt(t, s, w.opts.Location.Prefix, false, "")
+		wg.Go(func() {
+			rows := renamed(spans(0, 40), fmt.Sprint("new ", i)) // 20 of them are not there
+			var got uctables.Written
+			var err error
+			if i == 0 {
+				got, err = other.WriteSpans(t.Context(), rows)
+			} else {
+				got, err = other.ReplaceSpans(t.Context(), rows, uctables.NoTimes)
+			}
+			if err != nil || i > 0 && got.Inserted != 40 {
+				t.Errorf("%d: %+v, %v", i, got, err)
+			}
+		})
+	}
+	wg.Wait()
+	// The one that came last has replaced all.
+	if got := named(t, s, w); len(got) != 1 || got["new 1"]+got["new 2"] != 40 {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestReplaceSpansOtherColumns replaces rows of a table with more columns and fields, in another order.
+func TestReplaceSpansOtherColumns(t *testing.T) {
+	s, w := open(t, false)
+	otherTables(t, s, w)
+	uctablestest.ReplaceSpans(t, w)
+}
+
+// TestReplaceSpansStaged sends the rows by way of files.
+func TestReplaceSpansStaged(t *testing.T) {
+	s, w, folder := staged(t, nil)
+	rows := large(0, 300)
+	if _, err := w.WriteSpans(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, inserted := range []int{300, 0} {
+		if got, err := w.ReplaceSpans(t.Context(), renamed(rows, "new"), uctables.NoTimes); err != nil || got.Inserted != inserted {
+			t.Errorf("%+v, %v, want %d inserted", got, err, inserted)
+		}
+	}
+	if got := named(t, s, w); len(got) != 1 || got["new"] != 300 {
+		t.Errorf("%v", got)
+	}
+	if e := entries(t, w, folder); len(e) > 0 {
+		t.Errorf("files are left: %v", e)
+	}
+}
