@@ -1,7 +1,7 @@
 // Package deltalake writes the OTEL tables as local Delta tables: directories with Parquet files
 // and a Delta log, which Spark with Delta reads as they are, VARIANT columns included.
 //
-// A commit is a Parquet file, made durable, and then a log file that appears under its name
+// A commit is Parquet files, made durable, and then a log file that appears under its name
 // whole or not at all (link(2)). So writers of this program may run at the same time, in one process
 // or several. Spark's own writer on a local file system does not promise the same: let Spark write
 // (INSERT, OPTIMIZE, VACUUM) only while no tracemig runs. A crash leaves at most files that no commit names.

@@ -359,9 +359,9 @@ func syncDir(dir string) error {
 	return finish(d, nil)
 }
 
-// The table features that an appending writer can honour: the form of VARIANT, and those that ask
-// nothing of it here (no invariants, which the schema check sees; statistics of clustering columns
-// are always written).
+// The table features that this writer can honour: the form of VARIANT, and those that ask nothing of
+// it here (no invariants, which the schema check sees; statistics of clustering columns are always
+// written; a table that is append-only is asked about before rows are replaced, see mayRemove).
 var (
 	knownReaderFeatures = []string{"variantType", "variantType-preview"}
 	knownWriterFeatures = []string{"variantType", "variantType-preview", "appendOnly", "invariants", "domainMetadata", "clustering"}

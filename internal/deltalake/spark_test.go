@@ -291,3 +291,90 @@ print(duckdb.sql("SELECT count(*) FROM read_parquet($files) WHERE _change_type =
 		t.Errorf("%+v, error %v", got, err)
 	}
 }
+
+// TestSparkAfterReplace replaces spans in files that Spark wrote, with columns and types that tracemig does
+// not know, and has Spark read all rows.
+func TestSparkAfterReplace(t *testing.T) {
+	l := newLake(t)
+	w := rig.SharedWarehouse(t)
+	spans := append(sampleSpans(), randomSpans(5, 0, 30)...)
+	if _, err := l.WriteSpans(t.Context(), spans); err != nil {
+		t.Fatal(err)
+	}
+	table := rig.TablePrefix(t) + "_spans"
+	w.SQL(t, "CREATE TABLE "+table+" USING delta LOCATION '"+l.spans().log.dir+"'")
+	w.SQL(t, "ALTER TABLE "+table+" ADD COLUMNS (more MAP<STRING, ARRAY<STRUCT<a: DECIMAL(30,5), b: BOOLEAN>>>, old DATE, older TIMESTAMP, ratio FLOAT, doc VARIANT, bytes BINARY)")
+	// Rows of Spark, by several of its jobs; a VARIANT holds more than JSON there.
+	for _, id := range []string{"e", "f"} {
+		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'"+id+"' || substring(span_id, 2)")+
+			", map('k', array(named_struct('a', 1.5, 'b', true), NULL)), DATE'1492-10-12', TIMESTAMP'1582-10-01 00:00:00.000001', 0.5, to_variant_object(named_struct('d', DATE'2020-01-01', 'f', 0.25F)), X'00ff' FROM "+
+			table+" WHERE more IS NULL")
+	}
+	read := func() map[string]any {
+		t.Helper()
+		rows := make(map[string]any)
+		for _, row := range w.SQL(t, "SELECT trace_id || span_id, to_json(struct(*), map('ignoreNullFields', 'false')), "+
+			"concat_ws(' ', schema_of_variant(doc), hex(bytes), old, older, to_json(more)) FROM delta.`"+l.spans().log.dir+"`") {
+			if _, twice := rows[row[0].(string)]; twice {
+				t.Errorf("row %s is there twice", row[0])
+			}
+			rows[row[0].(string)] = row[1].(string) + row[2].(string)
+		}
+		return rows
+	}
+	before := read()
+	changed := slices.Clone(spans[5:9])
+	for i := range changed {
+		if i%2 == 0 {
+			changed[i].SpanID = "e" + changed[i].SpanID[1:]
+		}
+		changed[i].Name, changed[i].Attributes = "changed", uctables.JSON(`{"changed":true}`)
+	}
+	for _, inserted := range []int{4, 0} {
+		if got, err := l.ReplaceSpans(t.Context(), changed, uctables.AllTimes); err != nil || got.Inserted != inserted {
+			t.Fatalf("%+v, error %v, want %d inserted", got, err, inserted)
+		}
+	}
+	w.SQL(t, "REFRESH TABLE "+table)
+	after := read()
+	if len(after) != 3*len(spans) || len(before) != len(after) {
+		t.Errorf("%d rows, %d before, want %d", len(after), len(before), 3*len(spans))
+	}
+	for i := range changed {
+		key := changed[i].TraceID + changed[i].SpanID
+		if text := fmt.Sprint(after[key]); !strings.Contains(text, `"attributes":{"changed":true}`) || !strings.Contains(text, `"more":null`) {
+			t.Errorf("a replaced row is %s", text)
+		}
+		delete(before, key)
+		delete(after, key)
+	}
+	if d := cmp.Diff(before, after); d != "" {
+		t.Errorf("the other rows (-before +after):\n%s", d)
+	}
+	// Spark goes on from there: what it counts by statistics, what it skips by them, and its own changes.
+	if rows := w.SQL(t, "SELECT count(*), min(time), max(time), count_if(name = 'changed') FROM "+table); rows[0][0] != int64(3*len(spans)) || rows[0][3] != int64(4) {
+		t.Errorf("Spark counts %v", rows)
+	}
+	if rows := w.SQL(t, "SELECT count(*) FROM "+table+" WHERE time = timestamp_micros(-1)"); rows[0][0] != int64(3) {
+		t.Errorf("Spark finds %v rows by their time", rows)
+	}
+	w.SQL(t, "DELETE FROM "+table+" WHERE span_id LIKE 'f%'")
+	if rows := w.SQL(t, "SELECT count(*) FROM "+table); rows[0][0] != int64(2*len(spans)) {
+		t.Errorf("Spark counts %v after its own change", rows)
+	}
+	if err := open(t, l.path).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// Other readers follow the log.
+	const script = `
+import sys, deltalake, polars, duckdb
+table = deltalake.DeltaTable(sys.argv[1])
+print(polars.scan_delta(sys.argv[1]).select("span_id", "name").filter(polars.col("name") == "changed").collect().height)
+print(duckdb.sql("SELECT count(*), count(DISTINCT span_id || trace_id) FROM read_parquet($files, union_by_name=true)", params={"files": table.file_uris()}).fetchall()[0])
+`
+	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir)
+	out, err := cmd.CombinedOutput()
+	if want := fmt.Sprintf("4\n(%d, %d)\n", 2*len(spans), 2*len(spans)); err != nil || string(out) != want {
+		t.Errorf("error %v, want %q, got\n%s", err, want, out)
+	}
+}

@@ -75,18 +75,17 @@ func (l Location) ReplaceSpans(spans Table) string {
 	const ofKey = "OVER (PARTITION BY incoming.r.trace_id, incoming.r.span_id"
 	return fmt.Sprintf(`MERGE INTO %[1]s AS present
 USING (
-  SELECT r, adds
+  SELECT r, explode(array(false, true)) AS adds
   FROM (
     SELECT incoming.r,
-      row_number() %[2]s ORDER BY present.time) AS copy,
+      row_number() %[2]s ORDER BY present.time) AS nth,
       count(present.span_id) %[2]s) AS copies,
       to_json(incoming.r) = to_json(%[3]s) AS same
     FROM %[4]s AS incoming
     LEFT JOIN %[1]s AS present
     ON %[5]s
   )
-  LATERAL VIEW explode(array(false, true)) AS adds
-  WHERE copy = 1 AND NOT (copies = 1 AND same)
+  WHERE nth = 1 AND NOT (copies = 1 AND same)
 ) AS incoming
 ON NOT incoming.adds AND %[5]s
 WHEN MATCHED THEN DELETE

@@ -268,13 +268,13 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 
 	var inserted int64
 	var doubts int
-	var lost bool
+	var unanswered bool // a statement of which nothing is known may have done it
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
 		inserted, err = w.insert(ctx, in.statement(b.insert(table)), slices.Concat(in.params, times))
 		if err == nil {
-			if lost {
-				inserted = int64(len(distinct)) // by this statement, or by the one whose answer got lost
+			if unanswered {
+				inserted = int64(len(distinct)) // by this statement or by that one
 			}
 			return nil
 		}
@@ -313,7 +313,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			// same: whichever of the two commits second has read the table before the first one's
 			// commit, so Delta fails it with a conflict, and its next try finds the rows.
 			if b.count == "" {
-				lost = true // that the keys are there says nothing; whether the values are, the next try sees
+				unanswered = true // that the keys are there says nothing; whether the values are, the next try sees
 			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil && found == int64(len(distinct)) {
 				inserted = found
 				return nil

@@ -1,9 +1,9 @@
 MERGE INTO `main`.`my-agents`.`prod_otel_spans` AS present
 USING (
-  SELECT r, adds
+  SELECT r, explode(array(false, true)) AS adds
   FROM (
     SELECT incoming.r,
-      row_number() OVER (PARTITION BY incoming.r.trace_id, incoming.r.span_id ORDER BY present.time) AS copy,
+      row_number() OVER (PARTITION BY incoming.r.trace_id, incoming.r.span_id ORDER BY present.time) AS nth,
       count(present.span_id) OVER (PARTITION BY incoming.r.trace_id, incoming.r.span_id) AS copies,
       to_json(incoming.r) = to_json(struct(present.record_id, unix_micros(present.time) AS time, unix_date(present.date) AS date, present.service_name, present.trace_id, present.span_id, present.trace_state, present.parent_span_id, present.flags, present.name, present.kind, present.start_time_unix_nano, present.end_time_unix_nano, present.attributes, present.dropped_attributes_count, present.events, present.dropped_events_count, present.links, present.dropped_links_count, present.status, present.resource, present.instrumentation_scope)) AS same
     FROM (
@@ -15,8 +15,7 @@ USING (
     LEFT JOIN `main`.`my-agents`.`prod_otel_spans` AS present
     ON present.trace_id = incoming.r.trace_id AND present.span_id = incoming.r.span_id AND present.time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
   )
-  LATERAL VIEW explode(array(false, true)) AS adds
-  WHERE copy = 1 AND NOT (copies = 1 AND same)
+  WHERE nth = 1 AND NOT (copies = 1 AND same)
 ) AS incoming
 ON NOT incoming.adds AND present.trace_id = incoming.r.trace_id AND present.span_id = incoming.r.span_id AND present.time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
 WHEN MATCHED THEN DELETE
