@@ -598,3 +598,23 @@ func TestReplaceRefusals(t *testing.T) {
 		checkNoOrphans(t, l.spans())
 	}
 }
+
+// BenchmarkReplaceSpans replaces a hundredth of the rows of a file.
+func BenchmarkReplaceSpans(b *testing.B) {
+	spans := randomSpans(1, 0, 16_000)
+	l, err := Open(filepath.Join(b.TempDir(), "agent"), Options{})
+	if err == nil {
+		err = l.Create(b.Context())
+	}
+	if err == nil {
+		_, err = l.WriteSpans(b.Context(), spans)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop(); i++ {
+		if got, err := l.ReplaceSpans(b.Context(), renamed(spans[:160], fmt.Sprint(i)), uctables.NoTimes); err != nil || got.Inserted != 160 {
+			b.Fatal(got, err)
+		}
+	}
+}
