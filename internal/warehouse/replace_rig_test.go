@@ -72,18 +72,11 @@ func TestReplaceSpansFaults(t *testing.T) {
 			t.Errorf("%d rows of a refused statement", n)
 		}
 	})
-	// A statement that changes nothing commits nothing, and files of other times are not looked at.
+	// Delta sees at which times it has to look, so that it prunes files.
 	s.Reset(t)
-	history := func() [][]any {
-		return s.SQL(t, "SELECT operation, operationParameters['predicate'] FROM (DESCRIBE HISTORY "+w.opts.Location.Name(uctables.Spans)+") ORDER BY version")
-	}
-	before := history()
-	if got, err := w.ReplaceSpans(t.Context(), renamed(rows, rig.CutAfterEffect), uctables.NoTimes); err != nil || got.Inserted != 0 || got.Present != 30 {
-		t.Errorf("%+v, %v", got, err)
-	}
-	t.Log(len(before), len(history()), before[len(before)-1])
-	if p := fmt.Sprint(before[len(before)-1][1]); strings.Contains(p, "timestamp_micros") || !strings.Contains(p, "2023-11-14") {
-		t.Errorf("Delta can't prune files by %s", p)
+	history := fmt.Sprint(s.SQL(t, "DESCRIBE HISTORY "+w.opts.Location.Name(uctables.Spans)+" LIMIT 1"))
+	if strings.Contains(history, "timestamp_micros") || !strings.Contains(history, "2023-11-14") {
+		t.Errorf("Delta can't prune files by %s", history)
 	}
 }
 

@@ -99,42 +99,54 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	replace("back", 1, one, b, c)
 	sameRows(t, w, "back", a, b, c)
 
-	// One value each. Whatever a value is, a change of it alone is seen.
+	// One value each: whatever a value is, a change of it alone is seen.
+	var many, changed []uctables.Span
 	for i, change := range []func(s *uctables.Span){
 		func(s *uctables.Span) { s.RecordID += "x" },
 		func(s *uctables.Span) { s.Date++ },
 		func(s *uctables.Span) { s.EndTimeUnixNano = nil },
-		func(s *uctables.Span) { s.EndTimeUnixNano = ptr(int64(-1)) },
+		func(s *uctables.Span) { *s.EndTimeUnixNano++ },
 		func(s *uctables.Span) { s.ParentSpanID = nil },
-		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":9007199254740992}`) },
-		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":9007199254740993}`) },
-		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":"9007199254740993"}`) },
-		func(s *uctables.Span) { s.Events = slices.Clone(s.Events[:1]); s.Events[0].Name = "other" },
+		func(s *uctables.Span) { s.ParentSpanID = ptr("") },
+		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":9007199254740992,"s":"x"}`) },
+		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":"9007199254740993","s":"x"}`) },
+		func(s *uctables.Span) { s.Events[0].Attributes = uctables.JSON(`{"k":[2,1]}`) },
+		func(s *uctables.Span) { s.Events = s.Events[:1] },
+		func(s *uctables.Span) { s.Events = nil },
+		func(s *uctables.Span) { s.Links[0].Flags++ },
 		func(s *uctables.Span) { s.StatusMessage = nil },
 		func(s *uctables.Span) { s.StatusCode = ptr("STATUS_CODE_OK") },
 		func(s *uctables.Span) { s.ResourceAttributes = nil },
 		func(s *uctables.Span) { s.ScopeName = nil },
 	} {
-		step := fmt.Sprint("change ", i)
-		change(&a)
-		replace(step, 1, one, a)
-		sameRows(t, w, step, a, b, c)
+		row := func() uctables.Span {
+			s := span(100+i, base+200)
+			s.Attributes = uctables.JSON(`{"n":9007199254740993,"s":"x"}`)
+			return s
+		}
+		many, changed = append(many, row()), append(changed, row())
+		change(&changed[i])
 	}
+	write(many...)
+	with := func(rows ...uctables.Span) []uctables.Span { return append(rows, changed...) }
+	replace("changes", len(changed), one, append(changed, c)...)
+	sameRows(t, w, "changes", with(a, b, c)...)
+	replace("changes again", 0, one, append(changed, c)...)
 
 	// To another time, and a span that the table lacks in the same batch.
 	moved, d := c, span(4, base+5)
 	moved.TimeMicros, moved.Date, moved.StartTimeUnixNano = c.TimeMicros-40*day, uctables.Day(c.TimeMicros-40*day), c.StartTimeUnixNano-40*day*1000
 	replace("moved and new", 2, uctables.Times{Low: c.TimeMicros, High: c.TimeMicros}, moved, d, a)
-	sameRows(t, w, "moved and new", a, b, moved, d)
+	sameRows(t, w, "moved and new", with(a, b, moved, d)...)
 
 	// Copies become one, also where all are as they should be.
 	twice := b
 	twice.TimeMicros += 40 * day
 	write(twice) // which finds no row at its time
-	sameRows(t, w, "twice", a, b, twice, moved, d)
+	sameRows(t, w, "twice", with(a, b, twice, moved, d)...)
 	both := uctables.Times{Low: b.TimeMicros, High: twice.TimeMicros}
 	replace("one of two", 1, both, b)
-	sameRows(t, w, "one of two", a, b, moved, d)
+	sameRows(t, w, "one of two", with(a, b, moved, d)...)
 
 	bad := d
 	bad.Attributes = uctables.JSON(`{"a":1,"a":2}`)
@@ -142,5 +154,5 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	if _, err := w.ReplaceSpans(t.Context(), []uctables.Span{b2, bad}, both); !errors.As(err, &row) {
 		t.Errorf("a row that VARIANT does not hold: error %v", err)
 	}
-	sameRows(t, w, "refused", a, b, moved, d)
+	sameRows(t, w, "refused", with(a, b, moved, d)...)
 }
