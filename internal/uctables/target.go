@@ -21,7 +21,8 @@ type Limits struct {
 }
 
 // Writer writes rows idempotently: a row whose key the table already holds is left alone, whoever
-// wrote it and whenever (spans by (trace_id, span_id), annotations by (annotation_id, updated_at)).
+// wrote it and whenever (spans by (trace_id, span_id), annotations by (annotation_id, updated_at));
+// ReplaceSpans alone puts another in its place.
 // Each call is one atomic commit, or nothing. Methods may be called at the same time.
 //
 // Errors: *RowError when the table refuses a row, *TooLargeError when the commit must be split;
