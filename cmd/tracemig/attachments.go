@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,8 @@ func (o *runOptions) validateAttachments() error {
 		return usageError("--attachments is empty; give none, inline, a folder, or a path in a volume")
 	case strings.HasPrefix(o.attachments, "file:"), strings.HasPrefix(o.attachments, "dbfs:"), strings.Contains(o.attachments, "://"):
 		return usageError("--attachments %q is an address; give a folder of this machine, such as ./attachments, or a path in a volume, such as /Volumes/main/agents/attachments", o.attachments)
+	case !utf8.ValidString(o.attachments):
+		return usageError("--attachments: the folder's name is no UTF-8, and rows could not name it; give another")
 	case !attachments.InVolume(o.attachments):
 		return nil
 	case path.Clean(o.attachments) != strings.TrimSuffix(o.attachments, "/"):

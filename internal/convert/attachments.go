@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
+
 	"maps"
 	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -50,10 +53,7 @@ func (c *converter) listAttachments() []uctables.Attachment {
 
 // appendAttachments appends the list as JSON.
 func appendAttachments(dst []byte, list []uctables.Attachment) []byte {
-	for i := range list {
-		list[i].Type = string(bytes.ToValidUTF8([]byte(list[i].Type), []byte("\uFFFD")))
-	}
-	text, _ := json.Marshal(list) // plain texts and numbers
+	text, _ := json.Marshal(list, jsontext.AllowInvalidUTF8(true)) // plain texts and numbers
 	return append(dst, text...)
 }
 

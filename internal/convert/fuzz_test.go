@@ -142,6 +142,7 @@ func decodeHex(s string, n int) error {
 
 // FuzzSpans: whatever the bytes, rows as promised or a typed error, and the same again.
 func FuzzSpans(f *testing.F) {
+	f.Add([]byte(`[{"attributes":{"a":"{\"b64_json\":\"mlflow-attachment://00000000-0000-4000-8000-000000000001?content_type=image%2Fpng&trace_id=t\",\"d\":{}}","b":["mlflow-attachment://00000000-0000-4000-8000-000000000001?content_type=%22%26%FF&trace_id=t"],"c":"mlflow-attachment://00000000-0000-4000-8000-000000000002?content_type=a&trace_id=t"}}]`))
 	for _, docs := range recorded(f) {
 		for _, d := range docs {
 			f.Add(d.input(f).Spans)
@@ -169,6 +170,19 @@ func FuzzSpans(f *testing.F) {
 		again, err := Convert(in, Options{Source: "s"})
 		if err != nil || !reflect.DeepEqual(res, again) {
 			t.Fatal("another result the second time", err)
+		}
+		for _, a := range res.Attachments {
+			in.Attachments = append(in.Attachments, Attachment{uctables.Attachment{ID: a.ID, Type: a.Type, Inline: true}, []byte("\x00data")})
+		}
+		filled, err := Convert(in, Options{Source: "s"})
+		if err == nil {
+			err = checkResult(in, filled)
+		}
+		if err != nil {
+			t.Fatal("with attachments: ", err)
+		}
+		if n := len(filled.Attachments); n != len(res.Attachments) {
+			t.Fatalf("%d attachments of %d are found when they are filled in", n, len(res.Attachments))
 		}
 	})
 }

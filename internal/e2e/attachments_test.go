@@ -343,6 +343,14 @@ func TestAttachmentsInVolume(t *testing.T) {
 		migrated[row[0].(string)] = m
 	}
 	proveCopies(t, logged, migrated, filepath.Join(volume, "a"), named)
+	doc, err := os.ReadFile(filepath.Join(rig.Root(), "docs", "tables.md"))
+	must(t, err)
+	_, query, _ := strings.Cut(string(doc), "```sql\nSELECT DISTINCT m.target_id")
+	query, _, found := strings.Cut("SELECT DISTINCT m.target_id"+query, "```")
+	rows := b.wh.SQL(t, strings.ReplaceAll(query, "main.agents.support_otel_annotations", b.rowsOf.annotations))
+	if !found || len(rows) != 30 || !strings.HasPrefix(rows[0][2].(string), named) {
+		t.Errorf("the query of docs/tables.md finds %v", rows)
+	}
 	if v := b.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}

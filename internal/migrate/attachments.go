@@ -44,7 +44,7 @@ const attachmentShare = 4
 type attachmentError struct{ err error }
 
 func (e *attachmentError) Error() string {
-	return e.err.Error() + "; nothing of the trace is written. Run again, or migrate it with the references alone: --attachments none"
+	return e.err.Error() + "; the trace is left to the next run. Where the bytes are gone for good, --attachments none migrates it with its references alone"
 }
 func (e *attachmentError) Unwrap() error { return e.err }
 

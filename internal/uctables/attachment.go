@@ -8,11 +8,11 @@ const KeyAttachments = "tracemig.attachments"
 // are at the source alone, where the reference in the span says.
 type Attachment struct {
 	ID     string `json:"id"`
-	Type   string `json:"type"`             // content type
-	Bytes  int64  `json:"bytes"`            // 0 where the source does not say and nobody has read them
-	SHA256 string `json:"sha256,omitempty"` // hex; of those that tracemig has read
-	Path   string `json:"path,omitempty"`   // the file that they were copied to
-	Inline bool   `json:"inline,omitempty"` // they stand in the spans, as base64, in the place of the reference
+	Type   string `json:"type"`            // content type
+	Bytes  int64  `json:"bytes"`           // 0 where the source does not say and nobody has read them
+	SHA256 string `json:"sha256,omitzero"` // hex; of those that tracemig has read
+	Path   string `json:"path,omitzero"`   // the file that they were copied to
+	Inline bool   `json:"inline,omitzero"` // they stand in the spans, as base64, in the place of the reference
 }
 
 // AtSource says whether the bytes are at the source alone.
