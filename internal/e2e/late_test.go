@@ -15,23 +15,32 @@ func TestSpansThatChange(t *testing.T) {
 	m, c := fill(t, "otlp_gen_ai,json_types")
 	local := newBed(t, m.URI, c.Experiment).toLocal()
 	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
-	// The corpus lies in the past: its traces are verified, and what differs is repaired.
 	for _, b := range []*bed{local, warehouse} {
 		b.mustRun(0)
 	}
 	expected := m.Resend(t, c.Experiment, 1).Expected
 	id := c.Cases["otlp_gen_ai"][0]
 	for _, b := range []*bed{local, warehouse} {
-		if v := b.verify("verify", 4, "--deep"); v.report.Wrong() != 1 || v.findings[id] == "" {
-			t.Errorf("%+v %v", v.report, v.details)
+		// MLflow 3.17 counts the late span in the trace's metadata, so the run looks at the trace again.
+		if s := b.mustRun(0).summary; s.Updated != 1 || s.SpansWritten != 1 || s.SpansChanged != 1 || s.SpansUpdated != 0 {
+			t.Errorf("a late span and a changed one: %+v", s)
 		}
-		if v := b.verify("repair", 4, "--deep"); v.findings[id] != "differ" {
-			t.Errorf("without --update-spans: %+v %v", v.report, v.details)
+		if v := b.verify("verify", 4, "--deep"); v.report.Wrong() != 1 || v.findings[id] != "differ" {
+			t.Errorf("%+v %v", v.report, v.details)
 		}
 		if v := b.verify("repair", 0, "--deep", "--update-spans"); !v.report.Equal {
 			t.Errorf("with --update-spans: %+v %v", v.report, v.details)
 		}
 		compare(t, expected, b.rowsOf.present())
+	}
+	m.Resend(t, c.Experiment, 2)
+	for _, b := range []*bed{local, warehouse} {
+		if s := b.mustRun(0, "--update-spans").summary; s.Updated != 1 || s.SpansUpdated != 1 || s.SpansChanged != 0 {
+			t.Errorf("with --update-spans: %+v", s)
+		}
+		if v := b.verify("verify", 0, "--deep"); !v.report.Equal {
+			t.Errorf("%+v %v", v.report, v.details)
+		}
 	}
 	sameRows(t, local.rowsOf.present(), warehouse.rowsOf.present())
 }
