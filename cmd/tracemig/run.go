@@ -218,6 +218,8 @@ func (o *runOptions) validate() error {
 		return usageError("--create-views is for tables in Unity Catalog; local ones have no views")
 	case (o.verify || o.repair) && o.dryRun:
 		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
+	case o.asOf != "" && !isTime(o.asOf):
+		return usageError("--as-of %q is no time; write 2026-01-31T12:00:00Z, 2026-01-31, or an age such as 36h or 7d", o.asOf)
 	case o.settle < 0:
 		return usageError("--settle can't be negative")
 	case o.lockWait < 0:
