@@ -241,19 +241,17 @@ func lookedUpTo(runs []checkpoint.Run, w mlflowclient.Window) (covered, reach ti
 	for _, r := range runs {
 		from := r.WindowStartMs
 		switch {
+		case r.Until().Before(r.Start):
+			continue // It was not to look at all that there was.
 		case from == nil, w.StartMs != nil && *from <= *w.StartMs: // It looked at all up to its end.
 		case covered.IsZero() || time.UnixMilli(*from).After(covered):
 			continue // There is a gap before its window.
 		}
-		until, last := r.Until(), r.End
-		if until.Before(r.Start) {
-			last = until
+		if r.Start.After(covered) {
+			covered = r.Start
 		}
-		if until.After(covered) {
-			covered = until
-		}
-		if last.After(reach) {
-			reach = last
+		if r.End.After(reach) {
+			reach = r.End
 		}
 	}
 	return covered, reach

@@ -56,7 +56,8 @@ func TestLookedUpTo(t *testing.T) {
 	}{
 		"no run":                          {},
 		"one of all":                      {runs: []checkpoint.Run{run(5, 0, 0)}, want: day(5)},
-		"up to a time":                    {runs: []checkpoint.Run{run(5, 0, 3)}, want: day(3)},
+		"up to a time":                    {runs: []checkpoint.Run{run(5, 0, 3)}},
+		"up to a time to come":            {runs: []checkpoint.Run{run(5, 0, 8)}, want: day(5)},
 		"windows alone":                   {runs: []checkpoint.Run{run(5, 3, 0), run(6, 4, 0)}},
 		"windows alone, and what they do": {runs: []checkpoint.Run{run(5, 3, 0), run(6, 4, 0)}, from: ms(4), want: day(6)},
 		"all, then nightly":               {runs: []checkpoint.Run{run(5, 0, 0), run(6, 4, 0), run(7, 5, 0)}, want: day(7)},
