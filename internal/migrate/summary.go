@@ -98,7 +98,7 @@ type Summary struct {
 	FailedReasons      map[string]int64 `json:"failed_reasons,omitempty"`
 	RunLinksHidden     int64            `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
 	Notes              map[string]int64 `json:"notes,omitempty"`            // values that were changed to fit, by note code
-	SpansWritten       int64            `json:"spans_written"`
+	SpansWritten       int64            `json:"spans_written"`              // with the updated ones
 	SpansPresent       int64            `json:"spans_already_there"`
 	SpansChanged       int64            `json:"spans_changed"` // with other values at the source now than in the target, where they stay
 	SpansUpdated       int64            `json:"spans_updated"` // the same, put in the place of the rows

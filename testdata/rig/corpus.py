@@ -973,8 +973,8 @@ def change(c, step):
 
 
 def resend(c, step):
-    """What else a server gets of a trace that has ended, without a change in its listing: a span of a second service, and
-    one that is sent again with other attributes and another status."""
+    """What else a server gets of a trace that has ended: a span of a second service, and one that is sent again with
+    other attributes and another status."""
     c.name = "resent"
     for info in list_infos(c, "tag.`corpus.case` = 'otlp_gen_ai'"):
         trace_id = info.trace_id.removeprefix("tr-")
