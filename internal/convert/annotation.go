@@ -349,7 +349,7 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 			row.Value = quote(nil, c.valid(e.Serialized.Value, "value"))
 		}
 		switch {
-		case e.Serialized == nil && nested && (row.Value[0] == '{' || row.Value[0] == '['):
+		case e.Serialized == nil && nested && len(row.Value) > 0 && (row.Value[0] == '{' || row.Value[0] == '['):
 			c.stringMember(o, uctables.AssessmentSerializationFormat, uctables.JSONFormat)
 		case e.Serialized == nil:
 		case format == uctables.JSONFormat && !nested:

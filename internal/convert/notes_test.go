@@ -347,6 +347,7 @@ func TestAnnotations(t *testing.T) {
 		with("p", func(a *mlflow.Assessment) {
 			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "JSON_FORMAT", Value: `{no json`}}
 		}),
+		with("v", func(a *mlflow.Assessment) { a.Expectation = &mlflow.Expectation{} }),
 		with("o", func(a *mlflow.Assessment) {
 			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "OTHER", Value: `{"a":1}`}}
 		}),
@@ -383,6 +384,7 @@ EXPECTATION  n-e value=null comment=NULL by=bob metadata={` + internal + `}
 EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
 EXPECTATION  n-l value=[1] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
 EXPECTATION  n-p value="{no json" comment=NULL by=bob metadata={` + internal + `,"tracemig.serialization_format":"JSON_FORMAT"}
+EXPECTATION  n-v value=NULL comment=NULL by=bob metadata={` + internal + `}
 EXPECTATION  n-o value="{\"a\":1}" comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"OTHER"}
 FEEDBACK  n-i value="slow" comment=NULL by=bob metadata={` + internal + `,"tracemig.issue_name":"slow"}
 FEEDBACK  n-n value=NULL comment=NULL by=bob metadata={` + internal + `,"mlflow.error.error_code":""}
@@ -390,9 +392,9 @@ FEEDBACK  n- value=NULL comment=NULL by=bob metadata={` + internal + `}
 FEEDBACK  n-e value=1 comment=NULL by=bob metadata={` + internal + `}
 RUN_LINK  run_link value="run1" comment=NULL by=NULL metadata=
 RUN_LINK  run_link value="run2" comment=NULL by=NULL metadata=
-METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","tracemig.raw.mlflow.migration.sourceExperimentId":"before","mlflow.sourceRun":"run2","mlflow.user":"ann","mlflow.migration.sourceExperimentId":"1"},"request_preview":"","response_preview":null} comment=NULL by=NULL metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.source_tags":{"mlflow.artifactLocation":"dbfs:/t","mlflow.trace.spansLocation":"ARTIFACT_REPO","mlflow.trace.archiveLocation":"s3://a"},"tracemig.versions":[["f",AT],["e",AT],["s",AT],["l",AT],["p",AT],["o",AT],["i",AT],["n",AT],["THIRD",AT],["DERIVED",AT]]}
+METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","tracemig.raw.mlflow.migration.sourceExperimentId":"before","mlflow.sourceRun":"run2","mlflow.user":"ann","mlflow.migration.sourceExperimentId":"1"},"request_preview":"","response_preview":null} comment=NULL by=NULL metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.source_tags":{"mlflow.artifactLocation":"dbfs:/t","mlflow.trace.spansLocation":"ARTIFACT_REPO","mlflow.trace.archiveLocation":"s3://a"},"tracemig.versions":[["f",AT],["e",AT],["s",AT],["l",AT],["p",AT],["v",AT],["o",AT],["i",AT],["n",AT],["THIRD",AT],["DERIVED",AT]]}
 `
-	want = strings.NewReplacer("THIRD", derive("assessment", hexTrace, "n-", "8").String(), "DERIVED", derive("assessment", hexTrace, "e", "9").String()).Replace(want)
+	want = strings.NewReplacer("THIRD", derive("assessment", hexTrace, "n-", "9").String(), "DERIVED", derive("assessment", hexTrace, "e", "10").String()).Replace(want)
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
