@@ -65,7 +65,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 func (a *app) check(o checkOptions) error {
 	if o.printGrants { // which is for no source, whatever the environment says of one
 		o.source = cmp.Or(o.source, "none")
-		if o.checkURI(a.getenv) != nil {
+		if o.checkURI(a) != nil {
 			o.trackingURI = "databricks"
 		}
 	} else if o.principal != "" {
@@ -85,7 +85,7 @@ func (a *app) check(o checkOptions) error {
 	}
 	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
-		Databricks: e.inDatabricks(), Local: strings.HasPrefix(o.target, "file:"),
+		Databricks: e.inDatabricks(), Local: o.local(),
 		Workspace: func() (preflight.Workspace, error) { return e.workspace() },
 		Listed: func(n int64) {
 			if n%500 == 0 {
@@ -159,7 +159,7 @@ func (a *app) check(o checkOptions) error {
 
 // printGrants needs no workspace where the location and the principal are named.
 func (a *app) printGrants(o checkOptions, e *ends) error {
-	if strings.HasPrefix(o.target, "file:") {
+	if o.local() {
 		return usageError("--print-grants is for tables in Unity Catalog; local ones have no grants")
 	}
 	if strings.ContainsFunc(o.principal, unicode.IsControl) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,9 @@ func (o *pairOptions) validate() error {
 	return checkTarget(o.target)
 }
 
+// local says whether the target is local tables.
+func (o *pairOptions) local() bool { return strings.HasPrefix(o.target, "file:") }
+
 func (o *pairOptions) ends(a *app, log *slog.Logger) *ends {
 	uri := o.trackingURI
 	if uri == "" {
@@ -74,7 +78,7 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 	if err := o.validate(); err != nil {
 		return "", p, err
 	}
-	if err := o.checkURI(a.getenv); err != nil {
+	if err := o.checkURI(a); err != nil {
 		return "", p, err
 	}
 	src, err := e.source()

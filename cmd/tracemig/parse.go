@@ -70,16 +70,17 @@ func folder(ref string) (path string, ok bool) {
 
 // checkURI refuses what can be no tracking URI, before any server is asked. It may hold a password, so it is
 // not repeated.
-func (o *pairOptions) checkURI(getenv func(string) string) error {
-	uri, name := o.trackingURI, "--tracking-uri"
-	if uri == "" {
-		uri, name = getenv("MLFLOW_TRACKING_URI"), "MLFLOW_TRACKING_URI"
-	}
-	if _, ok := mlflowclient.DatabricksURI(uri); uri == "" || ok {
+func (o *pairOptions) checkURI(a *app) error {
+	e := o.ends(a, nil)
+	if e.inDatabricks() {
 		return nil
 	}
-	c, err := mlflowclient.NewServer(uri, mlflowclient.ServerCredentials{}, mlflowclient.Options{})
+	c, err := mlflowclient.NewServer(e.trackingURI, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: e.insecureHTTP})
 	if err != nil {
+		name := "--tracking-uri"
+		if o.trackingURI == "" {
+			name = "MLFLOW_TRACKING_URI"
+		}
 		return usageError("%s: %v", name, err)
 	}
 	c.Close()

@@ -208,22 +208,25 @@ func (o *runOptions) validate() error {
 		return usageError("--stage %q: the one value is auto", o.stage)
 	case o.stage != "" && o.stagingVolume != "":
 		return usageError("--stage and --staging-volume both say where to put files; give one of them")
-	case (o.stage != "" || o.stagingVolume != "") && strings.HasPrefix(o.target, "file:"):
+	case (o.stage != "" || o.stagingVolume != "") && o.local():
 		return usageError("--stage and --staging-volume are for tables in Unity Catalog; local ones are written as they are")
-	case o.clustering && !strings.HasPrefix(o.target, "file:"):
+	case o.clustering && !o.local():
 		return usageError("--clustering is for file: targets; tables in Unity Catalog are always clustered")
 	case o.sample > 0 && o.files.extra != "":
 		return usageError("--extra lists what a comparison of all traces finds; leave --sample out")
-	case o.createViews && strings.HasPrefix(o.target, "file:"):
+	case o.createViews && o.local():
 		return usageError("--create-views is for tables in Unity Catalog; local ones have no views")
 	case (o.verify || o.repair) && o.dryRun:
 		return usageError("--dry-run writes nothing to verify or repair; run tracemig verify")
-	case o.asOf != "" && !isTime(o.asOf):
-		return usageError("--as-of %q is no time; write 2026-01-31T12:00:00Z, 2026-01-31, or an age such as 36h or 7d", o.asOf)
 	case o.settle < 0:
 		return usageError("--settle can't be negative")
 	case o.lockWait < 0:
 		return usageError("--lock-wait can't be negative")
+	}
+	if o.asOf != "" {
+		if _, err := parseTime("as-of", o.asOf, time.Now()); err != nil {
+			return err
+		}
 	}
 	if o.stagingVolume != "" {
 		if _, err := uctables.ParseVolume(o.stagingVolume); err != nil {
@@ -246,7 +249,7 @@ func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, er
 	if err := o.validate(); err != nil {
 		return w, nil, err
 	}
-	if err := o.checkURI(a.getenv); err != nil {
+	if err := o.checkURI(a); err != nil {
 		return w, nil, err
 	}
 	var level slog.Level
@@ -347,18 +350,15 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 }
 
 // checkTables fails before anything is made or read when the target can't be written. missing says that
-// prepareTables is to make tables.
+// prepareTables is to make tables. Local ones cost nothing and have no owner to ask, so they are made without
+// --create.
 func (s *session) checkTables() (missing bool, err error) {
 	err = s.target.Check(s.stop)
-	if missing = tableMissing(err); missing && (s.opts.create || s.local()) {
+	if missing = tableMissing(err); missing && (s.opts.create || s.opts.local()) {
 		return true, nil
 	}
 	return missing, err
 }
-
-// local says whether the target is local tables. They cost nothing and have no owner to ask, so they are
-// made without --create.
-func (s *session) local() bool { return strings.HasPrefix(s.opts.target, "file:") }
 
 // prepareTables makes the tables that are missing, and what else the flags say.
 func (s *session) prepareTables(missing bool) error {
@@ -373,7 +373,7 @@ func (s *session) prepareTables(missing bool) error {
 			return err
 		}
 	}
-	if missing && !s.local() && !s.opts.createViews {
+	if missing && !s.opts.local() && !s.opts.createViews {
 		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
 	}
 	if !s.opts.createViews {

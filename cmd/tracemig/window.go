@@ -77,12 +77,6 @@ func plausibleMs(ms int64, now time.Time) error {
 	return err
 }
 
-// isTime says whether parseTime reads s.
-func isTime(s string) bool {
-	_, err := parseTime("", s, time.Now())
-	return err == nil
-}
-
 // window is the request times that the flags ask for: start inclusive, end exclusive. Half
 // milliseconds, which the source does not have, round so that the window keeps its meaning.
 func window(startMs *int64, start, end string, now time.Time) (mlflowclient.Window, error) {
