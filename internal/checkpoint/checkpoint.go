@@ -212,38 +212,32 @@ const formatVersion = "2"
 // gone once closed. Files are for the owner only. The error is a *DamagedError for a file that is no
 // checkpoint, an *OtherPairError for one of another pair.
 func Open(ctx context.Context, path string, p Pair) (*Store, error) {
-	if path != "" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, explain("make the checkpoint's folder: %w", err)
-		}
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, explain("open the checkpoint: %w", err)
-		}
-		f.Close()
-	}
-	s, err := connect(path, "")
-	if err != nil {
-		return nil, err
-	}
 	if path == "" {
-		s.elsewhere = elsewhereTemporary
+		return openStore(ctx, "", p, elsewhereTemporary)
 	}
-	if err := s.init(ctx, p); err != nil {
-		s.Close()
-		return nil, err
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, explain("make the checkpoint's folder: %w", err)
 	}
-	return s, nil
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, explain("open the checkpoint: %w", err)
+	}
+	f.Close()
+	return openStore(ctx, path, p, elsewhereFlag)
 }
 
 // OpenNotes is Open for a file that is of use to one process only and that no user has named: its errors
 // speak of the folder for temporary files.
 func OpenNotes(ctx context.Context, path string, p Pair) (*Store, error) {
+	return openStore(ctx, path, p, elsewhereTemporary)
+}
+
+func openStore(ctx context.Context, path string, p Pair, elsewhere string) (*Store, error) {
 	s, err := connect(path, "")
 	if err != nil {
 		return nil, err
 	}
-	s.elsewhere = elsewhereTemporary
+	s.elsewhere = elsewhere
 	if err := s.init(ctx, p); err != nil {
 		s.Close()
 		return nil, err
@@ -485,38 +479,50 @@ func scan(rows *sql.Rows) (Record, error) {
 	return r, err
 }
 
-func (s *Store) query(ctx context.Context, q string, args ...any) ([]Record, error) {
+func (s *Store) query(ctx context.Context, q string, args ...any) (rs []Record, err error) {
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		r, err := scan(rows)
+		rs = append(rs, r)
+		return err
+	}, q, args...)
+	return rs, err
+}
+
+// each calls read for every row that a query brings.
+func (s *Store) each(ctx context.Context, read func(*sql.Rows) error, q string, args ...any) error {
 	rows, err := s.db.QueryContext(ctx, q, args...)
 	if err != nil {
-		return nil, s.wrap(err)
+		return s.wrap(err)
 	}
 	defer rows.Close()
-	var rs []Record
 	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, s.wrap(err)
+		if err := read(rows); err != nil {
+			return s.wrap(err)
 		}
-		rs = append(rs, r)
 	}
-	return rs, s.wrap(rows.Err())
+	return s.wrap(rows.Err())
+}
+
+// among is each for a query whose one parameter, of json_each, is a list of IDs.
+func (s *Store) among(ctx context.Context, ids []string, read func(*sql.Rows) error, q string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, read, q, string(list))
 }
 
 // Get returns the records of the given source trace IDs that the checkpoint has, by trace ID.
 func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, error) {
-	list, err := json.Marshal(traceIDs)
-	if err != nil {
-		return nil, err
-	}
-	rs, err := s.query(ctx, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))", string(list))
-	if err != nil {
-		return nil, err
-	}
-	m := make(map[string]Record, len(rs))
-	for _, r := range rs {
+	m := make(map[string]Record, len(traceIDs))
+	return m, s.among(ctx, traceIDs, func(rows *sql.Rows) error {
+		r, err := scan(rows)
 		m[r.TraceID] = r
-	}
-	return m, nil
+		return err
+	}, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))")
 }
 
 // Pending returns up to limit records, in the order of their trace IDs and after the given one, that
@@ -594,27 +600,18 @@ func (s *Store) LookedAt(ctx context.Context, mlflowRunID string, other bool) er
 
 // HasLookedAt says which of the given MLflow runs LookedAt was told of.
 func (s *Store) HasLookedAt(ctx context.Context, mlflowRunIDs []string) (map[string]bool, error) {
-	if len(mlflowRunIDs) == 0 {
-		return nil, nil
-	}
-	list, err := json.Marshal(mlflowRunIDs)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.db.QueryContext(ctx, "SELECT run_id FROM looked_at WHERE run_id IN (SELECT value FROM json_each(?))", string(list))
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer rows.Close()
+	return s.those(ctx, mlflowRunIDs, "SELECT run_id FROM looked_at WHERE run_id IN (SELECT value FROM json_each(?))")
+}
+
+// those says which of some IDs a query among them brings.
+func (s *Store) those(ctx context.Context, ids []string, q string) (map[string]bool, error) {
 	m := map[string]bool{}
-	for rows.Next() {
-		var run string
-		if err := rows.Scan(&run); err != nil {
-			return nil, s.wrap(err)
-		}
-		m[run] = true
-	}
-	return m, s.wrap(rows.Err())
+	return m, s.among(ctx, ids, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		m[id] = true
+		return err
+	}, q)
 }
 
 // Links are the MLflow runs that a trace is linked to, each list sorted.
@@ -628,23 +625,11 @@ func (l Links) Runs() []string { return slices.Concat(l.Source, l.Others) }
 
 // Links returns what each of the given traces is linked to.
 func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string]Links, error) {
-	list, err := json.Marshal(traceIDs)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.db.QueryContext(ctx, `SELECT trace_id, run_id, other FROM run_links JOIN looked_at USING (run_id)
-		WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id`, string(list))
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer rows.Close()
 	m := map[string]Links{}
-	for rows.Next() {
+	return m, s.among(ctx, traceIDs, func(rows *sql.Rows) error {
 		var trace, run string
 		var other bool
-		if err := rows.Scan(&trace, &run, &other); err != nil {
-			return nil, s.wrap(err)
-		}
+		err := rows.Scan(&trace, &run, &other)
 		l := m[trace]
 		if other {
 			l.Others = append(l.Others, run)
@@ -652,6 +637,7 @@ func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string]Links,
 			l.Source = append(l.Source, run)
 		}
 		m[trace] = l
-	}
-	return m, s.wrap(rows.Err())
+		return err
+	}, `SELECT trace_id, run_id, other FROM run_links JOIN looked_at USING (run_id)
+		WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id`)
 }

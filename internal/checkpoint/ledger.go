@@ -52,24 +52,18 @@ type Count struct {
 func (s *Store) Counts(ctx context.Context) ([]Count, error) {
 	// Not one GROUP BY over all traces: SQLite would sort them. The others have an index, and are few.
 	// The detail is that of the row with the least trace ID, as SQLite has it for bare columns.
-	rows, err := s.db.QueryContext(ctx, `
+	var cs []Count
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var c Count
+		err := rows.Scan(&c.State, &c.Reason, &c.Traces, &c.Example, &c.Detail)
+		cs = append(cs, c)
+		return err
+	}, `
 		SELECT state, reason, count(*), min(trace_id), detail FROM traces WHERE state IN ('deferred', 'failed', 'skipped') GROUP BY 1, 2
 		UNION ALL
 		SELECT 'migrated', '', count(*), min(trace_id), '' FROM traces WHERE state = 'migrated' HAVING count(*) > 0
 		ORDER BY 1, 2`)
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer rows.Close()
-	var cs []Count
-	for rows.Next() {
-		var c Count
-		if err := rows.Scan(&c.State, &c.Reason, &c.Traces, &c.Example, &c.Detail); err != nil {
-			return nil, s.wrap(err)
-		}
-		cs = append(cs, c)
-	}
-	return cs, s.wrap(rows.Err())
+	return cs, err
 }
 
 // Newest is the latest request time of a trace that is in the target, in milliseconds since the Unix

@@ -38,22 +38,5 @@ func (s *Store) ReadOfficial(ctx context.Context, read func(yield func(targetTra
 
 // Official says which of the target's trace IDs are noted by ReadOfficial.
 func (s *Store) Official(ctx context.Context, targetTraceIDs []string) (map[string]bool, error) {
-	list, err := json.Marshal(targetTraceIDs)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.db.QueryContext(ctx, "SELECT trace_id FROM official WHERE trace_id IN (SELECT value FROM json_each(?))", string(list))
-	if err != nil {
-		return nil, s.wrap(err)
-	}
-	defer rows.Close()
-	found := map[string]bool{}
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, s.wrap(err)
-		}
-		found[id] = true
-	}
-	return found, s.wrap(rows.Err())
+	return s.those(ctx, targetTraceIDs, "SELECT trace_id FROM official WHERE trace_id IN (SELECT value FROM json_each(?))")
 }
