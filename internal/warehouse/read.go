@@ -49,8 +49,7 @@ func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 	}
 }
 
-// read asks for something of some traces; text is the statement for the table as it is. The rows of an answer are kept until it is complete, since
-// one that breaks off is asked for again.
+// read asks for something of some traces; text is the statement for the table as it is.
 func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Table) string, traceIDs []string, times uctables.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
 	if len(traceIDs) == 0 {
 		return nil
@@ -59,18 +58,26 @@ func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(
 	if err != nil {
 		return err
 	}
-	var found []T
 	params := []any{
 		sql.Named(uctables.ParamTraces, strings.Join(traceIDs, "\n")),
 		sql.Named(uctables.ParamLow, times.Low), sql.Named(uctables.ParamHigh, times.High),
 	}
-	if err := w.ask(ctx, t, text(actual), params, func(rows *sql.Rows) error {
+	return collect(ctx, w, t, text(actual), params, func(rows *sql.Rows) (T, error) {
 		v, err := scan(rows)
 		if err != nil {
-			return fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)
+			err = fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)
 		}
+		return v, err
+	}, yield)
+}
+
+// collect is ask for rows that yield gets once the answer is complete: one that breaks off is asked for again.
+func collect[T any](ctx context.Context, w *Warehouse, t uctables.Table, text string, params []any, scan func(*sql.Rows) (T, error), yield func(T) error) error {
+	var found []T
+	if err := w.ask(ctx, t, text, params, func(rows *sql.Rows) error {
+		v, err := scan(rows)
 		found = append(found, v)
-		return nil
+		return err
 	}, func() { found = nil }); err != nil {
 		return err
 	}

@@ -152,9 +152,8 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 	return write(ctx, w, rows, batch[uctables.Annotation, key]{
 		table: uctables.Annotations, insert: l.InsertAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
-		within: uctables.NoTimes,
-		key:    func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
-		times:  func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
+		key:   func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
+		times: func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
 	})
 }
 
@@ -166,7 +165,6 @@ func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Repl
 		table: uctables.Annotations, insert: l.ReplaceAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
 		row:    uctables.AppendReplacement,
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
-		within: uctables.NoTimes,
 		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
 		some:   true,
 		times: func(r *uctables.Replacement, t *uctables.Times) {
@@ -187,7 +185,7 @@ func (w *Warehouse) spans() batch[uctables.Span, spanKey] {
 	l := w.opts.Location
 	return batch[uctables.Span, spanKey]{
 		table: uctables.Spans, insert: l.InsertSpans, parse: l.ParseSpans, count: l.CountSpans(),
-		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey, within: uctables.NoTimes,
+		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
 		key:   func(s *uctables.Span) spanKey { return spanKey{s.TraceID, s.SpanID} },
 		times: func(s *uctables.Span, t *uctables.Times) { t.Include(s.TimeMicros) },
 	}
@@ -197,7 +195,10 @@ func (w *Warehouse) spans() batch[uctables.Span, spanKey] {
 func (w *Warehouse) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
 	b := w.spans()
 	b.insert, b.count = w.opts.Location.ReplaceSpans, ""
-	b.within = times
+	b.times = func(s *uctables.Span, t *uctables.Times) {
+		t.Join(times)
+		t.Include(s.TimeMicros)
+	}
 	return write(ctx, w, rows, b)
 }
 
@@ -223,8 +224,7 @@ type batch[R any, K comparable] struct {
 	count         string                      // after a lost answer; empty: the statement is sent again, whatever it did
 	row, rowKey   func([]byte, *R) []byte
 	key           func(*R) K
-	within        uctables.Times            // at which the statement has to look
-	times         func(*R, *uctables.Times) // adds more of them
+	times         func(*R, *uctables.Times) // adds those at which the statement has to look for a row
 	some          bool                      // the statement leaves out rows that the table need not have
 }
 
@@ -242,7 +242,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			distinct = append(distinct, &rows[i])
 		}
 	}
-	within := b.within
+	within := uctables.NoTimes
 	for _, r := range distinct {
 		b.times(r, &within)
 	}
@@ -316,11 +316,11 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			// same: whichever of the two commits second has read the table before the first one's
 			// commit, so Delta fails it with a conflict, and its next try finds the rows.
 			uncounted := errors.Is(err, errNoCount) // It took effect.
-			if b.count == "" && uncounted {
-				inserted, unsure = int64(len(distinct)), true
-				return nil
-			}
 			if b.count == "" {
+				if uncounted {
+					inserted, unsure = int64(len(distinct)), true
+					return nil
+				}
 				unanswered = true // that the keys are there says nothing; whether the values are, the next try sees
 			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil &&
 				(found == int64(len(distinct)) || b.some && uncounted) {
@@ -338,6 +338,8 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	if err != nil {
 		return uctables.Written{}, err
 	}
+	// What a MERGE affected, where it does not say what it inserted, are more rows than it was given.
+	inserted = min(inserted, int64(len(distinct)))
 	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes, Unsure: unsure}, nil
 }
 
@@ -358,28 +360,33 @@ func rowsParam(lines string) []any { return []any{sql.Named(uctables.ParamRows, 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.
 const unknownTries = 3
 
+// scanNamed reads some columns of a row, whichever others it has.
+func scanNamed(rows *sql.Rows, into map[string]any) error {
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]any, len(columns))
+	for i, name := range columns {
+		if values[i] = into[name]; values[i] == nil {
+			values[i] = new(any)
+		}
+	}
+	return rows.Scan(values...)
+}
+
 // insert runs one INSERT or MERGE and returns how many rows it added; errNoCount when it took effect, but the
 // answer does not tell.
 func (w *Warehouse) insert(ctx context.Context, text string, params []any) (int64, error) {
 	inserted := int64(-1)
 	err := w.query(ctx, text, params, func(rows *sql.Rows) error {
-		// A warehouse answers an INSERT with one row: num_affected_rows, num_inserted_rows.
-		columns, err := rows.Columns()
-		if err != nil {
+		// A warehouse answers an INSERT with one row of both.
+		var affected, added sql.NullInt64
+		if err := scanNamed(rows, map[string]any{"num_affected_rows": &affected, "num_inserted_rows": &added}); err != nil {
 			return err
 		}
-		counts := map[string]*sql.NullInt64{"num_inserted_rows": {}, "num_affected_rows": {}}
-		values := make([]any, len(columns))
-		for i, name := range columns {
-			if values[i] = new(any); counts[name] != nil {
-				values[i] = counts[name]
-			}
-		}
-		if err := rows.Scan(values...); err != nil {
-			return err
-		}
-		for _, name := range []string{"num_affected_rows", "num_inserted_rows"} {
-			if n := counts[name]; n.Valid && n.Int64 >= 0 { // -1 is for not known
+		for _, n := range []sql.NullInt64{affected, added} {
+			if n.Valid && n.Int64 >= 0 { // -1 is for not known
 				inserted = n.Int64
 			}
 		}
@@ -485,23 +492,12 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 
 // Official implements uctables.Writer.
 func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
-	var ids []string
-	if err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectOfficial(), []any{sql.Named(uctables.ParamExperiment, experimentID)}, func(rows *sql.Rows) error {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
+	return collect(ctx, w, uctables.Annotations, w.opts.Location.SelectOfficial(), []any{sql.Named(uctables.ParamExperiment, experimentID)}, func(rows *sql.Rows) (id string, err error) {
+		if err = rows.Scan(&id); err != nil {
+			err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
 		}
-		ids = append(ids, id)
-		return nil
-	}, func() { ids = nil }); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := yield(id); err != nil {
-			return err
-		}
-	}
-	return nil
+		return id, err
+	}, yield)
 }
 
 // Check says whether the tables of spans and annotations are there in schema version v2.
@@ -520,17 +516,7 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
 		var id string
 		if err := w.ask(ctx, t, w.opts.Location.DescribeDetail(t), nil, func(rows *sql.Rows) error {
-			columns, err := rows.Columns()
-			if err != nil {
-				return err
-			}
-			into := make([]any, len(columns))
-			for i, name := range columns {
-				if into[i] = new(any); name == "id" {
-					into[i] = &id
-				}
-			}
-			return rows.Scan(into...)
+			return scanNamed(rows, map[string]any{"id": &id})
 		}, nil); err != nil {
 			return "", err
 		}
