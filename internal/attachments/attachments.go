@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/disk"
 )
 
 // ErrNotThere says that there is no such file.
@@ -88,10 +89,10 @@ func (f *Files) Has(ctx context.Context, name string, size int64, digest string)
 	return err == nil && sum == digest, err
 }
 
-// Put writes data to a file, whose name never stands for a part of it, and says whether it did: one that holds the
-// same stays.
-func (f *Files) Put(ctx context.Context, name string, data []byte) (written bool, err error) {
-	there, err := f.Has(ctx, name, int64(len(data)), Digest(data))
+// Put writes data, of which digest is the Digest, to a file, whose name never stands for a part of it, and says
+// whether it did: one that holds the same stays.
+func (f *Files) Put(ctx context.Context, name string, data []byte, digest string) (written bool, err error) {
+	there, err := f.Has(ctx, name, int64(len(data)), digest)
 	switch {
 	case err != nil:
 		return false, err
@@ -130,18 +131,14 @@ func put(name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
+	if err = disk.Finish(f, err); err == nil {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
 		return err
 	}
-	return syncFolder(filepath.Dir(name))
+	return disk.SyncFolder(filepath.Dir(name))
 }
 
 // create makes a file beside name with a name of its own, and with the rights that new files have.
@@ -160,14 +157,6 @@ func sweep(name string) {
 			_ = os.Remove(at)
 		}
 	}
-}
-
-func syncFolder(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Size is how many bytes a file has.

@@ -39,7 +39,7 @@ func TestLocalFiles(t *testing.T) {
 	data := []byte("picture")
 	put := func(want bool) {
 		t.Helper()
-		if written, err := f.Put(ctx, at, data); err != nil || written != want {
+		if written, err := f.Put(ctx, at, data, Digest(data)); err != nil || written != want {
 			t.Errorf("written %v, %v; want %v", written, err, want)
 		}
 		if got, err := os.ReadFile(at); err != nil || string(got) != string(data) {
@@ -93,7 +93,7 @@ func TestLocalFolderThatCantBeWritten(t *testing.T) {
 	if err := f.Prepare(t.Context(), filepath.Join(file, "x")); err == nil || !strings.Contains(err.Error(), "name one in which this user may write") {
 		t.Errorf("%v", err)
 	}
-	if _, err := f.Put(t.Context(), filepath.Join(file, "x", id), []byte("1")); err == nil {
+	if _, err := f.Put(t.Context(), filepath.Join(file, "x", id), []byte("1"), Digest([]byte("1"))); err == nil {
 		t.Error("written below a file")
 	}
 }
@@ -152,7 +152,7 @@ func TestVolumeFiles(t *testing.T) {
 		if i == 2 {
 			v.files[at] = "PICTURE"
 		}
-		if written, err := f.Put(ctx, at, []byte("picture")); err != nil || written != want || v.files[at] != "picture" {
+		if written, err := f.Put(ctx, at, []byte("picture"), Digest([]byte("picture"))); err != nil || written != want || v.files[at] != "picture" {
 			t.Errorf("%d: written %v, %v, %q", i, written, err, v.files[at])
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -310,32 +310,21 @@ func (l *log) commit(version int64, actions []action) (err error) {
 	if err == nil {
 		err = tmp.Chmod(0o644)
 	}
-	if err := finish(tmp, err); err != nil {
+	if err := disk.Finish(tmp, err); err != nil {
 		return err
 	}
 	target := l.file(version, ".json")
 	if err := os.Link(tmp.Name(), target); err != nil {
 		// A file system on a network may say so after it made the link.
 		if errors.Is(err, fs.ErrExist) && sameFile(tmp.Name(), target) {
-			return syncDir(dir)
+			return disk.SyncFolder(dir)
 		}
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		return fmt.Errorf("%w (a local Delta table needs a file system with hard links, by which commits are atomic)", err)
 	}
-	return syncDir(dir)
-}
-
-// finish makes a file durable and closes it.
-func finish(f *os.File, err error) error {
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return disk.SyncFolder(dir)
 }
 
 func sameFile(a, b string) bool {
@@ -345,18 +334,6 @@ func sameFile(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories can't be synced there
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return finish(d, nil)
 }
 
 // The table features that this writer can honour: the form of VARIANT, and those that ask nothing of

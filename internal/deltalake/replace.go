@@ -150,10 +150,7 @@ func (r *replacing) look(ctx context.Context, files []dataFile) error {
 			hits = append(hits, h)
 			return row.err
 		})
-		if errors.Is(err, fs.ErrNotExist) {
-			err = r.gone(f)
-		}
-		if err != nil {
+		if err = r.gone(f, err); err != nil {
 			return err
 		}
 		r.found[f.path] = hits
@@ -216,10 +213,7 @@ func (r *replacing) writeFiles(ctx context.Context, old []dataFile) (err error) 
 			continue
 		}
 		written, err := r.writeWithout(ctx, f)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = r.gone(f)
-		}
-		if err != nil {
+		if err = r.gone(f, err); err != nil {
 			return err
 		}
 		r.without[f.path] = written

@@ -194,20 +194,19 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 
 // markPresent takes out the rows of the batch that a file keeps out.
 func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
-	err := t.scan(ctx, f, b.meets, b.keys, func(r *rowReader) error {
+	return t.gone(f, t.scan(ctx, f, b.meets, b.keys, func(r *rowReader) error {
 		b.mark(r)
 		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return t.gone(f)
-	}
-	return err
+	}))
 }
 
 var errFileGone = errors.New("another program rewrote its files meanwhile; run again when nothing else writes to it")
 
-// gone says why a file of the log is not there.
-func (t *table) gone(f dataFile) error {
+// gone says why a file of the log is not there, if that is what err tells.
+func (t *table) gone(f dataFile, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.refresh(); err != nil {
@@ -239,7 +238,7 @@ func (t *table) scanAll(ctx context.Context, times uctables.Times, columns []str
 	for _, f := range files {
 		err := t.scan(ctx, f, within(times), columns, yield)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = t.wrap(t.gone(f))
+			err = t.wrap(t.gone(f, err))
 		}
 		if err != nil {
 			return err
@@ -319,10 +318,10 @@ func (t *table) newFile(write func(*os.File) (*stats, error)) (_ *newFile, err e
 		}
 	}()
 	s, err := write(f)
-	if err := finish(f, err); err != nil {
+	if err := disk.Finish(f, err); err != nil {
 		return nil, err
 	}
-	if err := syncDir(t.log.dir); err != nil {
+	if err := disk.SyncFolder(t.log.dir); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(path)
@@ -347,7 +346,7 @@ func (t *table) create(clustering bool) error {
 	if err := t.log.commit(0, creation(t.spec, clustering, time.Now())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := syncDir(filepath.Dir(t.log.dir)); err != nil {
+	if err := disk.SyncFolder(filepath.Dir(t.log.dir)); err != nil {
 		return err
 	}
 	return t.refresh()

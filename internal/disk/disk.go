@@ -1,13 +1,38 @@
-// Package disk says what can be done about errors of the file system that are the machine's fault, not the
-// program's: a full disk, a folder that may not be written to.
+// Package disk makes files durable, and says what can be done about errors of the file system that are the
+// machine's fault, not the program's: a full disk, a folder that may not be written to.
 package disk
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"runtime"
 	"syscall"
 )
+
+// Finish makes a file durable and closes it. err is that of writing it, which comes first.
+func Finish(f *os.File, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// SyncFolder makes the names in a folder durable.
+func SyncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders can't be synced there
+	}
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return Finish(d, nil)
+}
 
 // Full says whether err tells of a disk or a quota that is used up.
 func Full(err error) bool {

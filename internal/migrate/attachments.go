@@ -36,9 +36,9 @@ func (a *Attachments) reads() bool { return a.Inline || a.Folder != "" }
 // unknownAttachment is the size assumed of an attachment whose reference does not tell.
 const unknownAttachment = 1 << 20
 
-// attachmentShare is which part of the bytes in flight is set aside for attachments. Traces that are read
+// AttachmentShare is which part of the bytes in flight is set aside for attachments. Traces that are read
 // already wait for their attachments' turn, so it must not be the part that they hold themselves.
-const attachmentShare = 4
+const AttachmentShare = 4
 
 // attachmentError says that the source does not give an attachment, so that the trace can't be migrated whole.
 type attachmentError struct{ err error }
@@ -96,6 +96,9 @@ func (r *run) keep(ctx context.Context, t listed, id string, refs []mlflow.Attac
 			a.Inline = true
 		case job.Folder != "":
 			a.Path = attachments.Place(job.Folder, id, ref.ID)
+		default: // It stays at the source, and package convert lists it so by itself.
+			k.left++
+			continue
 		}
 		k.list = append(k.list, convert.Attachment{Attachment: a})
 	}
@@ -112,7 +115,10 @@ func (r *run) keep(ctx context.Context, t listed, id string, refs []mlflow.Attac
 		case !there, old && a.Path != "" && t.known.Reason != ReasonRepair:
 			// An earlier run has seen to it.
 		case a.Inline:
-			err = r.inline(ctx, t, a, ref, &k)
+			if err = r.inline(ctx, t, a, ref, &k); err == nil && !old {
+				k.inlined++
+				k.bytes += a.Bytes
+			}
 		default:
 			var copied bool
 			if copied, err = r.copy(ctx, t, a, ref, old); copied {
@@ -122,10 +128,6 @@ func (r *run) keep(ctx context.Context, t listed, id string, refs []mlflow.Attac
 		}
 		if err != nil {
 			return k, err
-		}
-		if a.Inline && !old {
-			k.inlined++
-			k.bytes += a.Bytes
 		}
 	}
 	return k, nil
@@ -137,7 +139,7 @@ func (r *run) reserve(ctx context.Context, k *kept, byID map[string]mlflow.Attac
 	var want int64
 	for i := range k.list {
 		if a := &k.list[i]; a.Inline {
-			want += inSpan(sizeOfAttachment(byID[a.ID]))
+			want += InSpan(sizeOfAttachment(byID[a.ID]))
 		}
 	}
 	if want == 0 {
@@ -150,8 +152,8 @@ func (r *run) reserve(ctx context.Context, k *kept, byID map[string]mlflow.Attac
 	return nil
 }
 
-// inSpan is what n bytes weigh as they are and as base64.
-func inSpan(n int64) int64 { return n + (n+2)/3*4 }
+// InSpan is what n bytes weigh as they are and as base64.
+func InSpan(n int64) int64 { return n + (n+2)/3*4 }
 
 func sizeOfAttachment(ref mlflow.Attachment) int64 {
 	if ref.Size == 0 {
@@ -165,7 +167,7 @@ func (r *run) inline(ctx context.Context, t listed, a *convert.Attachment, ref m
 	if err != nil {
 		return err
 	}
-	more := inSpan(int64(len(data))) - inSpan(sizeOfAttachment(ref))
+	more := InSpan(int64(len(data))) - InSpan(sizeOfAttachment(ref))
 	k.held += more
 	r.attached.Add(more)
 	a.Data = data
@@ -195,10 +197,11 @@ func (r *run) copy(ctx context.Context, t listed, a *convert.Attachment, ref mlf
 	}
 	r.attached.Add(int64(len(data)) - held)
 	held = int64(len(data))
-	if _, err := files.Put(ctx, a.Path, data); err != nil {
+	digest := attachments.Digest(data)
+	if _, err := files.Put(ctx, a.Path, data, digest); err != nil {
 		return false, err
 	}
-	a.Bytes, a.SHA256 = held, attachments.Digest(data)
+	a.Bytes, a.SHA256 = held, digest
 	return true, nil
 }
 
@@ -228,7 +231,7 @@ func (r *run) noted(ctx context.Context, t listed, id string) (list []uctables.A
 	}
 	err = r.job.Target.ReadAnnotations(ctx, []string{id}, times, func(a *uctables.Annotation) error {
 		if a.AnnotationID == uctables.MetadataID(id) && a.DeletedAtMicros == nil {
-			list, err = AttachmentsIn(a.Metadata)
+			list, err = attachmentsIn(a.Metadata)
 		}
 		return err
 	})
@@ -238,8 +241,8 @@ func (r *run) noted(ctx context.Context, t listed, id string) (list []uctables.A
 	return list, nil
 }
 
-// AttachmentsIn reads the list of attachments in the metadata column of a METADATA row.
-func AttachmentsIn(metadata []byte) ([]uctables.Attachment, error) {
+// attachmentsIn reads the list of attachments in the metadata column of a METADATA row.
+func attachmentsIn(metadata []byte) ([]uctables.Attachment, error) {
 	if metadata == nil {
 		return nil, nil
 	}

@@ -91,7 +91,7 @@ func (m *memory) listed(t testing.TB, trace int) []uctables.Attachment {
 	t.Helper()
 	for _, a := range m.newest() {
 		if a.AnnotationID == uctables.MetadataID(targetID(trace)) {
-			list, err := AttachmentsIn(a.Metadata)
+			list, err := attachmentsIn(a.Metadata)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -358,7 +358,7 @@ func TestAttachmentsAreBounded(t *testing.T) {
 			if took := time.Since(began); took > flushAfter*3/4 {
 				t.Errorf("it waited for half-full batches: %v", took)
 			}
-			if room := j.BytesInFlight / attachmentShare; pictures.most > max(room, 900<<10)+room {
+			if room := j.BytesInFlight / AttachmentShare; pictures.most > max(room, 900<<10)+room {
 				t.Errorf("%d bytes were read at the same time; there is room for %d", pictures.most, room)
 			}
 		})

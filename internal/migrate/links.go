@@ -73,7 +73,8 @@ func ReadRunLinks(ctx context.Context, c *checkpoint.Store, source Source, exper
 	return r.hidden.Load(), err
 }
 
-// linkReaders is how many runs are asked for at the same time; the client paces the requests.
+// linkReaders is how many experiments, and runs of each, are asked for at the same time; the client paces the
+// requests.
 const linkReaders = 8
 
 // linkReader reads the links of runs.

@@ -118,7 +118,7 @@ type run struct {
 // The error, also told in the summary, is what kept the run from looking at every trace; a single
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
-	share := job.BytesInFlight / attachmentShare
+	share := job.BytesInFlight / AttachmentShare
 	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), shard: job.Checkpoint.Pair().Shard}
 	if job.Attachments.reads() {
 		r.budget = NewBudget(job.BytesInFlight - share)
@@ -280,13 +280,19 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 	}
 	var rs []checkpoint.Record
 	now, due := time.Now(), map[string]int64{}
+	flush := func() error {
+		if err := c.SetUnsettled(ctx, due); err != nil {
+			return err
+		}
+		err := c.Put(ctx, rs...)
+		rs = rs[:0]
+		clear(due)
+		return err
+	}
 	err = target.Migrated(ctx, source, func(p uctables.Provenance) error {
 		rec := checkpoint.Record{
 			TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000, State: checkpoint.Migrated,
 			Digest: p.Digest, Spans: p.Spans, RunID: runID,
-		}
-		if StillArriving(time.UnixMicro(p.RequestMicros), now) {
-			due[p.SourceTraceID] = now.UnixMilli() // Nobody knows how soon after its end it was migrated.
 		}
 		if p.SpansMissing != "" {
 			rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
@@ -296,20 +302,18 @@ func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, s
 		} else if !part.Has(p.SourceTraceID, p.TraceID) {
 			rec.State, rec.Reason = checkpoint.Elsewhere, ""
 		}
+		if StillArriving(time.UnixMicro(p.RequestMicros), now) {
+			due[p.SourceTraceID] = now.UnixMilli() // Nobody knows how soon after its end it was migrated.
+		}
 		if rs = append(rs, rec); len(rs) < 1000 {
 			return nil
 		}
-		err := c.Put(ctx, rs...)
-		rs = rs[:0]
-		return err
+		return flush()
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild the checkpoint from %s: %w", target, err)
 	}
-	if err := c.SetUnsettled(ctx, due); err != nil {
-		return err
-	}
-	if err := c.Put(ctx, rs...); err != nil {
+	if err := flush(); err != nil {
 		return err
 	}
 	return c.SetComplete(ctx)
@@ -513,7 +517,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 			seen = append(seen, rec)
 			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
 		case leaveOfficial:
-			seen = append(seen, r.leaveOfficial(info, official.TraceID(info.TraceID)))
+			seen = append(seen, r.leaveOfficial(info))
 		default:
 			if known && a == move {
 				rec.RunID = r.job.RunID
@@ -527,7 +531,8 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 
 // leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no
 // OTEL trace has: under tracemig's it would be there twice.
-func (r *run) leaveOfficial(info *mlflow.TraceInfo, there string) checkpoint.Record {
+func (r *run) leaveOfficial(info *mlflow.TraceInfo) checkpoint.Record {
+	there := official.TraceID(info.TraceID)
 	rec := checkpoint.Record{
 		TraceID: info.TraceID, TargetTraceID: there, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Skipped,
 		Reason: ReasonOfficialID, Detail: "Databricks' own migration has moved it, as " + there, RunID: r.job.RunID,
@@ -538,11 +543,6 @@ func (r *run) leaveOfficial(info *mlflow.TraceInfo, there string) checkpoint.Rec
 	}
 	r.report(TraceReport{TraceID: rec.TraceID, TargetTraceID: there, State: rec.State, Reason: rec.Reason, Detail: rec.Detail})
 	return rec
-}
-
-// digest is that of a trace as this run sees it, known being what was noted of it.
-func (r *run) digest(info *mlflow.TraceInfo, links checkpoint.Links, known checkpoint.Record) string {
-	return Digest(info, links, r.job.RunLinks, known.Digest)
 }
 
 // settle records the end of a trace that is not written.
@@ -584,15 +584,12 @@ func (r *run) reportOwn(t TraceReport) {
 	defer r.mu.Unlock()
 	r.summary.count(t.State, t.Reason)
 	for _, n := range t.Notes {
-		if t.unchanged {
-			break // They were told when it was migrated.
-		}
 		if r.summary.Notes == nil {
 			r.summary.Notes = map[string]int64{}
 		}
 		r.summary.Notes[string(n.Code)]++
 	}
-	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 && !t.unchanged || t.Reason != "" || t.Attachments > 0 && !t.unchanged) {
+	if r.job.OnTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 || t.Reason != "" || t.Attachments > 0) {
 		r.job.OnTrace(t)
 	}
 }
@@ -685,7 +682,7 @@ func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, ans
 // convert makes a unit of one read trace, or settles it and returns nil.
 func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) (*unit, error) {
 	info, known := t.TraceInfo, t.known
-	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: r.digest(info, t.links, known)}
+	rec := checkpoint.Record{TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), Digest: Digest(info, t.links, r.job.RunLinks, known.Digest)}
 	migrated := known.State == checkpoint.Migrated
 	settle := func(st checkpoint.State, reason, detail string) error {
 		if migrated {
@@ -906,7 +903,7 @@ func (r *run) wrote(w uctables.Written, written *atomic.Int64, present *int64) {
 
 // countWritten counts what is remarkable of a written trace.
 func (r *run) countWritten(u *unit) {
-	if u.failed != nil {
+	if u.failed != nil || u.report.unchanged {
 		return
 	}
 	r.mu.Lock()
@@ -936,6 +933,9 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 			continue // The target has the trace as it was.
 		}
 		u.report.unchanged = u.reread && u.failed == nil && len(u.changes)+len(u.rows.Spans)+len(u.changedSpans) == 0
+		if u.report.unchanged { // They were told when it was migrated.
+			u.report.Notes, u.report.Attachments = nil, 0
+		}
 		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
 		if u.failed == nil {
 			due[u.record.TraceID] = u.due

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -24,11 +23,7 @@ const (
 // judge looks at the rows of traces whose sums differ, some at a time.
 func (v *verification) judge(ctx context.Context, traces []*trace, all map[string]*sums) error {
 	for len(traces) > 0 {
-		n, size := 0, int64(0)
-		for n < len(traces) && n < judgeTraces && (n == 0 || size+traces[n].size <= judgeBytes) {
-			size += traces[n].size
-			n++
-		}
+		n, size := fitting(traces, judgeTraces, judgeBytes)
 		if err := v.judgeSome(ctx, traces[:n], size, all); err != nil {
 			return err
 		}
@@ -38,17 +33,23 @@ func (v *verification) judge(ctx context.Context, traces []*trace, all map[strin
 }
 
 func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int64, all map[string]*sums) error {
-	var asked, absent []*trace
+	var asked, absent, duplicates []*trace
 	for _, t := range traces {
 		s := all[t.rows.TraceID]
-		switch d := s.duplicate(); {
-		case d != "":
-			v.done(t, Duplicate, d)
+		switch {
+		case s.duplicate() != "":
+			duplicates = append(duplicates, t)
 		case s.spans.Rows == 0 && len(s.notes) == 0:
 			absent = append(absent, t)
 		default:
 			asked = append(asked, t)
 		}
+	}
+	if err := v.proveFiles(ctx, duplicates); err != nil {
+		return err
+	}
+	for _, t := range duplicates {
+		v.done(t, Duplicate, all[t.rows.TraceID].duplicate())
 	}
 	if err := v.judgeAbsent(ctx, absent); err != nil || len(asked) == 0 {
 		return err
@@ -141,7 +142,7 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 	var differing []string // in their spans
 	for i, t := range traces {
 		ids[i] = t.rows.TraceID
-		if s := all[ids[i]].spans; s.Rows != t.spans || s.Digest != t.spansDigest && t.spans > 0 {
+		if !all[ids[i]].sameSpans(t) {
 			differing = append(differing, ids[i])
 		}
 	}
@@ -165,7 +166,7 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 	found := make([]*evidence, len(traces))
 	for i, t := range traces {
 		found[i] = &evidence{
-			want: t, have: all[ids[i]], notes: notes[ids[i]], spans: spans[ids[i]], spansDiffer: slices.Contains(differing, ids[i]),
+			want: t, have: all[ids[i]], notes: notes[ids[i]], spans: spans[ids[i]], spansDiffer: !all[ids[i]].sameSpans(t),
 			deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix,
 		}
 	}

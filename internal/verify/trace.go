@@ -124,10 +124,11 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	if err != nil {
 		return err
 	}
+	now := latestNow()
 	// Rows may lie at other times than they should.
 	var elsewhere []*trace
 	for _, t := range asked {
-		if !sums[t.rows.TraceID].matches(t, latestNow()) {
+		if !sums[t.rows.TraceID].matches(t, now) {
 			elsewhere = append(elsewhere, t)
 		}
 	}
@@ -138,18 +139,21 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	for id, s := range again {
 		sums[id] = s
 	}
-	if err := v.proveFiles(ctx, asked); err != nil {
-		return err
-	}
-	var differing []*trace
+	var same, differing []*trace
 	for _, t := range asked {
 		v.report.Spans += int64(t.spans)
 		v.report.Annotations += int64(len(t.notes))
-		if sums[t.rows.TraceID].matches(t, latestNow()) {
-			v.done(t, Match, "")
+		if sums[t.rows.TraceID].matches(t, now) {
+			same = append(same, t)
 		} else {
 			differing = append(differing, t)
 		}
+	}
+	if err := v.proveFiles(ctx, same); err != nil {
+		return err
+	}
+	for _, t := range same {
+		v.done(t, Match, "")
 	}
 	return v.judge(ctx, differing, sums)
 }
@@ -171,17 +175,23 @@ type sums struct {
 func (v *verification) sum(ctx context.Context, traces []*trace, within bool) (map[string]*sums, error) {
 	found := make(map[string]*sums, len(traces))
 	for len(traces) > 0 {
-		n, size := 0, int64(0)
-		for n < len(traces) && (n == 0 || size+traces[n].size <= sumBytes) {
-			size += traces[n].size
-			n++
-		}
+		n, _ := fitting(traces, len(traces), sumBytes)
 		if err := v.sumSome(ctx, traces[:n], within, found); err != nil {
 			return nil, err
 		}
 		traces = traces[n:]
 	}
 	return found, nil
+}
+
+// fitting is how many of the first traces, at least one and at most so many, have spans of so many bytes of
+// JSON, and how many bytes these have.
+func fitting(traces []*trace, most int, bytes int64) (n int, size int64) {
+	for n < min(most, len(traces)) && (n == 0 || size+traces[n].size <= bytes) {
+		size += traces[n].size
+		n++
+	}
+	return n, size
 }
 
 // sumBytes is how large the spans of traces are, at most, that are summed by one question: a target that
@@ -221,7 +231,7 @@ func latestNow() int64 { return time.Now().Add(5 * time.Minute).UnixMicro() }
 // matches says whether the sums are those of the trace; that nothing else is there, and nothing from
 // after now, in microseconds since the Unix epoch.
 func (s *sums) matches(t *trace, now int64) bool {
-	if s.spans.Rows != t.spans || s.duplicate() != "" || t.spans > 0 && s.spans.Digest != t.spansDigest {
+	if !s.sameSpans(t) || s.duplicate() != "" {
 		return false
 	}
 	live := 0
@@ -236,6 +246,11 @@ func (s *sums) matches(t *trace, now int64) bool {
 		live++
 	}
 	return live == len(t.notes) && migrate.SameDigest(t.known.Digest, t.digest, t.asked)
+}
+
+// sameSpans says whether the sum of spans is that of the trace.
+func (s *sums) sameSpans(t *trace) bool {
+	return s.spans.Rows == t.spans && (t.spans == 0 || s.spans.Digest == t.spansDigest)
 }
 
 // duplicate says which rows are there more than once.

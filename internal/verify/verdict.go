@@ -156,7 +156,7 @@ func compareSpans(want []uctables.Span, got []*uctables.Span, deep bool) (c comp
 		case !deep || uctables.SameSpan(w, s):
 		case official.SameSpan(w, s):
 			c.official++
-			c.links += len(w.Links) - len(s.Links)
+			c.links += len(w.Links) // they have none
 		default:
 			c.differ = append(c.differ, w.SpanID)
 		}

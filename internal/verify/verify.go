@@ -154,7 +154,7 @@ type verification struct {
 
 // Run compares. The error, also told in the report, is what kept it from looking at every trace.
 func Run(ctx context.Context, job Job) (Report, error) {
-	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight), attached: migrate.NewBudget(job.BytesInFlight / 4)}
+	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight), attached: migrate.NewBudget(job.BytesInFlight / migrate.AttachmentShare)}
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
