@@ -11,12 +11,13 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/ml"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // Tags of an experiment that is bound to a trace location. MLflow's client reads the same ones.
 const (
-	tagDestination = "mlflow.experiment.databricksTraceDestinationPath" // catalog.schema.prefix; catalog.schema in the beta form
+	tagDestination = mlflow.TagTraceDestination // catalog.schema.prefix; catalog.schema in the beta form
 	tagSpansTable  = "mlflow.experiment.databricksTraceSpanStorageTable"
 	tagWarehouse   = "mlflow.monitoring.sqlWarehouseId"
 )

@@ -60,7 +60,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 	rec, known := c.known[info.TraceID]
 	unended := info.State == mlflow.StateInProgress
 	due, unsettled := c.due[info.TraceID]
-	switch there := official.TraceID(info.TraceID); {
+	switch {
 	case known && rec.State == checkpoint.Elsewhere:
 		return ignore
 	case known && rec.State == checkpoint.Migrated:
@@ -75,7 +75,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 		return leave
 	case unended && StillArriving(info.RequestTime, c.started):
 		return wait
-	case c.moved[there] && there != convert.TargetTraceID(info.TraceID):
+	case c.official(info) && official.TraceID(info.TraceID) != convert.TargetTraceID(info.TraceID):
 		return leaveOfficial
 	}
 	return move
@@ -99,5 +99,5 @@ func ended(info *mlflow.TraceInfo) time.Time {
 // lateSpansPossible says whether the source may get spans of a trace after its end: a server that keeps spans
 // in its tracking store takes each one as it comes, while a trace that is stored as one file is complete.
 func lateSpansPossible(info *mlflow.TraceInfo) bool {
-	return info.Tags[mlflow.TagSpansLocation] == mlflow.SpansInTrackingStore
+	return info.SpansInTrackingStore()
 }

@@ -56,6 +56,11 @@ type TraceInfo struct {
 	Assessments       []Assessment // in the order of the source
 }
 
+// SpansInTrackingStore says whether the server keeps each span of the trace as it comes; else they are one file.
+func (t *TraceInfo) SpansInTrackingStore() bool {
+	return t.Tags[TagSpansLocation] == SpansInTrackingStore
+}
+
 // Assessment is one feedback, expectation or issue reference on a trace or one of its spans.
 // Exactly one of Feedback, Expectation and Issue is set in what MLflow writes today.
 type Assessment struct {

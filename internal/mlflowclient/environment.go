@@ -28,7 +28,7 @@ type Environment struct {
 
 	timeout time.Duration
 	proxy   func(*http.Request) (*url.URL, error)
-	tls     *tls.Config // nil for Go's own
+	tls     *tls.Config
 }
 
 // EnvironmentError says that a variable can't be honoured, so that the server would be asked as
@@ -85,9 +85,7 @@ func (e *Environment) Apply(opts *Options) {
 	opts.Workspace, opts.Timeout = e.Workspace, e.timeout
 	t := newTransport()
 	t.Proxy = e.proxy
-	if e.tls != nil {
-		t.TLSClientConfig = e.tls
-	}
+	t.TLSClientConfig = e.tls
 	opts.Transport = t
 }
 
@@ -223,12 +221,12 @@ func authorities(path string) (*x509.CertPool, error) {
 // where there are none, and what .netrc has of the host comes last.
 func credentials(address *url.URL, getenv func(string) string) (ServerCredentials, error) {
 	home := getenv("HOME")
-	user, password, err := credentialsFile(filepath.Join(home, ".mlflow", "credentials"))
-	if home == "" {
-		user, password, err = "", "", nil
-	}
-	if err != nil {
-		return ServerCredentials{}, err
+	var user, password string
+	if home != "" {
+		var err error
+		if user, password, err = credentialsFile(filepath.Join(home, ".mlflow", "credentials")); err != nil {
+			return ServerCredentials{}, err
+		}
 	}
 	c := ServerCredentials{
 		Token:    getenv("MLFLOW_TRACKING_TOKEN"),

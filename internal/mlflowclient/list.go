@@ -480,23 +480,61 @@ func (c *Client) traceInfo(ctx context.Context, traceID string, how patience) (*
 // ListExperiments calls yield with the ID of every experiment that the caller may see, deleted ones
 // included, and stops at yield's first error. Experiments may be repeated when some are made meanwhile.
 func (c *Client) ListExperiments(ctx context.Context, yield func(experimentID string) error) error {
+	return c.searchIDs(ctx, idSearch{
+		what: "the experiments", path: "/api/2.0/mlflow/experiments/search", list: "experiments", id: []string{"experiment_id"},
+		body: func(token string) any {
+			return struct {
+				View       string `json:"view_type"`
+				MaxResults int    `json:"max_results"`
+				PageToken  string `json:"page_token,omitempty"`
+			}{"ALL", 1000, token}
+		},
+		repeats: errors.New("listing the experiments: the server repeats its page tokens"),
+	}, yield)
+}
+
+// ListRuns calls yield with the ID of every run of the experiment, deleted ones included, and stops at
+// yield's first error. Runs may be repeated when they change during the listing.
+func (c *Client) ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error {
+	return c.searchIDs(ctx, idSearch{
+		what: "the runs of experiment " + experimentID, path: "/api/2.0/mlflow/runs/search", list: "runs", id: []string{"info", "run_id"},
+		body: func(token string) any {
+			return struct {
+				ExperimentIDs []string `json:"experiment_ids"`
+				View          string   `json:"run_view_type"`
+				MaxResults    int      `json:"max_results"`
+				OrderBy       []string `json:"order_by"`
+				PageToken     string   `json:"page_token,omitempty"`
+			}{[]string{experimentID}, "ALL", 1000, []string{"attributes.start_time ASC"}, token}
+		},
+		repeats: &ListingError{experimentID, "the server repeats the page tokens of its runs"},
+	}, yield)
+}
+
+// idSearch is a search that answers in pages, of whose members only the IDs are wanted.
+type idSearch struct {
+	what    string // is listed, for errors
+	path    string
+	list    string                 // which member of a page holds the list
+	id      []string               // where in a member of the list the ID is
+	body    func(token string) any // the question for a page
+	repeats error                  // says that the server repeats its page tokens
+}
+
+func (c *Client) searchIDs(ctx context.Context, s idSearch, yield func(id string) error) error {
 	tokens := map[string]bool{}
 	for token := ""; ; {
-		body, err := json.Marshal(struct {
-			View       string `json:"view_type"`
-			MaxResults int    `json:"max_results"`
-			PageToken  string `json:"page_token,omitempty"`
-		}{"ALL", 1000, token})
+		body, err := json.Marshal(s.body(token))
 		if err != nil {
 			return err
 		}
 		var ids []string
-		_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/2.0/mlflow/experiments/search", body: body, check: func(b []byte) error {
+		_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: s.path, body: body, check: func(b []byte) error {
 			ids, token = nil, ""
-			return readExperiments(b, &ids, &token)
+			return s.read(b, &ids, &token)
 		}})
 		if err != nil {
-			return fmt.Errorf("listing the experiments: %w", err)
+			return fmt.Errorf("listing %s: %w", s.what, err)
 		}
 		for _, id := range ids {
 			if err := yield(id); err != nil {
@@ -507,97 +545,39 @@ func (c *Client) ListExperiments(ctx context.Context, yield func(experimentID st
 			return nil
 		}
 		if tokens[token] {
-			return errors.New("listing the experiments: the server repeats its page tokens")
+			return s.repeats
 		}
 		tokens[token] = true
 	}
 }
 
-func readExperiments(b []byte, ids *[]string, token *string) error {
+func (s *idSearch) read(b []byte, ids *[]string, token *string) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 	return mlflow.ReadObject(dec, func(name string) error {
 		switch name {
 		case "next_page_token":
 			return readText(dec, token)
-		case "experiments":
+		case s.list:
 			return mlflow.ReadArray(dec, func() error {
-				return mlflow.ReadObject(dec, func(name string) error {
-					if name != "experiment_id" {
-						return dec.SkipValue()
-					}
-					var id string
-					err := readText(dec, &id)
-					*ids = append(*ids, id)
-					return err
-				})
+				return readTextAt(dec, s.id, func(id string) { *ids = append(*ids, id) })
 			})
 		}
 		return dec.SkipValue()
 	})
 }
 
-// ListRuns calls yield with the ID of every run of the experiment, deleted ones included, and stops at
-// yield's first error. Runs may be repeated when they change during the listing.
-func (c *Client) ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error {
-	tokens := map[string]bool{}
-	for token := ""; ; {
-		body, err := json.Marshal(struct {
-			ExperimentIDs []string `json:"experiment_ids"`
-			View          string   `json:"run_view_type"`
-			MaxResults    int      `json:"max_results"`
-			OrderBy       []string `json:"order_by"`
-			PageToken     string   `json:"page_token,omitempty"`
-		}{[]string{experimentID}, "ALL", 1000, []string{"attributes.start_time ASC"}, token})
-		if err != nil {
-			return err
-		}
-		var ids []string
-		_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", body: body, check: func(b []byte) error {
-			ids, token = nil, ""
-			return readRuns(b, &ids, &token)
-		}})
-		if err != nil {
-			return fmt.Errorf("listing the runs of experiment %s: %w", experimentID, err)
-		}
-		for _, id := range ids {
-			if err := yield(id); err != nil {
-				return err
-			}
-		}
-		if token == "" {
-			return nil
-		}
-		if tokens[token] {
-			return &ListingError{experimentID, "the server repeats the page tokens of its runs"}
-		}
-		tokens[token] = true
+// readTextAt reads the text that stands in an object below the given names, if it is there.
+func readTextAt(dec *jsontext.Decoder, names []string, found func(string)) error {
+	if len(names) == 0 {
+		var text string
+		err := readText(dec, &text)
+		found(text)
+		return err
 	}
-}
-
-func readRuns(b []byte, ids *[]string, token *string) error {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 	return mlflow.ReadObject(dec, func(name string) error {
-		switch name {
-		case "next_page_token":
-			return readText(dec, token)
-		case "runs":
-			return mlflow.ReadArray(dec, func() error {
-				return mlflow.ReadObject(dec, func(name string) error {
-					if name != "info" {
-						return dec.SkipValue()
-					}
-					return mlflow.ReadObject(dec, func(name string) error {
-						if name != "run_id" {
-							return dec.SkipValue()
-						}
-						var id string
-						err := readText(dec, &id)
-						*ids = append(*ids, id)
-						return err
-					})
-				})
-			})
+		if name != names[0] {
+			return dec.SkipValue()
 		}
-		return dec.SkipValue()
+		return readTextAt(dec, names[1:], found)
 	})
 }

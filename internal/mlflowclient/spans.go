@@ -149,7 +149,7 @@ func spansIn(doc []byte) (n int, err error) {
 
 // spanCount is the number of spans that the trace reports of itself.
 func spanCount(t *mlflow.TraceInfo) (n int, told bool) {
-	stats, ok := t.Metadata["mlflow.trace.sizeStats"]
+	stats, ok := t.Metadata[mlflow.MetadataSizeStats]
 	if !ok {
 		return 0, false
 	}

@@ -74,7 +74,6 @@ func saysAnother(err error, part string) bool {
 // NoWayError says that the source refuses every address at which spans could be. It is no statement
 // about a trace: no other one's can be read either.
 type NoWayError struct {
-	TraceID  string
 	Refusals []error
 }
 
@@ -86,25 +85,18 @@ func (e *NoWayError) Error() string {
 	return "the source gives out no spans: " + strings.Join(said, " · ") + ". Have the proxy before it pass one of these paths, or give the server's own address"
 }
 
-// Values of mlflow.TagSpansLocation.
-const (
-	trackingStore = mlflow.SpansInTrackingStore
-	archiveRepo   = "ARCHIVE_REPO"
-)
-
-func inTrackingStore(t *mlflow.TraceInfo) bool {
-	return t.Tags[mlflow.TagSpansLocation] == trackingStore
-}
+// archiveRepo is a value of mlflow.TagSpansLocation.
+const archiveRepo = "ARCHIVE_REPO"
 
 // inlineServes tells whether traces/get has the spans of a trace: of one whose spans are artifacts it
 // answers without any, as if it had none.
 func inlineServes(t *mlflow.TraceInfo) bool {
-	return inTrackingStore(t) || t.Tags[mlflow.TagSpansLocation] == archiveRepo
+	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == archiveRepo
 }
 
 // noWay is the result for a trace that no way is left for. more is why a way is none for this trace.
 func (c *Client) noWay(t *mlflow.TraceInfo, more ...error) Spans {
-	e := &NoWayError{TraceID: t.TraceID, Refusals: more}
+	e := &NoWayError{Refusals: more}
 	for _, w := range []*way{&c.ways.stored, &c.ways.storedAtRoot, &c.ways.inline, &c.ways.files, &c.ways.signed} {
 		if err := w.refusal(); err != nil && (w != &c.ways.inline || inlineServes(t)) && (w != &c.ways.files || !inlineServes(t)) {
 			e.Refusals = append(e.Refusals, err)
@@ -141,11 +133,11 @@ func (c *Client) storedSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans,
 		switch {
 		case err == nil:
 			at.way.works.Store(true)
-			if inTrackingStore(t) {
+			if t.SpansInTrackingStore() {
 				at.way.inStore.Store(true)
 			}
 			return Spans{JSON: body}, true
-		case inTrackingStore(t) && !at.way.inStore.Load() && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
+		case t.SpansInTrackingStore() && !at.way.inStore.Load() && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
 			// Servers that keep spans in the tracking store but do not serve them here answer so.
 			if c.ways.inline.refusal() == nil {
 				return Spans{}, false
@@ -201,15 +193,7 @@ func (c *Client) holds(ctx context.Context, route, folder, name string) (found b
 				return dec.SkipValue()
 			}
 			return mlflow.ReadArray(dec, func() error {
-				return mlflow.ReadObject(dec, func(member string) error {
-					if member != "path" {
-						return dec.SkipValue()
-					}
-					var file string
-					err := readText(dec, &file)
-					found = found || path.Base(file) == name
-					return err
-				})
+				return readTextAt(dec, []string{"path"}, func(file string) { found = found || path.Base(file) == name })
 			})
 		})
 	}})

@@ -25,12 +25,15 @@ func tableCodes() (codes []string) {
 	return codes
 }
 
+// locationCodes are the probes of what a location in Unity Catalog has.
+func locationCodes() []string { return append(tableCodes(), CodeViews, CodeOfficial) }
+
 // target returns the target's name, empty when it is not known.
 func (c *check) target() string {
 	skip := func(why string) {
 		codes := tableCodes()
 		if !c.Local {
-			codes = append(append([]string{CodeWarehouse, CodeMayUse}, codes...), CodeViews, CodeOfficial)
+			codes = append([]string{CodeWarehouse, CodeMayUse}, locationCodes()...)
 			for _, g := range (uctables.Location{}).Needs() {
 				codes = append(codes, grantCode(g))
 			}
@@ -106,7 +109,7 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		for _, code := range append(append([]string{CodeMayUse}, tableCodes()...), CodeViews, CodeOfficial) {
+		for _, code := range append([]string{CodeMayUse}, locationCodes()...) {
 			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
 		}
 		return missing
@@ -142,7 +145,7 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 		c.yield(f)
 	}
 	if err != nil {
-		for _, code := range append(tableCodes(), CodeViews, CodeOfficial) {
+		for _, code := range locationCodes() {
 			c.notChecked(code, "the warehouse can't be used, see %s", CodeWarehouse)
 		}
 	}
