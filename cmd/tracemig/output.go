@@ -165,7 +165,7 @@ func (p *textPrinter) summary(s migrate.Summary) {
 		fmt.Fprintf(w, "\n  %-22s %s, with the values that they have at the source now", "spans updated", group(s.SpansUpdated))
 	}
 	if s.SpansChanged > 0 {
-		fmt.Fprintf(w, "\n  %-22s %s have other values at the source now; --update-spans puts them in the place of the rows%s", "spans changed",
+		fmt.Fprintf(w, "\n  %-22s %s have other values at the source now; tracemig repair --deep --update-spans puts them in the place of the rows%s", "spans changed",
 			group(s.SpansChanged), p.ids(string(checkpoint.Migrated)+" "+migrate.ReasonSpansChanged))
 	}
 	fmt.Fprintf(w, "\n  %-22s %s", "annotations written", group(s.AnnotationsWritten))

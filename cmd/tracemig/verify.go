@@ -74,8 +74,8 @@ func newRepairCommand(a *app) *cobra.Command {
 		Use:   "repair --source EXPERIMENT --target TARGET",
 		Short: "Verify, and write again what is missing or differs",
 		Long: `Verify, write what is missing of the traces that are found, and verify again. Annotations that
-differ get a newer version. No row is ever deleted or overwritten: spans that differ or are there
-twice are left to you, and the message says how.
+differ get a newer version. No row is deleted or overwritten, but for spans that differ with --deep
+--update-spans. Spans that are there twice are left to you, and the message says how.
 
 ` + exitStatus,
 		Args: cobra.NoArgs,
@@ -273,7 +273,7 @@ func (s *session) repair(w mlflowclient.Window) error {
 	}
 	err = s.verify(w, nil)
 	if errors.As(err, &code) && code.code == exitFound {
-		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --update-spans puts those that differ in the place of their rows; to have all spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
+		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --deep --update-spans puts those that differ in the place of their rows; to have all spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
 	}
 	return err
 }

@@ -64,6 +64,14 @@ func (o *object) reset() {
 	o.buf, o.members, o.raws, o.index, o.dead = o.buf[:0], o.members[:0], o.raws[:0], nil, 0
 }
 
+// restart is reset, but for the first n of the texts that are kept beside the members.
+func (o *object) restart(n int) {
+	kept := o.raws[:n]
+	o.raws = nil // reset clears them
+	o.reset()
+	o.raws = kept
+}
+
 const indexFrom = 16
 
 func (o *object) find(key []byte) int {

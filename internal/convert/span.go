@@ -278,10 +278,7 @@ func (c *converter) readSpan(r reader, index int) error {
 			keep.put(name, old)
 			switch f {
 			case fAttributes:
-				raws := attrs.raws
-				attrs.raws = nil
-				attrs.reset()
-				attrs.raws = raws
+				attrs.restart(len(attrs.raws))
 			case fEvents:
 				s.Events = nil
 			case fLinks:
@@ -647,10 +644,8 @@ func (c *converter) readSpanAttributes(r reader, o *object) error {
 	}
 	text := r.doc[start:r.InputOffset()]
 	text = text[bytes.IndexByte(text, '{'):]
-	kept := o.raws[:raws]
-	o.raws = nil
-	o.reset()
-	o.raws, c.notes = kept, c.notes[:notes]
+	o.restart(raws)
+	c.notes = c.notes[:notes]
 	c.requestID, c.service = nil, nil
 	return c.readMembers(newReader(text), o, c.values)
 }

@@ -50,7 +50,8 @@ func copyRows(ctx context.Context, from *file.Reader, keep []bool, w io.Writer) 
 	return out.Close()
 }
 
-// copyProperties are those of newRowWriter, for any columns.
+// copyProperties serve any columns: what newRowWriter does for those it knows, but that no bytes other than texts get
+// a dictionary.
 func copyProperties(sc *schema.Schema) *parquet.WriterProperties {
 	props := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy(engine)}
 	for i := range sc.NumColumns() {

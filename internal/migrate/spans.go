@@ -118,7 +118,7 @@ func (r *run) replaceSpans(ctx context.Context, units []*unit, old uctables.Time
 		n += int64(len(u.changedSpans))
 		if !r.job.UpdateSpans {
 			u.report.Reason = ReasonSpansChanged
-			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
+			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; tracemig repair --deep --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
 		}
 	}
 	r.mu.Lock()

@@ -39,13 +39,8 @@ type request struct {
 	check func([]byte) error
 	// bytes: the answer may be anything, also what looks like a web page.
 	bytes bool
-	// faults is how many answers 500 are taken before the request is given up, 0 for as many as the
-	// retry policy bears. A 500 to a download is more often a trace that the server cannot serve than a
-	// server in trouble.
-	faults int
-	// twice gives the request up at the second 500 in a row that says the same, for callers that then
-	// find out whether the server is in trouble or only what was asked for.
-	twice bool
+	// A 500 to a download is more often a trace that the server cannot serve than a server in trouble.
+	patience
 }
 
 const downloadFaults = 4
@@ -109,8 +104,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 
 // try repeats op under the limits of r's class. A throttle holds back the whole class.
 func (c *Client) try(ctx context.Context, r request, op func(context.Context) error) error {
-	cl, faults := r.class, r.faults
-	var last *APIError
+	cl, enough := r.class, r.patience.counter()
 	return retry.Do(ctx, c.retry, func(ctx context.Context) error {
 		if err := cl.enter(ctx); err != nil {
 			return err
@@ -121,12 +115,9 @@ func (c *Client) try(ctx context.Context, r request, op func(context.Context) er
 			cl.went()
 		}
 		e, _ := errors.AsType[*APIError](err)
-		if e != nil && e.Status == http.StatusInternalServerError {
-			if faults--; faults == 0 || r.twice && e.same(last) {
-				return e // without the mark of retry.Again
-			}
+		if enough(e, e != nil && e.Status == http.StatusInternalServerError) {
+			return e // without the mark of retry.Again
 		}
-		last = e
 		return err
 	}, func(err error, wait time.Duration) {
 		c.retries.Add(1)

@@ -298,7 +298,7 @@ func (c *Client) searchTraces(ctx context.Context, req searchRequest, how patien
 		return page{}, err
 	}
 	var p page
-	_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, faults: how.faults, twice: how.twice, check: func(b []byte) error {
+	_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, patience: how, check: func(b []byte) error {
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		p = page{}
 		return undecodable(p.read(dec))
@@ -320,10 +320,9 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 	}
 	var op operation
 	decode := func(b []byte) error { op = operation{}; return undecodable(op.decode(b)) }
-	var last *APIError
-	faults := how.faults
+	enough := how.counter()
 	err = retry.Do(ctx, c.retry, func(ctx context.Context) error {
-		_, err := c.call(ctx, request{class: c.search, method: http.MethodPost, path: base + "-long-running", body: body, faults: how.faults, twice: how.twice, check: decode})
+		_, err := c.call(ctx, request{class: c.search, method: http.MethodPost, path: base + "-long-running", body: body, patience: how, check: decode})
 		if err != nil {
 			return err
 		}
@@ -349,12 +348,9 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 		if op.failed == nil {
 			return nil
 		}
-		if op.failed.internal() {
-			if faults--; faults == 0 || how.twice && op.failed.same(last) {
-				return op.failed
-			}
+		if enough(op.failed, op.failed.internal()) {
+			return op.failed
 		}
-		last = op.failed
 		switch op.failed.Code {
 		case "", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED":
 			return retry.Again(op.failed, 0)
@@ -449,7 +445,7 @@ func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceIn
 
 func (c *Client) traceInfo(ctx context.Context, traceID string, how patience) (*mlflow.TraceInfo, error) {
 	var t *mlflow.TraceInfo
-	_, err := c.call(ctx, request{class: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), faults: how.faults, twice: how.twice, check: func(b []byte) error {
+	_, err := c.call(ctx, request{class: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), patience: how, check: func(b []byte) error {
 		t = nil
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		return undecodable(mlflow.ReadObject(dec, func(name string) error {

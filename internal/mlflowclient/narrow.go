@@ -61,11 +61,27 @@ func undecodable(err error) error {
 	return undecodableError{err}
 }
 
-// patience says how long a search is repeated while the source answers that it failed by a fault of its
+// patience says how long a question is repeated while the source answers that it failed by a fault of its
 // own. The zero value is as long as the retry policy says.
 type patience struct {
-	faults int  // so many such answers end it
-	twice  bool // two that say the same end it
+	faults int // so many such answers end it; 0 for as many as the retry policy bears
+	// Two in a row that say the same end it, for callers that then find out whether the server is in trouble
+	// or only what was asked for.
+	twice bool
+}
+
+// counter makes a function that is told each failure, and whether it is such an answer. It says when there
+// were enough.
+func (p patience) counter() func(e *APIError, own bool) (enough bool) {
+	var last *APIError
+	return func(e *APIError, own bool) (enough bool) {
+		if own {
+			p.faults--
+			enough = p.faults == 0 || p.twice && e.same(last)
+		}
+		last = e
+		return enough
+	}
 }
 
 // patience is short while it is found out what can't be listed.
@@ -364,7 +380,7 @@ func (l *lister) stubs(filter []string, token string, size int) (found []stub, n
 	if token != "" {
 		query.Set("page_token", token)
 	}
-	_, err = l.c.call(l.ctx, request{class: l.c.search, path: "/api/2.0/mlflow/traces", query: query, twice: true, faults: 2, check: func(b []byte) error {
+	_, err = l.c.call(l.ctx, request{class: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2}, check: func(b []byte) error {
 		found, next = nil, ""
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		return mlflow.ReadObject(dec, func(name string) error {
