@@ -108,7 +108,7 @@ func defaultRunOptions() runOptions {
 func (o *runOptions) addFlags(c *cobra.Command) {
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
-	f.BoolVar(&o.create, "create", false, "make the target's tables where they are missing; where there is a service, create an experiment with the location instead")
+	f.BoolVar(&o.create, "create", false, "make the target's tables where they are missing: only where there is no service, which makes them when an experiment is created with the location")
 	f.BoolVar(&o.createViews, "create-views", false, "make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind an experiment to a location that has others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
@@ -117,7 +117,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)
 	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
 	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
-	f.BoolVar(&o.allowEmpty, "allow-empty", false, "with --verify: no trace to compare is no fault")
+	f.BoolVar(&o.allowEmpty, "allow-empty", false, "with --verify or --repair: no trace to compare is no fault")
 	o.files.addFlags(c)
 	f.BoolVar(&o.repair, "repair", false, "compare, and write again what is missing or differs, as tracemig repair does")
 	o.addStagingFlags(c)

@@ -30,8 +30,8 @@ func newVerifyCommand(a *app) *cobra.Command {
 spans and annotations, each once, and with --deep every value. Nothing is written, and no checkpoint
 is needed.
 
-  pending     the target has nothing of it yet: run again
-  missing     it was moved, and the target has nothing of it
+  pending     the target has nothing of it, and no checkpoint here says that it was moved: run again
+  missing     the checkpoint says that it was moved, and the target has nothing of it
   incomplete  spans or annotations of it are missing
   differ      values differ
   duplicate   rows of it are there more than once

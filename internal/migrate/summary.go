@@ -28,7 +28,8 @@ const (
 )
 
 // TraceReport says what became of a trace that was not simply migrated: one that was deferred,
-// skipped, failed, or whose values the target could not hold as they were.
+// skipped, failed, whose values the target could not hold as they were, of which attachments stay behind, or
+// of which spans have changed.
 type TraceReport struct {
 	TraceID       string           `json:"trace_id"` // empty of what the source can't list, where it tells no ID
 	TargetTraceID string           `json:"target_trace_id,omitempty"`
