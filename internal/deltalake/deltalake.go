@@ -151,6 +151,18 @@ func hexID[T []byte | string](dst []byte, id T) bool {
 	return err == nil
 }
 
+// spanIndex is where the spans of a batch are in it.
+type spanIndex map[spanKey]int
+
+func (x spanIndex) row(trace, span []byte) (row int, ok bool) {
+	var k spanKey
+	if !hexID(k.trace[:], trace) || !hexID(k.span[:], span) {
+		return 0, false
+	}
+	row, ok = x[k]
+	return row, ok
+}
+
 // WriteSpans implements uctables.Writer. A span whose (trace_id, span_id) the table holds, at a time
 // within the batch's times, is left alone. Of the same key twice in rows, the first is written.
 func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
@@ -162,11 +174,8 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 	b.meets = at(times)
 	b.keys = []string{"trace_id", "span_id"}
 	b.mark = func(r *rowReader) {
-		var k spanKey
-		if hexID(k.trace[:], r.text(0)) && hexID(k.span[:], r.text(1)) {
-			if row, ok := index[k]; ok {
-				b.drop(row)
-			}
+		if row, ok := index.row(r.text(0), r.text(1)); ok {
+			b.drop(row)
 		}
 	}
 	written, err := t.insert(ctx, b)
@@ -174,8 +183,8 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.W
 }
 
 // spanBatch is a batch of spans, of one key the first, with their places in rows and their times.
-func (t *table) spanBatch(rows []uctables.Span) (b *batch, index map[spanKey]int, times []int64, err error) {
-	index, times = make(map[spanKey]int, len(rows)), make([]int64, 0, len(rows))
+func (t *table) spanBatch(rows []uctables.Span) (b *batch, index spanIndex, times []int64, err error) {
+	index, times = make(spanIndex, len(rows)), make([]int64, 0, len(rows))
 	b = newBatch(len(rows))
 	for i := range rows {
 		var k spanKey
@@ -196,11 +205,8 @@ func (t *table) spanBatch(rows []uctables.Span) (b *batch, index map[spanKey]int
 		return nil
 	}
 	b.stats = func(i int, s *stats) {
-		s.time("time", rows[i].TimeMicros)
-		s.date(rows[i].Date)
-		s.text("service_name", rows[i].ServiceName)
-		s.text("trace_id", &rows[i].TraceID)
-		s.text("span_id", &rows[i].SpanID)
+		r := &rows[i]
+		s.span(&r.TraceID, &r.SpanID, &r.TimeMicros, r.Date, r.ServiceName)
 	}
 	return b, index, times, nil
 }

@@ -34,7 +34,7 @@ type replacing struct {
 	*table
 	*batch // rows are those to be written, as the newest version that was looked at has it
 	spans  []uctables.Span
-	index  map[spanKey]int
+	index  spanIndex
 	asked  []bool // the rows, each key once
 
 	found   map[string][]hit    // by path of the files looked at: what they hold of the keys
@@ -135,7 +135,7 @@ func (r *replacing) look(ctx context.Context, files []dataFile) error {
 		}
 		var hits []hit
 		err := r.scan(ctx, f, r.meets, spanColumns, func(row *rowReader) error {
-			i, ok := r.wanted(row.text(trace), row.text(span))
+			i, ok := r.index.row(row.text(trace), row.text(span))
 			if !ok {
 				return row.err
 			}
@@ -156,15 +156,6 @@ func (r *replacing) look(ctx context.Context, files []dataFile) error {
 		r.found[f.path] = hits
 	}
 	return nil
-}
-
-func (r *replacing) wanted(trace, span []byte) (row int, ok bool) {
-	var k spanKey
-	if !hexID(k.trace[:], trace) || !hexID(k.span[:], span) {
-		return 0, false
-	}
-	row, ok = r.index[k]
-	return row, ok
 }
 
 // plan says which of the files have to go, and which rows are to be written: all but those that are
@@ -234,21 +225,21 @@ func (r *replacing) writeWithout(ctx context.Context, f dataFile) (*newFile, err
 	}
 	if err := scan(ctx, f.path, []string{"trace_id", "span_id", "time", "date", "service_name"}, nil, func(row *rowReader) error {
 		trace, span := row.text(0), row.text(1)
-		i, ok := r.wanted(trace, span)
+		i, ok := r.index.row(trace, span)
 		keep = append(keep, !ok || !r.rows[i])
 		if ok && r.rows[i] {
 			return row.err
 		}
 		s.rows++
+		var micros *int64
 		if at, ok := row.int(2); ok {
-			s.time("time", at)
+			micros = &at
 		}
-		if day, ok := row.int(3); ok {
-			s.date(int32(day))
+		day := int32(uctables.NoDate)
+		if d, ok := row.int(3); ok {
+			day = int32(d)
 		}
-		s.text("trace_id", text(trace))
-		s.text("span_id", text(span))
-		s.text("service_name", text(row.text(4)))
+		s.span(text(trace), text(span), micros, day, text(row.text(4)))
 		return row.err
 	}); err != nil || s.rows == 0 {
 		return nil, err

@@ -22,7 +22,7 @@ type textRange struct {
 }
 
 type timeStats struct {
-	min, max int64 // microseconds
+	min, max int64 // microseconds, or days
 	n        int
 }
 
@@ -51,24 +51,36 @@ func (s *stats) text(column string, v *string) {
 func (s *stats) time(column string, micros int64) {
 	r := s.times[column]
 	if r == nil {
-		r = &timeStats{min: micros, max: micros}
+		r = &timeStats{}
 		s.times[column] = r
 	}
-	r.min, r.max = min(r.min, micros), max(r.max, micros)
+	r.add(micros)
+}
+
+func (r *timeStats) add(v int64) {
+	if r.n == 0 {
+		r.min, r.max = v, v
+	}
+	r.min, r.max = min(r.min, v), max(r.max, v)
 	r.n++
 }
 
 // date is for column date of a row of uctables.Spans.
 func (s *stats) date(day int32) {
-	if day == uctables.NoDate {
-		return
+	if day != uctables.NoDate {
+		s.dates.add(int64(day))
 	}
-	r := &s.dates
-	if r.n == 0 {
-		r.min, r.max = int64(day), int64(day)
+}
+
+// span is for a row of uctables.Spans; nil and uctables.NoDate are for no value.
+func (s *stats) span(trace, span *string, micros *int64, day int32, service *string) {
+	if micros != nil {
+		s.time("time", *micros)
 	}
-	r.min, r.max = min(r.min, int64(day)), max(r.max, int64(day))
-	r.n++
+	s.date(day)
+	s.text("service_name", service)
+	s.text("trace_id", trace)
+	s.text("span_id", span)
 }
 
 func dayTime(day int64) time.Time { return time.Unix(day*24*60*60, 0).UTC() }

@@ -182,15 +182,23 @@ func asParsed(t Table, names []string, row string) string {
 			continue
 		}
 		v := row + "." + c.Name
-		switch c.Type {
-		case "TIMESTAMP":
-			v = "unix_micros(" + v + ") AS " + c.Name
-		case "DATE":
-			v = "unix_date(" + v + ") AS " + c.Name
+		if number := wireNumber(v, c.Type); number != v {
+			v = number + " AS " + c.Name
 		}
 		fields = append(fields, v)
 	}
 	return "struct(" + strings.Join(fields, ", ") + ")"
+}
+
+// wireNumber is the number by which rows are sent for a time or a date; expr itself for other types.
+func wireNumber(expr, sqlType string) string {
+	switch sqlType {
+	case "TIMESTAMP":
+		return "unix_micros(" + expr + ")"
+	case "DATE":
+		return "unix_date(" + expr + ")"
+	}
+	return expr
 }
 
 func (l Location) countKeys(t Table, timeColumn string, keys []key) string {
@@ -318,19 +326,15 @@ GROUP BY 1`, QuoteName(l.Catalog), QuoteName(l.Schema), QuoteName(OfficialSkippe
 // lineText is a row as AppendSpan or AppendAnnotation writes it, with some columns replaced.
 func lineText(t Table, replaced map[string]string) string {
 	var fields []string
+	names := written(t)
 	for _, known := range t.known().Columns {
 		at := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == known.Name })
-		if at < 0 || !slices.Contains(written(t), known.Name) {
+		if at < 0 || !slices.Contains(names, known.Name) {
 			continue
 		}
 		v, other := replaced[known.Name]
 		if !other {
-			switch v = known.Name; known.Type {
-			case "TIMESTAMP":
-				v = "unix_micros(" + v + ")"
-			case "DATE":
-				v = "unix_date(" + v + ")"
-			default:
+			if v = wireNumber(known.Name, known.Type); v == known.Name {
 				v = knownFields(v, mustType(known.Type), mustType(t.Columns[at].Type), 0)
 			}
 		}
