@@ -25,7 +25,7 @@ test-short:
 # All tests: MLflow servers and Spark run on this machine. The longest package begins first.
 test: rig
 	go test -race -tags rig -timeout 40m ./internal/e2e ./...
-	go test -run TestHugeTraces ./cmd/tracemig
+	go test -run TestHuge ./cmd/tracemig ./internal/convert ./internal/deltalake
 
 # Known vulnerabilities in what the binary calls. Asks vuln.go.dev.
 vuln:

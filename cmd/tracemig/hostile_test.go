@@ -12,14 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"runtime/metrics"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
@@ -132,8 +131,8 @@ func TestHostileInputDoc(t *testing.T) {
 // A trace of 100,000 spans and ones of 100 MB pass, in bounded memory: at most about 25 times the trace,
 // half of which is what Go has not collected yet.
 func TestHugeTraces(t *testing.T) {
-	if info, _ := debug.ReadBuildInfo(); testing.Short() || slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		t.Skip("takes seconds, and a minute with the race detector: make test runs it without")
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
 	}
 	span := func(w io.Writer, i int, payload string) {
 		parent := `"0000000000000001"`

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -182,7 +183,10 @@ func TestAttachmentsInline(t *testing.T) {
 }
 
 // An inline attachment over the limit of a VARIANT is kept in parts, as any other value, and nothing of it is lost.
-func TestLargeAttachmentInline(t *testing.T) {
+func TestHugeAttachmentInline(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
+	}
 	data := bytes.Repeat([]byte{0, 1, 2}, maxVariant/3)
 	inputs := func(v string) any { return map[string]any{"prompt": "draw", "image": v} }
 	doc := attachedSpans(t, inputs(reference(1, "image/png", len(data))), "text")

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -403,10 +404,10 @@ METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quo
 	}
 }
 
-// TestTooLarge checks that every column fits and that the parts give the source's text again.
-func TestTooLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("megabytes under the race detector take a while")
+// TestHugeValues checks that every column fits and that the parts give the source's text again.
+func TestHugeValues(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
 	}
 	big := `{"text": "` + strings.Repeat("größer ", 2_500_000) + `", "n": 1}`
 	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
@@ -473,10 +474,10 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestManySmallAttributes exceeds the limit without one large value.
-func TestManySmallAttributes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("megabytes under the race detector take a while")
+// TestHugeNumberOfAttributes exceeds the limit without one large value.
+func TestHugeNumberOfAttributes(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
 	}
 	var b strings.Builder
 	for i := range 600_000 {

@@ -27,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
@@ -322,11 +323,11 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 	return spans
 }
 
-// TestRowGroups writes more than one row group, so that levels and arenas cross their ends, and a
+// TestHugeRowGroups writes more than one row group, so that levels and arenas cross their ends, and a
 // value larger than both.
-func TestRowGroups(t *testing.T) {
-	if testing.Short() {
-		t.Skip("megabytes under the race detector take a while")
+func TestHugeRowGroups(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
 	}
 	l := newLake(t)
 	spans := randomSpans(1, 0, 750)

@@ -60,11 +60,11 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 		name  string
 		conf  map[string]string
 		shows string // of which form the files are then, see formOf
-		times string // how they hold times, "" for as another form does
+		times bool   // they hold times in another way than the forms before
 	}{
-		{"as it is", nil, "int96", "int96"}, // data pages v1, dictionaries
-		{"micros, pages v2", map[string]string{"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "parquet.writer.version": "PARQUET_2_0", "spark.sql.parquet.compression.codec": "zstd"}, "DELTA_BINARY_PACKED", "micros"},
-		{"lists in the old form, tiny pages", map[string]string{"spark.sql.parquet.writeLegacyFormat": "true", "parquet.page.size": "200", "spark.sql.parquet.compression.codec": "gzip"}, "group field_id=-1 array", ""},
+		{"as it is", nil, "int96", true}, // data pages v1, dictionaries
+		{"micros, pages v2", map[string]string{"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "parquet.writer.version": "PARQUET_2_0", "spark.sql.parquet.compression.codec": "zstd"}, "DELTA_BINARY_PACKED", true},
+		{"lists in the old form, tiny pages", map[string]string{"spark.sql.parquet.writeLegacyFormat": "true", "parquet.page.size": "200", "spark.sql.parquet.compression.codec": "gzip"}, "group field_id=-1 array", false},
 	} {
 		t.Run(form.name, func(t *testing.T) {
 			l, err := Open(filepath.Join(t.TempDir(), "agent"), Options{})
@@ -117,7 +117,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				ids = append(ids, fmt.Sprintf("%032x", 5*i), "ffff"+fmt.Sprintf("%032x", 5*i)[4:])
 			}
 			windows := []uctables.Times{{Low: sampleTime, High: sampleTime + 500_000_000}, uctables.AllTimes}
-			if form.times == "" {
+			if !form.times {
 				windows = windows[1:]
 			}
 			for _, times := range windows {
@@ -163,6 +163,9 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					}
 				}
 				for _, deep := range []bool{false, true} {
+					if times != uctables.AllTimes || !deep && form.conf != nil {
+						continue // What they say follows from the rows above, and each sum costs Spark a second.
+					}
 					want, got := make(map[string]string), make(map[string]string)
 					for _, row := range append(ask(location.SumSpans(uctables.Spans, deep)), ask(location.SumAnnotations(uctables.Annotations, deep))...) {
 						if len(row) == 5 {

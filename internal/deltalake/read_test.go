@@ -15,6 +15,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -187,10 +188,10 @@ func TestReadBack(t *testing.T) {
 	})
 }
 
-// TestReadLong reads lists that go over the ends of batches, pages and row groups.
-func TestReadLong(t *testing.T) {
-	if testing.Short() {
-		t.Skip("megabytes under the race detector take a while")
+// TestHugeLists reads lists that go over the ends of batches, pages and row groups.
+func TestHugeLists(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
 	}
 	l := newLake(t)
 	spans := randomSpans(7, 0, 3000)

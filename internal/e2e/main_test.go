@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// The tests wait for Spark and for servers more than they compute.
-	_ = flag.Set("test.parallel", "6")
+	_ = flag.Set("test.parallel", "10")
 	rig.Main(m)
 }
 

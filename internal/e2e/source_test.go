@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -15,8 +14,8 @@ import (
 // answer 500: the others are migrated, it is named, and plan, check and verify know of it.
 func TestUnlistable(t *testing.T) {
 	t.Parallel()
-	m := rig.StartMLflow(t)
-	c := m.Add(t, "/Shared/nan", 12)
+	m := source(t)
+	c := m.Add(t, "/e2e/"+t.Name(), 12)
 	bad := ""
 	for _, ids := range c.Cases {
 		bad = ids[len(ids)/2]

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,8 +118,26 @@ func check(t *testing.T, corpus rig.Corpus, got read) {
 	}
 }
 
+// few are cases of each form. That the client reads the whole corpus as MLflow's own does, internal/e2e proves by the
+// rows that come of it.
+const few = "json_types,links,events,feedback_values,in_run_and_linked,state_error,otlp_two_roots,otlp_gen_ai,same_millisecond,tags," +
+	"no_spans,no_spans_info_only,in_progress,partial_spans,integers_beyond_64_bits"
+
+// fewTraces is an experiment with them on the server of all tests.
+func fewTraces(t *testing.T) (*rig.MLflow, rig.Corpus) {
+	t.Helper()
+	m := rig.SharedServer(t)
+	fillFew.Do(func() { fewFilled = m.FillCases(t, "/Shared/few", few) })
+	return m, fewFilled
+}
+
+var (
+	fillFew   sync.Once
+	fewFilled rig.Corpus
+)
+
 func TestServerCorpus(t *testing.T) {
-	m, corpus := rig.SharedMLflow(t)
+	m, corpus := fewTraces(t)
 	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +174,7 @@ func TestServerCorpus(t *testing.T) {
 }
 
 func TestWindowOnServer(t *testing.T) {
-	m, corpus := rig.SharedMLflow(t)
+	m, corpus := fewTraces(t)
 	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -184,10 +203,8 @@ func TestWindowOnServer(t *testing.T) {
 }
 
 func TestWorkspaceCorpus(t *testing.T) {
-	m, corpus := rig.SharedMLflow(t)
-	// How the listing falls back needs no large experiment.
-	few := m.FillCases(t, "/Shared/few", "json_types,links,events,feedback_values,in_run_and_linked,state_error,otlp_two_roots,same_millisecond,tags")
-	for v4, corpus := range map[string]rig.Corpus{rig.V4Supported: corpus, rig.V4EndpointNotFound: few, rig.V4NotYet: few} {
+	m, corpus := fewTraces(t)
+	for _, v4 := range []string{rig.V4Supported, rig.V4EndpointNotFound, rig.V4NotYet} {
 		t.Run(v4, func(t *testing.T) {
 			f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, V4: v4, Forms: []string{"v2", "v30", "v3", "v350"}, QuotaDownload: 150})
 			f.Fault(t, rig.FrontFault{Match: "/search", Kind: "status429", RetryAfter: 1})
@@ -245,7 +262,7 @@ func TestWorkspaceCorpus(t *testing.T) {
 
 // One feedback of NaN in a real server's store: found in seconds, told of by its ID, and the others come.
 func TestNaNFeedbackOnServer(t *testing.T) {
-	m := rig.StartMLflow(t)
+	m := rig.SharedServer(t)
 	corpus := m.Add(t, "/Shared/nan", 12)
 	ids := []string{}
 	for _, of := range corpus.Cases {
