@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -213,17 +212,6 @@ func tail(path string) []byte {
 		data = data[bytes.IndexByte(data, '\n')+1:]
 	}
 	return data
-}
-
-// FreePort is a TCP port of the loopback interface that was free a moment ago.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 var notName = regexp.MustCompile(`\W+`)

@@ -32,12 +32,9 @@ type Warehouse struct {
 
 // WarehouseOptions says how a warehouse is to be; the zero value is fine.
 type WarehouseOptions struct {
-	Dir           string // directory of the tables, "" for a temporary one; tables found in it are taken up again
-	Port          int    // 0 for any
-	MaxParamBytes int    // a larger parameter is refused with 413, 0 for 64 MiB
-	Memory        string // heap of the JVM, "" for 2g
-	DirectSeconds int    // a statement that takes longer is answered as running and polled for, 0 for 5
-	FewRows       bool   // statements are many and of few rows: interpreting their plans costs less than compiling them
+	Dir     string // directory of the tables, "" for a temporary one; tables found in it are taken up again
+	Memory  string // heap of the JVM, "" for 2g
+	FewRows bool   // statements are many and of few rows: interpreting their plans costs less than compiling them
 }
 
 // StartWarehouse starts a warehouse of the test's own. It costs 10 to 15 seconds: prefer
@@ -61,20 +58,14 @@ func StartWarehouse(t testing.TB, opts WarehouseOptions) *Warehouse {
 }
 
 func startWarehouse(opts WarehouseOptions, logDir string) (*Warehouse, error) {
-	args := []string{"--dir", opts.Dir, "--jars", filepath.Join(Dir(), "jars"), "--port", strconv.Itoa(opts.Port)}
+	args := []string{"--dir", opts.Dir, "--jars", filepath.Join(Dir(), "jars")}
 	w := &Warehouse{HTTPPath: "/sql/1.0/warehouses/rig", Token: "rig-token", Dir: opts.Dir, client: &http.Client{
 		// No connection outlives its request: tests look for leaked goroutines.
 		Transport: &http.Transport{DisableKeepAlives: true},
 	}}
 	args = append(args, "--token", w.Token)
-	if opts.MaxParamBytes > 0 {
-		args = append(args, "--max-param-bytes", strconv.Itoa(opts.MaxParamBytes))
-	}
 	if opts.Memory != "" {
 		args = append(args, "--memory", opts.Memory)
-	}
-	if opts.DirectSeconds > 0 {
-		args = append(args, "--direct-seconds", strconv.Itoa(opts.DirectSeconds))
 	}
 	if opts.FewRows {
 		args = append(args, "--few-rows")
@@ -184,6 +175,7 @@ type WarehouseStats struct {
 	Statements int // executed, failed ones too; what a fault refused is not executed
 	Writes     int // successful INSERT, MERGE, UPDATE and DELETE statements
 	Faults     int // faults that fired
+	Links      int // results, or parts of them, handed out as links into the storage, which a client asked for
 	Log        []WarehouseStatement
 }
 
@@ -219,6 +211,12 @@ const (
 	CutAfterEffect = "cut_after_effect" // executed, then the connection is closed without an answer
 	TooLarge       = "too_large"        // HTTP 413, not executed
 	Hang           = "hang"             // no answer until the client gives up, not executed
+
+	HTTPError           = "http_error"             // HTTP Status with Message, not executed
+	StatusError         = "status_error"           // Message inside of HTTP 200, no operation
+	SessionError        = "session_error"          // the same, and from then on for every statement of the session
+	SQLError            = "sql_error"              // a failed operation with Message and State, not executed
+	SQLErrorAfterEffect = "sql_error_after_effect" // the same, once it has taken effect
 )
 
 // Fault is a failure of statements to come.
@@ -228,12 +226,36 @@ type Fault struct {
 	Kind       string `json:"kind"`                  // one of the kinds above
 	Times      int    `json:"times,omitempty"`       // how many matching statements it hits, one after another, 0 for 1
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a refusal
+	Status     int    `json:"status,omitempty"`
+	Message    string `json:"message,omitempty"`
+	State      string `json:"state,omitempty"` // SQLSTATE
 }
 
 // Fault has the statements it matches fail. The driver's own attempts count as statements each.
 func (w *Warehouse) Fault(t testing.TB, f Fault) {
 	t.Helper()
 	w.must(t, http.MethodPost, "/_fault", f, nil)
+}
+
+// WarehouseSettings may change while the warehouse runs, for all of its users; the zero value is how it was started.
+type WarehouseSettings struct {
+	MaxParamBytes int     `json:"max_param_bytes"` // a larger parameter is refused with 413, 0 for 64 MiB
+	DirectSeconds float64 `json:"direct_seconds"`  // a statement that takes longer is answered as running and polled for, 0 for 5
+	// Larger requests are refused, 0 for none, in the form of TooLargeAs: 413, 400, exhausted (a 500), or cut while they are sent.
+	MaxRequestBytes int    `json:"max_request_bytes"`
+	TooLargeAs      string `json:"too_large_as"`
+}
+
+// Set changes the settings.
+func (w *Warehouse) Set(t testing.TB, s WarehouseSettings) {
+	t.Helper()
+	w.must(t, http.MethodPost, "/_settings", s, nil)
+}
+
+// ForgetSessions has the warehouse know no session any more, as after a restart.
+func (w *Warehouse) ForgetSessions(t testing.TB) {
+	t.Helper()
+	w.must(t, http.MethodPost, "/_forget_sessions", struct{}{}, nil)
 }
 
 func (w *Warehouse) must(t testing.TB, method, path string, in, out any) {

@@ -38,11 +38,20 @@ func (b bearer) Authenticate(r *http.Request) error {
 type counter struct {
 	base     http.RoundTripper
 	path     string
+	storage  bool   // results by links are let through as well
+	token    string // which these requests then bring
 	mu       sync.Mutex
 	requests int
 }
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.storage && strings.HasPrefix(r.URL.Path, "/results/") {
+		if c.token != "" {
+			r = r.Clone(r.Context())
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		return c.base.RoundTrip(r)
+	}
 	if r.URL.Path != c.path {
 		if r.Body != nil {
 			r.Body.Close()
@@ -66,20 +75,20 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // connect opens the warehouse with the real driver, without retries longer than a test takes.
-func connect(t *testing.T, w *Warehouse, token string) (*sql.DB, *counter) {
+func connect(t *testing.T, w *Warehouse, token string, more ...dbsql.ConnOption) (*sql.DB, *counter) {
 	t.Helper()
 	if err := dbsqllog.SetLogLevel("disabled"); err != nil {
 		t.Fatal(err)
 	}
 	c := &counter{base: &http.Transport{}, path: w.HTTPPath}
-	connector, err := dbsql.NewConnector(
-		dbsql.WithServerHostname("http://"+w.Host),
+	connector, err := dbsql.NewConnector(append([]dbsql.ConnOption{
+		dbsql.WithServerHostname("http://" + w.Host),
 		dbsql.WithPort(w.Port),
 		dbsql.WithHTTPPath(w.HTTPPath),
 		dbsql.WithAuthenticator(bearer(token)),
 		dbsql.WithTransport(c),
 		dbsql.WithRetries(2, 10*time.Millisecond, 100*time.Millisecond),
-	)
+	}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,28 +203,53 @@ func TestWarehouse(t *testing.T) {
 	}
 }
 
+// TestPages reads a large result by both ways: in answers, and by links, which the driver takes unless told
+// otherwise, and which the storage gives out to a request without a token alone.
 func TestPages(t *testing.T) {
 	w := SharedWarehouse(t)
-	db, _ := connect(t, w, w.Token)
-	rows, err := db.QueryContext(t.Context(), "SELECT id, repeat('x', 100) FROM range(300000) ORDER BY id")
-	if err != nil {
-		t.Fatal(err)
+	for name, links := range map[string]bool{"answers": false, "links": true} {
+		t.Run(name, func(t *testing.T) {
+			w.Reset(t)
+			db, c := connect(t, w, w.Token, dbsql.WithCloudFetch(links))
+			c.storage = links
+			rows, err := db.QueryContext(t.Context(), "SELECT id, repeat('x', 100) FROM range(300000) ORDER BY id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			n := int64(0)
+			for ; rows.Next(); n++ {
+				var id int64
+				var text string
+				if err := rows.Scan(&id, &text); err != nil {
+					t.Fatal(err)
+				}
+				if id != n || len(text) != 100 {
+					t.Fatalf("row %d: %d, %q", n, id, text)
+				}
+			}
+			if err := rows.Err(); err != nil || n != 300000 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+			if got := w.Stats(t).Links; links != (got > 0) {
+				t.Errorf("%d links", got)
+			}
+		})
 	}
-	defer rows.Close()
-	n := int64(0)
-	for ; rows.Next(); n++ {
-		var id int64
-		var text string
-		if err := rows.Scan(&id, &text); err != nil {
-			t.Fatal(err)
+	t.Run("a link with a token", func(t *testing.T) {
+		db, c := connect(t, w, w.Token)
+		c.storage, c.token = true, w.Token
+		rows, err := db.QueryContext(t.Context(), "SELECT repeat('x', 100) FROM range(20000)")
+		if err == nil {
+			defer rows.Close()
+			for rows.Next() {
+			}
+			err = rows.Err()
 		}
-		if id != n || len(text) != 100 {
-			t.Fatalf("row %d: %d, %q", n, id, text)
+		if err == nil {
+			t.Error("the storage takes a token")
 		}
-	}
-	if err := rows.Err(); err != nil || n != 300000 {
-		t.Errorf("%d rows, %v", n, err)
-	}
+	})
 }
 
 func TestParameterTypes(t *testing.T) {
@@ -413,29 +447,24 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
-	dir := t.TempDir()
-	w := StartWarehouse(t, WarehouseOptions{Dir: dir, MaxParamBytes: 1000, DirectSeconds: 1})
+func TestOptions(t *testing.T) {
+	w := SharedWarehouse(t)
 	db, _ := connect(t, w, w.Token)
-	mustExec(t, db, "CREATE TABLE kept (id BIGINT)")
-	mustExec(t, db, "INSERT INTO kept VALUES (7)")
-
+	table := TablePrefix(t)
+	mustExec(t, db, "CREATE TABLE "+table+" (id BIGINT)")
+	w.Set(t, WarehouseSettings{MaxParamBytes: 1000, DirectSeconds: 0.2})
+	t.Cleanup(func() { w.Set(t, WarehouseSettings{}) })
 	_, err := db.ExecContext(t.Context(), "SELECT :rows", rowsParam(strings.Repeat("x", 1001)))
 	if err == nil || !strings.Contains(err.Error(), "413 Request Entity Too Large") {
 		t.Errorf("large parameter: %v", err)
 	}
-	// A statement longer than DirectSeconds is polled for.
-	_, n := counts(t, db, "INSERT INTO kept SELECT 8L FROM range(1) WHERE reflect('java.lang.Thread', 'sleep', 1500L) IS NOT NULL")
+	// A statement that takes longer than that is polled for.
+	_, n := counts(t, db, "INSERT INTO "+table+" SELECT 8L FROM range(1) WHERE reflect('java.lang.Thread', 'sleep', 500L) IS NOT NULL")
 	if n != 1 {
 		t.Errorf("inserted %d rows", n)
 	}
-
-	w.Stop()
-	w = StartWarehouse(t, WarehouseOptions{Dir: dir, Port: w.Port})
-	if got := w.SQL(t, "SELECT max(id), count(*) FROM kept"); !cmp.Equal(got, [][]any{{int64(8), int64(2)}}) {
-		t.Errorf("after a restart: %v", got)
-	}
-	// The driver's old session is gone, which it takes for a bad connection: database/sql sends the
-	// statement again in a new one.
-	mustExec(t, db, "INSERT INTO kept VALUES (9)")
+	// The driver takes a session that the server forgot for a bad connection: database/sql sends the statement
+	// again in a new one.
+	w.ForgetSessions(t)
+	mustExec(t, db, "INSERT INTO "+table+" VALUES (9)")
 }

@@ -1,10 +1,9 @@
 """A stand-in for a Databricks SQL warehouse: its Thrift protocol over HTTP, on Spark and Delta.
 
 It serves what databricks-sql-go asks for: sessions, statements with typed parameters, results as
-Arrow record batches. The one catalog is spark_catalog. Volumes are folders of its directory, with the
+Arrow record batches, or as links to a second address where the client says that it takes these. The one catalog is spark_catalog. Volumes are folders of its directory, with the
 REST API of their files; parquet.`/Volumes/…` reads them. Beside the warehouse's own path it has a
-control API for tests, without a token: POST /_sql, GET /_stats, POST /_reset, POST /_fault (see
-README.md). Prints one line `READY http://127.0.0.1:PORT` when it serves, and ends with its standard
+control API for tests, without a token (see README.md). Prints one line `READY http://127.0.0.1:PORT` when it serves, and ends with its standard
 input when that is a pipe, so that it never outlives the test that started it.
 """
 
@@ -42,6 +41,7 @@ from thrift.transport.TTransport import TMemoryBuffer, TTransportException  # no
 PROTOCOL = tt.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
 BATCH_ROWS = 10_000  # rows of one Arrow batch
 PAGE_BYTES = 8 << 20  # Arrow bytes of one answer, about
+LINK_BYTES = 1 << 20  # a larger result is handed out as links to a client that takes them
 MAX_PARAMETERS = 256  # as the service documents
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -205,13 +205,23 @@ class Warehouse:
         self.sessions = {}
         self.operations = {}
         self.workers = concurrent.futures.ThreadPoolExecutor(16)
+        self.storage = Storage()
+        self.set({})
         self.reset()
 
     def reset(self):
         with self.lock:
             self.statements = self.writes = self.fired = 0
+            self.storage.handed_out = 0
             self.log = []
             self.faults = []
+
+    def set(self, settings):
+        """Sets what the command line says of statements; what is absent is as it was at the start."""
+        self.max_param_bytes = settings.get("max_param_bytes") or self.options.max_param_bytes
+        self.direct_seconds = settings.get("direct_seconds") or self.options.direct_seconds
+        self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
+        self.too_large_as = settings.get("too_large_as") or "413"
 
     # Every statement ends here: Arrow table, and one log entry.
     def run(self, session, sql, args=None, record=None, binary_variants=False):
@@ -304,12 +314,14 @@ class Warehouse:
         return None
 
     def add_fault(self, spec):
-        kinds = ("refuse429", "refuse503", "error500", "reset_before", "cut_after_effect", "too_large", "hang")
+        kinds = ("refuse429", "refuse503", "error500", "reset_before", "cut_after_effect", "too_large", "hang",
+                 "http_error", "status_error", "session_error", "sql_error", "sql_error_after_effect")
         if spec.get("kind") not in kinds:
             raise ValueError(f"fault kind {spec.get('kind')!r}: want one of {', '.join(kinds)}")
         fault = {"pattern": re.compile(spec.get("match", ""), re.I | re.S), "kind": spec["kind"], "seen": 0,
                  "nth": int(spec.get("nth") or 1), "times": int(spec.get("times") or 1),
-                 "retry_after": int(spec.get("retry_after") or 0)}
+                 "retry_after": int(spec.get("retry_after") or 0), "status": int(spec.get("status") or 0),
+                 "message": spec.get("message", ""), "state": spec.get("state") or None}
         with self.lock:
             self.faults.append(fault)
 
@@ -344,13 +356,17 @@ class Session:
     def __init__(self, spark):
         self.guid = uuid.uuid4().bytes
         self.spark = spark
+        self.error = None  # what is told of it in place of an answer, once it is of no use
         # The commit mark is a setting of the session, so a session runs one statement at a time.
         self.lock = threading.Lock()
 
 
 class Operation:
-    def __init__(self, session):
+    """A statement; storage is where a large result is put, None for one that the client takes in answers."""
+
+    def __init__(self, session, storage=None):
         self.session = session
+        self.storage = storage
         self.guid = uuid.uuid4().bytes
         self.done = threading.Event()
         self.state = tt.TOperationState.RUNNING_STATE
@@ -364,12 +380,21 @@ class Operation:
                                    operationType=tt.TOperationType.EXECUTE_STATEMENT, hasResultSet=True)
 
     def finish(self, table, types):
+        if table.nbytes <= LINK_BYTES:
+            self.storage = None
+        row_set = tt.TSparkRowSetType.URL_BASED_SET if self.storage else tt.TSparkRowSetType.ARROW_BASED_SET
         columns = [column_desc(i + 1, name, kind) for i, (name, kind) in enumerate(zip(table.column_names, types))]
         self.metadata = tt.TGetResultSetMetadataResp(
-            status=OK, schema=tt.TTableSchema(columns=columns), resultFormat=tt.TSparkRowSetType.ARROW_BASED_SET,
+            status=OK, schema=tt.TTableSchema(columns=columns), resultFormat=row_set,
             lz4Compressed=False, arrowSchema=table.schema.serialize().to_pybytes(), isStagingOperation=False)
         self.batches = table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS) if table.num_rows else []
         self.state = tt.TOperationState.FINISHED_STATE
+
+    def fail(self, error):
+        self.error = error
+        if self.state != tt.TOperationState.CANCELED_STATE:
+            self.state = tt.TOperationState.ERROR_STATE
+        self.done.set()
 
     def status(self):
         r = tt.TGetOperationStatusResp(status=OK, operationState=self.state, hasResultSet=True)
@@ -385,12 +410,55 @@ class Operation:
         out, rows, size, start = [], 0, 0, self.next_row
         while self.batches and (not out or (size < PAGE_BYTES and rows + self.batches[0].num_rows <= max_rows)):
             batch = self.batches.pop(0)
-            data = batch.serialize().to_pybytes()
-            out.append(tt.TSparkArrowBatch(batch=data, rowCount=batch.num_rows))
+            if self.storage:
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, batch.schema) as stream:
+                    stream.write_batch(batch)
+                data = sink.getvalue().to_pybytes()
+                out.append(tt.TSparkArrowResultLink(
+                    fileLink=self.storage.put(data), expiryTime=int(time.time() * 1000) + 900_000, startRowOffset=start + rows,
+                    rowCount=batch.num_rows, bytesNum=len(data)))
+            else:
+                data = batch.serialize().to_pybytes()
+                out.append(tt.TSparkArrowBatch(batch=data, rowCount=batch.num_rows))
             rows, size = rows + batch.num_rows, size + len(data)
         self.next_row += rows
-        return tt.TFetchResultsResp(status=OK, hasMoreRows=bool(self.batches), resultSetMetadata=self.metadata,
-                                    results=tt.TRowSet(startRowOffset=start, rows=[], arrowBatches=out))
+        found = tt.TRowSet(startRowOffset=start, rows=[], **{"resultLinks" if self.storage else "arrowBatches": out})
+        return tt.TFetchResultsResp(status=OK, hasMoreRows=bool(self.batches), resultSetMetadata=self.metadata, results=found)
+
+
+class Storage:
+    """The object storage behind the warehouse: another address, whose signed links let in whoever has one, and
+    which refuses a request that brings credentials of its own as well."""
+
+    def __init__(self):
+        self.handed_out = 0
+        objects = self.objects = {}
+
+        class Objects(BaseHTTPRequestHandler):
+            def log_message(self, fmt, *args):
+                pass
+
+            def do_GET(self):
+                path = urllib.parse.urlsplit(self.path).path
+                status, body = 200, objects.get(path, b"")
+                if self.headers.get("Authorization"):
+                    status, body = 400, b"<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>"
+                elif not body:
+                    status, body = 404, b"<Error><Code>NoSuchKey</Code></Error>"
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = Server(("127.0.0.1", 0), Objects)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def put(self, data):
+        path = f"/results/{uuid.uuid4()}"
+        self.objects[path] = data
+        self.handed_out += 1
+        return f"http://127.0.0.1:{self.server.server_address[1]}{path}?X-Amz-Signature=rig-signature"
 
 
 class Service:
@@ -456,13 +524,23 @@ class Service:
         if fault:
             log.info("fault %s", kind)
         self.before(kind, fault, req)
+        if kind in ("status_error", "session_error"):
+            if kind == "session_error":  # It stays so for this session.
+                s.error = fault["message"]
+            return self.refused(fault["message"])
+        if s.error:
+            return self.refused(s.error)
 
-        op = Operation(s)
+        op = Operation(s, self.w.storage if req.canDownloadResult else None)
         with self.w.lock:
             self.w.operations[op.guid] = op
-        self.w.workers.submit(self.work, s, op, req)
+        if kind == "sql_error":
+            op.fail(StatementError(fault["message"], fault["state"]))
+        else:
+            after = StatementError(fault["message"], fault["state"]) if kind == "sql_error_after_effect" else None
+            self.w.workers.submit(self.work, s, op, req, after)
         # Like the service: a statement that takes longer is polled for by the client.
-        op.done.wait(None if kind == "cut_after_effect" else self.w.options.direct_seconds)
+        op.done.wait(None if kind == "cut_after_effect" else self.w.direct_seconds)
         if kind == "cut_after_effect":
             raise Cut()
 
@@ -480,15 +558,22 @@ class Service:
                 self.w.operations.pop(op.guid, None)
         return resp
 
+    @staticmethod
+    def refused(message):
+        """What is told inside of HTTP 200, in place of an operation."""
+        return tt.TExecuteStatementResp(status=tt.TStatus(statusCode=tt.TStatusCode.ERROR_STATUS, errorMessage=message, displayMessage=message))
+
     def before(self, kind, fault, req):
         """What a fault does instead of executing."""
         size = max((len((p.value.stringValue or "").encode()) for p in req.parameters or [] if p.value), default=0)
-        if kind == "too_large" or size > self.w.options.max_param_bytes:
+        if kind == "too_large" or size > self.w.max_param_bytes:
             raise HTTPAnswer(413, "Request Entity Too Large")
         if kind in ("refuse429", "refuse503"):
             status = int(kind[-3:])
             message = "REQUEST_LIMIT_EXCEEDED: Too many requests" if status == 429 else "TEMPORARILY_UNAVAILABLE: The warehouse is starting"
             raise HTTPAnswer(status, message, {"Retry-After": str(fault["retry_after"]), "X-Thriftserver-Error-Message": message})
+        if kind == "http_error":
+            raise HTTPAnswer(fault["status"], fault["message"])
         if kind == "error500":
             raise HTTPAnswer(500, "INTERNAL_ERROR", {"X-Thriftserver-Error-Message": "INTERNAL_ERROR: fault"})
         if kind == "reset_before":
@@ -503,25 +588,26 @@ class Service:
                 pass
             raise Cut()
 
-    def work(self, s, op, req):
+    def work(self, s, op, req, after=None):
+        """Runs the statement; after is the error that the server tells once it has taken effect."""
         try:
             with s.lock:
                 sc = s.spark.sparkContext
                 sc.setJobGroup(op.guid.hex(), "statement", interruptOnCancel=True)
                 op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=True))
+            if after:
+                raise after
         except StatementError as e:
-            op.error = e
-            if op.state != tt.TOperationState.CANCELED_STATE:
-                op.state = tt.TOperationState.ERROR_STATE
+            op.fail(e)
         except Exception as e:
             log.exception("statement")
-            op.error, op.state = StatementError(str(e)), tt.TOperationState.ERROR_STATE
+            op.fail(StatementError(str(e)))
         finally:
             op.done.set()
 
     def GetOperationStatus(self, req):
         op = self.operation(req.operationHandle)
-        op.done.wait(self.w.options.direct_seconds)
+        op.done.wait(self.w.direct_seconds)
         return op.status()
 
     def GetResultSetMetadata(self, req):
@@ -700,10 +786,33 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/_stats":
             return self.json(404, {"error": "not found"})
         with w.lock:
-            self.json(200, {"statements": w.statements, "writes": w.writes, "faults": w.fired, "log": w.log})
+            self.json(200, {"statements": w.statements, "writes": w.writes, "faults": w.fired, "links": w.storage.handed_out, "log": w.log})
+
+    def too_large(self):
+        """Refuses a request that is too large, in one of the forms that gateways have for it."""
+        size, most = int(self.headers.get("Content-Length") or 0), self.warehouse.max_request_bytes
+        if size <= most or not self.path.startswith("/sql/"):
+            return False
+        form = self.warehouse.too_large_as
+        if form == "cut":  # while it is sent
+            self.rfile.read(1024)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+            return True
+        self.body()
+        status, text = {
+            "413": (413, "Request Entity Too Large"),
+            "400": (400, f"Server received a request which exceeds maximum allowed content length. RequestSize(bytes): {size}, Limit(bytes): {most}"),
+            "exhausted": (500, "RESOURCE_EXHAUSTED: Received message larger than max"),
+        }[form]
+        self.answer(status, text.encode(), "text/plain")
+        return True
 
     def do_POST(self):
-        if self.rest():
+        if self.rest() or self.too_large():
             return
         body = self.body()
         if self.path.startswith("/sql/1.0/warehouses/"):
@@ -716,6 +825,13 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json(200, {"columns": table.column_names, "rows": [[plain(v) for v in row] for row in zip(*columns)]})
             if self.path == "/_reset":
                 self.warehouse.reset()
+                return self.json(200, {})
+            if self.path == "/_settings":
+                self.warehouse.set(spec)
+                return self.json(200, {})
+            if self.path == "/_forget_sessions":
+                with self.warehouse.lock:
+                    self.warehouse.sessions.clear()
                 return self.json(200, {})
             if self.path == "/_fault":
                 self.warehouse.add_fault(spec)
