@@ -32,6 +32,7 @@ type ends struct {
 	clustering      bool
 	volume          func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
 	makeVolume      bool
+	statementBytes  int64 // of one statement, at most; 0 for what the warehouse package thinks
 	limits          mlflowclient.Limits
 	getenv          func(string) string
 	log             *slog.Logger
@@ -190,7 +191,7 @@ func (e *ends) open(ctx context.Context, l uctables.Location, id string, volume 
 		return nil, err
 	}
 	return warehouse.Open(ctx, warehouse.Options{
-		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(), Volume: volume, MakeVolume: e.makeVolume,
+		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(), Volume: volume, MakeVolume: e.makeVolume, StatementBytes: e.statementBytes,
 		Warn:     func(err error) { e.log.Warn(err.Error()) },
 		Progress: func(state string) { e.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
 		Waiting: func(err error, wait time.Duration) {

@@ -44,6 +44,7 @@ type runOptions struct {
 	searchRate, downloadRate float64
 	concurrency              int
 	bytesInFlight            byteSize
+	statementBytes           byteSize
 	output                   string
 	logLevel, logFormat      string
 
@@ -138,6 +139,7 @@ func (o *runOptions) addSpanFlags(c *cobra.Command) {
 func (o *runOptions) addStagingFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is then 128MiB unless given)")
+	f.Var(&o.statementBytes, "statement-bytes", "rows of one SQL statement, at most, such as 4MiB (default 8MiB, or less where the warehouse was found to refuse that)")
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
 }
 
@@ -202,6 +204,10 @@ func (o *runOptions) validate() error {
 		return usageError("--concurrency must be 1 or more")
 	case o.bytesInFlight < 1<<20:
 		return usageError("--bytes-in-flight must be at least 1MiB")
+	case o.statementBytes != 0 && o.statementBytes < 64<<10:
+		return usageError("--statement-bytes must be at least 64KiB")
+	case o.statementBytes != 0 && o.local():
+		return usageError("--statement-bytes is for tables in Unity Catalog; local ones are written without statements")
 	case o.sample < 0:
 		return usageError("--sample can't be negative")
 	case o.stage != "" && o.stage != "auto":
@@ -322,6 +328,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err := s.stage(store); err != nil {
 		return nil, err
 	}
+	if err := s.limitStatements(store); err != nil {
+		return nil, err
+	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
 	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
@@ -334,6 +343,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	st.close()
+	s.noteStatements(store)
 	if ended := sum.Outcome == migrate.OutcomeDone || sum.Outcome == migrate.OutcomePartial; ended && job.Progress.InWindow.Load() == 0 {
 		s.noTraces(w)
 	}

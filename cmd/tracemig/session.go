@@ -57,7 +57,7 @@ func (s *session) open() error {
 	boundMemory(int64(o.bytesInFlight))
 	e := o.ends(s.app, s.log)
 	e.clustering = o.clustering
-	e.volume, e.makeVolume = o.volume, o.stage != ""
+	e.volume, e.makeVolume, e.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
 	e.limits = o.limits()
 	var err error
 	if s.source, err = e.source(); err != nil {
@@ -141,4 +141,40 @@ func (s *session) stage(store *checkpoint.Store) error {
 		return err
 	}
 	return target.Stage(s.stop, owner)
+}
+
+// statementLimiter is a target that learns how large statements may be.
+type statementLimiter interface {
+	LimitStatements(bytes int64)
+	StatementBytes() int64
+}
+
+// limitStatements tells the target what earlier runs found of it, unless the user says how large statements are to be.
+func (s *session) limitStatements(store *checkpoint.Store) error {
+	target, ok := s.target.(statementLimiter)
+	if !ok || s.opts.statementBytes > 0 {
+		return nil
+	}
+	known, err := store.StatementBytes(s.stop)
+	if err == nil && known > 0 {
+		target.LimitStatements(known)
+	}
+	return err
+}
+
+// noteStatements notes for later runs what this one found, and says it.
+func (s *session) noteStatements(store *checkpoint.Store) {
+	target, ok := s.target.(statementLimiter)
+	if !ok {
+		return
+	}
+	ctx := context.WithoutCancel(s.ctx)
+	known, err := store.StatementBytes(ctx)
+	if found := target.StatementBytes(); err == nil && found > 0 && found != known {
+		s.log.Info("the SQL warehouse refuses larger statements; later runs send none, unless --statement-bytes says so", "bytes", found)
+		err = store.SetStatementBytes(ctx, found)
+	}
+	if err != nil {
+		s.log.Warn("the size of statements could not be noted in the checkpoint", "error", err)
+	}
 }

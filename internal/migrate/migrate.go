@@ -831,13 +831,16 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 // batch collects units into batches for one commit each. A half-full batch is written when nothing
 // more comes for a while, or when readers wait for the bytes it holds.
 func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
-	limits := r.job.Target.Limits()
-	// Two batches are being written and one collected at a time; reading needs room too.
-	share := int64(4)
-	if limits.Few {
-		share = 2 // one is written while the next is collected
+	limits := func() uctables.Limits { // the target may learn to take less
+		l := r.job.Target.Limits()
+		// Two batches are being written and one collected at a time; reading needs room too.
+		share := int64(4)
+		if l.Few {
+			share = 2 // one is written while the next is collected
+		}
+		l.Bytes = min(l.Bytes, r.job.BytesInFlight/share)
+		return l
 	}
-	limits.Bytes = min(limits.Bytes, r.job.BytesInFlight/share)
 	var b []*unit
 	var spans, annotations int
 	var bytes int64
@@ -858,7 +861,7 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 				return flush()
 			}
 			s, a := len(u.rows.Spans), len(u.rows.Annotations)
-			if spans+s > limits.Rows || annotations+a > limits.Rows || bytes+u.weight > limits.Bytes {
+			if l := limits(); spans+s > l.Rows || annotations+a > l.Rows || bytes+u.weight > l.Bytes {
 				if err := flush(); err != nil {
 					return err
 				}

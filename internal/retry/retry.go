@@ -34,12 +34,18 @@ func Again(err error, after time.Duration) error {
 // never pause, each statement 1.5 s, long waits had a loser go without for 5 minutes 47 times an hour;
 // short ones never had one wait longer than 6, with as many commits in all.
 func Lost(err error) error {
-	return &again{err: err, lost: true}
+	return &again{err: err, lost: true, patient: true}
+}
+
+// Busy marks err as that of a service that is well, but has no room yet or is still starting, as Again does.
+// To wait for it uses up nothing of the budget for faults, which begins anew, but, like lost races, one of an hour.
+func Busy(err error, after time.Duration) error {
+	return &again{err: err, after: after, patient: true}
 }
 
 const (
-	raceMax    = 4 * time.Second // longest wait after a lost race
-	raceBudget = time.Hour
+	raceMax  = 4 * time.Second // longest wait after a lost race
+	patience = time.Hour       // the budget of lost races and of waiting for a busy service
 )
 
 // After is how long an answer's Retry-After asks to wait: seconds, or until a date. It is 0 where there is
@@ -56,19 +62,20 @@ func After(h http.Header, now time.Time) time.Duration {
 }
 
 type again struct {
-	err   error
-	after time.Duration
-	lost  bool
+	err     error
+	after   time.Duration
+	lost    bool // short waits
+	patient bool // the budget for faults begins anew
 }
 
 func (e *again) Error() string { return e.err.Error() }
 func (e *again) Unwrap() error { return e.err }
 
-// Do calls op until it succeeds, returns an error not marked by Again or Lost, the policy's budget is
+// Do calls op until it succeeds, returns an error not marked by Again, Lost or Busy, the policy's budget is
 // exhausted, or ctx ends. It starts nothing when ctx has already ended. waiting, which may be nil,
 // hears of every wait before it begins. The error is op's last, without the mark.
 func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting func(err error, wait time.Duration)) error {
-	deadline, end := time.Now().Add(p.Budget), time.Now().Add(raceBudget)
+	deadline, end := time.Now().Add(p.Budget), time.Now().Add(patience)
 	backoff := p.Initial
 	for {
 		if err := ctx.Err(); err != nil {
@@ -85,9 +92,11 @@ func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting f
 		backoff = min(2*backoff, p.Max)
 		if a.lost {
 			backoff = min(backoff, raceMax)
+		}
+		if a.patient {
 			deadline = time.Now().Add(p.Budget)
 		}
-		if at := time.Now().Add(wait); at.After(deadline) || a.lost && at.After(end) {
+		if at := time.Now().Add(wait); at.After(deadline) || a.patient && at.After(end) {
 			return a.err
 		}
 		if waiting != nil {

@@ -15,6 +15,7 @@ const (
 	ParamTraces     = "traces"     // STRING: trace IDs of the target, one a line
 	ParamExperiment = "experiment" // STRING: the ID of an experiment
 	ParamLocation   = "location"   // STRING: catalog.schema.prefix
+	ParamAfter      = "after"      // STRING: the trace ID of the target with which the page before ended
 )
 
 // jsonOptions: a malformed row fails the statement (the default would make it NULL), and strings
@@ -269,9 +270,10 @@ func match(keys []key) string {
 	return strings.Join(conds, " AND ")
 }
 
-// SelectMigrated is the query for the traces of ParamSource that are complete: columns
-// source_trace_id, trace_id, digest, spans (BIGINT), spans_missing, request_micros (BIGINT) and attachments (JSON).
-func (l Location) SelectMigrated() string {
+// SelectMigrated is the query for the next rows, at most so many, of the traces of ParamSource that are complete, in the order of their
+// times and IDs after ParamLow and ParamAfter: columns source_trace_id, trace_id, digest, spans (BIGINT),
+// spans_missing, request_micros (BIGINT) and attachments (JSON).
+func (l Location) SelectMigrated(rows int) string {
 	return fmt.Sprintf(`SELECT m.source_trace_id, m.trace_id, m.digest, m.spans, m.spans_missing, m.request_micros, m.attachments
 FROM (
   SELECT target_id AS trace_id,
@@ -290,13 +292,17 @@ FROM (
 LEFT JOIN (
   SELECT trace_id, count(DISTINCT span_id) AS spans FROM %s GROUP BY trace_id
 ) AS s ON s.trace_id = m.trace_id
-WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans, 0) >= m.spans`,
+WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :%s AND coalesce(s.spans, 0) >= m.spans
+  AND (m.request_micros > :%[10]s OR (m.request_micros = :%[10]s AND m.trace_id > :%[11]s))
+ORDER BY m.request_micros, m.trace_id
+LIMIT %[12]d`,
 		KeySource, KeySourceTraceID, KeyDigest, KeySpans, KeySpansMissing, KeyAttachments,
-		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource)
+		l.quoted(Annotations.Suffix), l.quoted(Spans.Suffix), ParamSource, ParamLow, ParamAfter, rows)
 }
 
-// SelectOfficial is the query for the traces that Official yields of ParamExperiment: column target_id.
-func (l Location) SelectOfficial() string {
+// SelectOfficial is the query for the next rows, at most so many, of the traces that Official yields of ParamExperiment, in the order of
+// their IDs after ParamAfter: column target_id.
+func (l Location) SelectOfficial(rows int) string {
 	return fmt.Sprintf(`SELECT target_id
 FROM (
   SELECT target_id,
@@ -307,8 +313,10 @@ FROM (
   FROM %s
   WHERE annotation_type = 'METADATA'
 )
-WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :%s`,
-		SourceExperimentID, KeySource, l.quoted(Annotations.Suffix), ParamExperiment)
+WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :%s AND target_id > :%s
+ORDER BY target_id
+LIMIT %d`,
+		SourceExperimentID, KeySource, l.quoted(Annotations.Suffix), ParamExperiment, ParamAfter, rows)
 }
 
 // OfficialSkippedTable is the table of a schema in which Databricks' own migration notes what it skips.

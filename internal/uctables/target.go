@@ -81,6 +81,7 @@ func (e *RowError) Unwrap() error { return e.Err }
 type TooLargeError struct {
 	Table string
 	Bytes int64
+	Slow  bool // it was not the size: the write ran out of time
 	Err   error
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -39,6 +38,8 @@ type failure struct {
 	asleep  bool          // the warehouse may not be running
 	unknown bool          // the error is of no known class
 	lost    bool          // another writer's commit came first
+	unsent  bool          // the connection broke while the statement was sent
+	busy    bool          // the warehouse has no room, or is not there yet: it is waited for longer than for a fault
 }
 
 type kind int
@@ -50,23 +51,6 @@ const (
 	unexplained             // had no effect, perhaps for what the rows hold
 	gone                    // had no effect, for a file it reads is not there
 )
-
-var (
-	// A server's message names its error condition in brackets, and most name the SQLSTATE.
-	conditions = regexp.MustCompile(`\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]`)
-	sqlState   = regexp.MustCompile(`SQLSTATE: ([0-9A-Z]{5})`)
-	// Older releases name only Delta's exception classes for conflicts.
-	conflictClasses = regexp.MustCompile(`\b(Concurrent(Append|Write|DeleteRead|DeleteDelete|Transaction)|MetadataChanged|ProtocolChanged)Exception\b`)
-	tooLargeWords   = regexp.MustCompile(`(?i)(request|statement|query|parameter|message|body)[^.]{0,80}(too large|too long|exceed)|OutOfMemoryError`)
-)
-
-// Conditions that say that a value can't be stored. All have SQLSTATEs of class 22 or 23, but tasks
-// of a failed job may be quoted without one.
-var dataConditions = []string{
-	"MALFORMED_RECORD_IN_PARSING", "MALFORMED_VARIANT", "VARIANT_SIZE_LIMIT", "VARIANT_CONSTRUCTOR_SIZE_LIMIT",
-	"VARIANT_DUPLICATE_KEY", "USER_RAISED_EXCEPTION", "DATETIME_OVERFLOW", "CAST_OVERFLOW", "CAST_INVALID_INPUT",
-	"DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
-}
 
 // failure judges what the driver returned for a statement on table t with bytes of rows.
 func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, err error) failure {
@@ -86,8 +70,14 @@ func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, 
 	}
 	ofHTTP := errors.Is(err, errNotTaken) || errors.Is(err, dbsqlerr.RequestError)
 	if s.exchange.noSession || errors.Is(err, driver.ErrBadConn) {
-		// The server no longer knows the session; it has not looked at the statement.
-		return failure{kind: again, err: fmt.Errorf("%s: the session with SQL warehouse %s was closed by the server. Run again", table, w.opts.WarehouseID)}
+		f := failure{kind: again, asleep: true, err: fmt.Errorf("%s: the session with SQL warehouse %s was closed by the server. Run again", table, w.opts.WarehouseID)}
+		if s.exchange.statement && s.exchange.requests > 1 {
+			f.kind = doubtful // It ended while it was asked how far the statement was.
+		}
+		return f
+	}
+	if ofHTTP && s.exchange.status == http.StatusOK && reportOf(err).meaning() != unknownMeaning {
+		ofHTTP = false // The driver wraps what the server says of a session, or of a page of a result.
 	}
 	if ofHTTP && s.exchange.status != 0 && s.exchange.status != http.StatusOK {
 		return w.httpFailure(table, bytes, s)
@@ -98,13 +88,20 @@ func (w *Warehouse) failure(ctx context.Context, t uctables.Table, bytes int64, 
 			cause = io.ErrUnexpectedEOF // the answer's head came, but not all of its body
 		}
 		e := fmt.Errorf("%s: the connection to SQL warehouse %s broke: %w. Check the network and run again", table, w.opts.WarehouseID, cause)
-		if !s.exchange.statement {
+		switch {
+		case !s.exchange.statement:
 			return failure{kind: again, err: e, asleep: true}
+		case s.exchange.unsent && s.exchange.requests == 1:
+			return failure{kind: again, err: e, unsent: true}
 		}
 		return failure{kind: doubtful, err: e}
 	}
 	return w.sqlFailure(t, bytes, s)
 }
+
+// unsentTries is how often a connection may break while a request goes out before it is taken for a gateway that
+// does so with large ones.
+const unsentTries = 3
 
 func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) failure {
 	x := s.exchange
@@ -112,12 +109,14 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 	e := fmt.Errorf("%s: SQL warehouse %s answers %s. Run again later", table, w.opts.WarehouseID, status)
 	started := x.statement && x.requests > 1 // it was polling or fetching that failed
 	switch {
-	case x.status == http.StatusRequestEntityTooLarge:
+	case x.status == http.StatusRequestEntityTooLarge, bytes > 0 && !started && x.status != http.StatusTooManyRequests && readReport(x.said, "").meaning() == tooLarge:
 		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: errors.New(status)}}
 	case x.status == http.StatusTooManyRequests && !started:
 		return failure{kind: again, err: e, after: x.retryAfter}
 	case x.status == http.StatusServiceUnavailable && !started:
 		return failure{kind: again, err: e, after: x.retryAfter, asleep: true}
+	case x.ended:
+		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s says that the token has ended (%s), and there is no newer one. Log in again, or give a new token, and run again", table, w.opts.WarehouseID, status)}
 	case x.status == http.StatusUnauthorized:
 		return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s does not accept the credentials (%s). Log in again, or check the token", table, w.opts.WarehouseID, status)}
 	case x.status == http.StatusForbidden: // a wrong token as well as a lack of rights
@@ -130,71 +129,76 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 	case x.status >= 500:
 		return failure{kind: again, err: e, after: x.retryAfter, asleep: true}
 	}
-	return failure{kind: refused, err: e}
+	said := ""
+	if x.said != "" {
+		said = ": " + x.said
+	}
+	return failure{kind: refused, err: fmt.Errorf("%s: SQL warehouse %s refuses the request (%s)%s. Look at its query history", table, w.opts.WarehouseID, status, said)}
 }
 
 // sqlFailure judges a statement that the server reports as failed. The server's text is not passed
 // on: it quotes statements and rows.
 func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError) failure {
-	table := w.opts.Location.Name(t)
-	text := s.err.Error()
+	table, id := w.opts.Location.Name(t), w.opts.WarehouseID
+	r := reportOf(s.err)
+	said := errors.New(r.String())
+	sayf := func(format string, args ...any) error {
+		return fmt.Errorf("%s: "+format, append([]any{table}, args...)...)
+	}
+	// What was told when a session was to be opened is not about a statement.
+	uncertain := doubtful
+	if !s.exchange.statement {
+		uncertain = again
+	}
+	switch r.meaning() {
+	case conflict:
+		return failure{kind: again, lost: true, err: sayf("another writer commits at the same time: %w. Run again when it has ended", said)}
+	case committed:
+		return failure{kind: doubtful, err: sayf("SQL warehouse %s failed after the commit: %w. Run again", id, said)}
+	case noTable:
+		return failure{kind: refused, err: sayf("%w (%s). Create an experiment with this location, or, where there is no service, run with --create", errNoTable, r)}
+	case noSchema:
+		return failure{kind: refused, err: sayf("the catalog or schema does not exist (%s). Check its name, or create it", r)}
+	case noRight:
+		return failure{kind: refused, err: sayf("you lack permissions: %w. Have its owner run: %s", said, strings.Join(w.grants(), "; "))}
+	case badRow:
+		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
+	case tooLarge:
+		if bytes > 0 {
+			return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: said}}
+		}
+	case tooLong:
+		if bytes > 0 {
+			return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Slow: true, Err: said}}
+		}
+		return failure{kind: refused, err: sayf("the statement ran out of time: %w. Raise STATEMENT_TIMEOUT of SQL warehouse %s, or use a larger one", said, id)}
+	case noFile:
+		return failure{kind: gone, err: sayf("SQL warehouse %s can't read a file: %w. Look at its query history, then run again", id, said)}
+	case writeFailed:
+		return failure{kind: unexplained, unknown: true, err: sayf("SQL warehouse %s could not write: %w. Look at its query history, then run again", id, said)}
+	case noSession:
+		return failure{kind: uncertain, asleep: true, err: sayf("the session with SQL warehouse %s was closed by the server. Run again", id)}
+	case notReady:
+		return failure{kind: again, asleep: true, busy: true, err: sayf("SQL warehouse %s is starting, or has no room for another statement. Run again later, or use a larger one", id)}
+	case passing:
+		return failure{kind: uncertain, asleep: true, err: sayf("SQL warehouse %s is in trouble: %w. Run again later", id, said)}
+	case cancelled:
+		return failure{kind: uncertain, unknown: true, err: sayf("somebody has cancelled the statement: %w. Look at the query history of SQL warehouse %s, then run again", said, id)}
+	case noThrift:
+		return failure{kind: refused, err: sayf("SQL warehouse %s is of a kind that tracemig can't use (%s). Name a serverless, pro or classic one", id, r)}
+	}
+	if r.state == "" && len(r.names) == 0 {
+		return failure{kind: uncertain, unknown: true, asleep: true, err: sayf("SQL warehouse %s reports %w. Look at its query history, then run again", id, said)}
+	}
+	return failure{kind: refused, err: sayf("the statement failed with %w. Look at the query history of SQL warehouse %s", said, id)}
+}
+
+// reportOf is what the server says of a failed statement, as the driver passes it on.
+func reportOf(err error) reported {
 	state := ""
 	var x dbsqlerr.DBExecutionError
-	if errors.As(s.err, &x) {
+	if errors.As(err, &x) {
 		state = x.SqlState()
 	}
-	if m := sqlState.FindStringSubmatch(text); state == "" && m != nil {
-		state = m[1]
-	}
-	var names []string
-	for _, m := range conditions.FindAllStringSubmatch(text, 20) {
-		names = append(names, m[1])
-	}
-	condition := "an error without a name"
-	if len(names) > 0 {
-		condition = names[0]
-	}
-	if state != "" {
-		condition += " (SQLSTATE " + state + ")"
-	}
-	said := errors.New(condition)
-
-	is := func(wanted ...string) bool {
-		for _, n := range names {
-			for _, want := range wanted {
-				if n == want || strings.HasPrefix(n, want+".") {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	first := ""
-	if len(names) > 0 {
-		first = names[0]
-	}
-	switch {
-	case strings.HasPrefix(first, "DELTA_CONCURRENT_") || is("DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED") ||
-		state == "2D521" || strings.HasPrefix(state, "40") || (first == "" && conflictClasses.MatchString(text)):
-		return failure{kind: again, lost: true, err: fmt.Errorf("%s: another writer commits at the same time: %w. Run again when it has ended", table, said)}
-	case is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION", "CATALOG_NOT_FOUND") || state == "42P01":
-		e := fmt.Errorf("%s: %w (%s). Create an experiment with this location, or, where there is no service, run with --create", table, errNoTable, condition)
-		if !is("TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND") && state != "42P01" {
-			e = fmt.Errorf("%s: the catalog or schema does not exist (%s). Check its name, or create it", table, condition)
-		}
-		return failure{kind: refused, err: e}
-	case is("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS") || state == "42501" || strings.Contains(text, "PERMISSION_DENIED"):
-		return failure{kind: refused, err: fmt.Errorf("%s: you lack permissions: %w. Have its owner run: %s", table, said, strings.Join(w.grants(), "; "))}
-	case is(dataConditions...) || strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23"):
-		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
-	case strings.HasPrefix(state, "54") || (bytes > 0 && tooLargeWords.MatchString(text)):
-		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: said}}
-	case is("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "FAILED_READ_FILE", "FILE_NOT_EXIST"):
-		return failure{kind: gone, err: fmt.Errorf("%s: SQL warehouse %s can't read a file: %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
-	case is("TASK_WRITE_FAILED") || state == "58030" || strings.Contains(text, "Job aborted"):
-		return failure{kind: unexplained, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s could not write: %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
-	case state == "" && len(names) == 0:
-		return failure{kind: doubtful, unknown: true, err: fmt.Errorf("%s: SQL warehouse %s reports %w. Look at its query history, then run again", table, w.opts.WarehouseID, said)}
-	}
-	return failure{kind: refused, err: fmt.Errorf("%s: the statement failed with %w. Look at the query history of SQL warehouse %s", table, said, w.opts.WarehouseID)}
+	return readReport(err.Error(), state)
 }

@@ -58,6 +58,22 @@ func TestFailure(t *testing.T) {
 		asleep   bool
 		unknown  bool
 		lost     bool
+		busy     bool
+		unsent   bool
+	}
+	// said is an HTTP answer with words.
+	said := func(statement bool, requests, status int, words string) *statementError {
+		e := httpError(statement, status, 0)
+		e.exchange.requests, e.exchange.said = requests, words
+		return e
+	}
+	// inStatus is what the driver makes of a status that is told inside of HTTP 200, for a session or a statement.
+	inStatus := func(statement bool, text string) *statementError {
+		err := error(executionError{text: text})
+		if !statement {
+			err = requestError(errors.New(text))
+		}
+		return &statementError{err: err, exchange: &exchange{statement: statement, requests: 1, status: http.StatusOK}}
 	}
 	for name, c := range map[string]struct {
 		err  error
@@ -91,7 +107,7 @@ func TestFailure(t *testing.T) {
 		"no file":          {sqlError("[PATH_NOT_FOUND] Path does not exist: dbfs:/Volumes/"+secret, "42K03"), want{kind: gone, text: "can't read a file"}},
 		"file gone":        {sqlError("[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file "+secret, "KD001"), want{kind: gone}},
 		"no files":         {sqlError("[UNABLE_TO_INFER_SCHEMA] Unable to infer schema for Parquet.", "42KD9"), want{kind: gone}},
-		"nameless":         {sqlError("something went wrong with "+secret, ""), want{kind: doubtful, unknown: true}},
+		"nameless":         {sqlError("something went wrong with "+secret, ""), want{kind: doubtful, unknown: true, asleep: true}},
 		"413":              {httpError(true, 413, 0), want{kind: refused, tooLarge: true}},
 		"429":              {httpError(true, 429, 7*time.Second), want{kind: again, after: 7 * time.Second, text: "HTTP 429"}},
 		"503":              {httpError(true, 503, 2*time.Second), want{kind: again, after: 2 * time.Second, asleep: true}},
@@ -104,10 +120,41 @@ func TestFailure(t *testing.T) {
 		"404":              {httpError(false, 404, 0), want{kind: refused, text: "--warehouse-id"}},
 		"reset":            {&statementError{err: requestError(io.ErrUnexpectedEOF), exchange: &exchange{statement: true, requests: 1, err: io.ErrUnexpectedEOF}}, want{kind: doubtful, text: "broke: unexpected EOF"}},
 		"reset of session": {&statementError{err: requestError(io.ErrUnexpectedEOF), exchange: &exchange{requests: 1}}, want{kind: again, asleep: true}},
-		"session closed":   {&statementError{err: fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn), exchange: &exchange{statement: true, requests: 1, status: 200}}, want{kind: again}},
-		"session unknown":  {&statementError{err: requestError(errNotTaken), exchange: &exchange{statement: true, requests: 1, status: 404, noSession: true}}, want{kind: again}},
+		"session closed":   {&statementError{err: fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn), exchange: &exchange{statement: true, requests: 1, status: 200}}, want{kind: again, asleep: true}},
+		"session unknown":  {&statementError{err: requestError(errNotTaken), exchange: &exchange{statement: true, requests: 1, status: 404, noSession: true}}, want{kind: again, asleep: true}},
 		"no credentials":   {&statementError{err: requestError(errors.New("x")), exchange: &exchange{auth: errors.New("token expired")}}, want{kind: refused, text: "token expired"}},
-		"no count":         {errNoCount, want{kind: doubtful, unknown: true, text: "does not say how many rows"}},
+		// In HTTP 200: issues of drivers and of tools that use them, see conditions.
+		"session not there":         {inStatus(true, "requirement failed: Session handle: SessionHandle [1b-2c] has not been initialized or had already closed."), want{kind: doubtful, asleep: true, text: "the session"}},
+		"session handle":            {inStatus(true, "Invalid SessionHandle: SessionHandle [1b-2c]"), want{kind: doubtful, asleep: true, text: "the session"}},
+		"session is closed":         {inStatus(true, "BAD_REQUEST: Invalid SessionHandle: Session [1b-2c] is closed."), want{kind: doubtful, asleep: true, text: "the session"}},
+		"handle without words":      {inStatus(true, "thrift: invalid handle"), want{kind: doubtful, asleep: true, text: "the session"}},
+		"no session at its opening": {inStatus(false, "Session 1b-2c is not fully initialized yet: no SparkSession is attached."), want{kind: again, asleep: true, text: "the session"}},
+		"no disk yet":               {inStatus(true, "Couldn't create directory /local_disk0/tmp/1b-2c/_resources"), want{kind: again, asleep: true, busy: true, text: "is starting"}},
+		"no disk for a session":     {inStatus(false, "Couldn't create directory /local_disk0/tmp/1b-2c/_resources"), want{kind: again, asleep: true, busy: true, text: "is starting"}},
+		"not ready":                 {inStatus(false, "SQL warehouse abc is not ready to accept connections (current state: STARTING)"), want{kind: again, asleep: true, busy: true}},
+		"at capacity":               {inStatus(true, "Query rejected: cannot handle query since max capacity reached"), want{kind: again, asleep: true, busy: true, text: "no room"}},
+		"server busy":               {sqlError("[SOMETHING_BUSY] x", "08KD1"), want{kind: again, asleep: true, busy: true}},
+		"not for this protocol":     {inStatus(false, "Lakehouse/RT is not supported for Thrift protocol"), want{kind: refused, text: "of a kind that tracemig can't use"}},
+		"committed all the same":    {sqlError("[DELTA_POST_COMMIT_HOOK_FAILED] Committing to the Delta table version 5 succeeded but", "2DKD0"), want{kind: doubtful, text: "after the commit"}},
+		"a trouble of connections":  {sqlError("[SOME_CONNECTION_ERROR] x", "08006"), want{kind: doubtful, asleep: true, text: "in trouble"}},
+		"no memory":                 {sqlError("[UNABLE_TO_ACQUIRE_MEMORY] Unable to acquire 5 bytes", "53200"), want{kind: doubtful, asleep: true, text: "in trouble"}},
+		"an operator's doing":       {sqlError("[SHUTTING_DOWN] x", "57P01"), want{kind: doubtful, asleep: true, text: "in trouble"}},
+		"a system error":            {sqlError("[SOME_IO_ERROR] x", "58000"), want{kind: doubtful, asleep: true, text: "in trouble"}},
+		"out of time":               {sqlError("[QUERY_EXECUTION_TIMEOUT_EXCEEDED] Query exceeded", "57KD0"), want{kind: refused, tooLarge: true}},
+		"out of time, by state":     {sqlError("the query has been cancelled due to timeout", ""), want{kind: refused, tooLarge: true}},
+		"cancelled by somebody":     {sqlError("[OPERATION_CANCELED] Operation has been canceled.", "HY008"), want{kind: doubtful, unknown: true, text: "cancelled"}},
+		"400 for its length": {
+			said(true, 1, 400, "Server received a request which exceeds maximum allowed content length. RequestSize(bytes): 33967957, Limit(bytes): 33554432"), want{kind: refused, tooLarge: true}},
+		"400 for its size":      {said(true, 1, 400, "RequestSize(bytes): 33967957, Limit(bytes): 33554432"), want{kind: refused, tooLarge: true}},
+		"exhausted":             {said(true, 1, 500, "RESOURCE_EXHAUSTED: Received message larger than max"), want{kind: refused, tooLarge: true}},
+		"exhausted, as SQL":     {sqlError("RESOURCE_EXHAUSTED: Received message larger than max", ""), want{kind: refused, tooLarge: true}},
+		"exhausted, by rate":    {said(true, 1, 429, "RESOURCE_EXHAUSTED: Too many requests"), want{kind: again}},
+		"400 for another cause": {said(true, 1, 400, "BAD_REQUEST: The parameter type FOO is unknown"), want{kind: refused, text: "BAD_REQUEST: The parameter type FOO is unknown"}},
+		"403 of an ended token": {&statementError{err: requestError(errNotTaken), exchange: &exchange{statement: true, requests: 1, status: 403, ended: true}}, want{kind: refused, text: "the token has ended"}},
+		"cut while sent":        {&statementError{err: requestError(io.ErrUnexpectedEOF), exchange: &exchange{statement: true, requests: 1, err: io.ErrUnexpectedEOF, unsent: true}}, want{kind: again, unsent: true}},
+		"session ended while polling": {&statementError{err: fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn), exchange: &exchange{statement: true, requests: 3, status: 404, noSession: true}},
+			want{kind: doubtful, asleep: true}},
+		"no count": {errNoCount, want{kind: doubtful, unknown: true, text: "does not say how many rows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := w.failure(t.Context(), uctables.Spans, 1000, c.err)
@@ -115,7 +162,7 @@ func TestFailure(t *testing.T) {
 			var tooLarge *uctables.TooLargeError
 			text := f.err.Error()
 			if f.kind != c.want.kind || errors.As(f.err, &row) != c.want.row || errors.As(f.err, &tooLarge) != c.want.tooLarge ||
-				f.after != c.want.after || f.asleep != c.want.asleep || f.unknown != c.want.unknown || f.lost != c.want.lost || !strings.Contains(text, c.want.text) {
+				f.after != c.want.after || f.asleep != c.want.asleep || f.unknown != c.want.unknown || f.lost != c.want.lost || f.busy != c.want.busy || f.unsent != c.want.unsent || !strings.Contains(text, c.want.text) {
 				t.Errorf("%+v, want %+v", f, c.want)
 			}
 			if strings.Contains(text, secret) || strings.Contains(text, "databricks:") {

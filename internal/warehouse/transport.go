@@ -1,25 +1,29 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
 
+	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
 // authenticator lends the SDK's credentials to the driver: one identity for REST and SQL.
-type authenticator struct{ cfg *config.Config }
+type authenticator struct{ *databricks.Login }
 
 func (a authenticator) Authenticate(r *http.Request) error {
-	if err := a.cfg.Authenticate(r); err != nil {
+	if err := a.Login.Authenticate(r); err != nil {
 		if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
 			x.auth = err
 		}
@@ -35,9 +39,12 @@ type exchange struct {
 	requests   int
 	status     int // of the last response; 0 when there was none
 	retryAfter time.Duration
-	noSession  bool  // the server does not know the session (any more)
-	err        error // of the last request, when there was no response
-	auth       error // why there are no credentials
+	said       string // what a response other than 200 says, fit to be shown
+	noSession  bool   // the server does not know the session (any more)
+	ended      bool   // the token has ended
+	unsent     bool   // the connection broke before the request was out
+	err        error  // of the last request, when there was no response
+	auth       error  // why there are no credentials
 }
 
 type exchangeKey struct{}
@@ -73,16 +80,29 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%s is not part of the SQL protocol", r.URL.Path)
 	}
+	sent := &whole{ReadCloser: r.Body}
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = sent
+	}
 	resp, err := w.base.RoundTrip(r)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		resp, err = w.afresh(r, resp)
+	var said string
+	if err == nil && resp.StatusCode != http.StatusOK {
+		said = words(resp)
+		if refusesToken(resp.StatusCode, said) {
+			resp, err = w.afresh(r, resp)
+			if err == nil && resp.StatusCode != http.StatusOK {
+				said = words(resp)
+			}
+		}
 	}
 	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return resp, err
 	}
 	x.requests++
-	x.status, x.retryAfter, x.err = 0, 0, err
+	x.status, x.retryAfter, x.err, x.said, x.noSession, x.ended = 0, 0, err, "", false, false
+	x.unsent = err != nil && r.Body != nil && !sent.ended.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -90,18 +110,68 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
-	x.noSession = strings.Contains(resp.Header.Get("X-Thriftserver-Error-Message"), "Invalid SessionHandle")
+	x.said = fit(said)
+	x.noSession = (reported{text: said}).meaning() == noSession
+	x.ended = refusesToken(resp.StatusCode, said) && databricks.EndedToken(said)
 	x.retryAfter = retry.After(resp.Header, time.Now())
 	if x.statement && x.requests == 1 {
-		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 		_ = resp.Body.Close()
 		return nil, errNotTaken
 	}
 	return resp, nil
 }
 
-// afresh sends a request that was answered with 401, and so not taken, once more: its token may have
-// ended early, and the SDK may have another by now.
+// whole tells whether a body was read to its end, which is when the last of it goes out.
+type whole struct {
+	io.ReadCloser
+	ended atomic.Bool
+}
+
+func (w *whole) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if err == io.EOF {
+		w.ended.Store(true)
+	}
+	return n, err
+}
+
+// words are those of an answer that is no success. The driver shows some of the headers and drops the body, where
+// gateways say why; it is read here, and given back for the driver to close.
+func words(resp *http.Response) string {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	said := []string{resp.Header.Get("X-Thriftserver-Error-Message"), resp.Header.Get("X-Databricks-Reason-Phrase")}
+	if !strings.Contains(resp.Header.Get("Content-Type"), "html") {
+		said = append(said, string(body))
+	}
+	return strings.TrimSpace(strings.Join(said, " "))
+}
+
+var (
+	// A server may quote a statement or a row.
+	quotedWords = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|\\{[^{}]*\\}")
+	tokenWords  = regexp.MustCompile(`\S{32,}`) // and tokens or addresses
+)
+
+// fit is what may be shown of a server's words.
+func fit(said string) string {
+	said = tokenWords.ReplaceAllString(quotedWords.ReplaceAllString(said, "…"), "…")
+	said = strings.Join(strings.Fields(said), " ")
+	if r := []rune(said); len(r) > 160 {
+		said = string(r[:160]) + "…"
+	}
+	return strings.Trim(said, " …")
+}
+
+// refusesToken says whether a status and the words beside it refuse the token, and not what it is used for.
+func refusesToken(status int, said string) bool {
+	return status == http.StatusUnauthorized ||
+		(status == http.StatusForbidden || status == http.StatusBadRequest) && databricks.EndedToken(said)
+}
+
+// afresh sends a request whose token was refused, and which so was not taken, once more with another token, where
+// there is one by now.
 func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response, error) {
 	if r.GetBody == nil {
 		return refused, nil
@@ -110,13 +180,13 @@ func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response
 	if err != nil {
 		return refused, nil
 	}
+	w.auth.Renew()
 	r = r.Clone(r.Context())
 	r.Body = body
 	if w.auth.Authenticate(r) != nil {
 		_ = body.Close()
 		return refused, nil
 	}
-	_, _ = io.CopyN(io.Discard, refused.Body, 64<<10)
 	_ = refused.Body.Close()
 	return w.base.RoundTrip(r)
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/databricks"
 )
 
 func testConfig(token string) *config.Config {
@@ -52,7 +54,7 @@ func reply(status int) *http.Response {
 // but the SQL protocol leaves.
 func TestNothingButSQLLeaves(t *testing.T) {
 	sent := 0
-	w := watcher{roundTrip(func(*http.Request) (*http.Response, error) { sent++; return reply(200), nil }), authenticator{testConfig("t")}}
+	w := watcher{roundTrip(func(*http.Request) (*http.Response, error) { sent++; return reply(200), nil }), authenticator{databricks.NewLogin(testConfig("t"))}}
 	for _, path := range []string{"/api/2.0/connector-service/feature-flags/GOLANG/1.14.0", "/telemetry-ext", "/telemetry-unauth", "/api/2.0/sql/statements", "/"} {
 		r := httptest.NewRequest(http.MethodPost, "https://dbc.example"+path, strings.NewReader("{}"))
 		if _, err := w.RoundTrip(r); err == nil || sent != 0 {
@@ -65,37 +67,57 @@ func TestNothingButSQLLeaves(t *testing.T) {
 	}
 }
 
-// A 401 is tried once more, with credentials asked for afresh and the same body.
-func TestUnauthorizedOnce(t *testing.T) {
-	for _, refusals := range []int{1, 2} {
-		n := 0
-		w := watcher{roundTrip(func(r *http.Request) (*http.Response, error) {
-			b, err := io.ReadAll(r.Body)
-			if err != nil || string(b) != "statement" {
-				t.Errorf("body %q, %v", b, err)
+// A token that has ended is told by several statuses: the request is sent once more, with credentials asked for
+// afresh and the same body.
+func TestEndedToken(t *testing.T) {
+	const statement = "statement"
+	for _, c := range []struct {
+		status int
+		header string // X-Databricks-Reason-Phrase
+		body   string
+		again  bool
+	}{
+		{401, "", "", true},
+		{403, "", `{"error_code":403,"message":"JWT has expired"}`, true},
+		{403, "Token is expiring within 30 seconds. (token expired)", "", true},
+		{400, "", "io.jsonwebtoken.ExpiredJwtException: too old", true},
+		{403, "Invalid access token.", "", false},
+		{403, "", "you may not use this warehouse", false},
+		{400, "BAD_REQUEST", "", false},
+	} {
+		for _, refusals := range []int{1, 2} {
+			n := 0
+			w := watcher{roundTrip(func(r *http.Request) (*http.Response, error) {
+				b, err := io.ReadAll(r.Body)
+				if err != nil || string(b) != statement {
+					t.Errorf("body %q, %v", b, err)
+				}
+				if n++; n > 1 && r.Header.Get("Authorization") != "Bearer fresh" {
+					t.Errorf("the second request has %q", r.Header.Get("Authorization"))
+				}
+				if n > refusals {
+					return reply(http.StatusOK), nil
+				}
+				answer := reply(c.status)
+				answer.Header.Set("X-Databricks-Reason-Phrase", c.header)
+				answer.Body = io.NopCloser(strings.NewReader(c.body))
+				return answer, nil
+			}), authenticator{databricks.NewLogin(testConfig("fresh"))}}
+			r, err := http.NewRequest(http.MethodPost, "https://dbc.example/sql/1.0/warehouses/x", bytes.NewReader([]byte(statement)))
+			if err != nil {
+				t.Fatal(err)
 			}
-			if n++; n > 1 && r.Header.Get("Authorization") != "Bearer fresh" {
-				t.Errorf("the second request has %q", r.Header.Get("Authorization"))
+			r.Header.Set("Authorization", "Bearer ended")
+			x := &exchange{statement: true}
+			resp, err := w.RoundTrip(r.WithContext(withExchange(t.Context(), x)))
+			switch {
+			case n != map[bool]int{true: 2, false: 1}[c.again]:
+				t.Errorf("%+v: %d requests", c, n)
+			case c.again && refusals == 1 && (err != nil || resp.StatusCode != 200 || x.status != 200 || x.requests != 1):
+				t.Errorf("%+v: %v, %+v", c, err, x)
+			case (!c.again || refusals == 2) && (!errors.Is(err, errNotTaken) || x.status != c.status || x.ended != (c.again && c.status != 401)):
+				t.Errorf("%+v: %v, %+v", c, err, x)
 			}
-			if n <= refusals {
-				return reply(http.StatusUnauthorized), nil
-			}
-			return reply(http.StatusOK), nil
-		}), authenticator{testConfig("fresh")}}
-		r, err := http.NewRequest(http.MethodPost, "https://dbc.example/sql/1.0/warehouses/x", bytes.NewReader([]byte("statement")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer ended")
-		x := &exchange{statement: true}
-		resp, err := w.RoundTrip(r.WithContext(withExchange(t.Context(), x)))
-		switch {
-		case n != 2:
-			t.Errorf("%d requests", n)
-		case refusals == 1 && (err != nil || resp.StatusCode != 200 || x.status != 200 || x.requests != 1):
-			t.Errorf("%v, %+v", err, x)
-		case refusals == 2 && (!errors.Is(err, errNotTaken) || x.status != 401):
-			t.Errorf("%v, %+v", err, x)
 		}
 	}
 }

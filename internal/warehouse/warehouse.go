@@ -8,12 +8,14 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
@@ -29,6 +31,15 @@ import (
 // what servers were seen to take as one parameter.
 var limits = uctables.Limits{Rows: 5000, Bytes: 8 << 20}
 
+// sendable is how large a statement is that no server refuses for its size.
+const sendable = 64 << 10
+
+// Rows of an answer: a trace in what is read of all has some 300 bytes.
+const (
+	pageRows  = 50_000 // of a statement, whose rows are held until they have all come
+	fetchRows = 10_000 // of one request of the driver
+)
+
 // Options says which tables to write and how.
 type Options struct {
 	Config      *config.Config // one identity for REST and SQL, see databricks.Load
@@ -40,7 +51,10 @@ type Options struct {
 	Retry       *retry.Policy                       // nil: retry.Default
 	Volume      *uctables.Volume                    // to put large batches into, see Stage; nil for none
 	MakeVolume  bool                                // Stage makes the volume where it is missing
-	Warn        func(error)                         // hears of what does no harm; may be nil
+	// StatementBytes is how many bytes of rows a statement has at most, 0 for 8 MiB. Rows that are staged are not
+	// bound by it.
+	StatementBytes int64
+	Warn           func(error) // hears of what does no harm; may be nil
 }
 
 // Warehouse implements uctables.Writer. Its methods may be called at the same time.
@@ -51,6 +65,8 @@ type Warehouse struct {
 	transport *http.Transport
 	locks     map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
 	staging   *staging                 // nil until Stage
+	pageRows  int                      // of a statement that reads of all traces
+	most      atomic.Int64             // bytes that statements may have, after larger ones were refused; 0 for none was
 
 	mu     sync.Mutex
 	actual map[string]uctables.Table // by suffix, as last described
@@ -70,7 +86,7 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	if err := databricks.EnsureRunning(ctx, opts.Config, opts.WarehouseID, opts.Progress); err != nil {
 		return nil, err
 	}
-	w := &Warehouse{opts: opts, policy: retry.Default, actual: make(map[string]uctables.Table), locks: map[string]chan struct{}{
+	w := &Warehouse{opts: opts, policy: retry.Default, pageRows: pageRows, actual: make(map[string]uctables.Table), locks: map[string]chan struct{}{
 		uctables.Spans.Suffix:       make(chan struct{}, 1),
 		uctables.Annotations.Suffix: make(chan struct{}, 1),
 	}}
@@ -102,15 +118,20 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	if opts.Config.HTTPTransport != nil {
 		base = opts.Config.HTTPTransport
 	}
+	login := authenticator{databricks.NewLogin(opts.Config)}
 	connector, err := dbsql.NewConnector(
 		dbsql.WithServerHostname(u.Scheme+"://"+u.Hostname()),
 		dbsql.WithPort(port),
 		dbsql.WithHTTPPath(path),
-		dbsql.WithAuthenticator(authenticator{opts.Config}),
-		dbsql.WithTransport(watcher{base, authenticator{opts.Config}}),
+		dbsql.WithAuthenticator(login),
+		dbsql.WithTransport(watcher{base, login}),
 		dbsql.WithUserAgentEntry(opts.UserAgent),
 		// The driver's own retries serve sessions, polling and fetching; a statement is ours, see watcher.
 		dbsql.WithRetries(4, 500*time.Millisecond, 10*time.Second),
+		// Results come in the answers. As links into the object storage behind the workspace, which the driver takes
+		// by default, they would need a way there, which a firewall often leaves to the workspace alone.
+		dbsql.WithCloudFetch(false),
+		dbsql.WithMaxRows(fetchRows),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("SQL warehouse %s: %w", opts.WarehouseID, err)
@@ -134,12 +155,30 @@ func (w *Warehouse) Close() error {
 // String is catalog.schema.prefix.
 func (w *Warehouse) String() string { return w.opts.Location.String() }
 
-// Limits says how much one statement should hold at most.
+// Limits says how much one statement should hold at most, by what was learnt so far.
 func (w *Warehouse) Limits() uctables.Limits {
+	l := limits
 	if w.staging != nil {
-		return stagedLimits
+		l = stagedLimits
+	} else if w.opts.StatementBytes > 0 {
+		l.Bytes = w.opts.StatementBytes
 	}
-	return limits
+	if learnt := w.most.Load(); learnt > 0 {
+		l.Bytes = min(l.Bytes, learnt)
+	}
+	return l
+}
+
+// LimitStatements says that an earlier run found the warehouse to refuse statements of more than so many bytes.
+func (w *Warehouse) LimitStatements(bytes int64) { w.most.Store(bytes) }
+
+// StatementBytes is the largest statement that the warehouse may be sent, in bytes of rows, after it has refused
+// larger ones; 0 where it has refused none, or takes rows by files.
+func (w *Warehouse) StatementBytes() int64 {
+	if w.staging != nil {
+		return 0
+	}
+	return w.most.Load()
 }
 
 // WriteAnnotations adds the annotations that the table lacks, in one commit.
@@ -269,7 +308,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	}
 
 	var inserted int64
-	var doubts int
+	var doubts, unsent int
 	var unanswered bool // a statement of which nothing is known may have done it
 	unsure := false
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
@@ -282,13 +321,17 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			return nil
 		}
 		f := w.failure(ctx, b.table, in.bytes, err)
+		if f.unsent {
+			if unsent++; unsent >= unsentTries && in.bytes >= sendable {
+				f = failure{kind: refused, err: &uctables.TooLargeError{Table: w.opts.Location.Name(b.table), Bytes: in.bytes, Err: f.err}}
+			}
+		}
 		switch f.kind {
 		case again:
 			if f.lost {
 				return retry.Lost(f.err)
 			}
-			w.awake(ctx, f)
-			return retry.Again(f.err, f.after)
+			return w.again(ctx, f)
 		case unexplained:
 			// A failed task's error may lack its cause. Reading the rows without writing names it.
 			if _, err := w.number(ctx, in.statement(b.parse(table)), in.params); err != nil {
@@ -327,11 +370,14 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 				inserted, unsure = found, true
 				return nil
 			}
-			w.awake(ctx, f)
 			if doubts++; f.unknown && doubts > unknownTries {
 				return f.err
 			}
-			return retry.Again(f.err, f.after)
+			return w.again(ctx, f)
+		}
+		var large *uctables.TooLargeError
+		if errors.As(f.err, &large) && !large.Slow {
+			w.learn(in.bytes)
 		}
 		return f.err
 	}, w.opts.Waiting)
@@ -416,8 +462,9 @@ func (w *Warehouse) query(ctx context.Context, text string, params []any, each f
 	defer conn.Close()
 	running := &exchange{statement: true}
 	fail := func(err error) error {
-		if running.status != http.StatusOK {
-			// The session may be of no use after a lost answer; the pool must not hand it out again.
+		if r := reportOf(err); running.status != http.StatusOK || r.state == "" && len(r.names) == 0 {
+			// After a lost answer, or a fault that is not the statement's, the session may be of no use; the driver does
+			// not tell, and the pool must not hand it out again.
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 		return &statementError{err: err, exchange: running}
@@ -458,46 +505,92 @@ func (w *Warehouse) ask(ctx context.Context, table uctables.Table, text string, 
 		if f.kind == refused || f.kind == gone {
 			return f.err
 		}
-		w.awake(ctx, f)
 		if doubts++; f.unknown && doubts > unknownTries {
 			return f.err
 		}
-		return retry.Again(f.err, f.after)
+		return w.again(ctx, f)
 	}, w.opts.Waiting)
 }
 
-// awake sees to it that the warehouse runs before another try: it may have been stopped meanwhile.
-// What is wrong with it is left to the try to say.
-func (w *Warehouse) awake(ctx context.Context, f failure) {
+// again asks for another try, before which it sees to it that the warehouse runs: it may have been stopped
+// meanwhile. What is wrong with it is left to the try to say. To wait for it, a classic one takes minutes, is no
+// fault.
+func (w *Warehouse) again(ctx context.Context, f failure) error {
+	waited := false
 	if f.asleep {
-		_ = databricks.EnsureRunning(ctx, w.opts.Config, w.opts.WarehouseID, w.opts.Progress)
+		_ = databricks.EnsureRunning(ctx, w.opts.Config, w.opts.WarehouseID, func(state string) {
+			waited = true
+			if w.opts.Progress != nil {
+				w.opts.Progress(state)
+			}
+		})
+	}
+	if waited || f.busy {
+		return retry.Busy(f.err, f.after)
+	}
+	return retry.Again(f.err, f.after)
+}
+
+// learn notes that so many bytes were too much for one statement.
+func (w *Warehouse) learn(bytes int64) {
+	for {
+		now := w.most.Load()
+		next := max(sendable, bytes/2)
+		if now != 0 && now <= next || w.most.CompareAndSwap(now, next) {
+			return
+		}
 	}
 }
 
 // Migrated calls yield for each trace of source that is complete in the tables.
 func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
-	p := uctables.Provenance{Source: source}
-	err := w.ask(ctx, uctables.Annotations, w.opts.Location.SelectMigrated(), []any{sql.Named(uctables.ParamSource, source)}, func(rows *sql.Rows) error {
-		var sourceTrace, digest, missing, attachments sql.NullString
-		var spans sql.NullInt64
-		if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros, &attachments); err != nil {
-			return fmt.Errorf("%s: read what was migrated: %w", w, err)
-		}
-		p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
-		p.Attachments = attachments.String
-		return yield(p)
-	}, nil)
-	return err
+	last := uctables.Provenance{RequestMicros: math.MinInt64}
+	return w.pages(ctx, func(limit int) (found int, err error) {
+		params := []any{sql.Named(uctables.ParamSource, source), sql.Named(uctables.ParamLow, last.RequestMicros), sql.Named(uctables.ParamAfter, last.TraceID)}
+		err = collect(ctx, w, uctables.Annotations, w.opts.Location.SelectMigrated(limit), params, func(rows *sql.Rows) (uctables.Provenance, error) {
+			p := uctables.Provenance{Source: source}
+			var sourceTrace, digest, missing, attachments sql.NullString
+			var spans sql.NullInt64
+			if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros, &attachments); err != nil {
+				return p, fmt.Errorf("%s: read what was migrated: %w", w, err)
+			}
+			p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
+			p.Attachments = attachments.String
+			return p, nil
+		}, func(p uctables.Provenance) error {
+			found, last = found+1, p
+			return yield(p)
+		})
+		return found, err
+	})
 }
 
 // Official implements uctables.Writer.
 func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
-	return collect(ctx, w, uctables.Annotations, w.opts.Location.SelectOfficial(), []any{sql.Named(uctables.ParamExperiment, experimentID)}, func(rows *sql.Rows) (id string, err error) {
-		if err = rows.Scan(&id); err != nil {
-			err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
+	last := ""
+	return w.pages(ctx, func(limit int) (found int, err error) {
+		params := []any{sql.Named(uctables.ParamExperiment, experimentID), sql.Named(uctables.ParamAfter, last)}
+		err = collect(ctx, w, uctables.Annotations, w.opts.Location.SelectOfficial(limit), params, func(rows *sql.Rows) (id string, err error) {
+			if err = rows.Scan(&id); err != nil {
+				err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
+			}
+			return id, err
+		}, func(id string) error {
+			found, last = found+1, id
+			return yield(id)
+		})
+		return found, err
+	})
+}
+
+// pages asks for one page after another until one is not full. What is read of all traces does not fit into
+// memory, nor should it begin anew where a connection breaks.
+func (w *Warehouse) pages(ctx context.Context, page func(limit int) (found int, err error)) error {
+	for {
+		if found, err := page(w.pageRows); err != nil || found < w.pageRows {
+			return err
 		}
-		return id, err
-	}, yield)
+	}
 }
 
 // Check says whether the tables of spans and annotations are there in schema version v2.

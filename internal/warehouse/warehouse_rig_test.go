@@ -499,6 +499,133 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+// TestReports has an insert meet what users and drivers report of warehouses, which is told inside of HTTP 200 or by
+// statuses that say little: in each case the rows are there once. conditions has the sources.
+func TestReports(t *testing.T) {
+	s, w := open(t, true)
+	written := 0
+	insert := "INSERT.*" + w.opts.Location.Prefix
+	for i, c := range []struct {
+		name    string
+		fault   rig.Fault
+		lookups int
+		fails   string // of an error that no other try cures
+	}{
+		{"session gone", rig.Fault{Kind: rig.SessionError, Message: "requirement failed: Session handle: SessionHandle [0f8f] has not been initialized or had already closed."}, 1, ""},
+		{"session of no use, nobody knows why", rig.Fault{Kind: rig.SessionError, Message: "something else"}, 1, ""},
+		{"starting", rig.Fault{Kind: rig.StatusError, Message: "Couldn't create directory /local_disk0/tmp/0f8f/_resources", Times: 2}, 0, ""},
+		{"starting, while it is polled for", rig.Fault{Kind: rig.SQLError, Message: "Couldn't create directory /local_disk0/tmp/0f8f/_resources"}, 0, ""},
+		{"at capacity", rig.Fault{Kind: rig.StatusError, Message: "Query rejected: cannot handle query since max capacity reached", Times: 3}, 0, ""},
+		{"class 08", rig.Fault{Kind: rig.SQLErrorAfterEffect, Message: "[SOME_CONNECTION] x. SQLSTATE: 08006", State: "08006"}, 1, ""},
+		{"class 57", rig.Fault{Kind: rig.SQLError, Message: "[SHUTTING_DOWN] x. SQLSTATE: 57P01", State: "57P01", Times: 2}, 2, ""},
+		{"failed after its commit", rig.Fault{Kind: rig.SQLErrorAfterEffect, Message: "[DELTA_POST_COMMIT_HOOK_FAILED] x. SQLSTATE: 2DKD0", State: "2DKD0"}, 1, ""},
+		{"403 of a token's age", rig.Fault{Kind: rig.HTTPError, Status: 403, Message: `{"error_code":403,"message":"JWT has expired"}`}, 0, ""},
+		{"403 of a token's age, twice", rig.Fault{Kind: rig.HTTPError, Status: 403, Message: `{"error_code":403,"message":"JWT has expired"}`, Times: 2}, 0, "the token has ended"},
+		{"400", rig.Fault{Kind: rig.HTTPError, Status: 400, Message: "BAD_REQUEST: no such parameter type"}, 0, "BAD_REQUEST: no such parameter type"},
+		{"out of time", rig.Fault{Kind: rig.SQLError, Message: "[QUERY_EXECUTION_TIMEOUT_EXCEEDED] x. SQLSTATE: 57KD0", State: "57KD0"}, 0, "QUERY_EXECUTION_TIMEOUT_EXCEEDED"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.Reset(t)
+			c.fault.Match = insert
+			s.Fault(t, c.fault)
+			rows := spans(5000+i, 4)
+			got, err := w.WriteSpans(t.Context(), rows)
+			if c.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), c.fails) {
+					t.Errorf("%+v, %v; want %q", got, err, c.fails)
+				}
+				got, err = w.WriteSpans(t.Context(), rows)
+			}
+			if err != nil || got.Inserted != 4 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			written += len(rows)
+			lookups := 0
+			for _, e := range s.Stats(t).Log {
+				if strings.HasPrefix(e.Statement, "SELECT count(*) AS found") {
+					lookups++
+				}
+			}
+			if lookups != c.lookups {
+				t.Errorf("%d lookups, want %d", lookups, c.lookups)
+			}
+		})
+	}
+	// A session that is forgotten while nothing runs.
+	s.ForgetSessions(t)
+	if got, err := w.WriteSpans(t.Context(), spans(6000, 4)); err != nil || got.Inserted != 4 {
+		t.Errorf("after the sessions were forgotten: %+v, %v", got, err)
+	}
+	if n := count(t, s, w, uctables.Spans); n != int64(written+4) {
+		t.Errorf("%d rows, want %d", n, written+4)
+	}
+}
+
+// TestSlowStart stops the warehouse between two statements. It takes longer to start than faults are borne, and is
+// waited for all the same, twice.
+func TestSlowStart(t *testing.T) {
+	s := rig.SharedWarehouse(t)
+	var mu sync.Mutex
+	polls := 0 // until it runs
+	w := openWith(t, s, rig.TablePrefix(t), false, "", nil, func(r *http.Request) *http.Response {
+		if !strings.HasPrefix(r.URL.Path, "/api/2.0/sql/warehouses/") {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if polls--; polls >= 0 {
+			return answer(r, http.StatusOK, `{"id":"rig","state":"STARTING"}`)
+		}
+		return nil
+	})
+	if err := w.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.policy.Budget = time.Second // the poll alone takes longer
+	var states []string
+	w.opts.Progress = func(state string) { states = append(states, state) }
+	w.opts.Waiting = func(error, time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		polls = 1 // for the next time
+	}
+	polls = 1
+	s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix, Kind: rig.Refuse503, Times: 2})
+	if got, err := w.WriteSpans(t.Context(), spans(1, 3)); err != nil || got.Inserted != 3 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if want := []string{"STARTING", "RUNNING", "STARTING", "RUNNING"}; !slices.Equal(states, want) {
+		t.Errorf("was told of %v, want %v", states, want)
+	}
+}
+
+// TestLearnsSize has the warehouse refuse large requests in each of the forms that are reported.
+func TestLearnsSize(t *testing.T) {
+	s, w := open(t, true)
+	t.Cleanup(func() { s.Set(t, rig.WarehouseSettings{}) })
+	for i, form := range []string{"413", "400", "exhausted", "cut"} {
+		t.Run(form, func(t *testing.T) {
+			w.most.Store(0)
+			rows := spans(7000+i, 4)
+			for j := range rows {
+				rows[j].Attributes = uctables.JSON(fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", 1<<20)))
+			}
+			s.Set(t, rig.WarehouseSettings{MaxRequestBytes: 3 << 20, TooLargeAs: form})
+			_, err := w.WriteSpans(t.Context(), rows)
+			var large *uctables.TooLargeError
+			if !errors.As(err, &large) || large.Slow {
+				t.Fatalf("%v", err)
+			}
+			if l := w.Limits().Bytes; l < 2<<20 || l > 3<<20 || w.StatementBytes() != l {
+				t.Errorf("statements may have %d bytes now", l)
+			}
+			if got, err := w.WriteSpans(t.Context(), rows[:2]); err != nil || got.Inserted != 2 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestRefusedRows(t *testing.T) {
 	s, w := open(t, true)
 	deep := func(n int) uctables.JSON {
@@ -572,6 +699,33 @@ func TestMigrated(t *testing.T) {
 	stop := errors.New("enough")
 	if err := w.Migrated(ctx, "src", func(uctables.Provenance) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestLargeResult reads what is larger than a warehouse puts into answers for clients that take links, page by page.
+func TestLargeResult(t *testing.T) {
+	s, w := open(t, true)
+	const traces = 9_000 // at a thousand a millisecond, so that pages end between traces of one time
+	s.SQL(t, `INSERT INTO `+w.opts.Location.Name(uctables.Annotations)+` (annotation_id, target_type, target_id, annotation_type, name, metadata, created_at, updated_at)
+SELECT 'm' || id, 'TRACE', lpad(hex(id), 32, '0'), 'METADATA', 'metadata',
+  parse_json(to_json(map('tracemig.source', 'src', 'tracemig.source_trace_id', 'tr-' || id, 'tracemig.digest', repeat('d', 100), 'tracemig.spans', '0'))),
+  timestamp_millis(1700000000000 + id div 1000), timestamp_millis(1700000000000) FROM range(`+fmt.Sprint(traces)+`)`)
+	s.Reset(t)
+	for _, w.pageRows = range []int{traces + 1, traces, 1300} {
+		seen := map[string]bool{}
+		var last int64
+		if err := w.Migrated(t.Context(), "src", func(p uctables.Provenance) error {
+			if seen[p.SourceTraceID] || p.RequestMicros < last || len(p.Digest) != 100 {
+				return fmt.Errorf("%+v after %d", p, last)
+			}
+			seen[p.SourceTraceID], last = true, p.RequestMicros
+			return nil
+		}); err != nil || len(seen) != traces {
+			t.Errorf("%d of %d traces in pages of %d: %v", len(seen), traces, w.pageRows, err)
+		}
+	}
+	if stats := s.Stats(t); stats.Links > 0 || stats.Statements != 1+2+7 {
+		t.Errorf("%d links, %d statements", stats.Links, stats.Statements)
 	}
 }
 

@@ -17,3 +17,6 @@ LEFT JOIN (
   SELECT trace_id, count(DISTINCT span_id) AS spans FROM `main`.`my-agents`.`prod_otel_spans` GROUP BY trace_id
 ) AS s ON s.trace_id = m.trace_id
 WHERE m.age = 1 AND m.deleted_at IS NULL AND m.source = :source AND coalesce(s.spans, 0) >= m.spans
+  AND (m.request_micros > :lo OR (m.request_micros = :lo AND m.trace_id > :after))
+ORDER BY m.request_micros, m.trace_id
+LIMIT 1000

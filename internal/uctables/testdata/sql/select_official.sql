@@ -8,4 +8,6 @@ FROM (
   FROM `main`.`my-agents`.`prod_otel_annotations`
   WHERE annotation_type = 'METADATA'
 )
-WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :experiment
+WHERE age = 1 AND deleted_at IS NULL AND source IS NULL AND experiment = :experiment AND target_id > :after
+ORDER BY target_id
+LIMIT 1000
