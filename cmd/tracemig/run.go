@@ -245,7 +245,7 @@ func (o *runOptions) validate() error {
 // limits are the shares of one shard: a source's quotas are for all who ask it.
 func (o *runOptions) limits() mlflowclient.Limits {
 	shards := float64(max(o.shard.Count, 1))
-	return mlflowclient.Limits{SearchPerSecond: o.searchRate / shards, DownloadPerSecond: o.downloadRate / shards}
+	return mlflowclient.Limits{SearchPerSecond: o.searchRate / shards, RunsPerSecond: mlflowclient.DefaultRunsPerSecond / shards, DownloadPerSecond: o.downloadRate / shards}
 }
 
 func (a *app) run(o runOptions) error { return a.withSession(o, (*session).all) }

@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -68,33 +69,56 @@ var (
 // inherited ones, named as in SQL. complete is false where only grants to the identity itself could be
 // seen, none to its groups.
 func (w *Workspace) Privileges(ctx context.Context, securable, name string, me Identity) (held []string, complete bool, err error) {
-	var a struct {
-		Assignments []struct {
-			Principal  string `json:"principal"`
-			Privileges []struct {
-				Privilege string `json:"privilege"`
-			} `json:"privileges"`
-		} `json:"privilege_assignments"`
-	}
-	kind := strings.ToLower(securable)
-	path := "/api/2.1/unity-catalog/effective-permissions/" + kind + "/" + url.PathEscape(name)
+	path := "/api/2.1/unity-catalog/effective-permissions/" + strings.ToLower(securable) + "/" + url.PathEscape(name)
 	complete = true
-	if err = w.get(ctx, path, &a); errors.Is(err, ErrNoRight) {
+	if held, err = w.privileges(ctx, path, nil, me); errors.Is(err, ErrNoRight) {
 		complete = false
-		err = w.get(ctx, path+"?principal="+url.QueryEscape(me.Name), &a)
+		held, err = w.privileges(ctx, path, url.Values{"principal": {me.Name}}, me)
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	for _, assignment := range a.Assignments {
-		if !me.is(assignment.Principal) {
-			continue
-		}
-		for _, p := range assignment.Privileges {
-			held = append(held, strings.ReplaceAll(p.Privilege, "_", " "))
-		}
-	}
 	return held, complete, nil
+}
+
+// privileges reads all pages of what path lists. A page may be empty although more come; 0 leaves its length to the
+// workspace, which refuses small ones (docs.databricks.com/api, grants).
+func (w *Workspace) privileges(ctx context.Context, path string, query url.Values, me Identity) (held []string, err error) {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("max_results", "0")
+	seen := map[string]bool{}
+	for {
+		var a struct {
+			Assignments []struct {
+				Principal  string `json:"principal"`
+				Privileges []struct {
+					Privilege string `json:"privilege"`
+				} `json:"privileges"`
+			} `json:"privilege_assignments"`
+			Next string `json:"next_page_token"`
+		}
+		if err := w.get(ctx, path+"?"+query.Encode(), &a); err != nil {
+			return nil, err
+		}
+		for _, assignment := range a.Assignments {
+			if !me.is(assignment.Principal) {
+				continue
+			}
+			for _, p := range assignment.Privileges {
+				held = append(held, strings.ReplaceAll(p.Privilege, "_", " "))
+			}
+		}
+		if a.Next == "" {
+			return held, nil
+		}
+		if seen[a.Next] {
+			return nil, fmt.Errorf("the workspace gives the same page of %s again and again", path)
+		}
+		seen[a.Next] = true
+		query.Set("page_token", a.Next)
+	}
 }
 
 // Owns says whether the identity owns a securable, and so needs no grants on it, nor is shown any. Who

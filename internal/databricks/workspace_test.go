@@ -47,13 +47,24 @@ func TestMe(t *testing.T) {
 
 func TestPrivileges(t *testing.T) {
 	me := Identity{Name: "ann@example.com", Groups: []string{"team"}}
-	all := `{"privilege_assignments":[
+	pages := map[string]string{
+		"": `{"privilege_assignments":[
 		{"principal":"Ann@example.com","privileges":[{"privilege":"USE_SCHEMA"}]},
-		{"principal":"team","privileges":[{"privilege":"SELECT","inherited_from_type":"CATALOG"}]},
+		{"principal":"team","privileges":[{"privilege":"SELECT","inherited_from_type":"CATALOG"}]}],"next_page_token":"2"}`,
+		"2": `{"next_page_token":"3"}`,
+		"3": `{"privilege_assignments":[
 		{"principal":"others","privileges":[{"privilege":"MODIFY"}]},
-		{"principal":"account users","privileges":[{"privilege":"ALL_PRIVILEGES"}]}]}`
+		{"principal":"account users","privileges":[{"privilege":"ALL_PRIVILEGES"}]}]}`,
+	}
 	routes := map[string]http.HandlerFunc{
-		"GET /api/2.1/unity-catalog/effective-permissions/schema/main.agents": answer(200, all),
+		"GET /api/2.1/unity-catalog/effective-permissions/schema/main.agents": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("max_results") != "0" {
+				answer(400, `{"error_code":"INVALID_PARAMETER_VALUE"}`)(w, r)
+				return
+			}
+			answer(200, pages[r.URL.Query().Get("page_token")])(w, r)
+		},
+		"GET /api/2.1/unity-catalog/effective-permissions/schema/endless": answer(200, `{"next_page_token":"x"}`),
 		"GET /api/2.1/unity-catalog/effective-permissions/table/main.a b.c%2Fd": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("principal") != me.Name {
 				answer(403, `{"error_code":"PERMISSION_DENIED","message":"not an owner"}`)(w, r)
@@ -73,6 +84,9 @@ func TestPrivileges(t *testing.T) {
 	held, complete, err = w.Privileges(t.Context(), "TABLE", "main.a b.c/d", me)
 	if diff := cmp.Diff([]string{"MODIFY"}, held); diff != "" || complete || err != nil {
 		t.Errorf("%v, %v (-want +got):\n%s", complete, err, diff)
+	}
+	if _, _, err = w.Privileges(t.Context(), "SCHEMA", "endless", me); err == nil || !strings.Contains(err.Error(), "the same page") {
+		t.Errorf("%v", err)
 	}
 	if _, _, err = w.Privileges(t.Context(), "TABLE", "gone", me); !errors.Is(err, ErrNotThere) {
 		t.Errorf("%v", err)

@@ -820,6 +820,9 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 	if _, ok := errors.AsType[*mlflowclient.NoWayError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*mlflowclient.StorageError](err); ok {
+		return true
+	}
 	if r.failed.Add(1)%failuresInARow != 0 {
 		return false
 	}

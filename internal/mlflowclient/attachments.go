@@ -110,19 +110,13 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 
 // signedAttachment downloads from the signed address that a workspace gives for it.
 func (c *Client) signedAttachment(ctx context.Context, traceID string, _ *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
-	for tries := 0; ; tries++ {
-		cred, err := c.credentials(ctx, traceID, artifact(a))
-		if err != nil {
-			return nil, err
-		}
-		body, err := c.signedGet(ctx, cred, isAttachment(a))
-		if isCode(err, http.StatusNotFound) {
-			return nil, ErrNoAttachment
-		}
-		if (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2 {
-			c.retries.Add(1)
-			continue // An address may end before its turn comes; three in a row that do are another fault.
-		}
-		return body, err
+	cred, err := c.credentials(ctx, traceID, artifact(a))
+	if err != nil {
+		return nil, err
 	}
+	body, err := c.signedDownload(ctx, traceID, artifact(a), cred, isAttachment(a))
+	if errors.Is(err, errNotStored) {
+		return nil, ErrNoAttachment
+	}
+	return body, err
 }

@@ -27,13 +27,15 @@ import (
 // Limits are the requests a second that the client allows itself for each class of endpoints.
 // Zero means the default.
 type Limits struct {
-	SearchPerSecond   float64 // searches, polls of searches, experiments and runs; default 25
+	SearchPerSecond   float64 // searches of traces, polls of searches, and experiments by name; default 25
+	RunsPerSecond     float64 // pages of runs and of experiments; default 7
 	DownloadPerSecond float64 // spans, or signed addresses of spans, whose downloads a workspace does not serve itself; default 200
 }
 
 // The quotas that Databricks documents for a workspace are the defaults, for every kind of source.
 const (
 	DefaultSearchPerSecond   = 25
+	DefaultRunsPerSecond     = 7
 	DefaultDownloadPerSecond = 200
 )
 
@@ -83,6 +85,7 @@ type Client struct {
 	api          *http.Client
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
 	search       *class
+	runs         *class
 	download     *class
 	signed       *class        // downloads from signed addresses: an object store's, without a quota
 	large        chan struct{} // holds a token while an answer over largeAnswer is read
@@ -103,6 +106,8 @@ type Client struct {
 	ways          ways
 	reached       atomic.Bool            // it has answered at least once
 	listing       atomic.Pointer[string] // ID of the experiment that was listed last
+	storageWorked atomic.Bool            // the store behind signed addresses has answered something else than a refusal
+	storageFailed atomic.Int64           // attempts in which it has not, before
 	checked       sync.Mutex             // guards hasWorkspaces
 	hasWorkspaces bool                   // the server was seen to have them
 
@@ -123,7 +128,7 @@ func (c *Client) Stats() Stats {
 	return Stats{
 		Requests:  c.requests.Load(),
 		Retries:   c.retries.Load(),
-		Throttled: c.search.throttledFor() + c.download.throttledFor() + c.signed.throttledFor(),
+		Throttled: c.search.throttledFor() + c.runs.throttledFor() + c.download.throttledFor() + c.signed.throttledFor(),
 		Bytes:     c.received.Load(),
 	}
 }
@@ -214,6 +219,7 @@ func newClient(u *url.URL, opts Options) *Client {
 	c := &Client{
 		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
 		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
+		runs:        newClass(or(opts.Limits.RunsPerSecond, DefaultRunsPerSecond)),
 		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
 		signed:      newClass(0),
 		large:       make(chan struct{}, 1),

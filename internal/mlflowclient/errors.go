@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -31,16 +32,21 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		b.WriteString(" (request " + e.RequestID + ")")
 	}
-	switch e.Status {
-	case http.StatusUnauthorized:
+	switch status := e.Status; {
+	case strings.HasPrefix(e.Path, signedAddress) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+		b.WriteString("; a firewall of the storage may not let this machine in")
+	case status == http.StatusUnauthorized:
 		b.WriteString("; check the credentials of the source")
-	case http.StatusForbidden:
+	case status == http.StatusForbidden:
 		b.WriteString("; check the credentials of the source, and that they may read the experiment")
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, status):
 		b.WriteString("; run again later")
 	}
 	return b.String()
 }
+
+// signedAddress is what a path begins with that is not the source's own: the address itself holds a signature.
+const signedAddress = "a signed address at "
 
 // internal tells of a fault that the server takes for its own: it may be in trouble, or stumble over what
 // was asked for.

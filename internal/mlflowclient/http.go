@@ -105,7 +105,11 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 // try repeats op under the limits of r's class. A throttle holds back the whole class.
 func (c *Client) try(ctx context.Context, r request, op func(context.Context) error) error {
 	cl, enough := r.class, r.patience.counter()
-	return retry.Do(ctx, c.retry, func(ctx context.Context) error {
+	policy := c.retry
+	if cl == c.signed && !c.storageWorked.Load() {
+		policy.Max = min(policy.Max, storageWait)
+	}
+	return retry.Do(ctx, policy, func(ctx context.Context) error {
 		if err := cl.enter(ctx); err != nil {
 			return err
 		}
@@ -155,7 +159,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 
 	where := c.base.Host + req.URL.Path
 	if via == c.storage {
-		where = "a signed address at " + req.URL.Host
+		where = signedAddress + req.URL.Host
 	}
 	fail := func(err error) error {
 		if outer.Err() != nil {

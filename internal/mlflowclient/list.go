@@ -478,12 +478,12 @@ func (c *Client) traceInfo(ctx context.Context, traceID string, how patience) (*
 func (c *Client) ListExperiments(ctx context.Context, yield func(experimentID string) error) error {
 	return c.searchIDs(ctx, idSearch{
 		what: "the experiments", path: "/api/2.0/mlflow/experiments/search", list: "experiments", id: []string{"experiment_id"},
-		body: func(token string) any {
+		body: func(most int, token string) any {
 			return struct {
 				View       string `json:"view_type"`
 				MaxResults int    `json:"max_results"`
 				PageToken  string `json:"page_token,omitempty"`
-			}{"ALL", 1000, token}
+			}{"ALL", most, token}
 		},
 		repeats: errors.New("listing the experiments: the server repeats its page tokens"),
 	}, yield)
@@ -494,14 +494,14 @@ func (c *Client) ListExperiments(ctx context.Context, yield func(experimentID st
 func (c *Client) ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error {
 	return c.searchIDs(ctx, idSearch{
 		what: "the runs of experiment " + experimentID, path: "/api/2.0/mlflow/runs/search", list: "runs", id: []string{"info", "run_id"},
-		body: func(token string) any {
+		body: func(most int, token string) any {
 			return struct {
 				ExperimentIDs []string `json:"experiment_ids"`
 				View          string   `json:"run_view_type"`
 				MaxResults    int      `json:"max_results"`
 				OrderBy       []string `json:"order_by"`
 				PageToken     string   `json:"page_token,omitempty"`
-			}{[]string{experimentID}, "ALL", 1000, []string{"attributes.start_time ASC"}, token}
+			}{[]string{experimentID}, "ALL", most, []string{"attributes.start_time ASC"}, token}
 		},
 		repeats: &ListingError{experimentID, "the server repeats the page tokens of its runs"},
 	}, yield)
@@ -511,24 +511,34 @@ func (c *Client) ListRuns(ctx context.Context, experimentID string, yield func(r
 type idSearch struct {
 	what    string // is listed, for errors
 	path    string
-	list    string                 // which member of a page holds the list
-	id      []string               // where in a member of the list the ID is
-	body    func(token string) any // the question for a page
-	repeats error                  // says that the server repeats its page tokens
+	list    string                           // which member of a page holds the list
+	id      []string                         // where in a member of the list the ID is
+	body    func(most int, token string) any // the question for a page of at most so many
+	repeats error                            // says that the server repeats its page tokens
 }
 
+// How many IDs a page is asked for. MLflow takes up to 50,000 runs and 1,000 experiments; a service may take less.
+const (
+	idsOfPage    = 1000
+	fewIDsOfPage = 100
+)
+
 func (c *Client) searchIDs(ctx context.Context, s idSearch, yield func(id string) error) error {
-	tokens := map[string]bool{}
+	tokens, most := map[string]bool{}, idsOfPage
 	for token := ""; ; {
-		body, err := json.Marshal(s.body(token))
+		body, err := json.Marshal(s.body(most, token))
 		if err != nil {
 			return err
 		}
 		var ids []string
-		_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: s.path, body: body, check: func(b []byte) error {
+		_, err = c.call(ctx, request{class: c.runs, method: http.MethodPost, path: s.path, body: body, check: func(b []byte) error {
 			ids, token = nil, ""
 			return s.read(b, &ids, &token)
 		}})
+		if isCode(err, http.StatusBadRequest) && most > fewIDsOfPage {
+			most = fewIDsOfPage
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("listing %s: %w", s.what, err)
 		}

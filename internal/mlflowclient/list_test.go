@@ -310,6 +310,8 @@ func TestListRunsAndTheirTraces(t *testing.T) {
 		b, _ := io.ReadAll(r.Body)
 		body := string(b)
 		switch {
+		case r.URL.Path == "/api/2.0/mlflow/runs/search" && !strings.Contains(body, `"max_results":100,`):
+			http.Error(w, `{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid value 1000 for parameter 'max_results'"}`, http.StatusBadRequest)
 		case r.URL.Path == "/api/2.0/mlflow/runs/search" && !strings.Contains(body, "page_token"):
 			io.WriteString(w, `{"runs":[{"info":{"run_id":"r1","status":"FINISHED"},"data":{}},{"info":{"run_id":"r2"}}],"next_page_token":"x"}`)
 		case r.URL.Path == "/api/2.0/mlflow/runs/search":

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -258,28 +259,75 @@ func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if t.Tags[mlflow.TagSpansLocation] == archiveRepo {
 		return Spans{Missing: MissingArchived} // MLflow's client cannot read these either
 	}
-	// An address may end before its turn comes; three in a row that do are another fault.
-	for tries := 0; ; tries++ {
-		cred, err := c.credentials(ctx, t.TraceID, "")
-		if routeRefused(err) && c.ways.signed.refuse(err) {
-			return c.noWay(t)
-		}
-		if err != nil {
-			return c.absent(ctx, t, err)
-		}
-		c.ways.signed.works.Store(true)
-		body, err := c.signedGet(ctx, cred, endsEarly())
-		switch {
-		case err == nil:
-			return Spans{JSON: body}
-		case isCode(err, http.StatusNotFound) && !isCode(err, 0, "NoSuchBucket", "ContainerNotFound", "FilesystemNotFound"):
-			return Spans{Missing: MissingLost}
-		case (isCode(err, http.StatusUnauthorized) || isCode(err, http.StatusForbidden)) && tries < 2:
-			c.retries.Add(1)
-			continue
-		}
+	cred, err := c.credentials(ctx, t.TraceID, "")
+	if routeRefused(err) && c.ways.signed.refuse(err) {
+		return c.noWay(t)
+	}
+	if err != nil {
+		return c.absent(ctx, t, err)
+	}
+	c.ways.signed.works.Store(true)
+	body, err := c.signedDownload(ctx, t.TraceID, "", cred, endsEarly())
+	switch {
+	case errors.Is(err, errNotStored):
+		return Spans{Missing: MissingLost}
+	case err != nil:
 		return Spans{Err: err}
 	}
+	return Spans{JSON: body}
+}
+
+// errNotStored says that the object store does not have what an address was signed for.
+var errNotStored = errors.New("the object store does not have it")
+
+// signedDownload downloads what cred was signed for, an artifact of a trace; "" is its spans.
+func (c *Client) signedDownload(ctx context.Context, traceID, artifact string, cred credential, whole func([]byte) error) ([]byte, error) {
+	for tries := 1; ; tries++ {
+		body, err := c.signedGet(ctx, cred, whole)
+		switch {
+		case isCode(err, http.StatusNotFound) && !isCode(err, 0, "NoSuchBucket", "ContainerNotFound", "FilesystemNotFound"):
+			return nil, errNotStored
+		case !isCode(err, http.StatusUnauthorized) && !isCode(err, http.StatusForbidden), tries >= 3 && c.storageWorked.Load():
+			return body, err
+		}
+		// An address may end before its turn comes; three in a row that do are another fault.
+		c.retries.Add(1)
+		if cred, err = c.credentials(ctx, traceID, artifact); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// StorageError says that the object store behind a workspace lets nobody in from here. It is no statement about a
+// trace.
+type StorageError struct {
+	Host string
+	Err  error
+}
+
+func (e *StorageError) Error() string {
+	return fmt.Sprintf("the storage behind the workspace is not reachable from here (%s): %v; run inside its network, or have its firewall let this machine in", e.Host, e.Err)
+}
+
+// storageTries is after how many failures in a row of a storage that has not given anything yet it is taken for
+// unreachable. They follow each other soon, whatever the policy of retries: many traces wait for the answer.
+const (
+	storageTries = 10
+	storageWait  = time.Second
+)
+
+// ofStorage looks at what became of an attempt to download from host.
+func (c *Client) ofStorage(host string, err error) error {
+	e, answered := errors.AsType[*APIError](err)
+	refused := answered && (e.Status == http.StatusForbidden || e.Status == http.StatusUnauthorized)
+	switch _, redirected := errors.AsType[*redirect](err); {
+	case redirected:
+	case err == nil || answered && !refused:
+		c.storageWorked.Store(true)
+	case !c.storageWorked.Load() && c.storageFailed.Add(1) >= storageTries:
+		return &StorageError{host, errors.New(err.Error())} // as a text, it asks for no other try
+	}
+	return err
 }
 
 type credential struct {
@@ -361,6 +409,7 @@ func (c *Client) signedGet(ctx context.Context, cred credential, whole func([]by
 				req.Header.Set(h[0], h[1])
 			}
 			body, err = c.attempt(c.signed, c.storage, req)
+			err = c.ofStorage(at.Host, err)
 			if r, ok := errors.AsType[*redirect](err); ok {
 				if at.Scheme == "https" && r.to.Scheme != "https" {
 					return fmt.Errorf("refusing to follow a redirect from %s to %s without https", at.Host, r.to.Host)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,7 +110,7 @@ func TestSignedDownload(t *testing.T) {
 			}
 			io.WriteString(w, doc)
 		}, want: Spans{JSON: []byte(doc)}, asked: 3},
-		"always refused": {reply: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }, wantErr: "403", asked: 3},
+		"always refused": {reply: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }, wantErr: "not reachable from here", asked: 10},
 		"lost":           {reply: http.NotFound, want: Spans{Missing: MissingLost}, asked: 1},
 		"never had any":  {trace: trace("tr-1", "", 0), reply: http.NotFound, want: Spans{Missing: MissingNever}, asked: 1},
 		"deleted":        {trace: trace("tr-2", "", 1), want: Spans{Missing: MissingDeleted}},
@@ -147,6 +148,67 @@ func TestSignedDownload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A storage that nobody reaches from here is told as such, before many traces have failed by it; one that has given
+// something is borne with like any other server.
+func TestStorageBehindFirewall(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first, rest func(*http.Request) (*http.Response, error)
+		unreachable bool
+		asked       int // for three traces, one after another
+	}{
+		"refuses all": {firewall, firewall, true, 12},
+		"drops all":   {dropped, dropped, true, 12},
+		"fails later": {stored, firewall, false, 1 + 3 + 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Host != "storage.example" {
+						return inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+							fmt.Fprintf(w, `{"credential_info":{"signed_uri":"https://storage.example%s?sig=SIGNATURE"}}`, r.URL.Path)
+						})}.RoundTrip(r)
+					}
+					if asked++; asked == 1 {
+						return tt.first(r)
+					}
+					return tt.rest(r)
+				}))
+				for i := range 3 {
+					s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace(fmt.Sprintf("tr-%d", i), "", 1)})[0]
+					if i == 0 && !tt.unreachable {
+						if s.Err != nil {
+							t.Errorf("the first: %v", s.Err)
+						}
+						continue
+					}
+					_, told := errors.AsType[*StorageError](s.Err)
+					if told != tt.unreachable || strings.Contains(s.Err.Error(), "credentials of the source") || strings.Contains(s.Err.Error(), "SIGNATURE") {
+						t.Errorf("trace %d: %v", i, s.Err)
+					}
+					if told && (!strings.Contains(s.Err.Error(), "storage.example") || !strings.Contains(s.Err.Error(), "inside its network")) {
+						t.Errorf("trace %d: %v", i, s.Err)
+					}
+				}
+				if asked != tt.asked {
+					t.Errorf("the storage was asked %d times, want %d", asked, tt.asked)
+				}
+			})
+		})
+	}
+}
+
+func firewall(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader("<Error><Code>AuthorizationFailure</Code></Error>"))}, nil
+}
+
+func dropped(*http.Request) (*http.Response, error) { return nil, syscall.ETIMEDOUT }
+
+func stored(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"spans":[{}]}`))}, nil
 }
 
 func TestServerSpans(t *testing.T) {

@@ -29,6 +29,9 @@ type FrontOptions struct {
 	Lost    []string `json:"lost,omitempty"`     // traces whose traces.json is not there (404)
 
 	SignedSeconds int      `json:"signed_seconds,omitempty"` // how long a signed URL lives, 0 for 900
+	Storage       string   `json:"storage,omitempty"`        // StorageFirewall or StorageUnreachable; "" for one that serves
+	TokenSeconds  int      `json:"token_seconds,omitempty"`  // how long an OAuth token is let in, 0 for 3600
+	TokenTold     int      `json:"token_told,omitempty"`     // how long its answer says that it is, 0 for the same
 	Targets       []Target `json:"targets,omitempty"`        // experiments bound to a UC location
 
 	Warehouse      string `json:"warehouse,omitempty"`        // URL of the warehouse behind it, Warehouse.URL()
@@ -49,6 +52,12 @@ type FrontOptions struct {
 	QuotaDownload int `json:"quota_download,omitempty"`
 	QuotaOther    int `json:"quota_other,omitempty"`
 }
+
+// Values of FrontOptions.Storage.
+const (
+	StorageFirewall    = "firewall"    // 403 AuthorizationFailure to every download
+	StorageUnreachable = "unreachable" // signed addresses at which nothing listens
+)
 
 // Values of FrontOptions.V4.
 const (

@@ -37,11 +37,14 @@ DEFAULTS = {
     "token": "rig-token",  # "" asks for none (plain only)
     "user": "", "password": "",  # basic authentication (plain only)
     "client_id": "rig-client", "client_secret": "rig-secret",  # OAuth machine to machine
+    "token_seconds": 3600,  # how long an OAuth token is let in
+    "token_told": 0,  # how long the token's answer says that it is, 0 for the same
     "v4": "supported",  # or endpoint_not_found, not_yet
     "v4_polls": 1,  # polls that answer "not done" before the result
     "forms": [],  # of v2, v30, v3, v350; a trace's ID decides which it gets; none: as MLflow has it
     "lost": [],  # IDs of traces whose spans the store has not
     "signed_seconds": 900,
+    "storage": "",  # behind a firewall that refuses (firewall) or lets nothing through (unreachable)
     "targets": [],  # experiments bound to Unity Catalog
     "warehouse": "",  # URL of the stand-in
     "warehouse_token": "rig-token",
@@ -105,7 +108,7 @@ class Front:
         self.epoch = 0
         self.operations = {}
         self.locations = {}
-        self.oauth_tokens = set()
+        self.oauth_tokens = {}  # token to when it ends
         self.polls_left = 0
         self.local = threading.local()
         self.reset()
@@ -200,6 +203,8 @@ class Front:
                 raise Answer(403, {"error_code": "PERMISSION_DENIED", "message": "Permission denied"})
             return
         token = header.removeprefix("Bearer ")
+        if self.oauth_tokens.get(token, time.time()) < time.time():
+            raise Answer(403, {"error_code": 403, "message": "JWT has expired"}, {"X-Databricks-Reason-Phrase": "JWT has expired"})
         if token != self.options["token"] and token not in self.oauth_tokens:
             raise Answer(403, {"error_code": 403, "message": "Invalid access token."}, {
                 "WWW-Authenticate": 'Bearer realm="DatabricksRealm", error="invalid_token", error_description="Invalid access token."'})
@@ -307,6 +312,8 @@ class Front:
         path = f"{STORAGE}mlflow-tracking/{experiment_id}/{urllib.parse.quote(trace_id)}/artifacts/{urllib.parse.quote(artifact)}"
         query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": "AKIA/20260101/us-west-2/s3/aws4_request", "X-Amz-Expires": until,
                  "X-Amz-SignedHeaders": "host", "X-Amz-Signature": self.signature(path, until)}
+        if self.options["storage"] == "unreachable":
+            base = "http://127.0.0.1:9"
         return {"credential_info": {"path": artifact, "signed_uri": f"{base}{path}?{urllib.parse.urlencode(query)}", "type": "AWS_PRESIGNED_URL",
                                     "headers": [{"name": "x-rig-signed", "value": "1"}]}}
 
@@ -315,6 +322,8 @@ class Front:
             self.downloads += 1
             if headers.get("Authorization"):
                 self.signed_with_token += 1
+        if self.options["storage"] == "firewall":  # as Azure's says it
+            raise storage_error(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
         if headers.get("Authorization"):
             raise storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         if headers.get("x-rig-signed") != "1":
@@ -444,11 +453,19 @@ class Front:
             named = []
         elif name in self.options["all_privileges"]:
             named = ["ALL_PRIVILEGES"]
+        if query.get("max_results") not in (None, "0"):
+            raise error(400, "INVALID_PARAMETER_VALUE", "max_results must be 0 or at least 150.")
         others = [] if "principal" in query else [{"principal": "others", "privileges": [{"privilege": "SELECT"}, {"privilege": "MODIFY"}]}]
         # Half of what the user has comes by its group.
-        return {"privilege_assignments": others + [
+        found = others + [
             {"principal": who, "privileges": [{"privilege": p, "inherited_from_type": "METASTORE"}]}
-            for p, who in zip(named, ("ann@example.com", "ann@example.com" if "principal" in query else "team"))]}
+            for p, who in zip(named, ("ann@example.com", "ann@example.com" if "principal" in query else "team"))]
+        if "max_results" not in query:
+            return {"privilege_assignments": found}
+        # A page for each, and before it one without any.
+        at = int(query.get("page_token") or 0)
+        page = {"privilege_assignments": found[at // 2:at // 2 + 1]} if at % 2 else {}
+        return page | ({"next_page_token": str(at + 1)} if at < 2 * len(found) else {})
 
     # --- routes
 
@@ -520,8 +537,9 @@ class Front:
         if not known or form.get("grant_type") != "client_credentials":
             raise Answer(401, {"error": "invalid_client", "error_description": "Client authentication failed"})
         token = "oauth-" + uuid.uuid4().hex
-        self.oauth_tokens.add(token)
-        return {"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": "all-apis"}
+        self.oauth_tokens[token] = time.time() + self.options["token_seconds"]
+        told = self.options["token_told"] or self.options["token_seconds"]
+        return {"access_token": token, "token_type": "Bearer", "expires_in": told, "scope": "all-apis"}
 
     def thrift(self, method, path, body, headers):
         if not self.options["warehouse"]:
