@@ -175,6 +175,12 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	if s.AnnotationsDeleted > 0 {
 		fmt.Fprintf(w, "\n  %-22s %s, which the source no longer has", "annotations deleted", group(s.AnnotationsDeleted))
 	}
+	if s.Duplicates != nil {
+		fmt.Fprintf(w, "\n  %-22s %s", "keys there twice", group(*s.Duplicates))
+		if *s.Duplicates > 0 {
+			fmt.Fprint(w, ": somebody else wrote the same at the same time. tracemig verify names the traces, tracemig repair prints the statements that take copies away")
+		}
+	}
 	if s.AnnotationsKept > 0 {
 		fmt.Fprintf(w, "\n  %-22s %s, changed at the target: left as they are there", "annotations kept", group(s.AnnotationsKept))
 	}

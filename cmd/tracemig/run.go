@@ -328,7 +328,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err := s.stage(store); err != nil {
 		return nil, err
 	}
-	if err := s.limitStatements(store); err != nil {
+	if err := s.prepareStatements(store); err != nil {
 		return nil, err
 	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)

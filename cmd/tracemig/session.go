@@ -143,16 +143,23 @@ func (s *session) stage(store *checkpoint.Store) error {
 	return target.Stage(s.stop, owner)
 }
 
-// statementLimiter is a target that learns how large statements may be.
-type statementLimiter interface {
+// statementTarget is a target that is written by statements: it learns how large these may be, and tells others which
+// run has sent them.
+type statementTarget interface {
+	SetRun(id string)
 	LimitStatements(bytes int64)
 	StatementBytes() int64
 }
 
-// limitStatements tells the target what earlier runs found of it, unless the user says how large statements are to be.
-func (s *session) limitStatements(store *checkpoint.Store) error {
-	target, ok := s.target.(statementLimiter)
-	if !ok || s.opts.statementBytes > 0 {
+// prepareStatements tells the target whose statements it sends, and what earlier runs found of their size, unless the
+// user says how large they are to be.
+func (s *session) prepareStatements(store *checkpoint.Store) error {
+	target, ok := s.target.(statementTarget)
+	if !ok {
+		return nil
+	}
+	target.SetRun(s.runID)
+	if s.opts.statementBytes > 0 {
 		return nil
 	}
 	known, err := store.StatementBytes(s.stop)
@@ -164,7 +171,7 @@ func (s *session) limitStatements(store *checkpoint.Store) error {
 
 // noteStatements notes for later runs what this one found, and says it.
 func (s *session) noteStatements(store *checkpoint.Store) {
-	target, ok := s.target.(statementLimiter)
+	target, ok := s.target.(statementTarget)
 	if !ok {
 		return
 	}

@@ -104,8 +104,9 @@ type run struct {
 	// attached bounds the bytes of attachments, beside budget: who holds bytes of budget waits for it.
 	attached *Budget
 
-	mu      sync.Mutex // guards summary and calls of OnTrace
-	summary Summary
+	mu        sync.Mutex // guards summary, writtenAt and calls of OnTrace
+	summary   Summary
+	writtenAt uctables.Times // of all rows that the run has added
 
 	shard  shard.Shard  // what is to be migrated of the source: the checkpoint's
 	failed atomic.Int64 // reads in a row
@@ -119,7 +120,7 @@ type run struct {
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 	share := job.BytesInFlight / AttachmentShare
-	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), shard: job.Checkpoint.Pair().Shard}
+	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), writtenAt: uctables.NoTimes, shard: job.Checkpoint.Pair().Shard}
 	if job.Attachments.reads() {
 		r.budget = NewBudget(job.BytesInFlight - share)
 	}
@@ -136,6 +137,9 @@ func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 	}()
 
 	err := r.pipeline(ctx, reading)
+	if err == nil && ctx.Err() == nil {
+		err = r.countDoubles(ctx)
+	}
 	if ctx.Err() != nil {
 		err = nil // whatever broke off, broke off because the user said so
 	}
@@ -166,7 +170,7 @@ func (r *run) finish(err error, interrupted bool) Summary {
 		s.Outcome, s.Error = OutcomeFailed, err.Error()
 	case interrupted:
 		s.Outcome = OutcomeInterrupted
-	case s.Failed > 0:
+	case s.Failed > 0, s.Duplicates != nil && *s.Duplicates > 0:
 		s.Outcome = OutcomePartial
 	default:
 		s.Outcome = OutcomeDone
@@ -897,13 +901,16 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 	}
 }
 
-// wrote counts a commit; written and present are the counters of its table.
-func (r *run) wrote(w uctables.Written, written *atomic.Int64, present *int64) {
+// wrote counts a commit of rows at some times; written and present are the counters of its table.
+func (r *run) wrote(w uctables.Written, at uctables.Times, written *atomic.Int64, present *int64) {
 	written.Add(int64(w.Inserted))
 	r.job.Progress.Bytes.Add(w.Bytes)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	*present += int64(w.Present)
+	if w.Inserted > 0 {
+		r.writtenAt.Join(at)
+	}
 	r.summary.Statements++
 }
 

@@ -136,7 +136,7 @@ func (r *run) replaceSpans(ctx context.Context, units []*unit, old uctables.Time
 		(*uctables.Span).Size,
 		func(ctx context.Context, rows []uctables.Span) error {
 			w, err := r.job.Target.ReplaceSpans(ctx, rows, old)
-			r.wrote(w, &r.job.Progress.Spans, &r.summary.SpansPresent)
+			r.wrote(w, timesOf(rows, timeOfSpan), &r.job.Progress.Spans, &r.summary.SpansPresent)
 			return err
 		},
 		nil, func(s *uctables.Span) string { return "span " + s.SpanID })

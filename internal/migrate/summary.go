@@ -71,7 +71,7 @@ type Outcome string
 // The outcomes of a run.
 const (
 	OutcomeDone        Outcome = "done"        // every trace is migrated, deferred or skipped
-	OutcomePartial     Outcome = "partial"     // done, but some traces failed
+	OutcomePartial     Outcome = "partial"     // done, but some traces failed, or rows are there twice
 	OutcomeInterrupted Outcome = "interrupted" // stopped by a signal
 	OutcomeFailed      Outcome = "failed"      // stopped by an error
 )
@@ -107,6 +107,7 @@ type Summary struct {
 	AnnotationsPresent int64            `json:"annotations_already_there"`
 	AnnotationsDeleted int64            `json:"annotations_deleted"`           // softly: the source no longer has them
 	AnnotationsKept    int64            `json:"annotations_changed_at_target"` // left as they are there
+	Duplicates         *int64           `json:"duplicates,omitempty"`          // keys that the tables hold more than once at the times of what was written; nil where nobody else can have written beside the run, or nothing was written
 	TakenOver          int64            `json:"traces_taken_over"`             // Databricks' own migration had moved them; their annotations now have tracemig's form
 	LargeForClients    int64            `json:"large_for_clients"`             // written traces over 25 MB: MLflow's clients can't open them in a UC location
 	AttachmentsLeft    int64            `json:"attachments_left"`              // at the source: the written traces hold references to them

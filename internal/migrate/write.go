@@ -64,7 +64,7 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 		(*uctables.Annotation).Size,
 		func(ctx context.Context, rows []uctables.Annotation) error {
 			w, err := r.job.Target.WriteAnnotations(ctx, rows)
-			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
+			r.wrote(w, timesOf(rows, func(a *uctables.Annotation) int64 { return a.CreatedAtMicros }), &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
 			present = present || w.Present > 0 || w.Unsure
 			return err
 		},
@@ -76,6 +76,28 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 		there = append(there, fresh...)
 	}
 	return r.bringUpToDate(ctx, slices.DeleteFunc(there, func(u *unit) bool { return u.failed != nil }))
+}
+
+// doubleCounter is a target that others may write at the same time, and that can tell whether both have written the
+// same. How a warehouse deals with two statements that add the same key at once is documented for rows that
+// are changed, not for rows that are added: so each run looks.
+type doubleCounter interface {
+	CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error)
+}
+
+// countDoubles looks, at the times of what the run has written, for keys that are there more than once.
+func (r *run) countDoubles(ctx context.Context) error {
+	target, ok := r.job.Target.(doubleCounter)
+	if !ok || r.writtenAt == uctables.NoTimes {
+		return nil
+	}
+	spans, annotations, err := target.CountDoubles(ctx, r.writtenAt)
+	if err != nil {
+		return fmt.Errorf("look for rows that are there twice, after all was written: %w", err)
+	}
+	n := spans + annotations
+	r.summary.Duplicates = &n
+	return nil
 }
 
 // lookedAt says which of the MLflow runs that stored annotations name this run has asked for their traces.
@@ -146,7 +168,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		func(c *uctables.Replacement) int64 { return c.Size() },
 		func(ctx context.Context, rows []uctables.Replacement) error {
 			w, err := r.job.Target.ReplaceAnnotations(ctx, rows)
-			r.wrote(w, &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
+			r.wrote(w, timesOf(rows, func(c *uctables.Replacement) int64 { return c.CreatedAtMicros }), &r.job.Progress.Annotations, &r.summary.AnnotationsPresent)
 			return err
 		},
 		nil, func(c *uctables.Replacement) string { return nameAnnotation(&c.Annotation) })
@@ -164,11 +186,22 @@ func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 		(*uctables.Span).Size,
 		func(ctx context.Context, rows []uctables.Span) error {
 			w, err := r.job.Target.WriteSpans(ctx, rows)
-			r.wrote(w, &r.job.Progress.Spans, &r.summary.SpansPresent)
+			r.wrote(w, timesOf(rows, timeOfSpan), &r.job.Progress.Spans, &r.summary.SpansPresent)
 			return err
 		},
 		probe,
 		func(s *uctables.Span) string { return "span " + s.SpanID })
+}
+
+func timeOfSpan(s *uctables.Span) int64 { return s.TimeMicros }
+
+// timesOf are the times at which rows lie in their table.
+func timesOf[T any](rows []T, at func(*T) int64) uctables.Times {
+	times := uctables.NoTimes
+	for i := range rows {
+		times.Include(at(&rows[i]))
+	}
+	return times
 }
 
 // spanProber is a target that can say whether it would take rows without writing them.

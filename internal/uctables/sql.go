@@ -107,6 +107,22 @@ func (l Location) CountAnnotations() string {
 	return l.countKeys(Annotations, "created_at", annotationKey)
 }
 
+// CountDoubles counts the keys of spans and those of annotations that the tables hold more than once within
+// [ParamLow, ParamHigh] of time: columns spans and annotations (BIGINT).
+func (l Location) CountDoubles() string {
+	doubles := func(t Table, timeColumn, keys string) string {
+		return fmt.Sprintf(`(
+  SELECT count(*) FROM (
+    SELECT %[3]s FROM %[1]s
+    WHERE %[2]s BETWEEN timestamp_micros(:%[4]s) AND timestamp_micros(:%[5]s)
+    GROUP BY %[3]s HAVING count(*) > 1
+  )
+)`, l.quoted(t.Suffix), timeColumn, keys, ParamLow, ParamHigh)
+	}
+	return fmt.Sprintf("SELECT %s AS spans, %s AS annotations",
+		doubles(Spans, "time", "trace_id, span_id"), doubles(Annotations, "created_at", "annotation_id, updated_at"))
+}
+
 // ParseSpans reads the spans of ParamRows whole and writes nothing: where an insert fails without
 // saying why, it says whether the rows are to blame. It answers how many rows it read.
 func (l Location) ParseSpans(spans Table) string { return parse(spans) }
@@ -441,8 +457,10 @@ func (l Location) ReadAnnotations(annotations Table) string {
 	return fmt.Sprintf("SELECT %s AS line\nFROM %s", lineText(annotations, nil), l.newest())
 }
 
-// DescribeTable lists the columns of a table, ShowProperties its properties.
-func (l Location) DescribeTable(t Table) string { return "DESCRIBE TABLE " + l.quoted(t.Suffix) }
+// DescribeTable lists the columns of a table and, after an empty name or a headline, what else there is to it.
+func (l Location) DescribeTable(t Table) string {
+	return "DESCRIBE TABLE EXTENDED " + l.quoted(t.Suffix)
+}
 
 // DescribeDetail tells of a Delta table as a whole; its column id is the table's identity.
 func (l Location) DescribeDetail(t Table) string { return "DESCRIBE DETAIL " + l.quoted(t.Suffix) }

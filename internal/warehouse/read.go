@@ -37,6 +37,16 @@ func (w *Warehouse) ReadAnnotations(ctx context.Context, traceIDs []string, time
 	return read(ctx, w, uctables.Annotations, w.opts.Location.ReadAnnotations, traceIDs, times, line(uctables.ParseAnnotation), yield)
 }
 
+// CountDoubles counts the keys of spans, and those of annotations, that the tables hold more than once in a range
+// of times.
+func (w *Warehouse) CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error) {
+	params := []any{sql.Named(uctables.ParamLow, times.Low), sql.Named(uctables.ParamHigh, times.High)}
+	err = w.ask(ctx, uctables.Spans, w.opts.Location.CountDoubles(), params, func(rows *sql.Rows) error {
+		return rows.Scan(&spans, &annotations)
+	}, nil)
+	return spans, annotations, err
+}
+
 // line reads a row whose one column is a text for parse.
 func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 	return func(rows *sql.Rows) (T, error) {

@@ -11,6 +11,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,8 +69,10 @@ type Warehouse struct {
 	pageRows  int                      // of a statement that reads of all traces
 	most      atomic.Int64             // bytes that statements may have, after larger ones were refused; 0 for none was
 
-	mu     sync.Mutex
-	actual map[string]uctables.Table // by suffix, as last described
+	mu      sync.Mutex
+	actual  map[string]uctables.Table // by suffix, as last described
+	run     string                    // whose rows are written, see SetRun
+	written int                       // writes of it
 }
 
 var _ uctables.Writer = (*Warehouse)(nil)
@@ -311,9 +314,10 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	var doubts, unsent int
 	var unanswered bool // a statement of which nothing is known may have done it
 	unsure := false
+	mark := w.mark()
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
-		inserted, err = w.insert(ctx, in.statement(b.insert(table)), slices.Concat(in.params, times))
+		inserted, err = w.insert(ctx, in.statement(b.insert(table))+mark, slices.Concat(in.params, times))
 		if err == nil {
 			if unanswered {
 				inserted = int64(len(distinct)) // by this statement or by that one
@@ -531,6 +535,27 @@ func (w *Warehouse) again(ctx context.Context, f failure) error {
 	return retry.Again(f.err, f.after)
 }
 
+// SetRun names the run whose rows are written from now on.
+func (w *Warehouse) SetRun(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.run, w.written = id, 0
+}
+
+var notPlain = regexp.MustCompile(`[^0-9A-Za-z._-]+`)
+
+// mark is a comment at the end of a statement that writes, by which the query history (system.query.history) tells
+// which run sent it; tries of one write have the same.
+func (w *Warehouse) mark() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.run == "" {
+		return ""
+	}
+	w.written++
+	return fmt.Sprintf("\n/* tracemig run %s, write %d */", notPlain.ReplaceAllString(w.run, "_"), w.written)
+}
+
 // learn notes that so many bytes were too much for one statement.
 func (w *Warehouse) learn(bytes int64) {
 	for {
@@ -624,9 +649,9 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 // CheckTable says whether one table of the location is there in schema version v2.
 func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 	l := w.opts.Location
-	properties, err := w.pairs(ctx, t, l.ShowProperties(t))
+	properties, err := w.pairs(ctx, t, l.ShowProperties(t), nil)
 	if errors.Is(err, errNoTable) {
-		beta, betaErr := w.pairs(ctx, t, l.ShowBetaProperties())
+		beta, betaErr := w.pairs(ctx, t, l.ShowBetaProperties(), nil)
 		if betaErr == nil && beta[uctables.SchemaVersionProperty] == uctables.BetaSchemaVersion {
 			return &uctables.TableError{Table: l.Name(t), Missing: true,
 				Problem: fmt.Sprintf("does not exist, and the schema holds %s, a table of the beta form (%s %s)", uctables.BetaSpansTable, uctables.SchemaVersionProperty, uctables.BetaSchemaVersion),
@@ -664,12 +689,25 @@ func (w *Warehouse) table(ctx context.Context, t uctables.Table) (uctables.Table
 	return w.describe(ctx, t)
 }
 
-// describe asks for the columns of t. Its error is a TableError where rows can't be written to them.
+// describe asks for the columns of t. Its error is a TableError where rows can't be written to them, or where not all
+// rows can be seen.
 func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Table, error) {
 	l := w.opts.Location
-	columns, err := w.pairs(ctx, t, l.DescribeTable(t))
+	hides := "" // what hides rows or values from some
+	columns, err := w.pairs(ctx, t, l.DescribeTable(t), func(name, value string) {
+		switch title := strings.ToLower(strings.Trim(name, "# ")); {
+		case title == "row filter" && (value != "" || strings.HasPrefix(name, "#")):
+			hides = "a row filter"
+		case title == "column masks" || title == "column mask":
+			hides = "column masks"
+		}
+	})
 	if err != nil {
 		return t, err
+	}
+	if hides != "" {
+		return t, &uctables.TableError{Table: l.Name(t), Problem: "has " + hides,
+			Next: "A row that this identity can't see as it is would be written again by every run: have the table's owner take it away (ALTER TABLE … DROP ROW FILTER, ALTER COLUMN … DROP MASK), and keep it to views."}
 	}
 	var have []uctables.Column
 	for name, typ := range columns {
@@ -689,9 +727,9 @@ func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Ta
 	return actual, nil
 }
 
-// pairs reads a result whose first two columns are names and values. It ends at an empty name or a
-// headline, with which DESCRIBE begins other matters than columns.
-func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (map[string]string, error) {
+// pairs reads a result whose first two columns are names and values, up to an empty name or a headline, with which
+// DESCRIBE begins other matters than columns. further, which may be nil, hears of what follows.
+func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string, further func(name, value string)) (map[string]string, error) {
 	var m map[string]string
 	over := false
 	err := w.ask(ctx, t, text, nil, func(rows *sql.Rows) error {
@@ -710,6 +748,8 @@ func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string) (m
 		over = over || name.String == "" || strings.HasPrefix(name.String, "#")
 		if !over {
 			m[name.String] = value.String
+		} else if further != nil {
+			further(name.String, value.String)
 		}
 		return nil
 	}, func() { m, over = map[string]string{}, false })
@@ -751,7 +791,7 @@ func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) 
 // OwnViews are those of the location's views that CreateViews has made.
 func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err error) {
 	for _, v := range w.opts.Location.Views() {
-		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, w.opts.Location.ShowViewProperties(v))
+		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, w.opts.Location.ShowViewProperties(v), nil)
 		switch {
 		case errors.Is(err, errNoTable):
 		case err != nil:
@@ -785,7 +825,7 @@ func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map
 // createMissing runs text unless t, which it makes, is there, and says whether it was missing: a nightly run with --create should send
 // no statement that writes.
 func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) (missing bool, err error) {
-	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t)); !errors.Is(err, errNoTable) {
+	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t), nil); !errors.Is(err, errNoTable) {
 		return false, err
 	}
 	return true, w.do(ctx, t, text)

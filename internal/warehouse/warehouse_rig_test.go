@@ -152,6 +152,7 @@ func count(t *testing.T, s *rig.Warehouse, w *Warehouse, table uctables.Table) i
 func TestWriteIsIdempotent(t *testing.T) {
 	s, w := open(t, true)
 	ctx := t.Context()
+	w.SetRun("run-7 */")
 	rows := append(spans(0, 20), spans(1, 5)...)
 	got, err := w.WriteSpans(ctx, append(rows, rows[0])) // one twice in the batch
 	if err != nil || got.Inserted != 25 || got.Present != 1 || got.Bytes == 0 {
@@ -163,6 +164,15 @@ func TestWriteIsIdempotent(t *testing.T) {
 	}
 	if n := count(t, s, w, uctables.Spans); n != 27 {
 		t.Errorf("%d spans", n)
+	}
+	var marks []string
+	for _, e := range s.Stats(t).Log {
+		if _, mark, found := strings.Cut(e.Statement, "/* tracemig "); found && strings.Contains(e.Statement, w.opts.Location.Prefix) {
+			marks = append(marks, mark)
+		}
+	}
+	if want := []string{"run run-7_, write 1 */", "run run-7_, write 2 */"}; !slices.Equal(marks, want) {
+		t.Errorf("the statements are marked %q, want %q", marks, want)
 	}
 
 	notes := annotations(0, 20, "src")
@@ -411,6 +421,23 @@ func TestConcurrentWriters(t *testing.T) {
 	if n := count(t, s, w, uctables.Spans); n != 50 || inserted != 50 {
 		t.Errorf("%d rows, %d said to be inserted", n, inserted)
 	}
+
+	// What somebody adds without looking is counted, within the times alone.
+	doubles := func(wantSpans, wantAnnotations int64, times uctables.Times) {
+		t.Helper()
+		if spans, annotations, err := w.CountDoubles(t.Context(), times); spans != wantSpans || annotations != wantAnnotations || err != nil {
+			t.Errorf("%d and %d doubles, %v; want %d and %d", spans, annotations, err, wantSpans, wantAnnotations)
+		}
+	}
+	if _, err := w.WriteAnnotations(t.Context(), annotations(0, 50, "src")); err != nil {
+		t.Fatal(err)
+	}
+	doubles(0, 0, uctables.AllTimes)
+	for name, where := range map[string]string{w.opts.Location.Name(uctables.Spans): "span_id <= '0000000000000004'", w.opts.Location.Name(uctables.Annotations): "annotation_type = 'TAG'"} {
+		s.SQL(t, "INSERT INTO "+name+" SELECT * FROM "+name+" WHERE "+where)
+	}
+	doubles(4, 1, uctables.AllTimes)
+	doubles(2, 0, uctables.Times{Low: base + 2, High: base + 40})
 }
 
 func TestFaults(t *testing.T) {
@@ -768,6 +795,14 @@ func TestCheck(t *testing.T) {
 	s.SQL(t, "ALTER TABLE "+name+" UNSET TBLPROPERTIES ('otel.schemaVersion')")
 	refused(name, "no table property")
 	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v2')")
+	for property, problem := range map[string]string{"rig.row_filter": "has a row filter", "rig.column_masks": "has column masks"} {
+		s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('"+property+"' = 'main.default.mine')")
+		refused(name, problem, "written again by every run")
+		s.SQL(t, "ALTER TABLE "+name+" UNSET TBLPROPERTIES ('"+property+"')")
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Errorf("without them: %v", err)
+	}
 	s.SQL(t, "DROP TABLE "+name)
 	s.SQL(t, "CREATE TABLE "+name+" (record_id STRING, time STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')")
 	refused(name, "column time of type string, not timestamp")

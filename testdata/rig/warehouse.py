@@ -229,6 +229,7 @@ class Warehouse:
         types of its columns. Raises StatementError."""
         kind, table = classify(sql)
         entry = {"kind": kind, "table": table, "rows": 0, "statement": sql[:4096]}
+        began = time.monotonic()
         commit = str(uuid.uuid4())
         try:
             if kind in ("INSERT", "MERGE", "DELETE", "UPDATE"):
@@ -242,12 +243,15 @@ class Warehouse:
                 types = [st.LongType(), st.LongType()]
             else:
                 result, types = self.collect(df, binary_variants)
+                if kind == "DESCRIBE" and re.match(r"\s*DESCRIBE\s+TABLE\s+EXTENDED\b", sql, re.I):
+                    result = self.policies(session, table, result)
         except Exception as e:  # Py4J, Spark and Python errors alike are the statement's failure.
             message, state = failure(e)
             entry["error"] = message.split("\n")[0][:500]
             if record:
                 self.record(entry, False)
             raise StatementError(message, state) from None
+        log.info("%.2f s%s: %s", time.monotonic() - began, "" if record else ", beside the protocol", " ".join(sql.split())[:300])
         write = kind in ("INSERT", "MERGE", "DELETE", "UPDATE")
         entry["rows"] = result.column(0)[0].as_py() if write and result.num_rows else result.num_rows
         if record:
@@ -274,6 +278,20 @@ class Warehouse:
             if info.get("userMetadata") == commit:
                 return int(info.get("operationMetrics", {}).get("numOutputRows", 0))
         return 0  # Delta commits nothing when there is nothing to add.
+
+    def policies(self, session, table, described):
+        """The description with the row filter and the column masks of Unity Catalog, which stand in table properties here
+        (rig.row_filter, rig.column_masks)."""
+        if not any(row["col_name"] == "Table Properties" and "rig." in (row["data_type"] or "") for row in described.to_pylist()):
+            return described
+        properties = {r[0]: r[1] for r in session.sql(f"SHOW TBLPROPERTIES {table}").collect()}
+        rows = described.to_pylist()
+        if f := properties.get("rig.row_filter"):
+            rows.append({"col_name": "Row Filter", "data_type": f, "comment": ""})
+        if m := properties.get("rig.column_masks"):
+            rows += [{"col_name": "", "data_type": "", "comment": ""}, {"col_name": "# Column Masks", "data_type": "", "comment": ""},
+                     {"col_name": m, "data_type": "main.default.mask", "comment": ""}]
+        return pa.Table.from_pylist(rows, schema=described.schema)
 
     def collect(self, df, binary_variants=False):
         fields = df.schema.fields

@@ -1,1 +1,1 @@
-DESCRIBE TABLE `main`.`my-agents`.`prod_otel_annotations`
+DESCRIBE TABLE EXTENDED `main`.`my-agents`.`prod_otel_annotations`

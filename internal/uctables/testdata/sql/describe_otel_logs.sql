@@ -1,1 +1,1 @@
-DESCRIBE TABLE `main`.`my-agents`.`prod_otel_logs`
+DESCRIBE TABLE EXTENDED `main`.`my-agents`.`prod_otel_logs`
