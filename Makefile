@@ -10,6 +10,8 @@ demo:
 	GOGC=800 $(BUILD) -gcflags="all=-dwarf=false -N -l" -o bin/demo/ ./cmd/tracemig
 	bin/demo/tracemig demo lake
 
+RIG = $(or $(TRACEMIG_RIG_DIR),.rig)
+
 # What the tests with the build tag rig need beside Go: Python and Java packages, in .rig.
 rig:
 	testdata/rig/install.sh
@@ -24,7 +26,7 @@ test-short:
 
 # All tests: MLflow servers and Spark run on this machine. The longest package begins first.
 test: rig
-	go test -race -tags rig -timeout 40m ./internal/e2e ./...
+	$(RIG)/venv/bin/python testdata/rig/with_warehouse.py go test -race -tags rig -timeout 40m ./internal/e2e ./...
 	go test -run TestHuge ./cmd/tracemig ./internal/convert ./internal/deltalake
 
 # Known vulnerabilities in what the binary calls. Asks vuln.go.dev.

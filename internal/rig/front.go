@@ -95,6 +95,9 @@ func StartFront(t testing.TB, opts FrontOptions) *Front {
 	if opts.Token == "" && !opts.Plain {
 		opts.Token = "rig-token"
 	}
+	if opts.WarehouseToken == "" && opts.Warehouse != "" {
+		opts.WarehouseToken = tokenFor(opts.Warehouse)
+	}
 	options, err := json.Marshal(opts)
 	if err != nil {
 		t.Fatal(err)

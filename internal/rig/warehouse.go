@@ -59,10 +59,7 @@ func StartWarehouse(t testing.TB, opts WarehouseOptions) *Warehouse {
 
 func startWarehouse(opts WarehouseOptions, logDir string) (*Warehouse, error) {
 	args := []string{"--dir", opts.Dir, "--jars", filepath.Join(Dir(), "jars")}
-	w := &Warehouse{HTTPPath: "/sql/1.0/warehouses/rig", Token: "rig-token", Dir: opts.Dir, client: &http.Client{
-		// No connection outlives its request: tests look for leaked goroutines.
-		Transport: &http.Transport{DisableKeepAlives: true},
-	}}
+	w := newWarehouse(opts.Dir)
 	args = append(args, "--token", w.Token)
 	if opts.Memory != "" {
 		args = append(args, "--memory", opts.Memory)
@@ -77,19 +74,61 @@ func startWarehouse(opts WarehouseOptions, logDir string) (*Warehouse, error) {
 	if w.process, err = start("warehouse", logDir, cmd); err != nil {
 		return nil, err
 	}
+	if err := w.locate(); err != nil {
+		w.Stop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func newWarehouse(dir string) *Warehouse {
+	return &Warehouse{HTTPPath: "/sql/1.0/warehouses/rig", Token: token, Dir: dir, client: &http.Client{
+		// No connection outlives its request: tests look for leaked goroutines.
+		Transport: &http.Transport{DisableKeepAlives: true},
+	}}
+}
+
+// locate reads the process' address.
+func (w *Warehouse) locate() error {
 	u, err := url.Parse(w.process.URL)
 	if err == nil {
 		w.Host = u.Hostname()
 		w.Port, err = strconv.Atoi(u.Port())
 	}
 	if err != nil {
-		w.Stop()
-		return nil, fmt.Errorf("warehouse: READY line: %w", err)
+		return fmt.Errorf("the warehouse's address %s: %w", w.process.URL, err)
 	}
-	return w, nil
+	return nil
 }
 
+// sharedEnv names a warehouse that several test binaries share: its address, a space, and its directory
+// (testdata/rig/with_warehouse.py).
+const sharedEnv = "TRACEMIG_RIG_WAREHOUSE"
+
+// tokenFor is the bearer token for the warehouse at an address: where others use it too, one with a name of this
+// binary's, for settings, faults and statistics of its own.
+func tokenFor(at string) string {
+	if shared, _, ok := strings.Cut(os.Getenv(sharedEnv), " "); ok && shared == at {
+		return token + "." + strconv.Itoa(os.Getpid())
+	}
+	return token
+}
+
+// token is the one that a warehouse lets in unless told otherwise.
+const token = "rig-token"
+
 var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
+	if at, dir, ok := strings.Cut(os.Getenv(sharedEnv), " "); ok {
+		w := newWarehouse(dir)
+		w.Token = tokenFor(at)
+		w.process = &Process{URL: at, LogFile: filepath.Join(dir, "warehouse.log")}
+		AtEnd(func(failed bool) {
+			if failed {
+				fmt.Fprintf(os.Stderr, "end of the shared warehouse's log:\n%s\n", tail(w.process.LogFile))
+			}
+		})
+		return w, w.locate()
+	}
 	dir, err := os.MkdirTemp("", "tracemig-warehouse-")
 	if err != nil {
 		return nil, err
@@ -103,8 +142,8 @@ var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
 })
 
 // SharedWarehouse is the one warehouse of the test binary, started at the first call and stopped by
-// Main. Tests keep apart by TablePrefix, and give their faults a Match with it; Stats and Reset are
-// for all tests at once.
+// Main, or, under make test, one that all packages share. Tests keep apart by TablePrefix, and give their faults a
+// Match with it; Stats, Reset, Set and ForgetSessions are for all tests of the binary at once.
 func SharedWarehouse(t testing.TB) *Warehouse {
 	t.Helper()
 	w, err := sharedWarehouse()
@@ -279,6 +318,7 @@ func (w *Warehouse) call(method, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Authorization", "Bearer "+w.Token)
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("warehouse control: %w", err)

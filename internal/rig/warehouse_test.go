@@ -87,6 +87,7 @@ func connect(t *testing.T, w *Warehouse, token string, more ...dbsql.ConnOption)
 		dbsql.WithHTTPPath(w.HTTPPath),
 		dbsql.WithAuthenticator(bearer(token)),
 		dbsql.WithTransport(c),
+		dbsql.WithCloudFetch(false),
 		dbsql.WithRetries(2, 10*time.Millisecond, 100*time.Millisecond),
 	}, more...)...)
 	if err != nil {
@@ -237,7 +238,7 @@ func TestPages(t *testing.T) {
 		})
 	}
 	t.Run("a link with a token", func(t *testing.T) {
-		db, c := connect(t, w, w.Token)
+		db, c := connect(t, w, w.Token, dbsql.WithCloudFetch(true))
 		c.storage, c.token = true, w.Token
 		rows, err := db.QueryContext(t.Context(), "SELECT repeat('x', 100) FROM range(20000)")
 		if err == nil {

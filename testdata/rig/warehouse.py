@@ -204,29 +204,24 @@ class Warehouse:
         self.lock = threading.Lock()
         self.sessions = {}
         self.operations = {}
-        self.workers = concurrent.futures.ThreadPoolExecutor(16)
+        self.workers = concurrent.futures.ThreadPoolExecutor(32)
         self.storage = Storage()
-        self.set({})
-        self.reset()
+        self.tenants = {}
 
-    def reset(self):
+    def tenant(self, authorization):
+        """Who comes with a token, TOKEN or TOKEN.name; None for any other."""
+        name = (authorization or "").removeprefix("Bearer ")
+        if name != self.options.token and not name.startswith(self.options.token + "."):
+            return None
         with self.lock:
-            self.statements = self.writes = self.fired = 0
-            self.storage.handed_out = 0
-            self.log = []
-            self.faults = []
-
-    def set(self, settings):
-        """Sets what the command line says of statements; what is absent is as it was at the start."""
-        self.max_param_bytes = settings.get("max_param_bytes") or self.options.max_param_bytes
-        self.direct_seconds = settings.get("direct_seconds") or self.options.direct_seconds
-        self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
-        self.too_large_as = settings.get("too_large_as") or "413"
+            if name not in self.tenants:
+                self.tenants[name] = Tenant(self.spark.newSession(), self.options)
+            return self.tenants[name]
 
     # Every statement ends here: Arrow table, and one log entry.
     def run(self, session, sql, args=None, record=None, binary_variants=False):
         """Runs one statement in the session and returns its result, an Arrow table and the Spark
-        types of its columns. Raises StatementError."""
+        types of its columns. Raises StatementError. record is the tenant whose statistics count it, if any."""
         kind, table = classify(sql)
         entry = {"kind": kind, "table": table, "rows": 0, "statement": sql[:4096]}
         began = time.monotonic()
@@ -249,20 +244,14 @@ class Warehouse:
             message, state = failure(e)
             entry["error"] = message.split("\n")[0][:500]
             if record:
-                self.record(entry, False)
+                record.record(entry, False)
             raise StatementError(message, state) from None
         log.info("%.2f s%s: %s", time.monotonic() - began, "" if record else ", beside the protocol", " ".join(sql.split())[:300])
         write = kind in ("INSERT", "MERGE", "DELETE", "UPDATE")
         entry["rows"] = result.column(0)[0].as_py() if write and result.num_rows else result.num_rows
         if record:
-            self.record(entry, write)
+            record.record(entry, write)
         return result, types
-
-    def record(self, entry, write):
-        with self.lock:
-            self.statements += 1
-            self.writes += write
-            self.log = self.log[-999:] + [entry]
 
     def inserted(self, session, table, commit):
         """The rows that the INSERT with this commit mark added. Open source Spark answers an INSERT
@@ -318,7 +307,35 @@ class Warehouse:
             df = df.toDF(*names)
         return df.toArrow().rename_columns([f.name for f in fields]), types
 
-    # --- faults ---
+
+class Tenant:
+    """One of those who share the warehouse without knowing of each other: settings, faults and statistics of its own."""
+
+    def __init__(self, spark, options):
+        self.spark = spark  # session of statements beside the protocol
+        self.options = options
+        self.lock = threading.Lock()
+        self.set({})
+        self.reset()
+
+    def reset(self):
+        with self.lock:
+            self.statements = self.writes = self.fired = self.links = 0
+            self.log = []
+            self.faults = []
+
+    def set(self, settings):
+        """Sets what the command line says of statements; what is absent is as it was at the start."""
+        self.max_param_bytes = settings.get("max_param_bytes") or self.options.max_param_bytes
+        self.direct_seconds = settings.get("direct_seconds") or self.options.direct_seconds
+        self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
+        self.too_large_as = settings.get("too_large_as") or "413"
+
+    def record(self, entry, write):
+        with self.lock:
+            self.statements += 1
+            self.writes += write
+            self.log = self.log[-999:] + [entry]
 
     def fault(self, sql):
         """The fault that this statement meets, if any."""
@@ -371,9 +388,10 @@ def column_desc(position, name, kind):
 
 
 class Session:
-    def __init__(self, spark):
+    def __init__(self, spark, tenant):
         self.guid = uuid.uuid4().bytes
         self.spark = spark
+        self.tenant = tenant
         self.error = None  # what is told of it in place of an answer, once it is of no use
         # The commit mark is a setting of the session, so a session runs one statement at a time.
         self.lock = threading.Lock()
@@ -423,6 +441,10 @@ class Operation:
             r.errorMessage = f"org.apache.hive.service.cli.HiveSQLException: Error running query: {message}"
         return r
 
+    def link(self, data):
+        self.session.tenant.links += 1
+        return self.storage.put(data)
+
     def page(self, max_rows):
         """The next rows of the result: whole batches, at least one, at most about PAGE_BYTES."""
         out, rows, size, start = [], 0, 0, self.next_row
@@ -434,7 +456,7 @@ class Operation:
                     stream.write_batch(batch)
                 data = sink.getvalue().to_pybytes()
                 out.append(tt.TSparkArrowResultLink(
-                    fileLink=self.storage.put(data), expiryTime=int(time.time() * 1000) + 900_000, startRowOffset=start + rows,
+                    fileLink=self.link(data), expiryTime=int(time.time() * 1000) + 900_000, startRowOffset=start + rows,
                     rowCount=batch.num_rows, bytesNum=len(data)))
             else:
                 data = batch.serialize().to_pybytes()
@@ -450,7 +472,6 @@ class Storage:
     which refuses a request that brings credentials of its own as well."""
 
     def __init__(self):
-        self.handed_out = 0
         objects = self.objects = {}
 
         class Objects(BaseHTTPRequestHandler):
@@ -475,15 +496,15 @@ class Storage:
     def put(self, data):
         path = f"/results/{uuid.uuid4()}"
         self.objects[path] = data
-        self.handed_out += 1
         return f"http://127.0.0.1:{self.server.server_address[1]}{path}?X-Amz-Signature=rig-signature"
 
 
 class Service:
-    """TCLIService for one request; connection is the socket it came by."""
+    """TCLIService for one request of a tenant; connection is the socket it came by."""
 
-    def __init__(self, warehouse, connection):
+    def __init__(self, warehouse, tenant, connection):
         self.w = warehouse
+        self.tenant = tenant
         self.connection = connection
 
     def session(self, handle):
@@ -504,7 +525,7 @@ class Service:
 
     def OpenSession(self, req):
         spark = self.w.spark.newSession()
-        s = Session(spark)
+        s = Session(spark, self.tenant)
         try:
             for key, value in (req.configuration or {}).items():
                 if key.startswith("spark.sql."):
@@ -537,7 +558,7 @@ class Service:
         sql = req.statement
         log.info("statement, %d bytes of parameters: %s",
                  sum(len(p.value.stringValue or "") for p in req.parameters or [] if p.value), " ".join(sql.split())[:300])
-        fault = self.w.fault(sql)
+        fault = self.tenant.fault(sql)
         kind = fault and fault["kind"]
         if fault:
             log.info("fault %s", kind)
@@ -558,7 +579,7 @@ class Service:
             after = StatementError(fault["message"], fault["state"]) if kind == "sql_error_after_effect" else None
             self.w.workers.submit(self.work, s, op, req, after)
         # Like the service: a statement that takes longer is polled for by the client.
-        op.done.wait(None if kind == "cut_after_effect" else self.w.direct_seconds)
+        op.done.wait(None if kind == "cut_after_effect" else self.tenant.direct_seconds)
         if kind == "cut_after_effect":
             raise Cut()
 
@@ -584,7 +605,7 @@ class Service:
     def before(self, kind, fault, req):
         """What a fault does instead of executing."""
         size = max((len((p.value.stringValue or "").encode()) for p in req.parameters or [] if p.value), default=0)
-        if kind == "too_large" or size > self.w.max_param_bytes:
+        if kind == "too_large" or size > self.tenant.max_param_bytes:
             raise HTTPAnswer(413, "Request Entity Too Large")
         if kind in ("refuse429", "refuse503"):
             status = int(kind[-3:])
@@ -612,7 +633,7 @@ class Service:
             with s.lock:
                 sc = s.spark.sparkContext
                 sc.setJobGroup(op.guid.hex(), "statement", interruptOnCancel=True)
-                op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=True))
+                op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=self.tenant))
             if after:
                 raise after
         except StatementError as e:
@@ -625,7 +646,7 @@ class Service:
 
     def GetOperationStatus(self, req):
         op = self.operation(req.operationHandle)
-        op.done.wait(self.w.direct_seconds)
+        op.done.wait(self.tenant.direct_seconds)
         return op.status()
 
     def GetResultSetMetadata(self, req):
@@ -771,13 +792,17 @@ class Handler(BaseHTTPRequestHandler):
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
+    def tenant(self):
+        """Whom the control API is asked for: without a token it is the first."""
+        return self.warehouse.tenant(self.headers.get("Authorization") or "Bearer " + self.warehouse.options.token)
+
     def rest(self):
         """Serves the REST API of volumes; says whether the request was one of it."""
         parts = urllib.parse.urlsplit(self.path)
         if not parts.path.startswith(("/api/2.0/fs/", _VOLUMES)):
             return False
         body = self.body()
-        if self.headers.get("Authorization") != f"Bearer {self.warehouse.options.token}":
+        if not self.warehouse.tenant(self.headers.get("Authorization")):
             self.json(403, {"error_code": "PERMISSION_DENIED", "message": "Invalid access token."})
             return True
         try:
@@ -800,18 +825,21 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.rest():
             return
-        w = self.warehouse
         if self.path != "/_stats":
             return self.json(404, {"error": "not found"})
-        with w.lock:
-            self.json(200, {"statements": w.statements, "writes": w.writes, "faults": w.fired, "links": w.storage.handed_out, "log": w.log})
+        t = self.tenant()
+        with t.lock:
+            self.json(200, {"statements": t.statements, "writes": t.writes, "faults": t.fired, "links": t.links, "log": t.log})
 
     def too_large(self):
         """Refuses a request that is too large, in one of the forms that gateways have for it."""
-        size, most = int(self.headers.get("Content-Length") or 0), self.warehouse.max_request_bytes
-        if size <= most or not self.path.startswith("/sql/"):
+        tenant = self.warehouse.tenant(self.headers.get("Authorization"))
+        if not tenant or not self.path.startswith("/sql/"):
             return False
-        form = self.warehouse.too_large_as
+        size, most = int(self.headers.get("Content-Length") or 0), tenant.max_request_bytes
+        if size <= most:
+            return False
+        form = tenant.too_large_as
         if form == "cut":  # while it is sent
             self.rfile.read(1024)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -836,23 +864,26 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/sql/1.0/warehouses/"):
             return self.thrift(body)
         try:
-            spec = json.loads(body or b"{}")
+            spec, tenant = json.loads(body or b"{}"), self.tenant()
+            if not tenant:
+                return self.json(403, {"error": "the token is not let in"})
             if self.path == "/_sql":
-                table, _ = self.warehouse.run(self.warehouse.spark, spec["sql"], spec.get("args"), binary_variants=spec.get("variants") == "binary")
+                table, _ = self.warehouse.run(tenant.spark, spec["sql"], spec.get("args"), binary_variants=spec.get("variants") == "binary")
                 columns = [c.to_pylist() for c in table.columns]
                 return self.json(200, {"columns": table.column_names, "rows": [[plain(v) for v in row] for row in zip(*columns)]})
             if self.path == "/_reset":
-                self.warehouse.reset()
+                tenant.reset()
                 return self.json(200, {})
             if self.path == "/_settings":
-                self.warehouse.set(spec)
+                tenant.set(spec)
                 return self.json(200, {})
             if self.path == "/_forget_sessions":
-                with self.warehouse.lock:
-                    self.warehouse.sessions.clear()
+                w = self.warehouse
+                with w.lock:
+                    w.sessions = {guid: s for guid, s in w.sessions.items() if s.tenant is not tenant}
                 return self.json(200, {})
             if self.path == "/_fault":
-                self.warehouse.add_fault(spec)
+                tenant.add_fault(spec)
                 return self.json(200, {})
         except (StatementError, ValueError, KeyError, re.error) as e:
             return self.json(400, {"error": str(e)})
@@ -860,13 +891,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def thrift(self, body):
         given = self.headers.get("Authorization", "")
-        if given != f"Bearer {self.warehouse.options.token}":
+        tenant = self.warehouse.tenant(given)
+        if not tenant:
             status, message = (403, "Invalid access token.") if given else (401, "Credential was not sent or was of an unsupported type.")
             return self.answer(status, json.dumps({"error_code": status, "message": message}).encode(),
                                headers={"X-Thriftserver-Error-Message": message})
         out = TMemoryBuffer()
         try:
-            TCLIService.Processor(Service(self.warehouse, self.connection)).process(
+            TCLIService.Processor(Service(self.warehouse, tenant, self.connection)).process(
                 TBinaryProtocol(TMemoryBuffer(body)), TBinaryProtocol(out))
         except HTTPAnswer as e:
             return self.answer(e.status, str(e.message).encode(), "text/plain", e.headers)
@@ -978,7 +1010,7 @@ def main():
     p.add_argument("--dir", required=True, help="directory of the tables")
     p.add_argument("--jars", required=True, help="directory of the Delta jars")
     p.add_argument("--port", type=int, default=0)
-    p.add_argument("--token", default="rig-token", help="the bearer token that is let in")
+    p.add_argument("--token", default="rig-token", help="the bearer token that is let in; TOKEN.name has settings, faults and statistics of its own")
     p.add_argument("--memory", default="2g", help="heap of the JVM")
     p.add_argument("--max-param-bytes", type=int, default=64 << 20, help="a larger parameter is refused as too large")
     p.add_argument("--direct-seconds", type=float, default=5, help="a statement that takes longer is answered as running")
