@@ -42,12 +42,17 @@ func (l *Login) Renew() {
 		return
 	}
 	l.renewed = time.Now()
-	fresh, err := l.cfg.NewWithWorkspaceHost(l.cfg.Host)
+	l.cfg = forgetful(l.cfg)
+}
+
+// forgetful is cfg without the token that it holds. What is wrong with it, the next request is told.
+func forgetful(cfg *config.Config) *config.Config {
+	fresh, err := cfg.NewWithWorkspaceHost(cfg.Host)
 	if err != nil {
-		return // What is wrong with it, the next request is told.
+		return cfg
 	}
-	fresh.AccountID, fresh.AzureResourceID = l.cfg.AccountID, l.cfg.AzureResourceID
-	l.cfg = fresh
+	fresh.AccountID, fresh.AzureResourceID = cfg.AccountID, cfg.AzureResourceID
+	return fresh
 }
 
 // Tokens that have ended, as workspaces were seen to say so with any of the statuses 400, 401 and 403.

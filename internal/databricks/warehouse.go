@@ -43,6 +43,11 @@ func passes(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
+// unauthenticated says whether the workspace refuses the credentials, and not what they are used for.
+func unauthenticated(err error) bool {
+	return errors.Is(err, apierr.ErrUnauthenticated) || err != nil && EndedToken(err.Error())
+}
+
 // EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may
 // be nil, hears of each new state (STARTING, RUNNING, ...), but not of a warehouse that runs already.
 func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string)) error {
@@ -61,8 +66,15 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 		var r *sql.GetWarehouseResponse
 		err := retry.Do(ctx, passing, func(ctx context.Context) (err error) {
 			r, err = warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
-			if refused := errors.Is(err, apierr.ErrUnauthenticated); passes(err) || refused && !refusedBefore {
-				refusedBefore = refusedBefore || refused // a token may end early, and another be there by now
+			refused := unauthenticated(err)
+			if refused && !refusedBefore {
+				refusedBefore = true // a token may end early, and another be there by now
+				if c, nerr := client.New(forgetful(cfg)); nerr == nil {
+					warehouses = sql.NewWarehouses(c)
+				}
+				return retry.Again(err, 0)
+			}
+			if passes(err) {
 				err = retry.Again(err, 0)
 			}
 			return err
@@ -72,9 +84,9 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 			return context.Cause(ctx)
 		case errors.Is(err, apierr.ErrNotFound):
 			return fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", id, cfg.Host)
-		case errors.Is(err, apierr.ErrPermissionDenied):
+		case errors.Is(err, apierr.ErrPermissionDenied) && !unauthenticated(err):
 			return fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", id, err)
-		case errors.Is(err, apierr.ErrUnauthenticated):
+		case unauthenticated(err):
 			return fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w. Log in again, or check the token", id, err)
 		case err != nil:
 			return fmt.Errorf("SQL warehouse %s: read its state: %w. Run again later", id, err)

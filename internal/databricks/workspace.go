@@ -180,7 +180,8 @@ func send(ctx context.Context, c *client.DatabricksClient, method, path string, 
 		return err
 	case !errors.As(err, &api):
 		return err
-	case api.StatusCode == http.StatusUnauthorized, api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
+	case api.StatusCode == http.StatusUnauthorized, EndedToken(api.Message),
+		api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
 		return &workspaceError{ErrRefused, api}
 	case api.StatusCode == http.StatusForbidden:
 		return &workspaceError{ErrNoRight, api}

@@ -817,8 +817,7 @@ func StillArriving(requested, now time.Time) bool { return now.Sub(requested).Ab
 
 // broken says whether a failed read tells that no other read can succeed.
 func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {
-	var api *mlflowclient.APIError
-	if errors.As(err, &api) && api.Status == 401 {
+	if mlflowclient.RefusesToken(err) {
 		return true
 	}
 	if _, ok := errors.AsType[*mlflowclient.NoWayError](err); ok {

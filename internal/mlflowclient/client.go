@@ -21,6 +21,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/config"
 
+	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
@@ -82,6 +83,7 @@ type Client struct {
 	base         *url.URL // scheme, host and path prefix only
 	databricks   bool
 	authenticate func(*http.Request) error // adds the credentials of the source; nil for none
+	renew        func()                    // has authenticate bring a new token; nil where there is no other
 	api          *http.Client
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
 	search       *class
@@ -199,12 +201,14 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 	}
 	c := newClient(u, opts)
 	c.databricks = true
+	login := databricks.NewLogin(cfg)
+	c.renew = login.Renew
 	c.authenticate = func(r *http.Request) error {
 		if cfg.WorkspaceID != "" {
 			// A host that serves several workspaces routes by it; the others ignore it.
 			r.Header.Set("X-Databricks-Workspace-Id", cfg.WorkspaceID)
 		}
-		return cfg.Authenticate(r)
+		return login.Authenticate(r)
 	}
 	return c, nil
 }

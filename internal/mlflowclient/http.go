@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -60,7 +61,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: not a valid address", method, path)
 	}
 	u.RawQuery = r.query.Encode()
-	again401 := c.databricks // an OAuth token may have ended early; a fresh look may bring a new one
+	renewed := c.renew == nil // an OAuth token may have ended early; a fresh look may bring a new one
 	var answer []byte
 	err = c.try(ctx, r, func(ctx context.Context) error {
 		for {
@@ -84,8 +85,9 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 				}
 			}
 			answer, err = c.attempt(r.class, c.api, req)
-			if again401 && isCode(err, http.StatusUnauthorized) {
-				again401 = false
+			if !renewed && RefusesToken(err) {
+				renewed = true
+				c.renew()
 				continue
 			}
 			if err == nil && !r.bytes && webPage(answer) {
@@ -100,6 +102,14 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 		}
 	})
 	return answer, err
+}
+
+// RefusesToken says whether an answer refuses a token, perhaps for its age, which workspaces tell by several statuses:
+// no other request will be answered.
+func RefusesToken(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && (e.Status == http.StatusUnauthorized ||
+		(e.Status == http.StatusForbidden || e.Status == http.StatusBadRequest) && databricks.EndedToken(e.Message))
 }
 
 // try repeats op under the limits of r's class. A throttle holds back the whole class.

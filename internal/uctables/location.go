@@ -146,3 +146,15 @@ func count(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// scratchMark is in the prefix of tables that may be dropped.
+const scratchMark = "_rehearsal_"
+
+// Scratch is a location beside l, for tables that live no longer than what they are made for.
+func (l Location) Scratch(id string) Location {
+	l.Prefix += scratchMark + id
+	return l
+}
+
+// IsScratch says whether the location is one of Scratch's. No other tables are ever dropped.
+func (l Location) IsScratch() bool { return strings.Contains(l.Prefix, scratchMark) }

@@ -491,6 +491,9 @@ TBLPROPERTIES (%s)`, l.quoted(t.Suffix), strings.Join(columns, ",\n  "),
 		strings.Join(t.ClusterBy, ", "), strings.Join(properties, ", "))
 }
 
+// DropTable drops a table if it is there.
+func (l Location) DropTable(t Table) string { return "DROP TABLE IF EXISTS " + l.quoted(t.Suffix) }
+
 // Grant is privileges on one securable of Unity Catalog.
 type Grant struct {
 	Privileges []string // as SQL names them: USE CATALOG, SELECT

@@ -25,6 +25,7 @@ func TestSQL(t *testing.T) {
 		"count_spans":                l.CountSpans(),
 		"count_annotations":          l.CountAnnotations(),
 		"select_migrated":            l.SelectMigrated(1000),
+		"drop_table":                 l.Scratch("01ab").DropTable(Spans),
 		"count_doubles":              l.CountDoubles(),
 		"select_official":            l.SelectOfficial(1000),
 		"replace_annotations":        l.ReplaceAnnotations(Annotations),

@@ -767,6 +767,20 @@ func (w *Warehouse) Create(ctx context.Context) error {
 	return w.Check(ctx)
 }
 
+// Drop drops the tables of a scratch location; of no other.
+func (w *Warehouse) Drop(ctx context.Context) error {
+	l := w.opts.Location
+	if !l.IsScratch() {
+		return fmt.Errorf("%s is no scratch location: nothing is dropped", l)
+	}
+	for _, t := range uctables.Tables {
+		if err := w.do(ctx, t, l.DropTable(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CreateViews makes the two views where they are missing. The service makes its own, and refuses to bind
 // an experiment to a location where others stand in their place: they are for where there is no service.
 // It returns the names of those that it made.

@@ -203,7 +203,7 @@ class Front:
                 raise Answer(403, {"error_code": "PERMISSION_DENIED", "message": "Permission denied"})
             return
         token = header.removeprefix("Bearer ")
-        if self.oauth_tokens.get(token, time.time()) < time.time():
+        if token in self.oauth_tokens and self.oauth_tokens[token] < time.time():
             raise Answer(403, {"error_code": 403, "message": "JWT has expired"}, {"X-Databricks-Reason-Phrase": "JWT has expired"})
         if token != self.options["token"] and token not in self.oauth_tokens:
             raise Answer(403, {"error_code": 403, "message": "Invalid access token."}, {

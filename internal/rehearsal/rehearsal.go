@@ -1,0 +1,437 @@
+// Package rehearsal tries on a SQL warehouse, in tables of its own, what no machine without one can settle: whether hard
+// values survive, how large statements may be, how long commits take, what becomes of two writers at once and of a
+// statement whose answer never came. It drops the tables that it made.
+package rehearsal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Target is the writer that is tried; *warehouse.Warehouse is one.
+type Target interface {
+	uctables.Writer
+	CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error)
+	// Drop drops the tables of the target.
+	Drop(ctx context.Context) error
+}
+
+// Job says what to rehearse.
+type Job struct {
+	// Open opens a writer to the scratch tables, as a process of its own would. waiting hears of each wait before another try.
+	Open func(ctx context.Context, waiting func(error, time.Duration)) (Target, error)
+	// Sample, which may be nil, calls yield for traces of a source.
+	Sample func(ctx context.Context, yield func(uctables.Trace) error) error
+	// Step hears of each step as it ends.
+	Step func(Step)
+}
+
+// Result is how a step ended.
+type Result string
+
+// The results of steps.
+const (
+	OK     Result = "ok"
+	Wrong  Result = "wrong"  // the tables hold something else than they should
+	Failed Result = "failed" // the warehouse did not let it be tried
+	Left   Result = "left"   // not tried, since another failed or the user has stopped it
+)
+
+// Step is one thing that was tried.
+type Step struct {
+	Name     string         `json:"name"`
+	Result   Result         `json:"result"`
+	Text     string         `json:"text"`
+	Seconds  float64        `json:"seconds"`
+	Measured map[string]any `json:"measured,omitempty"` // by snake_case names with their units
+}
+
+// wrongError says that the tables hold something else than they should.
+type wrongError struct{ text string }
+
+func (e *wrongError) Error() string { return e.text }
+
+func wrongf(format string, args ...any) error { return &wrongError{fmt.Sprintf(format, args...)} }
+
+// rehearsal is one run of all steps.
+type rehearsal struct {
+	job       Job
+	w         Target
+	mu        sync.Mutex
+	conflicts int // waits of any writer
+	commit    time.Duration
+	steps     []Step
+}
+
+// dropTime is how long the tables may take to be dropped after the user has stopped the rest.
+const dropTime = 2 * time.Minute
+
+// Run makes the tables, tries all steps, and drops the tables, also when ctx has ended. The error is what kept it from
+// beginning, or from dropping them; what a step found stands in it.
+func Run(ctx context.Context, job Job) (steps []Step, err error) {
+	r := &rehearsal{job: job}
+	if r.w, err = job.Open(ctx, r.waits); err != nil {
+		return nil, err
+	}
+	defer r.w.Close()
+	if err := r.w.Create(ctx); err != nil {
+		return nil, fmt.Errorf("make the scratch tables: %w", errors.Join(err, r.drop(ctx)))
+	}
+	for _, s := range []struct {
+		name string
+		try  func(context.Context, map[string]any) (string, error)
+	}{
+		{"values", r.values}, {"commit time", r.commits}, {"statement size", r.sizes}, {"results", r.results},
+		{"two writers", r.writers}, {"lost answer", r.lostAnswer}, {"newer versions", r.versions}, {"traces of the source", r.sample},
+	} {
+		r.step(ctx, s.name, s.try)
+	}
+	return r.steps, r.drop(ctx)
+}
+
+func (r *rehearsal) drop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTime)
+	defer cancel()
+	if err := r.w.Drop(ctx); err != nil {
+		return fmt.Errorf("the scratch tables of %s are still there: %w. Drop them by hand", r.w, err)
+	}
+	return nil
+}
+
+func (r *rehearsal) step(ctx context.Context, name string, try func(context.Context, map[string]any) (string, error)) {
+	s := Step{Name: name, Measured: map[string]any{}}
+	began := time.Now()
+	var wrong *wrongError
+	text, err := "", error(nil)
+	if err = ctx.Err(); err == nil {
+		text, err = try(ctx, s.Measured)
+	}
+	s.Seconds = time.Since(began).Seconds()
+	switch {
+	case err == nil && text == "":
+		return // There was nothing to try.
+	case err == nil:
+		s.Result, s.Text = OK, text
+	case ctx.Err() != nil:
+		s.Result, s.Text = Left, "stopped"
+	case errors.As(err, &wrong):
+		s.Result, s.Text = Wrong, wrong.text
+	default:
+		s.Result, s.Text = Failed, err.Error()
+	}
+	r.steps = append(r.steps, s)
+	r.job.Step(s)
+}
+
+func (r *rehearsal) waits(error, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conflicts++
+}
+
+func (r *rehearsal) waited() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.conflicts
+}
+
+// doubles fails where a key is there more than once.
+func (r *rehearsal) doubles(ctx context.Context) error {
+	spans, annotations, err := r.w.CountDoubles(ctx, uctables.AllTimes)
+	if err == nil && spans+annotations > 0 {
+		err = wrongf("%d spans and %d annotations are there more than once", spans, annotations)
+	}
+	return err
+}
+
+// readBack compares what the table has of a trace with its rows.
+func (r *rehearsal) readBack(ctx context.Context, t *uctables.Trace) error {
+	found := map[string]*uctables.Span{}
+	rows := 0
+	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, uctables.AllTimes, func(s *uctables.Span) error {
+		rows++
+		found[s.SpanID] = s
+		return nil
+	}); err != nil {
+		return err
+	}
+	if rows != len(t.Spans) {
+		return wrongf("trace %s has %d rows of spans, want %d", t.TraceID, rows, len(t.Spans))
+	}
+	for i := range t.Spans {
+		if got := found[t.Spans[i].SpanID]; got == nil || !uctables.SameSpan(&t.Spans[i], got) {
+			return wrongf("span %s of trace %s is not there as it was written", t.Spans[i].SpanID, t.TraceID)
+		}
+	}
+	notes := map[string]*uctables.Annotation{}
+	if err := r.w.ReadAnnotations(ctx, []string{t.TraceID}, uctables.AllTimes, func(a *uctables.Annotation) error {
+		notes[a.AnnotationID] = a
+		return nil
+	}); err != nil {
+		return err
+	}
+	if len(notes) != len(t.Annotations) {
+		return wrongf("trace %s has %d annotations, want %d", t.TraceID, len(notes), len(t.Annotations))
+	}
+	for i := range t.Annotations {
+		if got := notes[t.Annotations[i].AnnotationID]; got == nil || !uctables.SameAnnotation(&t.Annotations[i], got) {
+			return wrongf("annotation %s of trace %s is not there as it was written", t.Annotations[i].AnnotationID, t.TraceID)
+		}
+	}
+	return nil
+}
+
+func (r *rehearsal) write(ctx context.Context, t *uctables.Trace) error {
+	if _, err := r.w.WriteAnnotations(ctx, t.Annotations); err != nil {
+		return err
+	}
+	_, err := r.w.WriteSpans(ctx, t.Spans)
+	return err
+}
+
+// values writes every kind of value, reads it back, and has the warehouse compute the digest.
+func (r *rehearsal) values(ctx context.Context, m map[string]any) (string, error) {
+	t := hardTrace()
+	if err := r.write(ctx, t); err != nil {
+		return "", err
+	}
+	if err := r.readBack(ctx, t); err != nil {
+		return "", err
+	}
+	again, err := r.w.WriteSpans(ctx, t.Spans)
+	if err != nil {
+		return "", err
+	}
+	if again.Inserted != 0 || again.Present != len(t.Spans) {
+		return "", wrongf("written once more, %d of %d rows were added", again.Inserted, len(t.Spans))
+	}
+	var d uctables.Digester
+	want, err := d.Spans(t.Spans, true)
+	if err != nil {
+		return "", err
+	}
+	if err := r.w.SumSpans(ctx, []string{t.TraceID}, uctables.AllTimes, true, func(s uctables.SpanSum) error {
+		m["digests_equal"] = s.Digest == want
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	m["spans"], m["annotations"] = len(t.Spans), len(t.Annotations)
+	return fmt.Sprintf("%d spans and %d annotations with every kind of value are there as they were written, and once", len(t.Spans), len(t.Annotations)), nil
+}
+
+// commits measures how long small statements take.
+func (r *rehearsal) commits(ctx context.Context, m map[string]any) (string, error) {
+	var took []time.Duration
+	for i := range 5 {
+		began := time.Now()
+		if _, err := r.w.WriteSpans(ctx, plainTrace("commits", i, 1, 100).Spans); err != nil {
+			return "", err
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	r.commit = took[len(took)/2]
+	m["median_seconds"], m["least_seconds"] = r.commit.Seconds(), took[0].Seconds()
+	return fmt.Sprintf("a commit of one row takes %.2f s (median of %d)", r.commit.Seconds(), len(took)), nil
+}
+
+const mb = 1 << 20
+
+// sizes sends statements of growing sizes, and one with a value about as large as a VARIANT takes.
+func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error) {
+	largest, refused := 0, 0
+	for _, size := range []int{1, 4, 8, 15} {
+		t := plainTrace("sizes", size, size*16, 64<<10)
+		began := time.Now()
+		_, err := r.w.WriteSpans(ctx, t.Spans)
+		var large *uctables.TooLargeError
+		switch {
+		case errors.As(err, &large):
+			refused = cmp.Or(refused, size)
+			m[fmt.Sprintf("refused_%d_mb", size)] = large.Err.Error()
+			continue
+		case err != nil:
+			return "", fmt.Errorf("a statement of %d MB: %w", size, err)
+		}
+		m[fmt.Sprintf("seconds_%d_mb", size)] = time.Since(began).Seconds()
+		largest = size
+		if err := r.readBack(ctx, &uctables.Trace{TraceID: t.TraceID, Spans: t.Spans}); err != nil {
+			return "", err
+		}
+	}
+	m["largest_mb"] = largest
+	text := fmt.Sprintf("statements of up to %d MB are taken", largest)
+	if refused > 0 {
+		text += fmt.Sprintf(", one of %d MB is refused as too large", refused)
+	}
+	if largest == 0 {
+		return "", errors.New("no statement of 1 MB is taken")
+	}
+	one := plainTrace("value", 0, 1, 14*mb)
+	_, err := r.w.WriteSpans(ctx, one.Spans)
+	m["value_of_14_mb"] = err == nil
+	var row *uctables.RowError
+	var large *uctables.TooLargeError
+	switch {
+	case err == nil:
+		text += "; so is a value of 14 MB"
+	case errors.As(err, &row) || errors.As(err, &large):
+		text += "; a value of 14 MB is refused"
+	default:
+		return "", fmt.Errorf("a value of 14 MB: %w", err)
+	}
+	return text, nil
+}
+
+// results reads what is larger than a warehouse hands out in an answer to clients that take links.
+func (r *rehearsal) results(ctx context.Context, m map[string]any) (string, error) {
+	t := plainTrace("sizes", 4, 4*16, 64<<10)
+	began := time.Now()
+	rows, bytes := 0, int64(0)
+	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, uctables.AllTimes, func(s *uctables.Span) error {
+		rows++
+		bytes += s.Size()
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	if rows != len(t.Spans) {
+		return "", wrongf("%d rows were read, want %d", rows, len(t.Spans))
+	}
+	took := time.Since(began).Seconds()
+	m["mb"], m["mb_per_second"] = float64(bytes)/mb, float64(bytes)/mb/took
+	return fmt.Sprintf("a result of %.1f MB comes in answers, without links into a storage, at %.1f MB/s", float64(bytes)/mb, float64(bytes)/mb/took), nil
+}
+
+// writers has two writers add the same rows at once.
+func (r *rehearsal) writers(ctx context.Context, m map[string]any) (string, error) {
+	other, err := r.job.Open(ctx, r.waits)
+	if err != nil {
+		return "", err
+	}
+	defer other.Close()
+	const rounds = 4
+	before := r.waited()
+	for round := range rounds {
+		t := plainTrace("writers", round, 50, 200)
+		var inserted [2]int
+		var errs [2]error
+		var both sync.WaitGroup
+		start := make(chan struct{})
+		for i, w := range []Target{r.w, other} {
+			both.Go(func() {
+				<-start
+				var got uctables.Written
+				_, errs[i] = w.WriteAnnotations(ctx, t.Annotations)
+				if errs[i] == nil {
+					got, errs[i] = w.WriteSpans(ctx, t.Spans)
+				}
+				inserted[i] = got.Inserted
+			})
+		}
+		close(start)
+		both.Wait()
+		if err := errors.Join(errs[:]...); err != nil {
+			return "", err
+		}
+		if n := inserted[0] + inserted[1]; n != len(t.Spans) {
+			return "", wrongf("both say that they added %d rows, of %d", n, len(t.Spans))
+		}
+		if err := r.readBack(ctx, t); err != nil {
+			return "", err
+		}
+	}
+	if err := r.doubles(ctx); err != nil {
+		return "", err
+	}
+	m["rounds"], m["waits"] = rounds, r.waited()-before
+	return fmt.Sprintf("two writers of the same rows, %d times: each row is there once; they had to wait for each other %d times", rounds, r.waited()-before), nil
+}
+
+// lostAnswer gives up statements while they run, and sends them again.
+func (r *rehearsal) lostAnswer(ctx context.Context, m map[string]any) (string, error) {
+	committed := 0
+	parts := []float64{0.3, 0.6, 0.9, 1.1}
+	for i, part := range parts {
+		t := plainTrace("lost", i, 20, 200)
+		gone, cancel := context.WithTimeout(ctx, time.Duration(part*float64(max(r.commit, 10*time.Millisecond))))
+		_, err := r.w.WriteSpans(gone, t.Spans)
+		cancel()
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return "", err
+		}
+		got, err := r.w.WriteSpans(ctx, t.Spans)
+		if err != nil {
+			return "", err
+		}
+		if got.Present == len(t.Spans) {
+			committed++
+		}
+		if err := r.readBack(ctx, &uctables.Trace{TraceID: t.TraceID, Spans: t.Spans}); err != nil {
+			return "", err
+		}
+	}
+	if err := r.doubles(ctx); err != nil {
+		return "", err
+	}
+	m["statements"], m["committed_before_rerun"] = len(parts), committed
+	return fmt.Sprintf("of %d statements whose answer was not waited for, %d had committed; sent again, each row is there once", len(parts), committed), nil
+}
+
+// versions replaces an annotation and a span.
+func (r *rehearsal) versions(ctx context.Context, _ map[string]any) (string, error) {
+	t := plainTrace("versions", 0, 2, 200)
+	if err := r.write(ctx, t); err != nil {
+		return "", err
+	}
+	tag := &t.Annotations[0]
+	replaced := uctables.Replacement{Annotation: *tag, ReplacesCreatedMicros: tag.CreatedAtMicros, ReplacesMicros: tag.UpdatedAtMicros}
+	replaced.Value, replaced.UpdatedAtMicros = uctables.JSON(`"newer"`), tag.UpdatedAtMicros+1
+	if _, err := r.w.ReplaceAnnotations(ctx, []uctables.Replacement{replaced}); err != nil {
+		return "", err
+	}
+	t.Annotations[0] = replaced.Annotation
+	t.Spans[0].Attributes = uctables.JSON(`{"newer":true}`)
+	times := uctables.NoTimes
+	times.Include(t.Spans[0].TimeMicros)
+	if _, err := r.w.ReplaceSpans(ctx, t.Spans[:1], times); err != nil {
+		return "", err
+	}
+	if err := r.readBack(ctx, t); err != nil {
+		return "", err
+	}
+	return "a newer version of an annotation and other values of a span take the place of the old ones", r.doubles(ctx)
+}
+
+// sample writes some traces of the source, if there is one.
+func (r *rehearsal) sample(ctx context.Context, m map[string]any) (string, error) {
+	if r.job.Sample == nil {
+		return "", nil
+	}
+	traces, spans := 0, 0
+	if err := r.job.Sample(ctx, func(t uctables.Trace) error {
+		if err := r.write(ctx, &t); err != nil {
+			return fmt.Errorf("trace %s: %w", t.TraceID, err)
+		}
+		traces, spans = traces+1, spans+len(t.Spans)
+		return r.readBack(ctx, &t)
+	}); err != nil {
+		return "", err
+	}
+	m["traces"], m["spans"] = traces, spans
+	if traces == 0 {
+		return "", errors.New("the source shows no trace that has ended")
+	}
+	return fmt.Sprintf("%d traces of the source with %d spans are there as they were written", traces, spans), nil
+}
