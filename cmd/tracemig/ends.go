@@ -186,18 +186,23 @@ func (e *ends) workspace() (*databricks.Workspace, error) {
 // open starts the warehouse, if need be, and returns the writer to the location's tables. volume, which
 // may be nil, is for the files of large batches.
 func (e *ends) open(ctx context.Context, l uctables.Location, id string, volume *uctables.Volume) (*warehouse.Warehouse, error) {
-	cfg, err := e.databricks()
+	opts, err := e.warehouseOptions(l, id, volume)
 	if err != nil {
 		return nil, err
 	}
-	return warehouse.Open(ctx, warehouse.Options{
+	return warehouse.Open(ctx, opts)
+}
+
+func (e *ends) warehouseOptions(l uctables.Location, id string, volume *uctables.Volume) (warehouse.Options, error) {
+	cfg, err := e.databricks()
+	return warehouse.Options{
 		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(), Volume: volume, MakeVolume: e.makeVolume, StatementBytes: e.statementBytes,
 		Warn:     func(err error) { e.log.Warn(err.Error()) },
 		Progress: func(state string) { e.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
 		Waiting: func(err error, wait time.Duration) {
 			e.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)
 		},
-	})
+	}, err
 }
 
 // tableMissing says whether err tells of a table that --create would make.

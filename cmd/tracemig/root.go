@@ -8,8 +8,8 @@ const exitStatus = `EXIT STATUS
   0    all done
   1    failed: nothing more could be done, see the message
   2    wrong usage
-  3    done, but some traces failed: the summary says which and why
-  4    something wrong was found: see the report of check, verify or repair
+  3    done, but some traces failed, or rows are there twice: see the summary
+  4    something wrong was found: see the report of check, verify, repair or rehearse
   130  interrupted: run the same command again to go on`
 
 func newRootCommand(a *app) *cobra.Command {
@@ -31,6 +31,6 @@ same command again moves only what is new.
 	c.SetErr(a.terminal)
 	c.PersistentFlags().String("pprof", "", "folder for a CPU and a heap profile")
 	_ = c.PersistentFlags().MarkHidden("pprof")
-	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
+	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
 	return c
 }

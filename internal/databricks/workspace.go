@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,6 +161,24 @@ func (w *Workspace) WarehouseState(ctx context.Context, id string) (name, state 
 	var a struct{ Name, State string }
 	err = w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &a)
 	return a.Name, a.State, err
+}
+
+// WarehouseKind says what kind of warehouse it is, such as "PRO serverless, Small".
+func (w *Workspace) WarehouseKind(ctx context.Context, id string) (string, error) {
+	var a struct {
+		Type       string `json:"warehouse_type"`
+		Size       string `json:"cluster_size"`
+		Serverless bool   `json:"enable_serverless_compute"`
+	}
+	err := w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &a)
+	kind := cmp.Or(a.Type, "unknown")
+	if a.Serverless {
+		kind += " serverless"
+	}
+	if a.Size != "" {
+		kind += ", " + a.Size
+	}
+	return kind, err
 }
 
 // get asks by plain REST: the SDK's services for this would take the whole platform into the binary.

@@ -186,7 +186,13 @@ func (f *Front) ExpireSigned(t testing.TB) {
 // SetLost has the traces with these IDs, and no others, lose their traces.json.
 func (f *Front) SetLost(t testing.TB, traceIDs ...string) {
 	t.Helper()
-	f.control(t, http.MethodPost, "/_options", map[string]any{"lost": append([]string{}, traceIDs...)}, nil)
+	f.Set(t, map[string]any{"lost": append([]string{}, traceIDs...)})
+}
+
+// Set changes options, by the names that they have in JSON, while the front runs.
+func (f *Front) Set(t testing.TB, options map[string]any) {
+	t.Helper()
+	f.control(t, http.MethodPost, "/_options", options, nil)
 }
 
 // A TagEdit sets a tag of a trace at a UC location, or deletes it.

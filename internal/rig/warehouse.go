@@ -283,6 +283,7 @@ type WarehouseSettings struct {
 	// Larger requests are refused, 0 for none, in the form of TooLargeAs: 413, 400, exhausted (a 500), or cut while they are sent.
 	MaxRequestBytes int    `json:"max_request_bytes"`
 	TooLargeAs      string `json:"too_large_as"`
+	LinkBytes       int    `json:"link_bytes"` // larger results are handed out as links to who takes them, 0 for 1 MB
 }
 
 // Set changes the settings.

@@ -110,17 +110,19 @@ func (l Location) CountAnnotations() string {
 // CountDoubles counts the keys of spans and those of annotations that the tables hold more than once within
 // [ParamLow, ParamHigh] of time: columns spans and annotations (BIGINT).
 func (l Location) CountDoubles() string {
-	doubles := func(t Table, timeColumn, keys string) string {
-		return fmt.Sprintf(`(
-  SELECT count(*) FROM (
-    SELECT %[3]s FROM %[1]s
-    WHERE %[2]s BETWEEN timestamp_micros(:%[4]s) AND timestamp_micros(:%[5]s)
-    GROUP BY %[3]s HAVING count(*) > 1
-  )
-)`, l.quoted(t.Suffix), timeColumn, keys, ParamLow, ParamHigh)
+	keys := func(t Table, of, timeColumn, first, second string) string {
+		return fmt.Sprintf(`SELECT '%s' AS of, %s AS first, %s AS second FROM %s
+    WHERE %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`, of, first, second, l.quoted(t.Suffix), timeColumn, ParamLow, ParamHigh)
 	}
-	return fmt.Sprintf("SELECT %s AS spans, %s AS annotations",
-		doubles(Spans, "time", "trace_id, span_id"), doubles(Annotations, "created_at", "annotation_id, updated_at"))
+	return fmt.Sprintf(`SELECT count_if(of = 'span') AS spans, count_if(of = 'annotation') AS annotations
+FROM (
+  SELECT of FROM (
+    %s
+    UNION ALL
+    %s
+  )
+  GROUP BY of, first, second HAVING count(*) > 1
+)`, keys(Spans, "span", "time", "trace_id", "span_id"), keys(Annotations, "annotation", "created_at", "annotation_id", "CAST(updated_at AS STRING)"))
 }
 
 // ParseSpans reads the spans of ParamRows whole and writes nothing: where an insert fails without

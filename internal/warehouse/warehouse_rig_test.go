@@ -756,6 +756,57 @@ SELECT 'm' || id, 'TRACE', lpad(hex(id), 32, '0'), 'METADATA', 'metadata',
 	}
 }
 
+// TestTableFeatures writes tables as people have them: with deletion vectors and row tracking, compacted while they are
+// written, as predictive optimization does. They are clustered by their making.
+func TestTableFeatures(t *testing.T) {
+	s, w := open(t, true)
+	ctx := t.Context()
+	table, notes := w.opts.Location.Name(uctables.Spans), w.opts.Location.Name(uctables.Annotations)
+	for _, name := range []string{table, notes} {
+		s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true', 'delta.enableRowTracking' = 'true')")
+	}
+	optimize := func() { _, _ = s.TrySQL("OPTIMIZE " + table) } // the stand-in can't hand out what it answers
+	var rows []uctables.Span
+	for i := range 6 {
+		rows = append(rows, spans(i, 5)...)
+		if _, err := w.WriteSpans(ctx, spans(i, 5)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.WriteAnnotations(ctx, annotations(0, 5, "src")); err != nil {
+		t.Fatal(err)
+	}
+	s.SQL(t, "DELETE FROM "+table+" WHERE span_id = '0000000000000003'")
+	s.SQL(t, "DELETE FROM "+notes+" WHERE annotation_type = 'TAG'")
+	if n := s.SQL(t, "SELECT count(*) FROM (DESCRIBE HISTORY "+table+") WHERE operation = 'DELETE' AND operationMetrics['numDeletionVectorsAdded'] > 0")[0][0]; n != int64(1) {
+		t.Errorf("%v deletes by deletion vectors: this proves nothing", n)
+	}
+	var background sync.WaitGroup
+	background.Go(optimize)
+	got, err := w.WriteSpans(ctx, rows)
+	background.Wait()
+	if err != nil || got.Inserted != 6 || got.Present != 24 {
+		t.Errorf("after a delete, beside OPTIMIZE: %+v, %v", got, err)
+	}
+	optimize()
+	if got, err := w.WriteSpans(ctx, rows); err != nil || got.Inserted != 0 {
+		t.Errorf("after OPTIMIZE: %+v, %v", got, err)
+	}
+	if got, err := w.WriteAnnotations(ctx, annotations(0, 5, "src")); err != nil || got.Inserted != 1 {
+		t.Errorf("annotations after a delete: %+v, %v", got, err)
+	}
+	changed := rows[:2]
+	for i := range changed {
+		changed[i].Attributes = uctables.JSON(`{"changed":true}`)
+	}
+	if got, err := w.ReplaceSpans(ctx, changed, uctables.NoTimes); err != nil || got.Inserted != 2 {
+		t.Errorf("replaced: %+v, %v", got, err)
+	}
+	if n := s.SQL(t, "SELECT count(*), count(DISTINCT trace_id, span_id), count_if(variant_get(attributes, '$.changed', 'BOOLEAN')) FROM "+table); !cmp.Equal(n[0], []any{int64(30), int64(30), int64(2)}) {
+		t.Errorf("rows, keys and changed rows are %v", n[0])
+	}
+}
+
 func TestCheck(t *testing.T) {
 	s, w := open(t, false)
 	ctx := t.Context()

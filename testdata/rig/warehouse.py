@@ -330,6 +330,7 @@ class Tenant:
         self.direct_seconds = settings.get("direct_seconds") or self.options.direct_seconds
         self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
         self.too_large_as = settings.get("too_large_as") or "413"
+        self.link_bytes = settings.get("link_bytes") or LINK_BYTES
 
     def record(self, entry, write):
         with self.lock:
@@ -416,7 +417,7 @@ class Operation:
                                    operationType=tt.TOperationType.EXECUTE_STATEMENT, hasResultSet=True)
 
     def finish(self, table, types):
-        if table.nbytes <= LINK_BYTES:
+        if table.nbytes <= self.session.tenant.link_bytes:
             self.storage = None
         row_set = tt.TSparkRowSetType.URL_BASED_SET if self.storage else tt.TSparkRowSetType.ARROW_BASED_SET
         columns = [column_desc(i + 1, name, kind) for i, (name, kind) in enumerate(zip(table.column_names, types))]

@@ -1,13 +1,11 @@
-SELECT (
-  SELECT count(*) FROM (
-    SELECT trace_id, span_id FROM `main`.`my-agents`.`prod_otel_spans`
+SELECT count_if(of = 'span') AS spans, count_if(of = 'annotation') AS annotations
+FROM (
+  SELECT of FROM (
+    SELECT 'span' AS of, trace_id AS first, span_id AS second FROM `main`.`my-agents`.`prod_otel_spans`
     WHERE time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
-    GROUP BY trace_id, span_id HAVING count(*) > 1
-  )
-) AS spans, (
-  SELECT count(*) FROM (
-    SELECT annotation_id, updated_at FROM `main`.`my-agents`.`prod_otel_annotations`
+    UNION ALL
+    SELECT 'annotation' AS of, annotation_id AS first, CAST(updated_at AS STRING) AS second FROM `main`.`my-agents`.`prod_otel_annotations`
     WHERE created_at BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
-    GROUP BY annotation_id, updated_at HAVING count(*) > 1
   )
-) AS annotations
+  GROUP BY of, first, second HAVING count(*) > 1
+)

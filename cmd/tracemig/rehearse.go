@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/rehearsal"
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/warehouse"
+)
+
+func newRehearseCommand(a *app) *cobra.Command {
+	o := defaultRunOptions()
+	c := &cobra.Command{
+		Use:   "rehearse --target TARGET [--source EXPERIMENT]",
+		Short: "Try a SQL warehouse in tables of its own, and drop them",
+		Long: `Make tables beside the target's, with names of their own (PREFIX_rehearsal_ID_otel_…), and try there what
+a migration relies on: values of every kind, statements of 1, 4, 8 and 15 MB, the time of a commit,
+large results, two writers of the same rows at once, statements whose answer is not waited for, newer
+versions. With --source some of its traces are written too. The tables are dropped in the end, also
+after Ctrl-C; the target's own are not touched.
+
+It takes a minute or two, and CREATE TABLE on the schema. The report names neither catalog nor schema,
+tables, warehouse or workspace, so that it can be sent to others.
+
+The exit status is 0 when all steps went well, 4 when the tables held something else than they should,
+or a step could not be tried.`,
+		Example: `  tracemig rehearse --target main.agents.support
+  tracemig rehearse --target main.agents.support --source /Shared/support-agent -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
+	}
+	// What rehearse has in common with run, in its words.
+	all := &cobra.Command{}
+	o.addFlags(all)
+	f := c.Flags()
+	f.SortFlags = false
+	for _, name := range []string{
+		"target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "output", "log-level", "log-format",
+	} {
+		f.AddFlag(all.Flags().Lookup(name))
+	}
+	return c
+}
+
+func (a *app) rehearse(o runOptions) error {
+	sampled := o.source != ""
+	if !sampled { // which is then for no source, whatever the environment says of one
+		o.source, o.trackingURI = "none", "databricks"
+	}
+	if o.local() {
+		return usageError("rehearse tries a SQL warehouse; for local tables there is tracemig demo")
+	}
+	_, log, err := a.prepare(o)
+	if err != nil {
+		return err
+	}
+	e := o.ends(a, log)
+	_, t, err := e.locate(a.stop, o.target)
+	if err != nil {
+		return err
+	}
+	id, err := databricks.WarehouseID(e.warehouseID, e.getenv, t.WarehouseTag)
+	if err != nil {
+		return err
+	}
+	scratch := t.Location.Scratch(strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
+	out := rehearsalPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(
+		scratch.String(), "SCRATCH", t.Location.String(), "TARGET", id, "WAREHOUSE")}
+	job := rehearsal.Job{
+		Open: func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error) {
+			opts, err := e.warehouseOptions(scratch, id, nil)
+			if err != nil {
+				return nil, err
+			}
+			said := opts.Waiting
+			opts.Waiting = func(err error, wait time.Duration) {
+				waiting(err, wait)
+				said(err, wait)
+			}
+			return opened(warehouse.Open(ctx, opts))
+		},
+		Step: func(s rehearsal.Step) {
+			a.terminal.Block("")
+			out.step(s)
+		},
+	}
+	if sampled {
+		src, err := e.source()
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		job.Sample = func(ctx context.Context, yield func(uctables.Trace) error) error {
+			return sampleSource(ctx, src, o.source, yield)
+		}
+	}
+	ws, err := e.workspace()
+	if err != nil {
+		return err
+	}
+	kind, err := ws.WarehouseKind(a.stop, id)
+	if err != nil {
+		return fmt.Errorf("SQL warehouse %s: %w", id, err)
+	}
+	a.terminal.Block("rehearsing in " + scratch.String())
+	began := time.Now()
+	steps, err := rehearsal.Run(a.stop, job)
+	a.terminal.Block("")
+	if len(steps) == 0 && err != nil {
+		return err
+	}
+	worse := out.summary(kind, steps, time.Since(began))
+	switch {
+	case err != nil:
+		return err
+	case a.stop.Err() != nil:
+		return &exitError{exitInterrupted, errors.New("interrupted; the scratch tables are dropped")}
+	case worse:
+		return &exitError{code: exitFound}
+	}
+	return nil
+}
+
+// opened gives no target, rather than one that is nil, where there is an error.
+func opened(w *warehouse.Warehouse, err error) (rehearsal.Target, error) {
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// rehearsedTraces is how many traces of a source are tried.
+const rehearsedTraces = 20
+
+var errEnough = errors.New("enough traces")
+
+// sampleSource converts the first traces of an experiment that have ended and can be read.
+func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yield func(uctables.Trace) error) error {
+	experiment, err := src.Experiment(ctx, ref)
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = src.ListTraces(ctx, experiment.ID, mlflowclient.Window{Unlistable: func(*mlflowclient.UnlistableError) error { return nil }}, func(t *mlflow.TraceInfo) error {
+		if t.State == mlflow.StateInProgress {
+			return nil
+		}
+		spans := src.FetchSpans(ctx, []*mlflow.TraceInfo{t})[0]
+		if spans.Err != nil {
+			return fmt.Errorf("trace %s: %w", t.TraceID, spans.Err)
+		}
+		res, err := convert.Convert(convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}, convert.Options{Source: "rehearsal"})
+		if err != nil {
+			return nil // A run reports it.
+		}
+		if err := yield(res.Trace); err != nil {
+			return err
+		}
+		if n++; n == rehearsedTraces {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// rehearsalPrinter writes steps as they end, without the names of what they were tried on.
+type rehearsalPrinter struct {
+	json bool
+	hide *strings.Replacer
+	jsonPrinter
+}
+
+func (p rehearsalPrinter) step(s rehearsal.Step) {
+	s.Text = p.hide.Replace(s.Text)
+	if p.json {
+		p.line(struct {
+			Type string `json:"type"`
+			rehearsal.Step
+		}{"step", s})
+		return
+	}
+	fmt.Fprintf(printable{p.out}, "%-7s  %-20s  %s\n", s.Result, s.Name, s.Text)
+}
+
+// rehearsed is the last line of rehearse as JSON.
+type rehearsed struct {
+	Type      string  `json:"type"`
+	Version   string  `json:"version"`
+	Warehouse string  `json:"warehouse"` // its kind
+	OK        int     `json:"ok"`
+	Wrong     int     `json:"wrong"`
+	Failed    int     `json:"failed"`
+	Left      int     `json:"left"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// summary says whether any step did not go well.
+func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time.Duration) (worse bool) {
+	n := map[rehearsal.Result]int{}
+	for _, s := range steps {
+		n[s.Result]++
+	}
+	r := rehearsed{"rehearsal", version, kind, n[rehearsal.OK], n[rehearsal.Wrong], n[rehearsal.Failed], n[rehearsal.Left], took.Seconds()}
+	if p.json {
+		p.line(r)
+	} else {
+		fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s. The scratch tables are dropped.\n", r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
+	}
+	return r.OK != len(steps)
+}

@@ -1,0 +1,88 @@
+//go:build rig
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tracemig/tracemig/internal/rig"
+)
+
+// cli is a command-line tool that people log in with: it gets tokens as it is asked for them, and prints them in
+// the form of its first argument, az or databricks.
+const cli = `import json, os, sys, time, urllib.parse, urllib.request
+if sys.argv[2:] == ["version"]:
+    sys.exit(print("Databricks CLI v0.300.0"))
+host, client, secret = os.environ["LOGIN"].split(" ")
+form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": client, "client_secret": secret}).encode()
+answer = json.load(urllib.request.urlopen(host + "/oidc/v1/token", form))
+ends = time.time() + answer["expires_in"]
+if sys.argv[1] == "az":
+    print(json.dumps({"accessToken": answer["access_token"], "tokenType": "Bearer", "expiresOn": time.strftime("%Y-%m-%d %H:%M:%S.000000", time.localtime(ends))}))
+else:
+    print(json.dumps({"access_token": answer["access_token"], "token_type": "Bearer", "expiry": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends))}))
+`
+
+// TestShortTokens has runs that take longer than their tokens of ten seconds, at the source and the warehouse, by each way
+// of logging in whose tokens end; in the last case they end before they say.
+func TestShortTokens(t *testing.T) {
+	t.Parallel()
+	m, c := fillBulk(t, "json_types,links", 60)
+	want := newBed(t, m.URI, c.Experiment).toLocal()
+	want.mustRun(0)
+	for _, tt := range []struct {
+		name string
+		told int
+		env  map[string]string
+	}{
+		{"oauth-m2m", 0, nil},
+		{"databricks-cli", 0, map[string]string{"DATABRICKS_AUTH_TYPE": "databricks-cli"}},
+		{"azure-cli", 0, map[string]string{"DATABRICKS_AUTH_TYPE": "azure-cli", "ARM_TENANT_ID": "tenant",
+			"DATABRICKS_AZURE_RESOURCE_ID": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Databricks/workspaces/w"}},
+		{"ended early", 3600, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, TokenSeconds: 10, TokenTold: tt.told}, c.Experiment).toWarehouse(rig.FrontOptions{})
+			b.env = deleteEnv(b.env, "DATABRICKS_TOKEN")
+			if tt.env == nil {
+				b.setenv("DATABRICKS_CLIENT_ID", b.front.ClientID)
+				b.setenv("DATABRICKS_CLIENT_SECRET", b.front.ClientSecret)
+			}
+			for name, value := range tt.env {
+				b.setenv(name, value)
+			}
+			b.setenv("LOGIN", b.front.URL+" "+b.front.ClientID+" "+b.front.ClientSecret)
+			bin := t.TempDir()
+			if err := os.WriteFile(filepath.Join(bin, "cli.py"), []byte(cli), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"az", "databricks"} {
+				script := "#!/bin/sh\nexec python3 " + filepath.Join(bin, "cli.py") + " " + name + " \"$@\"\n"
+				// The SDK takes a small file for the older tool of the same name.
+				if err := os.WriteFile(filepath.Join(bin, name), []byte(script+strings.Repeat("#\n", 600_000)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.setenv("PATH", bin+":"+os.Getenv("PATH"))
+			o := b.mustRun(0, "--download-rate", "3") // for 60 traces and more: twenty seconds
+			if o.summary.Seconds < 12 {
+				t.Errorf("the run took %.1f s: no token has ended", o.summary.Seconds)
+			}
+			sameRowsButForStorage(t, want.rowsOf, b.rowsOf)
+		})
+	}
+}
+
+func deleteEnv(env []string, name string) []string {
+	var kept []string
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, name+"=") {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
