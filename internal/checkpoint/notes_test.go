@@ -68,3 +68,24 @@ func TestUnsettledAndOfficial(t *testing.T) {
 	due(map[string]int64{})
 	official(map[string]bool{})
 }
+
+func TestStatementBytes(t *testing.T) {
+	s := open(t, "")
+	for _, want := range []int64{0, 4 << 20, 1 << 20} {
+		if want > 0 {
+			if err := s.SetStatementBytes(t.Context(), want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := s.StatementBytes(t.Context()); got != want || err != nil {
+			t.Errorf("%d, %v; want %d", got, err, want)
+		}
+	}
+	// It is the warehouse's, whatever the tables hold.
+	if err := s.Forget(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.StatementBytes(t.Context()); got != 1<<20 || err != nil {
+		t.Errorf("after Forget: %d, %v", got, err)
+	}
+}

@@ -719,7 +719,9 @@ func (l *lane) reported() {
 		}, nil)
 	}
 	spans := l.bed.rowsOf.spans
-	l.event("a row filter on the table", func() { l.bed.wh.SQL(l.t, "ALTER TABLE "+spans+" SET TBLPROPERTIES ('rig.row_filter' = 'main.default.mine')") },
+	l.event("a row filter on the table", func() {
+		l.bed.wh.SQL(l.t, "ALTER TABLE "+spans+" SET TBLPROPERTIES ('rig.row_filter' = 'main.default.mine')")
+	},
 		func() { l.bed.wh.SQL(l.t, "ALTER TABLE "+spans+" UNSET TBLPROPERTIES ('rig.row_filter')") })
 	l.event("results of more than 100 bytes as links, to clients that take them", func() { l.bed.wh.Set(l.t, rig.WarehouseSettings{LinkBytes: 100}) }, nil)
 	l.bed.wh.Set(l.t, rig.WarehouseSettings{})

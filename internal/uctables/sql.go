@@ -110,18 +110,18 @@ func (l Location) CountAnnotations() string {
 // CountDoubles counts the keys of spans and those of annotations that the tables hold more than once within
 // [ParamLow, ParamHigh] of time: columns spans and annotations (BIGINT).
 func (l Location) CountDoubles() string {
-	keys := func(t Table, of, timeColumn, first, second string) string {
-		return fmt.Sprintf(`SELECT '%s' AS of, %s AS first, %s AS second FROM %s
-    WHERE %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`, of, first, second, l.quoted(t.Suffix), timeColumn, ParamLow, ParamHigh)
+	keys := func(t Table, kind, timeColumn, id, part string) string {
+		return fmt.Sprintf(`SELECT '%s' AS kind, %s AS id, %s AS part FROM %s
+    WHERE %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`, kind, id, part, l.quoted(t.Suffix), timeColumn, ParamLow, ParamHigh)
 	}
-	return fmt.Sprintf(`SELECT count_if(of = 'span') AS spans, count_if(of = 'annotation') AS annotations
+	return fmt.Sprintf(`SELECT count_if(kind = 'span') AS spans, count_if(kind = 'annotation') AS annotations
 FROM (
-  SELECT of FROM (
+  SELECT kind FROM (
     %s
     UNION ALL
     %s
   )
-  GROUP BY of, first, second HAVING count(*) > 1
+  GROUP BY kind, id, part HAVING count(*) > 1
 )`, keys(Spans, "span", "time", "trace_id", "span_id"), keys(Annotations, "annotation", "created_at", "annotation_id", "CAST(updated_at AS STRING)"))
 }
 

@@ -19,6 +19,7 @@ const (
 	noRight
 	badRow      // a row holds what can't be stored
 	tooLarge    // it asks for more than the server takes at once
+	exhausted   // the server had not enough memory, perhaps since the statement was large
 	tooLong     // it ran out of time
 	noFile      // a file that it reads is not there
 	writeFailed // a task failed while writing, perhaps for what a row holds
@@ -66,8 +67,9 @@ var conditions = []condition{
 		"USER_RAISED_EXCEPTION", "DATETIME_OVERFLOW", "CAST_OVERFLOW", "CAST_INVALID_INPUT",
 		"DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
 	}, states: []string{"22", "23"}, source: ofSpark + ", " + ofDelta},
-	{means: tooLarge, names: []string{"RESOURCE_EXHAUSTED", "COLLECTION_SIZE_LIMIT_EXCEEDED", "KRYO_BUFFER_OVERFLOW"}, states: []string{"54"},
-		words:  regexp.MustCompile(`(?i)(request|statement|query|parameter|message|body)[^.]{0,80}(too large|too long|exceed|larger than)|RequestSize\b.*Limit\b|OutOfMemoryError|RESOURCE_EXHAUSTED`),
+	{means: exhausted, names: []string{"RESOURCE_EXHAUSTED"}, words: regexp.MustCompile(`OutOfMemoryError|RESOURCE_EXHAUSTED`), source: ofDatabricks + "; gRPC's name for too large a message"},
+	{means: tooLarge, names: []string{"COLLECTION_SIZE_LIMIT_EXCEEDED", "KRYO_BUFFER_OVERFLOW"}, states: []string{"54"},
+		words:  regexp.MustCompile(`(?i)(request|statement|query|parameter|message|body)[^.]{0,80}(too large|too long|exceed|larger than)|RequestSize\b.*Limit\b`),
 		source: ofStates + "; " + ofSpark + "; the front door's words as clients of model serving quote them"},
 	{means: tooLong, names: []string{"QUERY_EXECUTION_TIMEOUT_EXCEEDED", "STATEMENT_TIMEOUT"}, states: []string{"57KD0"},
 		words: regexp.MustCompile(`(?i)TIMEDOUT_STATE|cancelled due to timeout|query (execution )?timed out`), source: "docs.databricks.com/en/sql/language-manual/parameters/statement_timeout.html"},
@@ -155,6 +157,17 @@ func (r reported) meaning() meaning {
 		}
 	}
 	return unknownMeaning
+}
+
+// ofSize says whether a statement with so many bytes of rows was refused for its size.
+func (r reported) ofSize(bytes int64) bool {
+	switch r.meaning() {
+	case tooLarge:
+		return true
+	case exhausted:
+		return bytes > sendable
+	}
+	return false
 }
 
 // byName is what the name says, whatever the state; a name and its sub-condition are one.

@@ -157,7 +157,7 @@ func TestFailure(t *testing.T) {
 		"no count": {errNoCount, want{kind: doubtful, unknown: true, text: "does not say how many rows"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := w.failure(t.Context(), uctables.Spans, 1000, c.err)
+			f := w.failure(t.Context(), uctables.Spans, 1<<20, c.err)
 			var row *uctables.RowError
 			var tooLarge *uctables.TooLargeError
 			text := f.err.Error()
@@ -174,6 +174,10 @@ func TestFailure(t *testing.T) {
 		})
 	}
 
+	// A small statement is not too large.
+	if f := w.failure(t.Context(), uctables.Spans, 1000, sqlError("[RESOURCE_EXHAUSTED] x", "")); f.kind != doubtful || !f.asleep {
+		t.Errorf("exhausted by a small statement: %+v", f)
+	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(io.ErrClosedPipe)
 	if f := w.failure(ctx, uctables.Spans, 0, httpError(true, 503, 0)); f.kind != refused || !errors.Is(f.err, io.ErrClosedPipe) {

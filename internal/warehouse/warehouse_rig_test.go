@@ -651,6 +651,10 @@ func TestLearnsSize(t *testing.T) {
 			}
 		})
 	}
+	w.LimitStatements(1 << 20) // as an earlier run has found
+	if l := w.Limits().Bytes; l != 1<<20 {
+		t.Errorf("statements may have %d bytes", l)
+	}
 }
 
 func TestRefusedRows(t *testing.T) {

@@ -1,11 +1,11 @@
-SELECT count_if(of = 'span') AS spans, count_if(of = 'annotation') AS annotations
+SELECT count_if(kind = 'span') AS spans, count_if(kind = 'annotation') AS annotations
 FROM (
-  SELECT of FROM (
-    SELECT 'span' AS of, trace_id AS first, span_id AS second FROM `main`.`my-agents`.`prod_otel_spans`
+  SELECT kind FROM (
+    SELECT 'span' AS kind, trace_id AS id, span_id AS part FROM `main`.`my-agents`.`prod_otel_spans`
     WHERE time BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
     UNION ALL
-    SELECT 'annotation' AS of, annotation_id AS first, CAST(updated_at AS STRING) AS second FROM `main`.`my-agents`.`prod_otel_annotations`
+    SELECT 'annotation' AS kind, annotation_id AS id, CAST(updated_at AS STRING) AS part FROM `main`.`my-agents`.`prod_otel_annotations`
     WHERE created_at BETWEEN timestamp_micros(:lo) AND timestamp_micros(:hi)
   )
-  GROUP BY of, first, second HAVING count(*) > 1
+  GROUP BY kind, id, part HAVING count(*) > 1
 )
