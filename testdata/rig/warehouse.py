@@ -949,6 +949,10 @@ def start_spark(options):
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": tables,
         "spark.sql.catalogImplementation": "in-memory",
+        # Hadoop's own starts a process to set the mode of each file, 50 for an INSERT; so do these two's defaults.
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+        "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
+        "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",
@@ -961,6 +965,7 @@ def start_spark(options):
     if options.few_rows:
         conf |= {
             "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # the text of code takes a third of the time of few rows
             "spark.sql.codegen.cache.maxEntries": "5000",
             "spark.sql.adaptive.enabled": "false",
             "spark.sql.shuffle.partitions": "1",
