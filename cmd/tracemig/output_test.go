@@ -17,6 +17,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/rehearsal"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -74,7 +75,7 @@ func keysOf(t *testing.T, typ reflect.Type, path string) {
 func TestPrintedKeys(t *testing.T) {
 	for _, v := range []any{
 		migrate.TraceReport{}, migrate.Summary{}, migrate.Plan{}, verify.Finding{}, verify.Report{}, preflight.Finding{},
-		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{},
+		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{}, rehearsal.Step{}, rehearsed{},
 	} {
 		typ := reflect.TypeOf(v)
 		keysOf(t, typ, typ.String())
