@@ -141,6 +141,8 @@ func TestCheck(t *testing.T) {
 			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"}},
 		"a window without traces": {flags: []string{"--end-time", "2015-01-01"}, probe: "source.traces", result: preflight.Warning,
 			text: []string{"there is no trace", "the window"}, run: 0, notTried: []string{"source.cap"}},
+		"a firewall before the storage": {opts: rig.FrontOptions{Storage: rig.StorageFirewall}, code: 4, probe: "source.spans", result: preflight.Failed,
+			text: []string{"is not reachable from here (127.0.0.1", "403 AuthorizationFailure", "Run inside its network"}, run: -1},
 		"wrong columns": {flags: []string{"--target", differs}, code: 4, probe: "table.spans", result: preflight.Failed,
 			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "name another location"}, run: 1, says: "name another location", all: 4},
 		"beta form": {flags: []string{"--target", differs}, code: 4, probe: "table.annotations", result: preflight.Failed,
