@@ -30,7 +30,7 @@ else:
 // of logging in whose tokens end; in the last case they end before they say.
 func TestShortTokens(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, "json_types,links", 60)
+	m, c := fillBulk(t, "json_types,links", 34)
 	want := newBed(t, m.URI, c.Experiment).toLocal()
 	want.mustRun(0)
 	for _, tt := range []struct {
@@ -68,8 +68,8 @@ func TestShortTokens(t *testing.T) {
 				}
 			}
 			b.setenv("PATH", bin+":"+os.Getenv("PATH"))
-			o := b.mustRun(0, "--download-rate", "3") // for 60 traces and more: twenty seconds
-			if o.summary.Seconds < 12 {
+			o := b.mustRun(0, "--download-rate", "3") // for 36 traces: twelve seconds
+			if o.summary.Seconds < 11 {
 				t.Errorf("the run took %.1f s: no token has ended", o.summary.Seconds)
 			}
 			sameRowsButForStorage(t, want.rowsOf, b.rowsOf)

@@ -82,7 +82,10 @@ func Run(ctx context.Context, job Job) (steps []Step, err error) {
 	}
 	defer r.w.Close()
 	if err := r.w.Create(ctx); err != nil {
-		return nil, fmt.Errorf("make the scratch tables: %w", errors.Join(err, r.drop(ctx)))
+		if derr := r.drop(ctx); derr != nil {
+			return nil, fmt.Errorf("make the scratch tables: %w; besides, %w", err, derr)
+		}
+		return nil, fmt.Errorf("make the scratch tables, which takes CREATE TABLE on the schema: %w", err)
 	}
 	for _, s := range []struct {
 		name string
@@ -151,48 +154,56 @@ func (r *rehearsal) doubles(ctx context.Context) error {
 	return err
 }
 
-// readBack compares what the table has of a trace with its rows.
-func (r *rehearsal) readBack(ctx context.Context, t *uctables.Trace) error {
-	found := map[string]*uctables.Span{}
-	rows := 0
-	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, uctables.AllTimes, func(s *uctables.Span) error {
-		rows++
-		found[s.SpanID] = s
+// readBack compares what the tables have of traces with their rows.
+func (r *rehearsal) readBack(ctx context.Context, traces ...*uctables.Trace) error {
+	var ids []string
+	spans, notes := map[string]*uctables.Span{}, map[string]*uctables.Annotation{}
+	for _, t := range traces {
+		ids = append(ids, t.TraceID)
+		for i := range t.Spans {
+			spans[t.TraceID+t.Spans[i].SpanID] = &t.Spans[i]
+		}
+		for i := range t.Annotations {
+			notes[t.Annotations[i].AnnotationID] = &t.Annotations[i]
+		}
+	}
+	var wrong error
+	if err := r.w.ReadSpans(ctx, ids, uctables.AllTimes, func(got *uctables.Span) error {
+		key := got.TraceID + got.SpanID
+		if want := spans[key]; want == nil || !uctables.SameSpan(want, got) {
+			wrong = wrongf("span %s of trace %s is there twice, or not as it was written", got.SpanID, got.TraceID)
+		}
+		delete(spans, key)
 		return nil
 	}); err != nil {
 		return err
 	}
-	if rows != len(t.Spans) {
-		return wrongf("trace %s has %d rows of spans, want %d", t.TraceID, rows, len(t.Spans))
-	}
-	for i := range t.Spans {
-		if got := found[t.Spans[i].SpanID]; got == nil || !uctables.SameSpan(&t.Spans[i], got) {
-			return wrongf("span %s of trace %s is not there as it was written", t.Spans[i].SpanID, t.TraceID)
+	if err := r.w.ReadAnnotations(ctx, ids, uctables.AllTimes, func(got *uctables.Annotation) error {
+		if want := notes[got.AnnotationID]; want == nil || !uctables.SameAnnotation(want, got) {
+			wrong = wrongf("annotation %s of %s is not there as it was written", got.AnnotationID, got.TargetID)
 		}
-	}
-	notes := map[string]*uctables.Annotation{}
-	if err := r.w.ReadAnnotations(ctx, []string{t.TraceID}, uctables.AllTimes, func(a *uctables.Annotation) error {
-		notes[a.AnnotationID] = a
+		delete(notes, got.AnnotationID)
 		return nil
 	}); err != nil {
 		return err
 	}
-	if len(notes) != len(t.Annotations) {
-		return wrongf("trace %s has %d annotations, want %d", t.TraceID, len(notes), len(t.Annotations))
+	if wrong == nil && len(spans)+len(notes) > 0 {
+		wrong = wrongf("%d spans and %d annotations of %d traces are not there", len(spans), len(notes), len(traces))
 	}
-	for i := range t.Annotations {
-		if got := notes[t.Annotations[i].AnnotationID]; got == nil || !uctables.SameAnnotation(&t.Annotations[i], got) {
-			return wrongf("annotation %s of trace %s is not there as it was written", t.Annotations[i].AnnotationID, t.TraceID)
-		}
-	}
-	return nil
+	return wrong
 }
 
-func (r *rehearsal) write(ctx context.Context, t *uctables.Trace) error {
-	if _, err := r.w.WriteAnnotations(ctx, t.Annotations); err != nil {
+// write adds traces in one commit a table.
+func (r *rehearsal) write(ctx context.Context, traces ...*uctables.Trace) error {
+	var annotations []uctables.Annotation
+	var spans []uctables.Span
+	for _, t := range traces {
+		annotations, spans = append(annotations, t.Annotations...), append(spans, t.Spans...)
+	}
+	if _, err := r.w.WriteAnnotations(ctx, annotations); err != nil {
 		return err
 	}
-	_, err := r.w.WriteSpans(ctx, t.Spans)
+	_, err := r.w.WriteSpans(ctx, spans)
 	return err
 }
 
@@ -318,7 +329,7 @@ func (r *rehearsal) writers(ctx context.Context, m map[string]any) (string, erro
 		return "", err
 	}
 	defer other.Close()
-	const rounds = 4
+	const rounds = 3
 	before := r.waited()
 	for round := range rounds {
 		t := plainTrace("writers", round, 50, 200)
@@ -414,19 +425,40 @@ func (r *rehearsal) versions(ctx context.Context, _ map[string]any) (string, err
 	return "a newer version of an annotation and other values of a span take the place of the old ones", r.doubles(ctx)
 }
 
+// sampleBytes is how large the spans are that are written together.
+const sampleBytes = 4 * mb
+
 // sample writes some traces of the source, if there is one.
 func (r *rehearsal) sample(ctx context.Context, m map[string]any) (string, error) {
 	if r.job.Sample == nil {
 		return "", nil
 	}
+	var some []*uctables.Trace
+	var bytes int64
 	traces, spans := 0, 0
-	if err := r.job.Sample(ctx, func(t uctables.Trace) error {
-		if err := r.write(ctx, &t); err != nil {
-			return fmt.Errorf("trace %s: %w", t.TraceID, err)
+	flush := func() error {
+		err := r.write(ctx, some...)
+		if err == nil {
+			err = r.readBack(ctx, some...)
 		}
+		some, bytes = nil, 0
+		return err
+	}
+	err := r.job.Sample(ctx, func(t uctables.Trace) error {
+		some = append(some, &t)
 		traces, spans = traces+1, spans+len(t.Spans)
-		return r.readBack(ctx, &t)
-	}); err != nil {
+		for i := range t.Spans {
+			bytes += t.Spans[i].Size()
+		}
+		if bytes < sampleBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil && len(some) > 0 {
+		err = flush()
+	}
+	if err != nil {
 		return "", err
 	}
 	m["traces"], m["spans"] = traces, spans
