@@ -80,10 +80,17 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%s is not part of the SQL protocol", r.URL.Path)
 	}
-	sent := &whole{ReadCloser: r.Body}
+	var sent atomic.Bool
 	if r.Body != nil {
 		r = r.Clone(r.Context())
-		r.Body = sent
+		r.Body = whole{r.Body, &sent}
+		if again := r.GetBody; again != nil { // of a connection that was closed before anything was sent
+			r.GetBody = func() (io.ReadCloser, error) {
+				body, err := again()
+				sent.Store(false)
+				return whole{body, &sent}, err
+			}
+		}
 	}
 	resp, err := w.base.RoundTrip(r)
 	var said string
@@ -102,7 +109,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	x.requests++
 	x.status, x.retryAfter, x.err, x.said, x.noSession, x.ended = 0, 0, err, "", false, false
-	x.unsent = err != nil && r.Body != nil && !sent.ended.Load()
+	x.unsent = err != nil && r.Body != nil && !sent.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -121,13 +128,13 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// whole tells whether a body was read to its end, which is when the last of it goes out.
+// whole notes when a body was read to its end, which is when the last of it goes out.
 type whole struct {
 	io.ReadCloser
-	ended atomic.Bool
+	ended *atomic.Bool
 }
 
-func (w *whole) Read(p []byte) (int, error) {
+func (w whole) Read(p []byte) (int, error) {
 	n, err := w.ReadCloser.Read(p)
 	if err == io.EOF {
 		w.ended.Store(true)
