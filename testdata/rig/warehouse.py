@@ -238,8 +238,8 @@ class Warehouse:
                 types = [st.LongType(), st.LongType()]
             else:
                 result, types = self.collect(df, binary_variants)
-                if kind == "DESCRIBE" and re.match(r"\s*DESCRIBE\s+TABLE\s+EXTENDED\b", sql, re.I):
-                    result = self.policies(session, table, result)
+                if m := re.match(r"\s*DESCRIBE\s+TABLE\s+EXTENDED\s+(\S+)", sql, re.I):
+                    result = self.policies(session, m[1], result)
         except Exception as e:  # Py4J, Spark and Python errors alike are the statement's failure.
             message, state = failure(e)
             entry["error"] = message.split("\n")[0][:500]
