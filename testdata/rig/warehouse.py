@@ -827,7 +827,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.rest():
             return
         if self.path != "/_stats":
-            return self.json(404, {"error": "not found"})
+            # The SDK asks for what it does not find here by a client of its own, which keeps the connection.
+            self.close_connection = True
+            return self.answer(404, b'{"error": "not found"}', headers={"Connection": "close"})
         t = self.tenant()
         with t.lock:
             self.json(200, {"statements": t.statements, "writes": t.writes, "faults": t.fired, "links": t.links, "log": t.log})
