@@ -46,17 +46,9 @@ With --print-grants only the GRANT statements are printed that a principal needs
 			return a.check(o)
 		},
 	}
-	// What check has in common with run, in its words.
-	all := &cobra.Command{}
-	o.addFlags(all)
+	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "checkpoint", "shard",
+		"create", "create-views", "staging-volume", "stage", "start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format")
 	f := c.Flags()
-	f.SortFlags = false
-	for _, name := range []string{
-		"source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "checkpoint", "shard", "create", "create-views", "staging-volume", "stage",
-		"start-time-ms", "start-time", "end-time", "search-rate", "output", "log-level", "log-format",
-	} {
-		f.AddFlag(all.Flags().Lookup(name))
-	}
 	f.BoolVar(&o.printGrants, "print-grants", false, "only print the GRANT statements for the target's tables")
 	f.StringVar(&o.principal, "principal", "", "who to grant to: a user, a group, or the application ID of a service principal (default the identity in use)")
 	return c

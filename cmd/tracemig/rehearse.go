@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ large results, two writers of the same rows at once, statements whose answer is 
 versions. With --source some of its traces are written too. The tables are dropped in the end, also
 after Ctrl-C; the target's own are not touched.
 
-It takes a minute or two, and CREATE TABLE on the schema. The report names neither catalog nor schema,
-tables, warehouse or workspace, so that it can be sent to others.
+It takes a minute or two, and CREATE TABLE on the schema. In the report catalog, schema, tables,
+warehouse, workspace and source have other names, so that it can be sent to others.
 
 The exit status is 0 when all steps went well, 4 when the tables held something else than they should,
 or a step could not be tried.`,
@@ -40,16 +41,7 @@ or a step could not be tried.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
 	}
-	// What rehearse has in common with run, in its words.
-	all := &cobra.Command{}
-	o.addFlags(all)
-	f := c.Flags()
-	f.SortFlags = false
-	for _, name := range []string{
-		"target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "output", "log-level", "log-format",
-	} {
-		f.AddFlag(all.Flags().Lookup(name))
-	}
+	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "output", "log-level", "log-format")
 	return c
 }
 
@@ -75,8 +67,6 @@ func (a *app) rehearse(o runOptions) error {
 		return err
 	}
 	scratch := t.Location.Scratch(strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
-	out := rehearsalPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(
-		scratch.String(), "SCRATCH", t.Location.String(), "TARGET", id, "WAREHOUSE")}
 	job := rehearsal.Job{
 		Open: func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error) {
 			opts, err := e.warehouseOptions(scratch, id, nil)
@@ -90,17 +80,21 @@ func (a *app) rehearse(o runOptions) error {
 			}
 			return opened(warehouse.Open(ctx, opts))
 		},
-		Step: func(s rehearsal.Step) {
-			a.terminal.Block("")
-			out.step(s)
-		},
 	}
+	// A bare name of a catalog or schema may be a word; alone they stand in quotes.
+	l := t.Location
+	names := []string{scratch.Prefix, "SCRATCH", l.Catalog + "." + l.Schema, "CATALOG.SCHEMA", uctables.QuoteName(l.Catalog), "CATALOG",
+		uctables.QuoteName(l.Schema), "SCHEMA", id, "WAREHOUSE"}
 	if sampled {
 		src, err := e.source()
 		if err != nil {
 			return err
 		}
 		defer src.Close()
+		names = append(names, src.Identity(), "SERVER", o.source, "EXPERIMENT")
+		if u, err := url.Parse(src.Identity()); err == nil && u.Host != "" {
+			names = append(names, u.Host, "SERVER")
+		}
 		job.Sample = func(ctx context.Context, yield func(uctables.Trace) error) error {
 			return sampleSource(ctx, src, o.source, yield)
 		}
@@ -108,6 +102,12 @@ func (a *app) rehearse(o runOptions) error {
 	ws, err := e.workspace()
 	if err != nil {
 		return err
+	}
+	names = append(names, strings.TrimPrefix(ws.Host(), "https://"), "WORKSPACE")
+	out := rehearsalPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(names...)}
+	job.Step = func(s rehearsal.Step) {
+		a.terminal.Block("")
+		out.step(s)
 	}
 	kind, err := ws.WarehouseKind(a.stop, id)
 	if err != nil {
@@ -219,7 +219,7 @@ func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time
 	if p.json {
 		p.line(r)
 	} else {
-		fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s. The scratch tables are dropped.\n", r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
+		fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s.\n", r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
 	}
 	return r.OK != len(steps)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/warehouse"
 )
 
 type runOptions struct {
@@ -126,6 +127,17 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addReadFlags(c)
 }
 
+// addSome adds the flags of run that another command has too, in run's words.
+func (o *runOptions) addSome(c *cobra.Command, names ...string) {
+	all := &cobra.Command{}
+	o.addFlags(all)
+	f := c.Flags()
+	f.SortFlags = false
+	for _, name := range names {
+		f.AddFlag(all.Flags().Lookup(name))
+	}
+}
+
 const lockWaitHelp = "how long to wait for another run with the same checkpoint: 90s, 10m, or seconds"
 
 // addSpanFlags adds the flags of commands that may write spans of migrated traces.
@@ -204,7 +216,7 @@ func (o *runOptions) validate() error {
 		return usageError("--concurrency must be 1 or more")
 	case o.bytesInFlight < 1<<20:
 		return usageError("--bytes-in-flight must be at least 1MiB")
-	case o.statementBytes != 0 && o.statementBytes < 64<<10:
+	case o.statementBytes != 0 && o.statementBytes < warehouse.LeastStatementBytes:
 		return usageError("--statement-bytes must be at least 64KiB")
 	case o.statementBytes != 0 && o.local():
 		return usageError("--statement-bytes is for tables in Unity Catalog; local ones are written without statements")

@@ -58,5 +58,12 @@ func forgetful(cfg *config.Config) *config.Config {
 // Tokens that have ended, as workspaces were seen to say so with any of the statuses 400, 401 and 403.
 var endedToken = regexp.MustCompile(`(?i)(token|jwt)\b[^.]{0,60}\bexpir|expired[^.]{0,20}(token|jwt)|ExpiredJwt`)
 
+// RefusesToken says whether an answer refuses the token, perhaps for its age, and not what it is used for: by its HTTP
+// status and its words.
+func RefusesToken(status int, said string) bool {
+	return status == http.StatusUnauthorized ||
+		(status == http.StatusForbidden || status == http.StatusBadRequest) && EndedToken(said)
+}
+
 // EndedToken says whether the words of a refusal are about a token that has ended or is about to.
 func EndedToken(said string) bool { return endedToken.MatchString(said) }

@@ -199,7 +199,7 @@ func send(ctx context.Context, c *client.DatabricksClient, method, path string, 
 		return err
 	case !errors.As(err, &api):
 		return err
-	case api.StatusCode == http.StatusUnauthorized, EndedToken(api.Message),
+	case RefusesToken(api.StatusCode, api.Message),
 		api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
 		return &workspaceError{ErrRefused, api}
 	case api.StatusCode == http.StatusForbidden:

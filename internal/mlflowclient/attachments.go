@@ -110,11 +110,7 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 
 // signedAttachment downloads from the signed address that a workspace gives for it.
 func (c *Client) signedAttachment(ctx context.Context, traceID string, _ *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
-	cred, err := c.credentials(ctx, traceID, artifact(a))
-	if err != nil {
-		return nil, err
-	}
-	body, err := c.signedDownload(ctx, traceID, artifact(a), cred, isAttachment(a))
+	body, _, err := c.signedDownload(ctx, traceID, artifact(a), isAttachment(a))
 	if errors.Is(err, errNotStored) {
 		return nil, ErrNoAttachment
 	}

@@ -108,8 +108,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 // no other request will be answered.
 func RefusesToken(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && (e.Status == http.StatusUnauthorized ||
-		(e.Status == http.StatusForbidden || e.Status == http.StatusBadRequest) && databricks.EndedToken(e.Message))
+	return ok && databricks.RefusesToken(e.Status, e.Message)
 }
 
 // try repeats op under the limits of r's class. A throttle holds back the whole class.

@@ -259,16 +259,12 @@ func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if t.Tags[mlflow.TagSpansLocation] == archiveRepo {
 		return Spans{Missing: MissingArchived} // MLflow's client cannot read these either
 	}
-	cred, err := c.credentials(ctx, t.TraceID, "")
-	if routeRefused(err) && c.ways.signed.refuse(err) {
-		return c.noWay(t)
-	}
-	if err != nil {
-		return c.absent(ctx, t, err)
-	}
-	c.ways.signed.works.Store(true)
-	body, err := c.signedDownload(ctx, t.TraceID, "", cred, endsEarly())
+	body, addressed, err := c.signedDownload(ctx, t.TraceID, "", endsEarly())
 	switch {
+	case !addressed && routeRefused(err) && c.ways.signed.refuse(err):
+		return c.noWay(t)
+	case !addressed:
+		return c.absent(ctx, t, err)
 	case errors.Is(err, errNotStored):
 		return Spans{Missing: MissingLost}
 	case err != nil:
@@ -280,21 +276,23 @@ func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 // errNotStored says that the object store does not have what an address was signed for.
 var errNotStored = errors.New("the object store does not have it")
 
-// signedDownload downloads what cred was signed for, an artifact of a trace; "" is its spans.
-func (c *Client) signedDownload(ctx context.Context, traceID, artifact string, cred credential, whole func([]byte) error) ([]byte, error) {
+// signedDownload downloads an artifact of a trace, "" for its spans, from an address that the workspace signs for it.
+// addressed says whether it gave one: else err is its answer.
+func (c *Client) signedDownload(ctx context.Context, traceID, artifact string, whole func([]byte) error) (body []byte, addressed bool, err error) {
 	for tries := 1; ; tries++ {
+		cred, err := c.credentials(ctx, traceID, artifact)
+		if err != nil {
+			return nil, false, err
+		}
+		c.ways.signed.works.Store(true)
 		body, err := c.signedGet(ctx, cred, whole)
 		switch {
 		case isCode(err, http.StatusNotFound) && !isCode(err, 0, "NoSuchBucket", "ContainerNotFound", "FilesystemNotFound"):
-			return nil, errNotStored
+			return nil, true, errNotStored
 		case !isCode(err, http.StatusUnauthorized) && !isCode(err, http.StatusForbidden), tries >= 3 && c.storageWorked.Load():
-			return body, err
+			return body, true, err
 		}
-		// An address may end before its turn comes; three in a row that do are another fault.
-		c.retries.Add(1)
-		if cred, err = c.credentials(ctx, traceID, artifact); err != nil {
-			return nil, err
-		}
+		c.retries.Add(1) // An address may end before its turn comes; three in a row that do are another fault.
 	}
 }
 

@@ -200,6 +200,26 @@ func TestStorageBehindFirewall(t *testing.T) {
 	}
 }
 
+// A trace that is deleted while its address ends is deleted, not failed.
+func TestDeletedBetweenAddresses(t *testing.T) {
+	asked := 0
+	c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host == "storage.example" {
+			return firewall(r)
+		}
+		return inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked > 1 {
+				http.Error(w, `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`, http.StatusNotFound)
+				return
+			}
+			io.WriteString(w, `{"credential_info":{"signed_uri":"https://storage.example/t?sig=SIGNATURE"}}`)
+		})}.RoundTrip(r)
+	}))
+	if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Missing != MissingDeleted || s.Err != nil {
+		t.Errorf("missing %q, error %v", s.Missing, s.Err)
+	}
+}
+
 func firewall(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Request: r,
 		Body: io.NopCloser(strings.NewReader("<Error><Code>AuthorizationFailure</Code></Error>"))}, nil

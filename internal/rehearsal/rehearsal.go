@@ -62,12 +62,13 @@ func wrongf(format string, args ...any) error { return &wrongError{fmt.Sprintf(f
 
 // rehearsal is one run of all steps.
 type rehearsal struct {
-	job       Job
-	w         Target
-	mu        sync.Mutex
-	conflicts int // waits of any writer
-	commit    time.Duration
-	steps     []Step
+	job     Job
+	w       Target
+	mu      sync.Mutex
+	waits   int           // of any writer, before another try
+	commit  time.Duration // of a small statement
+	largest int           // statement that was taken, in MB
+	steps   []Step
 }
 
 // dropTime is how long the tables may take to be dropped after the user has stopped the rest.
@@ -77,7 +78,7 @@ const dropTime = 2 * time.Minute
 // beginning, or from dropping them; what a step found stands in it.
 func Run(ctx context.Context, job Job) (steps []Step, err error) {
 	r := &rehearsal{job: job}
-	if r.w, err = job.Open(ctx, r.waits); err != nil {
+	if r.w, err = job.Open(ctx, r.waiting); err != nil {
 		return nil, err
 	}
 	defer r.w.Close()
@@ -133,16 +134,16 @@ func (r *rehearsal) step(ctx context.Context, name string, try func(context.Cont
 	r.job.Step(s)
 }
 
-func (r *rehearsal) waits(error, time.Duration) {
+func (r *rehearsal) waiting(error, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conflicts++
+	r.waits++
 }
 
 func (r *rehearsal) waited() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.conflicts
+	return r.waits
 }
 
 // doubles fails where a key is there more than once.
@@ -256,11 +257,14 @@ func (r *rehearsal) commits(ctx context.Context, m map[string]any) (string, erro
 
 const mb = 1 << 20
 
+// sized is a trace with spans of so many MB.
+func sized(size int) *uctables.Trace { return plainTrace("sizes", size, size*16, 64<<10) }
+
 // sizes sends statements of growing sizes, and one with a value about as large as a VARIANT takes.
 func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error) {
-	largest, refused := 0, 0
+	refused := 0
 	for _, size := range []int{1, 4, 8, 15} {
-		t := plainTrace("sizes", size, size*16, 64<<10)
+		t := sized(size)
 		began := time.Now()
 		_, err := r.w.WriteSpans(ctx, t.Spans)
 		var large *uctables.TooLargeError
@@ -273,17 +277,17 @@ func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error)
 			return "", fmt.Errorf("a statement of %d MB: %w", size, err)
 		}
 		m[fmt.Sprintf("seconds_%d_mb", size)] = time.Since(began).Seconds()
-		largest = size
+		r.largest = size
 		if err := r.readBack(ctx, &uctables.Trace{TraceID: t.TraceID, Spans: t.Spans}); err != nil {
 			return "", err
 		}
 	}
-	m["largest_mb"] = largest
-	text := fmt.Sprintf("statements of up to %d MB are taken", largest)
+	m["largest_mb"] = r.largest
+	text := fmt.Sprintf("statements of up to %d MB are taken", r.largest)
 	if refused > 0 {
 		text += fmt.Sprintf(", one of %d MB is refused as too large", refused)
 	}
-	if largest == 0 {
+	if r.largest == 0 {
 		return "", errors.New("no statement of 1 MB is taken")
 	}
 	one := plainTrace("value", 0, 1, 14*mb)
@@ -304,7 +308,10 @@ func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error)
 
 // results reads what is larger than a warehouse hands out in an answer to clients that take links.
 func (r *rehearsal) results(ctx context.Context, m map[string]any) (string, error) {
-	t := plainTrace("sizes", 4, 4*16, 64<<10)
+	if r.largest == 0 {
+		return "", errors.New("no statement was taken whose rows would make a large result")
+	}
+	t := sized(min(r.largest, 4))
 	began := time.Now()
 	rows, bytes := 0, int64(0)
 	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, uctables.AllTimes, func(s *uctables.Span) error {
@@ -324,7 +331,7 @@ func (r *rehearsal) results(ctx context.Context, m map[string]any) (string, erro
 
 // writers has two writers add the same rows at once.
 func (r *rehearsal) writers(ctx context.Context, m map[string]any) (string, error) {
-	other, err := r.job.Open(ctx, r.waits)
+	other, err := r.job.Open(ctx, r.waiting)
 	if err != nil {
 		return "", err
 	}

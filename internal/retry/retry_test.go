@@ -102,6 +102,36 @@ func TestDoGoesOnAfterLostRaces(t *testing.T) {
 	})
 }
 
+// A busy service is waited for longer than faults are borne, by the waits of the policy or its own, and leaves faults
+// their budget.
+func TestDoWaitsForTheBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Initial: time.Second, Max: 30 * time.Second, Budget: time.Minute}
+		tries, longest := 0, time.Duration(0)
+		err := Do(t.Context(), p, func(context.Context) error {
+			switch tries++; {
+			case tries <= 20:
+				return Busy(errBusy, 0)
+			case tries == 21:
+				return Again(errBusy, 0)
+			case tries == 22:
+				return Busy(errBusy, 50*time.Second)
+			}
+			return nil
+		}, func(_ error, w time.Duration) { longest = max(longest, w) })
+		if err != nil || longest != 50*time.Second {
+			t.Errorf("%v after %d tries, the longest wait %v", err, tries, longest)
+		}
+		began := time.Now()
+		if err := Do(t.Context(), p, func(context.Context) error { return Busy(errBusy, 0) }, nil); err != errBusy {
+			t.Errorf("busy for ever: %v", err)
+		}
+		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {
+			t.Errorf("waited for %v", d)
+		}
+	})
+}
+
 func TestAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for in, want := range map[string]time.Duration{

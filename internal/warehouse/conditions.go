@@ -159,15 +159,16 @@ func (r reported) meaning() meaning {
 	return unknownMeaning
 }
 
-// ofSize says whether a statement with so many bytes of rows was refused for its size.
-func (r reported) ofSize(bytes int64) bool {
-	switch r.meaning() {
-	case tooLarge:
-		return true
-	case exhausted:
-		return bytes > sendable
+// meaningFor is the meaning for a statement with so many bytes of rows: what exhausted a server is too large only
+// where it is large.
+func (r reported) meaningFor(bytes int64) meaning {
+	switch means := r.meaning(); {
+	case means != exhausted:
+		return means
+	case bytes > LeastStatementBytes:
+		return tooLarge
 	}
-	return false
+	return passing
 }
 
 // byName is what the name says, whatever the state; a name and its sub-condition are one.

@@ -109,7 +109,7 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 	e := fmt.Errorf("%s: SQL warehouse %s answers %s. Run again later", table, w.opts.WarehouseID, status)
 	started := x.statement && x.requests > 1 // it was polling or fetching that failed
 	switch {
-	case x.status == http.StatusRequestEntityTooLarge, bytes > 0 && !started && x.status != http.StatusTooManyRequests && readReport(x.said, "").ofSize(bytes):
+	case x.status == http.StatusRequestEntityTooLarge, bytes > 0 && !started && x.status != http.StatusTooManyRequests && readReport(x.said, "").meaningFor(bytes) == tooLarge:
 		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: errors.New(status)}}
 	case x.status == http.StatusTooManyRequests && !started:
 		return failure{kind: again, err: e, after: x.retryAfter}
@@ -150,14 +150,7 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 	if !s.exchange.statement {
 		uncertain = again
 	}
-	means := r.meaning()
-	switch {
-	case means == exhausted && r.ofSize(bytes):
-		means = tooLarge
-	case means == exhausted:
-		means = passing
-	}
-	switch means {
+	switch r.meaningFor(bytes) {
 	case conflict:
 		return failure{kind: again, lost: true, err: sayf("another writer commits at the same time: %w. Run again when it has ended", said)}
 	case committed:

@@ -231,3 +231,17 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("telemetry got out: %v, %v", err, asked)
 	}
 }
+
+// What was found of statements does not bind rows in files.
+func TestLimitStatements(t *testing.T) {
+	for _, staged := range []bool{false, true} {
+		w, want := &Warehouse{}, int64(1<<20)
+		if staged {
+			w.staging, want = &staging{}, stagedLimits.Bytes
+		}
+		w.LimitStatements(1 << 20)
+		if got := w.Limits().Bytes; got != want {
+			t.Errorf("staged %t: %d bytes, want %d", staged, got, want)
+		}
+	}
+}

@@ -96,7 +96,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	var said string
 	if err == nil && resp.StatusCode != http.StatusOK {
 		said = words(resp)
-		if refusesToken(resp.StatusCode, said) {
+		if databricks.RefusesToken(resp.StatusCode, said) {
 			resp, err = w.afresh(r, resp)
 			if err == nil && resp.StatusCode != http.StatusOK {
 				said = words(resp)
@@ -119,7 +119,7 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	x.said = fit(said)
 	x.noSession = (reported{text: said}).meaning() == noSession
-	x.ended = refusesToken(resp.StatusCode, said) && databricks.EndedToken(said)
+	x.ended = databricks.RefusesToken(resp.StatusCode, said) && databricks.EndedToken(said)
 	x.retryAfter = retry.After(resp.Header, time.Now())
 	if x.statement && x.requests == 1 {
 		_ = resp.Body.Close()
@@ -169,12 +169,6 @@ func fit(said string) string {
 		said = string(r[:160]) + "…"
 	}
 	return strings.Trim(said, " …")
-}
-
-// refusesToken says whether a status and the words beside it refuse the token, and not what it is used for.
-func refusesToken(status int, said string) bool {
-	return status == http.StatusUnauthorized ||
-		(status == http.StatusForbidden || status == http.StatusBadRequest) && databricks.EndedToken(said)
 }
 
 // afresh sends a request whose token was refused, and which so was not taken, once more with another token, where

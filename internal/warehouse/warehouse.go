@@ -32,8 +32,8 @@ import (
 // what servers were seen to take as one parameter.
 var limits = uctables.Limits{Rows: 5000, Bytes: 8 << 20}
 
-// sendable is how large a statement is that no server refuses for its size.
-const sendable = 64 << 10
+// LeastStatementBytes is how large a statement is, in bytes of rows, that no server refuses for its size.
+const LeastStatementBytes = 64 << 10
 
 // Rows of an answer: a trace in what is read of all has some 300 bytes.
 const (
@@ -172,8 +172,13 @@ func (w *Warehouse) Limits() uctables.Limits {
 	return l
 }
 
-// LimitStatements says that an earlier run found the warehouse to refuse statements of more than so many bytes.
-func (w *Warehouse) LimitStatements(bytes int64) { w.most.Store(bytes) }
+// LimitStatements says that an earlier run found the warehouse to refuse statements of more than so many bytes. Rows
+// that are staged are not bound by it.
+func (w *Warehouse) LimitStatements(bytes int64) {
+	if w.staging == nil {
+		w.most.Store(bytes)
+	}
+}
 
 // StatementBytes is the largest statement that the warehouse may be sent, in bytes of rows, after it has refused
 // larger ones; 0 where it has refused none, or takes rows by files.
@@ -326,7 +331,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		}
 		f := w.failure(ctx, b.table, in.bytes, err)
 		if f.unsent {
-			if unsent++; unsent >= unsentTries && in.bytes >= sendable {
+			if unsent++; unsent >= unsentTries && in.bytes >= LeastStatementBytes {
 				f = failure{kind: refused, err: &uctables.TooLargeError{Table: w.opts.Location.Name(b.table), Bytes: in.bytes, Err: f.err}}
 			}
 		}
@@ -560,7 +565,7 @@ func (w *Warehouse) mark() string {
 func (w *Warehouse) learn(bytes int64) {
 	for {
 		now := w.most.Load()
-		next := max(sendable, bytes/2)
+		next := max(LeastStatementBytes, bytes/2)
 		if now != 0 && now <= next || w.most.CompareAndSwap(now, next) {
 			return
 		}
