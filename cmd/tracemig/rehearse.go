@@ -31,7 +31,7 @@ large results, two writers of the same rows at once, statements whose answer is 
 versions. With --source some of its traces are written too. The tables are dropped in the end, also
 after Ctrl-C; the target's own are not touched.
 
-It takes a minute or two, and CREATE TABLE on the schema. In the report catalog, schema, tables,
+It needs CREATE TABLE on the schema. In the report catalog, schema, tables,
 warehouse, workspace and source have other names, so that it can be sent to others.
 
 The exit status is 0 when all steps went well, 4 when the tables held something else than they should,
@@ -42,6 +42,7 @@ or a step could not be tried.`,
 		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
 	}
 	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "output", "log-level", "log-format")
+	c.Flags().Lookup("target").Usage = "catalog.schema.prefix, or an experiment bound to such a location"
 	return c
 }
 
