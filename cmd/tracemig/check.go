@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -176,15 +177,15 @@ func (a *app) printGrants(o checkOptions, e *ends) error {
 		}
 		o.principal = me.Name
 	}
-	grants := l.Grants(o.principal)
+	statements := grants.Statements(l, o.principal)
 	if v, err := o.volume(l); err != nil {
 		return err
 	} else if v != nil && o.stage != "" {
-		grants = append(grants, v.NeedToMake().Statement(o.principal))
+		statements = append(statements, grants.ToMakeVolume(*v).Statement(o.principal))
 	} else if v != nil {
-		grants = append(grants, v.Need().Statement(o.principal))
+		statements = append(statements, grants.ToStage(*v).Statement(o.principal))
 	}
-	for _, g := range grants {
+	for _, g := range statements {
 		if o.output == "json" {
 			jsonPrinter{a.stdout}.line(grantPrinted{"grant", g})
 		} else {

@@ -14,8 +14,10 @@ import (
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
@@ -126,7 +128,7 @@ func (e *ends) locate(ctx context.Context, ref string) (name string, t databrick
 }
 
 // target opens the writer for ref, see locate.
-func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) {
+func (e *ends) target(ctx context.Context, ref string) (target.Writer, error) {
 	name, t, err := e.locate(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -134,7 +136,7 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
 		lake, err := deltalake.Open(path, deltalake.Options{Clustering: e.clustering})
 		if err != nil {
-			return nil, err // not lake, which as a uctables.Writer would not be nil
+			return nil, err // not lake, which as a target.Writer would not be nil
 		}
 		return lake, nil
 	}
@@ -142,13 +144,13 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 	if err != nil {
 		return nil, err
 	}
-	volume, needs := (*uctables.Volume)(nil), t.Location.Needs()
+	volume, needs := (*uctables.Volume)(nil), grants.ToWrite(t.Location)
 	if e.volume != nil {
 		if volume, err = e.volume(t.Location); err != nil {
 			return nil, err
 		}
 		if volume != nil && !e.makeVolume {
-			needs = append(needs, volume.Need())
+			needs = append(needs, grants.ToStage(*volume))
 		}
 	}
 	if err := e.preflight(ctx, needs); err != nil {
@@ -163,7 +165,7 @@ func (e *ends) target(ctx context.Context, ref string) (uctables.Writer, error) 
 
 // preflight makes those probes of check that cost little. Missing grants are only warned of: the tables
 // themselves know better what groups of groups may do.
-func (e *ends) preflight(ctx context.Context, needs []uctables.Grant) error {
+func (e *ends) preflight(ctx context.Context, needs []grants.Grant) error {
 	ws, err := e.workspace()
 	if err != nil {
 		return err
@@ -207,7 +209,7 @@ func (e *ends) warehouseOptions(l uctables.Location, id string, volume *uctables
 
 // tableMissing says whether err tells of a table that --create would make.
 func tableMissing(err error) bool {
-	var te *uctables.TableError
+	var te *target.TableError
 	return errors.As(err, &te) && te.Missing
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
@@ -401,13 +402,11 @@ func (s *session) prepareTables(missing bool) error {
 	if !s.opts.createViews {
 		return nil
 	}
-	target, ok := s.target.(interface {
-		CreateViews(ctx context.Context) (made []string, err error)
-	})
+	views, ok := s.target.(target.ViewCreator)
 	if !ok {
 		return nil // a local target, which the flag was refused for
 	}
-	made, err := target.CreateViews(s.stop)
+	made, err := views.CreateViews(s.stop)
 	if len(made) > 0 {
 		s.log.Warn("made views: while they stand, no experiment can be bound to the location", "views", strings.Join(made, ", "))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -25,7 +26,7 @@ type session struct {
 	runID      string       // of the next run, or the present one
 	source     *mlflowclient.Client
 	experiment string // ID
-	target     uctables.Writer
+	target     target.Writer
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
 
@@ -130,9 +131,7 @@ func (s *session) lock(runID string) (store *checkpoint.Store, release func(), e
 
 // stage has a target that can put large batches into files do so, if it was told where.
 func (s *session) stage(store *checkpoint.Store) error {
-	target, ok := s.target.(interface {
-		Stage(ctx context.Context, owner string) error
-	})
+	stager, ok := s.target.(target.Stager)
 	if !ok {
 		return nil
 	}
@@ -140,44 +139,36 @@ func (s *session) stage(store *checkpoint.Store) error {
 	if err != nil {
 		return err
 	}
-	return target.Stage(s.stop, owner)
-}
-
-// statementTarget is a target that is written by statements: it learns how large these may be, and tells others which
-// run has sent them.
-type statementTarget interface {
-	SetRun(id string)
-	LimitStatements(bytes int64)
-	StatementBytes() int64
+	return stager.Stage(s.stop, owner)
 }
 
 // prepareStatements tells the target whose statements it sends, and what earlier runs found of their size, unless the
 // user says how large they are to be.
 func (s *session) prepareStatements(store *checkpoint.Store) error {
-	target, ok := s.target.(statementTarget)
+	sender, ok := s.target.(target.StatementSender)
 	if !ok {
 		return nil
 	}
-	target.SetRun(s.runID)
+	sender.SetRun(s.runID)
 	if s.opts.statementBytes > 0 {
 		return nil
 	}
 	known, err := store.StatementBytes(s.stop)
 	if err == nil && known > 0 {
-		target.LimitStatements(known)
+		sender.LimitStatements(known)
 	}
 	return err
 }
 
 // noteStatements notes for later runs what this one found, and says it.
 func (s *session) noteStatements(store *checkpoint.Store) {
-	target, ok := s.target.(statementTarget)
+	sender, ok := s.target.(target.StatementSender)
 	if !ok {
 		return
 	}
 	ctx := context.WithoutCancel(s.ctx)
 	known, err := store.StatementBytes(ctx)
-	if found := target.StatementBytes(); err == nil && found > 0 && found != known {
+	if found := sender.StatementBytes(); err == nil && found > 0 && found != known {
 		s.log.Info("the SQL warehouse refuses larger statements; later runs send none, unless --statement-bytes says so", "bytes", found)
 		err = store.SetStatementBytes(ctx, found)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -135,7 +135,7 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 
 func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error) (verify.Report, error) {
 	err := s.target.Check(s.stop)
-	var missing *uctables.TableError
+	var missing *target.TableError
 	if errors.As(err, &missing) && missing.Missing {
 		err = fmt.Errorf("%s %s: there is nothing to verify. Move the traces with tracemig run first", missing.Table, missing.Problem)
 	}

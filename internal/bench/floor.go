@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -59,21 +61,21 @@ type recorder struct {
 
 type payload struct {
 	lines string
-	times uctables.Times
+	times target.Times
 }
 
-func (r *recorder) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+func (r *recorder) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
 	r.spans = append(r.spans, encode(rows, uctables.AppendSpan, func(s *uctables.Span) int64 { return s.TimeMicros }))
 	return r.null.WriteSpans(ctx, rows)
 }
 
-func (r *recorder) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+func (r *recorder) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
 	r.annotations = append(r.annotations, encode(rows, uctables.AppendAnnotation, func(a *uctables.Annotation) int64 { return a.CreatedAtMicros }))
 	return r.null.WriteAnnotations(ctx, rows)
 }
 
 func encode[R any](rows []R, line func([]byte, *R) []byte, at func(*R) int64) payload {
-	times := uctables.NoTimes
+	times := target.NoTimes
 	var b []byte
 	for i := range rows {
 		if i > 0 {
@@ -113,8 +115,8 @@ func (l *lab) send(rec *recorder) (r result, err error) {
 		lane := func(statement string, payloads []payload) {
 			g.Go(func() error {
 				for _, p := range payloads {
-					rows, err := db.QueryContext(ctx, statement, sql.Named(uctables.ParamRows, p.lines),
-						sql.Named(uctables.ParamLow, p.times.Low), sql.Named(uctables.ParamHigh, p.times.High))
+					rows, err := db.QueryContext(ctx, statement, sql.Named(tablesql.ParamRows, p.lines),
+						sql.Named(tablesql.ParamLow, p.times.Low), sql.Named(tablesql.ParamHigh, p.times.High))
 					if err != nil {
 						return err
 					}
@@ -125,8 +127,8 @@ func (l *lab) send(rec *recorder) (r result, err error) {
 				return nil
 			})
 		}
-		lane(at.InsertAnnotations(uctables.Annotations), rec.annotations)
-		lane(at.InsertSpans(uctables.Spans), rec.spans)
+		lane(tablesql.InsertAnnotations(at, uctables.Annotations), rec.annotations)
+		lane(tablesql.InsertSpans(at, uctables.Spans), rec.spans)
 		err = g.Wait()
 		r.seconds = time.Since(start).Seconds()
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -26,7 +27,7 @@ const (
 
 // A grown table takes batches.
 type grown struct {
-	uctables.Writer
+	target.Writer
 	seconds []float64
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
@@ -34,7 +35,7 @@ func intoGrownTables(o options) error {
 				return err
 			}
 			defer w.Close()
-			statements := []string{at.CreateTable(uctables.Spans)}
+			statements := []string{tablesql.CreateTable(at, uctables.Spans)}
 			if n > 0 {
 				statements = append(statements, fmt.Sprintf(`INSERT INTO %s (record_id, time, trace_id, span_id, name, start_time_unix_nano, attributes)
 					SELECT /*+ REPARTITION_BY_RANGE(%d, time) */ concat('r', id), timestamp_micros(%d + id * %d) AS time, lpad(hex(id div 10), 32, '0'),

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/replay"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -69,7 +70,7 @@ func (l *lab) inTables(f func(uctables.Location) error) error {
 	at := uctables.Location{Catalog: "spark_catalog", Schema: "default", Prefix: "bench_" + hex.EncodeToString(random[:])}
 	tables := []uctables.Table{uctables.Spans, uctables.Annotations}
 	for _, t := range tables {
-		if _, err := l.warehouse.TrySQL(at.CreateTable(t)); err != nil {
+		if _, err := l.warehouse.TrySQL(tablesql.CreateTable(at, t)); err != nil {
 			return err
 		}
 	}

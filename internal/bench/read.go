@@ -12,6 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -58,7 +59,7 @@ func readOnce(s *replay.Synthetic, limits mlflowclient.Limits) (rate float64, su
 }
 
 // into has tracemig's own pipeline write a source, served at url, to a target.
-func into(target uctables.Writer, s *replay.Synthetic, url string, limits mlflowclient.Limits) (sum migrate.Summary, err error) {
+func into(target target.Writer, s *replay.Synthetic, url string, limits mlflowclient.Limits) (sum migrate.Summary, err error) {
 	source, err := mlflowclient.NewServer(url, mlflowclient.ServerCredentials{}, mlflowclient.Options{Limits: limits})
 	if err != nil {
 		return sum, err
@@ -87,16 +88,16 @@ func into(target uctables.Writer, s *replay.Synthetic, url string, limits mlflow
 }
 
 // null is a target that takes everything and keeps nothing.
-type null struct{ uctables.Writer }
+type null struct{ target.Writer }
 
-func (null) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (uctables.Written, error) {
-	return uctables.Written{Inserted: len(rows)}, nil
+func (null) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (target.Written, error) {
+	return target.Written{Inserted: len(rows)}, nil
 }
 
-func (null) WriteSpans(_ context.Context, rows []uctables.Span) (uctables.Written, error) {
-	return uctables.Written{Inserted: len(rows)}, nil
+func (null) WriteSpans(_ context.Context, rows []uctables.Span) (target.Written, error) {
+	return target.Written{Inserted: len(rows)}, nil
 }
-func (null) Limits() uctables.Limits { return uctables.Limits{Rows: 5000, Bytes: 8 << 20} }
+func (null) Limits() target.Limits { return target.Limits{Rows: 5000, Bytes: 8 << 20} }
 func (null) Migrated(context.Context, string, func(uctables.Provenance) error) error {
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -74,7 +75,7 @@ func checkChildren(t *testing.T, path string) {
 	l := open(t, path)
 	checkKeys(t, l, childKeys)
 	ids := make(map[string]int)
-	if err := l.annotations().scanAll(t.Context(), uctables.AllTimes, []string{"annotation_id"}, func(r *rowReader) error {
+	if err := l.annotations().scanAll(t.Context(), target.AllTimes, []string{"annotation_id"}, func(r *rowReader) error {
 		ids[string(r.text(0))]++
 		return nil
 	}); err != nil {

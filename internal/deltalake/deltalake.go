@@ -24,6 +24,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -36,7 +37,7 @@ type Options struct {
 }
 
 // Lake is the tables <path>_otel_spans and <path>_otel_annotations, and beside them those for logs
-// and metrics, which are made but not written. It implements uctables.Writer and uctables.Reader.
+// and metrics, which are made but not written. It implements target.Writer and target.Reader.
 type Lake struct {
 	path    string
 	options Options
@@ -44,8 +45,8 @@ type Lake struct {
 }
 
 var _ interface {
-	uctables.Writer
-	uctables.Reader
+	target.Writer
+	target.Reader
 } = (*Lake)(nil)
 
 // Open names the tables; it does not look for them (Check does). The path is what follows "file:"
@@ -82,7 +83,7 @@ func (l *Lake) Close() error { return nil }
 // commit (some fsyncs, and the keys of files that overlap in time). 32 MiB of rows, which is a file
 // of some 4 MiB, keep two commits at once, with the row group (16 MiB) that each collects, within
 // about 100 MiB.
-func (l *Lake) Limits() uctables.Limits { return uctables.Limits{Rows: 50_000, Bytes: 32 << 20} }
+func (l *Lake) Limits() target.Limits { return target.Limits{Rows: 50_000, Bytes: 32 << 20} }
 
 // Check says whether the tables for spans and annotations are there in schema version v2, and whether
 // tracemig knows all that their Delta protocol asks of a writer.
@@ -134,7 +135,7 @@ func (l *Lake) Create(ctx context.Context) error {
 
 // rowError is for what a row holds.
 func (t *table) rowError(format string, args ...any) error {
-	return &uctables.RowError{Table: t.log.dir, Err: fmt.Errorf(format, args...)}
+	return &target.RowError{Table: t.log.dir, Err: fmt.Errorf(format, args...)}
 }
 
 type spanKey struct {
@@ -163,13 +164,13 @@ func (x spanIndex) row(trace, span []byte) (row int, ok bool) {
 	return row, ok
 }
 
-// WriteSpans implements uctables.Writer. A span whose (trace_id, span_id) the table holds, at a time
+// WriteSpans implements target.Writer. A span whose (trace_id, span_id) the table holds, at a time
 // within the batch's times, is left alone. Of the same key twice in rows, the first is written.
-func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
 	t := l.spans()
 	b, index, times, err := t.spanBatch(rows)
 	if err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
 	b.meets = at(times)
 	b.keys = []string{"trace_id", "span_id"}
@@ -216,9 +217,9 @@ type annotationKey struct {
 	updatedAt int64
 }
 
-// WriteAnnotations implements uctables.Writer. An annotation whose (annotation_id, updated_at) the
+// WriteAnnotations implements target.Writer. An annotation whose (annotation_id, updated_at) the
 // table holds, created within the batch's times of creation, is left alone.
-func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
 	index := make(map[annotationKey]int, len(rows))
 	times := make([]int64, 0, len(rows))
 	b := newBatch(len(rows))
@@ -242,12 +243,12 @@ func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation)
 	return l.insertAnnotations(ctx, b, func(i int) *uctables.Annotation { return &rows[i] })
 }
 
-// ReplaceAnnotations implements uctables.Writer. A row is left alone where the table holds a version of
+// ReplaceAnnotations implements target.Writer. A row is left alone where the table holds a version of
 // its annotation_id newer than the one that it replaces, created within the range of all times of
 // creation that the batch names.
-func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
 	index := make(map[string]int, len(rows))
-	times := uctables.NoTimes
+	times := target.NoTimes
 	b := newBatch(len(rows))
 	for i := range rows {
 		if _, twice := index[rows[i].AnnotationID]; twice {
@@ -269,7 +270,7 @@ func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replaceme
 	return l.insertAnnotations(ctx, b, func(i int) *uctables.Annotation { return &rows[i].Annotation })
 }
 
-func (l *Lake) insertAnnotations(ctx context.Context, b *batch, row func(i int) *uctables.Annotation) (uctables.Written, error) {
+func (l *Lake) insertAnnotations(ctx context.Context, b *batch, row func(i int) *uctables.Annotation) (target.Written, error) {
 	t := l.annotations()
 	b.keys = []string{"annotation_id", "updated_at"}
 	b.write = func(w *rowWriter, i int) error {
@@ -314,7 +315,7 @@ type entry struct {
 	live      bool // not deleted, and of the source
 }
 
-// Migrated implements uctables.Writer. It reads the annotations twice and the spans' trace IDs once,
+// Migrated implements target.Writer. It reads the annotations twice and the spans' trace IDs once,
 // in pieces; what it holds is some 100 bytes for each trace of the table.
 func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
 	entries := make(map[[16]byte]entry) // by a hash of annotation_id
@@ -337,7 +338,7 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 			spans[e.trace] = 0
 		}
 	}
-	if err := l.spans().scanAll(ctx, uctables.AllTimes, []string{"trace_id"}, func(r *rowReader) error {
+	if err := l.spans().scanAll(ctx, target.AllTimes, []string{"trace_id"}, func(r *rowReader) error {
 		var trace [16]byte
 		if hexID(trace[:], r.text(0)) {
 			if n, ok := spans[trace]; ok {
@@ -358,7 +359,7 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 	})
 }
 
-// Official implements uctables.Writer. It reads the annotations once; what it holds is some 100 bytes
+// Official implements target.Writer. It reads the annotations once; what it holds is some 100 bytes
 // for each trace of the table.
 func (l *Lake) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
 	type version struct {
@@ -457,7 +458,7 @@ const (
 
 // metadataRows reads columns of each METADATA row, and calls yield with a hash of its annotation_id.
 func (l *Lake) metadataRows(ctx context.Context, columns []string, yield func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error) error {
-	return l.annotations().scanAll(ctx, uctables.AllTimes, slices.Concat(metadataColumns, columns), func(r *rowReader) error {
+	return l.annotations().scanAll(ctx, target.AllTimes, slices.Concat(metadataColumns, columns), func(r *rowReader) error {
 		if string(r.text(0)) != string(uctables.Metadata) {
 			return nil
 		}

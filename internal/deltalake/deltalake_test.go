@@ -29,8 +29,9 @@ import (
 
 	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
-	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
@@ -250,7 +251,7 @@ func TestRoundTrip(t *testing.T) {
 		if i > 0 {
 			want = [2]int{0, 3}
 		}
-		for _, w := range []uctables.Written{spans, annotations} {
+		for _, w := range []target.Written{spans, annotations} {
 			if got := [2]int{w.Inserted, w.Present}; got != want {
 				t.Errorf("write %d: inserted and present %v, want %v", i, got, want)
 			}
@@ -395,7 +396,7 @@ func TestKeys(t *testing.T) {
 	if w, err := l.WriteAnnotations(ctx, []uctables.Annotation{later}); err != nil || w.Inserted != 0 {
 		t.Errorf("again: %+v, error %v", w, err)
 	}
-	if w, err := l.WriteSpans(ctx, nil); err != nil || w != (uctables.Written{}) {
+	if w, err := l.WriteSpans(ctx, nil); err != nil || w != (target.Written{}) {
 		t.Errorf("no rows: %+v, error %v", w, err)
 	}
 }
@@ -423,7 +424,7 @@ func TestPruning(t *testing.T) {
 	}
 	near := spans[1]
 	near.SpanID, near.TimeMicros = strings.Repeat("a", 16), sampleTime+500
-	var tableError *uctables.TableError
+	var tableError *target.TableError
 	if _, err := l.WriteSpans(ctx, []uctables.Span{near}); !errors.As(err, &tableError) {
 		t.Errorf("the same millisecond: error %v, want a TableError for the lost file", err)
 	}
@@ -446,7 +447,7 @@ func TestRowErrors(t *testing.T) {
 		bad.SpanID = strings.Repeat("b", 16)
 		edit(&bad)
 		_, err := l.WriteSpans(t.Context(), []uctables.Span{good, bad})
-		var rowError *uctables.RowError
+		var rowError *target.RowError
 		if !errors.As(err, &rowError) || strings.Count(err.Error(), l.path) != 1 {
 			t.Errorf("%s: error %v, want a RowError that names the table once", name, err)
 		}
@@ -479,7 +480,7 @@ func TestInvalidUTF8(t *testing.T) {
 func spanKeys(t *testing.T, l *Lake) map[string]int {
 	t.Helper()
 	keys := make(map[string]int)
-	if err := l.spans().scanAll(t.Context(), uctables.AllTimes, []string{"trace_id", "span_id"}, func(r *rowReader) error {
+	if err := l.spans().scanAll(t.Context(), target.AllTimes, []string{"trace_id", "span_id"}, func(r *rowReader) error {
 		keys[string(r.text(0))+string(r.text(1))]++
 		return nil
 	}); err != nil {
@@ -659,7 +660,7 @@ func TestRefusals(t *testing.T) {
 			}
 			l = open(t, l.path)
 			for _, err := range []error{l.Check(t.Context()), l.Create(t.Context())} {
-				var tableError *uctables.TableError
+				var tableError *target.TableError
 				if !errors.As(err, &tableError) || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want a TableError with %q", err, tt.want)
 				}
@@ -727,10 +728,10 @@ func TestOtherColumns(t *testing.T) {
 		}
 	}
 	ids := []string{sampleSpans()[0].TraceID}
-	if d := cmp.Diff(spanLines(t, sampleSpans()), spanLines(t, readSpans(t, l, ids, uctables.AllTimes))); d != "" {
+	if d := cmp.Diff(spanLines(t, sampleSpans()), spanLines(t, readSpans(t, l, ids, target.AllTimes))); d != "" {
 		t.Errorf("spans (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(annotationLines(t, sampleAnnotations()), annotationLines(t, readAnnotations(t, l, ids, uctables.AllTimes))); d != "" {
+	if d := cmp.Diff(annotationLines(t, sampleAnnotations()), annotationLines(t, readAnnotations(t, l, ids, target.AllTimes))); d != "" {
 		t.Errorf("annotations (-want +got):\n%s", d)
 	}
 	if row := readTable(t, l.annotations())[0]; len(row) != 14 {
@@ -738,13 +739,13 @@ func TestOtherColumns(t *testing.T) {
 	}
 }
 
-func TestOfficial(t *testing.T) { uctablestest.Official(t, newLake(t)) }
+func TestOfficial(t *testing.T) { targettest.Official(t, newLake(t)) }
 
-func TestReplaceElsewhere(t *testing.T) { uctablestest.Replace(t, newLake(t)) }
+func TestReplaceElsewhere(t *testing.T) { targettest.Replace(t, newLake(t)) }
 
 func TestMissing(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "agent"))
-	var tableError *uctables.TableError
+	var tableError *target.TableError
 	if err := l.Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), "--create") {
 		t.Errorf("error %v, want a TableError that names --create", err)
 	}
@@ -770,7 +771,7 @@ func TestLogGaps(t *testing.T) {
 		if err := os.Remove(l.spans().log.file(int64(lost), ".json")); err != nil {
 			t.Fatal(err)
 		}
-		var tableError *uctables.TableError
+		var tableError *target.TableError
 		if err := open(t, l.path).Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), fmt.Sprintf("without commit %d", lost)) {
 			t.Errorf("commit %d lost: error %v, want a TableError", lost, err)
 		}
@@ -856,7 +857,7 @@ func TestOtherForms(t *testing.T) {
 		}
 	}
 	int96 := make([]parquet.Int96, 3)
-	for i, at := range []int64{uctables.AllTimes.Low, sampleTime, uctables.AllTimes.High} {
+	for i, at := range []int64{target.AllTimes.Low, sampleTime, target.AllTimes.High} {
 		days := uctables.Day(at)
 		int96[i].SetNanoSeconds((at - int64(days)*microsPerDay) * 1000)
 		binary.LittleEndian.PutUint32(int96[i][8:], uint32(julianDayOfEpoch+days))
@@ -909,10 +910,10 @@ func TestOtherForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]any{
-		{uctables.AllTimes.Low, int64(sampleTime / 1000 * 1000), int64(sampleTime), nil, int64(1), nil},
+		{target.AllTimes.Low, int64(sampleTime / 1000 * 1000), int64(sampleTime), nil, int64(1), nil},
 		{nil, nil, nil, nil},
 		{int64(sampleTime), int64(-1000), int64(-1), nil},
-		{uctables.AllTimes.High, int64(0), int64(-1), nil, int64(2)},
+		{target.AllTimes.High, int64(0), int64(-1), nil, int64(2)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -165,7 +166,7 @@ func (rr *rowReader) annotation() (*uctables.Annotation, error) {
 
 // ofTraces reads columns of the rows of some traces at some times; traceColumn holds the trace ID up to
 // a colon.
-func (t *table) ofTraces(ctx context.Context, traceIDs []string, times uctables.Times, traceColumn string, columns []string, yield func(traceID string, r *rowReader) error) error {
+func (t *table) ofTraces(ctx context.Context, traceIDs []string, times target.Times, traceColumn string, columns []string, yield func(traceID string, r *rowReader) error) error {
 	if len(traceIDs) == 0 {
 		return nil
 	}
@@ -187,8 +188,8 @@ func (t *table) ofTraces(ctx context.Context, traceIDs []string, times uctables.
 	})
 }
 
-// ReadSpans implements uctables.Reader. It holds one span at a time.
-func (l *Lake) ReadSpans(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Span) error) error {
+// ReadSpans implements target.Reader. It holds one span at a time.
+func (l *Lake) ReadSpans(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Span) error) error {
 	return l.spans().ofTraces(ctx, traceIDs, times, "trace_id", spanColumns, func(_ string, r *rowReader) error {
 		s, err := r.span()
 		if err != nil {
@@ -198,9 +199,9 @@ func (l *Lake) ReadSpans(ctx context.Context, traceIDs []string, times uctables.
 	})
 }
 
-// SumSpans implements uctables.Reader. With deep it holds the spans of all the traces, since those of
+// SumSpans implements target.Reader. With deep it holds the spans of all the traces, since those of
 // one may lie in several files.
-func (l *Lake) SumSpans(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.SpanSum) error) error {
+func (l *Lake) SumSpans(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
 	record, span := spanColumn("record_id"), spanColumn("span_id")
 	found := make(map[string][]uctables.Span)
 	if err := l.spans().ofTraces(ctx, traceIDs, times, "trace_id", spanColumns, func(traceID string, r *rowReader) error {
@@ -221,7 +222,7 @@ func (l *Lake) SumSpans(ctx context.Context, traceIDs []string, times uctables.T
 		}
 		digest, err := d.Spans(rows, deep)
 		if err == nil {
-			err = yield(uctables.SpanSum{TraceID: traceID, Rows: len(rows), Spans: len(spans), RecordIDs: len(records), Digest: digest})
+			err = yield(target.SpanSum{TraceID: traceID, Rows: len(rows), Spans: len(spans), RecordIDs: len(records), Digest: digest})
 		}
 		if err != nil {
 			return err
@@ -243,7 +244,7 @@ const live = math.MinInt64
 
 // newest finds the newest versions of the traces' annotations, of which it needs to know read's part
 // and the times.
-func (l *Lake) newest(ctx context.Context, traceIDs []string, times uctables.Times, read func(*rowReader) (*uctables.Annotation, error)) (map[string]*newest, error) {
+func (l *Lake) newest(ctx context.Context, traceIDs []string, times target.Times, read func(*rowReader) (*uctables.Annotation, error)) (map[string]*newest, error) {
 	id, updatedAt, deletedAt := annotationColumn("annotation_id"), annotationColumn("updated_at"), annotationColumn("deleted_at")
 	found := make(map[string]*newest)
 	return found, l.annotations().ofTraces(ctx, traceIDs, times, "target_id", annotationColumns, func(traceID string, r *rowReader) error {
@@ -268,8 +269,8 @@ func (l *Lake) newest(ctx context.Context, traceIDs []string, times uctables.Tim
 	})
 }
 
-// SumAnnotations implements uctables.Reader.
-func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.AnnotationSum) error) error {
+// SumAnnotations implements target.Reader.
+func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error) error {
 	found, err := l.newest(ctx, traceIDs, times, func(r *rowReader) (*uctables.Annotation, error) {
 		if deep {
 			return r.annotation()
@@ -291,7 +292,7 @@ func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times ucta
 				return err
 			}
 		}
-		if err := yield(uctables.AnnotationSum{
+		if err := yield(target.AnnotationSum{
 			TraceID: n.traceID, AnnotationID: n.AnnotationID, Type: n.Type, Name: n.Name, UpdatedAtMicros: n.UpdatedAtMicros,
 			Deleted: n.deletedAt != live, Copies: n.copies, Digest: digest,
 		}); err != nil {
@@ -301,8 +302,8 @@ func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times ucta
 	return nil
 }
 
-// ReadAnnotations implements uctables.Reader.
-func (l *Lake) ReadAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Annotation) error) error {
+// ReadAnnotations implements target.Reader.
+func (l *Lake) ReadAnnotations(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
 	found, err := l.newest(ctx, traceIDs, times, (*rowReader).annotation)
 	for _, n := range found {
 		if err == nil {

@@ -12,6 +12,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -27,7 +29,7 @@ func insert(table string, values ...string) string {
 // formOf is the schemas and encodings of a table's files.
 func formOf(t *testing.T, tbl *table) string {
 	t.Helper()
-	_, files, err := tbl.files(-1, within(uctables.AllTimes))
+	_, files, err := tbl.files(-1, within(target.AllTimes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,16 +118,16 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 			for i := range 12 {
 				ids = append(ids, fmt.Sprintf("%032x", 5*i), "ffff"+fmt.Sprintf("%032x", 5*i)[4:])
 			}
-			windows := []uctables.Times{{Low: sampleTime, High: sampleTime + 500_000_000}, uctables.AllTimes}
+			windows := []target.Times{{Low: sampleTime, High: sampleTime + 500_000_000}, target.AllTimes}
 			if !form.times {
 				windows = windows[1:]
 			}
 			for _, times := range windows {
 				ask := func(query string) [][]any {
-					return w.SQL(t, strings.NewReplacer(":"+uctables.ParamTraces, "'"+strings.Join(ids, `\n`)+"'", ":"+uctables.ParamLow, fmt.Sprint(times.Low), ":"+uctables.ParamHigh, fmt.Sprint(times.High)).Replace(query))
+					return w.SQL(t, strings.NewReplacer(":"+tablesql.ParamTraces, "'"+strings.Join(ids, `\n`)+"'", ":"+tablesql.ParamLow, fmt.Sprint(times.Low), ":"+tablesql.ParamHigh, fmt.Sprint(times.High)).Replace(query))
 				}
 				spansBySpark := make(map[string]*uctables.Span)
-				for _, row := range ask(location.ReadSpans(uctables.Spans)) {
+				for _, row := range ask(tablesql.ReadSpans(location, uctables.Spans)) {
 					s, err := uctables.ParseSpan([]byte(row[0].(string)))
 					if err != nil {
 						t.Fatal(err)
@@ -142,7 +144,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					}
 				}
 				annotationsBySpark := make(map[string]*uctables.Annotation)
-				for _, row := range ask(location.ReadAnnotations(uctables.Annotations)) {
+				for _, row := range ask(tablesql.ReadAnnotations(location, uctables.Annotations)) {
 					a, err := uctables.ParseAnnotation([]byte(row[0].(string)))
 					if err != nil {
 						t.Fatal(err)
@@ -163,24 +165,24 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					}
 				}
 				for _, deep := range []bool{false, true} {
-					if times != uctables.AllTimes || !deep && form.conf != nil {
+					if times != target.AllTimes || !deep && form.conf != nil {
 						continue // What they say follows from the rows above, and each sum costs Spark a second.
 					}
 					want, got := make(map[string]string), make(map[string]string)
-					for _, row := range append(ask(location.SumSpans(uctables.Spans, deep)), ask(location.SumAnnotations(uctables.Annotations, deep))...) {
+					for _, row := range append(ask(tablesql.SumSpans(location, uctables.Spans, deep)), ask(tablesql.SumAnnotations(location, uctables.Annotations, deep))...) {
 						if len(row) == 5 {
 							want[row[0].(string)] = fmt.Sprint(row...)
 						} else {
 							want[row[1].(string)] = fmt.Sprint(row...)
 						}
 					}
-					if err := l.SumSpans(ctx, ids, times, deep, func(s uctables.SpanSum) error {
+					if err := l.SumSpans(ctx, ids, times, deep, func(s target.SpanSum) error {
 						got[s.TraceID] = fmt.Sprint(s.TraceID, int64(s.Rows), int64(s.Spans), int64(s.RecordIDs), s.Digest)
 						return nil
 					}); err != nil {
 						t.Fatal(err)
 					}
-					if err := l.SumAnnotations(ctx, ids, times, deep, func(s uctables.AnnotationSum) error {
+					if err := l.SumAnnotations(ctx, ids, times, deep, func(s target.AnnotationSum) error {
 						got[s.AnnotationID] = fmt.Sprint(s.TraceID, s.AnnotationID, string(s.Type), s.Name, s.UpdatedAtMicros, s.Deleted, int64(s.Copies), s.Digest)
 						return nil
 					}); err != nil {
@@ -191,7 +193,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 					}
 				}
 			}
-			got := readSpans(t, l, []string{bare}, uctables.AllTimes)
+			got := readSpans(t, l, []string{bare}, target.AllTimes)
 			want := []uctables.Span{{TraceID: bare, TimeMicros: 1, Date: uctables.NoDate, Events: []uctables.Event{{}, {TimeUnixNano: 5, Name: "x"}, {}}}}
 			if d := gocmp.Diff(want, got); d != "" {
 				t.Errorf("bare (-want +got):\n%s", d)

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tracemig/tracemig/internal/race"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -71,7 +72,7 @@ func annotationLines(t rapid.TB, annotations []uctables.Annotation) (lines []str
 	return lines
 }
 
-func readSpans(t rapid.TB, l *Lake, ids []string, times uctables.Times) (spans []uctables.Span) {
+func readSpans(t rapid.TB, l *Lake, ids []string, times target.Times) (spans []uctables.Span) {
 	t.Helper()
 	if err := l.ReadSpans(ctx, ids, times, func(s *uctables.Span) error { spans = append(spans, *s); return nil }); err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func readSpans(t rapid.TB, l *Lake, ids []string, times uctables.Times) (spans [
 	return spans
 }
 
-func readAnnotations(t rapid.TB, l *Lake, ids []string, times uctables.Times) (annotations []uctables.Annotation) {
+func readAnnotations(t rapid.TB, l *Lake, ids []string, times target.Times) (annotations []uctables.Annotation) {
 	t.Helper()
 	if err := l.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error { annotations = append(annotations, *a); return nil }); err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func readAnnotations(t rapid.TB, l *Lake, ids []string, times uctables.Times) (a
 
 func checkSpans(t rapid.TB, l *Lake, ids []string, want []uctables.Span) {
 	t.Helper()
-	if d := gocmp.Diff(spanLines(t, want), spanLines(t, readSpans(t, l, ids, uctables.AllTimes))); d != "" {
+	if d := gocmp.Diff(spanLines(t, want), spanLines(t, readSpans(t, l, ids, target.AllTimes))); d != "" {
 		t.Errorf("spans (-want +got):\n%s", d)
 	}
 	byTrace := make(map[string][]uctables.Span)
@@ -97,7 +98,7 @@ func checkSpans(t rapid.TB, l *Lake, ids []string, want []uctables.Span) {
 		byTrace[s.TraceID] = append(byTrace[s.TraceID], s)
 	}
 	for _, deep := range []bool{false, true} {
-		sums, wanted := make(map[string]uctables.SpanSum), make(map[string]uctables.SpanSum)
+		sums, wanted := make(map[string]target.SpanSum), make(map[string]target.SpanSum)
 		var d uctables.Digester
 		for id, rows := range byTrace {
 			digest, err := d.Spans(rows, deep)
@@ -108,9 +109,9 @@ func checkSpans(t rapid.TB, l *Lake, ids []string, want []uctables.Span) {
 			for _, s := range rows {
 				spans[s.SpanID], records[s.RecordID] = true, true
 			}
-			wanted[id] = uctables.SpanSum{TraceID: id, Rows: len(rows), Spans: len(spans), RecordIDs: len(records), Digest: digest}
+			wanted[id] = target.SpanSum{TraceID: id, Rows: len(rows), Spans: len(spans), RecordIDs: len(records), Digest: digest}
 		}
-		if err := l.SumSpans(ctx, ids, uctables.AllTimes, deep, func(s uctables.SpanSum) error { sums[s.TraceID] = s; return nil }); err != nil {
+		if err := l.SumSpans(ctx, ids, target.AllTimes, deep, func(s target.SpanSum) error { sums[s.TraceID] = s; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if d := gocmp.Diff(wanted, sums); d != "" {
@@ -149,7 +150,7 @@ var anything = rapid.MakeConfig{
 }
 
 var (
-	times    = rapid.Int64Range(uctables.AllTimes.Low, uctables.AllTimes.High)
+	times    = rapid.Int64Range(target.AllTimes.Low, target.AllTimes.High)
 	asked    = []string{strings.Repeat("a", 32), strings.Repeat("b", 32)}
 	traceIDs = rapid.SampledFrom(append([]string{strings.Repeat("c", 32)}, asked...))
 )
@@ -182,7 +183,7 @@ func TestReadBack(t *testing.T) {
 		spans = slices.DeleteFunc(spans, func(s uctables.Span) bool { return !among(s.TraceID) })
 		annotations = slices.DeleteFunc(annotations, func(a uctables.Annotation) bool { return !among(a.TargetID) })
 		checkSpans(rt, l, asked, spans)
-		if d := gocmp.Diff(annotationLines(rt, annotations), annotationLines(rt, readAnnotations(rt, l, asked, uctables.AllTimes))); d != "" {
+		if d := gocmp.Diff(annotationLines(rt, annotations), annotationLines(rt, readAnnotations(rt, l, asked, target.AllTimes))); d != "" {
 			rt.Errorf("annotations (-want +got):\n%s", d)
 		}
 	})
@@ -267,7 +268,7 @@ func TestNewestVersion(t *testing.T) {
 				copies[all[i].AnnotationID]++
 			}
 		}
-		got := readAnnotations(rt, l, asked, uctables.AllTimes)
+		got := readAnnotations(rt, l, asked, target.AllTimes)
 		if len(got) != len(best) {
 			rt.Errorf("%d annotations, want %d", len(got), len(best))
 		}
@@ -279,7 +280,7 @@ func TestNewestVersion(t *testing.T) {
 		var d uctables.Digester
 		for _, deep := range []bool{false, true} {
 			n := 0
-			if err := l.SumAnnotations(ctx, asked, uctables.AllTimes, deep, func(s uctables.AnnotationSum) error {
+			if err := l.SumAnnotations(ctx, asked, target.AllTimes, deep, func(s target.AnnotationSum) error {
 				n++
 				want := best[s.AnnotationID]
 				name, digest := s.Name, "" // of equal rows any may be read
@@ -290,7 +291,7 @@ func TestNewestVersion(t *testing.T) {
 						return err
 					}
 				}
-				if diff := gocmp.Diff(uctables.AnnotationSum{
+				if diff := gocmp.Diff(target.AnnotationSum{
 					TraceID: asked[0], AnnotationID: want.AnnotationID, Type: uctables.Tag, Name: name, UpdatedAtMicros: want.UpdatedAtMicros,
 					Deleted: want.DeletedAtMicros != nil, Copies: copies[want.AnnotationID], Digest: digest,
 				}, s); diff != "" {
@@ -338,18 +339,18 @@ func TestReadPrunes(t *testing.T) {
 		}
 	}
 	ids := []string{spans[0].TraceID}
-	times := uctables.Times{Low: spans[1].TimeMicros, High: spans[2].TimeMicros}
+	times := target.Times{Low: spans[1].TimeMicros, High: spans[2].TimeMicros}
 	if d := gocmp.Diff(spanLines(t, spans[1:3]), spanLines(t, readSpans(t, l, ids, times))); d != "" {
 		t.Errorf("spans (-want +got):\n%s", d)
 	}
 	if d := gocmp.Diff(annotationLines(t, []uctables.Annotation{later}), annotationLines(t, readAnnotations(t, l, ids, times))); d != "" {
 		t.Errorf("annotations (-want +got):\n%s", d)
 	}
-	var tableError *uctables.TableError
-	if err := l.ReadSpans(ctx, ids, uctables.AllTimes, func(*uctables.Span) error { return nil }); !errors.As(err, &tableError) || !strings.Contains(err.Error(), "lacks its data file") {
+	var tableError *target.TableError
+	if err := l.ReadSpans(ctx, ids, target.AllTimes, func(*uctables.Span) error { return nil }); !errors.As(err, &tableError) || !strings.Contains(err.Error(), "lacks its data file") {
 		t.Errorf("error %v, want a TableError for the lost file", err)
 	}
-	if err := l.ReadSpans(ctx, nil, uctables.AllTimes, nil); err != nil {
+	if err := l.ReadSpans(ctx, nil, target.AllTimes, nil); err != nil {
 		t.Errorf("no traces: %v", err)
 	}
 	stop := errors.New("stop")
@@ -386,7 +387,7 @@ func TestReplaceAnnotations(t *testing.T) {
 		if err != nil || w.Inserted != step.inserted || w.Present != len(step.rows)-step.inserted {
 			t.Errorf("step %d: %+v, error %v, want %d inserted", i, w, err, step.inserted)
 		}
-		for _, a := range readAnnotations(t, l, asked, uctables.AllTimes) {
+		for _, a := range readAnnotations(t, l, asked, target.AllTimes) {
 			if a.AnnotationID == first.AnnotationID && string(a.Value) != step.value {
 				t.Errorf("step %d: the newest is %s, want %s", i, a.Value, step.value)
 			}

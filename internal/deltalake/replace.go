@@ -10,19 +10,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// ReplaceSpans implements uctables.Writer. The files that hold rows to be replaced are written anew
+// ReplaceSpans implements target.Writer. The files that hold rows to be replaced are written anew
 // without these, all values of the other rows as they are, so its cost grows with the size of those
 // files. The old files stay on disk until VACUUM, for readers of older versions.
-func (l *Lake) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
+func (l *Lake) ReplaceSpans(ctx context.Context, rows []uctables.Span, times target.Times) (target.Written, error) {
 	if len(rows) == 0 {
-		return uctables.Written{}, nil
+		return target.Written{}, nil
 	}
 	r, err := l.replacing(rows, times)
 	if err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
 	written, err := r.run(ctx)
 	return written, r.wrap(err)
@@ -48,7 +49,7 @@ type hit struct {
 	same bool // they have the same values
 }
 
-func (l *Lake) replacing(rows []uctables.Span, times uctables.Times) (*replacing, error) {
+func (l *Lake) replacing(rows []uctables.Span, times target.Times) (*replacing, error) {
 	b, index, ofRows, err := l.spans().spanBatch(rows)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (l *Lake) replacing(rows []uctables.Span, times uctables.Times) (*replacing
 }
 
 // run tries until its commit is the one that follows the version it has looked at.
-func (r *replacing) run(ctx context.Context) (uctables.Written, error) {
+func (r *replacing) run(ctx context.Context) (target.Written, error) {
 	for {
 		version, old, err := r.prepare(ctx)
 		if errors.Is(err, errFileGone) {
@@ -70,7 +71,7 @@ func (r *replacing) run(ctx context.Context) (uctables.Written, error) {
 		}
 		if err != nil || r.left == 0 {
 			r.discard()
-			return uctables.Written{Present: len(r.rows) - r.left}, err
+			return target.Written{Present: len(r.rows) - r.left}, err
 		}
 		err = r.log.commit(version+1, r.actions(old))
 		switch {
@@ -81,10 +82,10 @@ func (r *replacing) run(ctx context.Context) (uctables.Written, error) {
 					bytes += f.size
 				}
 			}
-			return uctables.Written{Inserted: r.left, Present: len(r.rows) - r.left, Bytes: bytes}, nil
+			return target.Written{Inserted: r.left, Present: len(r.rows) - r.left, Bytes: bytes}, nil
 		case !errors.Is(err, fs.ErrExist):
 			// The files stay: the commit may have taken effect.
-			return uctables.Written{}, err
+			return target.Written{}, err
 		}
 	}
 }

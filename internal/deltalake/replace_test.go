@@ -24,12 +24,13 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
-	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 )
 
-func TestReplaceSpans(t *testing.T)             { uctablestest.ReplaceSpans(t, newLake(t)) }
-func TestReplaceSpansOtherColumns(t *testing.T) { uctablestest.ReplaceSpans(t, otherLake(t)) }
+func TestReplaceSpans(t *testing.T)             { targettest.ReplaceSpans(t, newLake(t)) }
+func TestReplaceSpansOtherColumns(t *testing.T) { targettest.ReplaceSpans(t, otherLake(t)) }
 
 // renamed are spans of another version.
 func renamed(spans []uctables.Span, name string) []uctables.Span {
@@ -61,7 +62,7 @@ func TestReplaceKeepsOthers(t *testing.T) {
 		}
 	}
 	before := commitCount(t, l.spans())
-	if got, err := l.ReplaceSpans(t.Context(), changed, uctables.AllTimes); err != nil || got.Inserted != len(changed) || got.Bytes == 0 {
+	if got, err := l.ReplaceSpans(t.Context(), changed, target.AllTimes); err != nil || got.Inserted != len(changed) || got.Bytes == 0 {
 		t.Fatalf("%+v, error %v", got, err)
 	}
 	if n := commitCount(t, l.spans()); n != before+1 {
@@ -343,11 +344,11 @@ func TestConcurrentReplaceSpans(t *testing.T) {
 				from := (i + w) % batches * size
 				// The second half of each is not there at first: it is added by either.
 				rows := renamed(append(randomSpans(1, from, size), randomSpans(2, 1000+from, size)...), fmt.Sprint(w))
-				write := func() (uctables.Written, error) {
-					return mine.ReplaceSpans(t.Context(), rows, uctables.Times{Low: rows[0].TimeMicros, High: rows[0].TimeMicros})
+				write := func() (target.Written, error) {
+					return mine.ReplaceSpans(t.Context(), rows, target.Times{Low: rows[0].TimeMicros, High: rows[0].TimeMicros})
 				}
 				if w == 0 {
-					write = func() (uctables.Written, error) { return mine.WriteSpans(t.Context(), rows) }
+					write = func() (target.Written, error) { return mine.WriteSpans(t.Context(), rows) }
 				}
 				if got, err := write(); err != nil || w > 0 && got.Inserted != len(rows) {
 					t.Errorf("writer %d: %+v, error %v", w, got, err)
@@ -366,7 +367,7 @@ func TestConcurrentReplaceSpans(t *testing.T) {
 func checkBatches(t *testing.T, l *Lake, batches, size int) {
 	t.Helper()
 	names := make(map[string]string)
-	if err := l.spans().scanAll(t.Context(), uctables.AllTimes, []string{"trace_id", "span_id", "name"}, func(r *rowReader) error {
+	if err := l.spans().scanAll(t.Context(), target.AllTimes, []string{"trace_id", "span_id", "name"}, func(r *rowReader) error {
 		names[string(r.text(0))+string(r.text(1))] = string(r.text(2))
 		return nil
 	}); err != nil {
@@ -419,7 +420,7 @@ func replaceChild(ctx context.Context, l *Lake) error {
 	for round := range 4 {
 		for b := range replaceBatches {
 			rows := append(randomSpans(1, b*replaceSize, replaceSize), randomSpans(2, 1000+b*replaceSize, replaceSize)...)
-			if _, err := l.ReplaceSpans(ctx, renamed(rows, fmt.Sprint(os.Getpid(), round)), uctables.NoTimes); err != nil {
+			if _, err := l.ReplaceSpans(ctx, renamed(rows, fmt.Sprint(os.Getpid(), round)), target.NoTimes); err != nil {
 				return err
 			}
 		}
@@ -477,13 +478,13 @@ func TestReplaceFailure(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.ReplaceSpans(ctx, renamed(spans, "new"), uctables.NoTimes); !errors.Is(err, context.Canceled) {
+	if _, err := l.ReplaceSpans(ctx, renamed(spans, "new"), target.NoTimes); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	bad := renamed(spans, "new")
 	bad[7].Attributes = uctables.JSON(`{`)
-	var row *uctables.RowError
-	if _, err := l.ReplaceSpans(t.Context(), bad, uctables.NoTimes); !errors.As(err, &row) || !strings.Contains(err.Error(), bad[7].SpanID) {
+	var row *target.RowError
+	if _, err := l.ReplaceSpans(t.Context(), bad, target.NoTimes); !errors.As(err, &row) || !strings.Contains(err.Error(), bad[7].SpanID) {
 		t.Errorf("error %v", err)
 	}
 	checkNoOrphans(t, l.spans())
@@ -492,7 +493,7 @@ func TestReplaceFailure(t *testing.T) {
 	}
 
 	// A crash between the files and the commit: there are files that nobody reads.
-	r, err := l.replacing(renamed(spans[:5], "crashed"), uctables.NoTimes)
+	r, err := l.replacing(renamed(spans[:5], "crashed"), target.NoTimes)
 	if err == nil {
 		_, _, err = r.prepare(t.Context())
 	}
@@ -502,7 +503,7 @@ func TestReplaceFailure(t *testing.T) {
 	l = open(t, l.path)
 	checkSpans(t, l, traces(spans), spans)
 	again := renamed(spans[:5], "again")
-	if got, err := l.ReplaceSpans(t.Context(), again, uctables.NoTimes); err != nil || got.Inserted != 5 {
+	if got, err := l.ReplaceSpans(t.Context(), again, target.NoTimes); err != nil || got.Inserted != 5 {
 		t.Errorf("%+v, error %v", got, err)
 	}
 	checkSpans(t, l, traces(spans), append(again, spans[5:]...))
@@ -535,15 +536,15 @@ func TestReplaceAfterOthers(t *testing.T) {
 			return err
 		}, true, slices.Concat(new[:5], old[5:])},
 		"replaces the same": {func(l *Lake) error {
-			_, err := l.ReplaceSpans(t.Context(), renamed(old[3:8], "other"), uctables.NoTimes)
+			_, err := l.ReplaceSpans(t.Context(), renamed(old[3:8], "other"), target.NoTimes)
 			return err
 		}, false, slices.Concat(new[:5], renamed(old[5:8], "other"), old[8:])},
 		"has done it": {func(l *Lake) error {
-			_, err := l.ReplaceSpans(t.Context(), new[:5], uctables.NoTimes)
+			_, err := l.ReplaceSpans(t.Context(), new[:5], target.NoTimes)
 			return err
 		}, false, slices.Concat(new[:5], old[5:])},
 		"has done a part of it": {func(l *Lake) error {
-			_, err := l.ReplaceSpans(t.Context(), new[:2], uctables.NoTimes)
+			_, err := l.ReplaceSpans(t.Context(), new[:2], target.NoTimes)
 			return err
 		}, false, slices.Concat(new[:5], old[5:])},
 	} {
@@ -552,7 +553,7 @@ func TestReplaceAfterOthers(t *testing.T) {
 			if _, err := l.WriteSpans(t.Context(), old); err != nil {
 				t.Fatal(err)
 			}
-			r, err := l.replacing(new[:5], uctables.AllTimes)
+			r, err := l.replacing(new[:5], target.AllTimes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -590,8 +591,8 @@ func TestReplaceRefusals(t *testing.T) {
 		if _, err := l.WriteSpans(t.Context(), spans); err != nil {
 			t.Fatal(err)
 		}
-		_, err := l.ReplaceSpans(t.Context(), renamed(spans, "new"), uctables.NoTimes)
-		var table *uctables.TableError
+		_, err := l.ReplaceSpans(t.Context(), renamed(spans, "new"), target.NoTimes)
+		var table *target.TableError
 		if !errors.As(err, &table) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), property) {
 			t.Errorf("%s: error %v", property, err)
 		}
@@ -613,7 +614,7 @@ func BenchmarkReplaceSpans(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := 0; b.Loop(); i++ {
-		if got, err := l.ReplaceSpans(b.Context(), renamed(spans[:160], fmt.Sprint(i)), uctables.NoTimes); err != nil || got.Inserted != 160 {
+		if got, err := l.ReplaceSpans(b.Context(), renamed(spans[:160], fmt.Sprint(i)), target.NoTimes); err != nil || got.Inserted != 160 {
 			b.Fatal(got, err)
 		}
 	}

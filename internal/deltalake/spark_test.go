@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -331,7 +332,7 @@ func TestSparkAfterReplace(t *testing.T) {
 		changed[i].Name, changed[i].Attributes = "changed", uctables.JSON(`{"changed":true}`)
 	}
 	for _, inserted := range []int{4, 0} {
-		if got, err := l.ReplaceSpans(t.Context(), changed, uctables.AllTimes); err != nil || got.Inserted != inserted {
+		if got, err := l.ReplaceSpans(t.Context(), changed, target.AllTimes); err != nil || got.Inserted != inserted {
 			t.Fatalf("%+v, error %v, want %d inserted", got, err, inserted)
 		}
 	}

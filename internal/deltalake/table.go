@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tracemig/tracemig/internal/disk"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -33,14 +34,14 @@ type table struct {
 // wrap names the table in an error.
 func (t *table) wrap(err error) error {
 	var p *problem
-	var row *uctables.RowError
+	var row *target.RowError
 	switch {
 	case err == nil, errors.As(err, &row):
 		return err
 	case errors.Is(err, errNoTable):
-		return &uctables.TableError{Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
+		return &target.TableError{Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
 	case errors.As(err, &p):
-		return &uctables.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
+		return &target.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
 	}
 	return disk.Explain(fmt.Errorf("%s: %w", t.log.dir, err), "name another folder with --target")
 }
@@ -113,7 +114,7 @@ func at(times []int64) meets {
 }
 
 // within looks for all times of a range.
-func within(times uctables.Times) meets {
+func within(times target.Times) meets {
 	return func(from, to int64) bool { return from <= times.High && to >= times.Low }
 }
 
@@ -140,7 +141,7 @@ func (b *batch) drop(row int) {
 //
 // Other writers may commit at the same time. The loser of a race for a version reads what the
 // winner added, takes out the rows that are there now, and tries the next version.
-func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) {
+func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 	var data *newFile
 	discard := func() {
 		if data != nil {
@@ -169,12 +170,12 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 		}
 		if err != nil || b.left == 0 {
 			discard()
-			return uctables.Written{Present: len(b.rows) - b.left}, err
+			return target.Written{Present: len(b.rows) - b.left}, err
 		}
 		since = version
 		if data == nil {
 			if data, err = t.writeFile(ctx, b); err != nil {
-				return uctables.Written{}, err
+				return target.Written{}, err
 			}
 		}
 		now := time.Now()
@@ -184,10 +185,10 @@ func (t *table) insert(ctx context.Context, b *batch) (uctables.Written, error) 
 		})
 		switch {
 		case err == nil:
-			return uctables.Written{Inserted: b.left, Present: len(b.rows) - b.left, Bytes: data.size}, nil
+			return target.Written{Inserted: b.left, Present: len(b.rows) - b.left, Bytes: data.size}, nil
 		case !errors.Is(err, fs.ErrExist):
 			// The file stays: the commit may have taken effect.
-			return uctables.Written{}, err
+			return target.Written{}, err
 		}
 	}
 }
@@ -230,7 +231,7 @@ func (t *table) scan(ctx context.Context, f dataFile, meets meets, columns []str
 
 // scanAll reads columns of all rows of the table's newest version that lie within the times, and of
 // others beside them.
-func (t *table) scanAll(ctx context.Context, times uctables.Times, columns []string, yield func(*rowReader) error) error {
+func (t *table) scanAll(ctx context.Context, times target.Times, columns []string, yield func(*rowReader) error) error {
 	_, files, err := t.files(-1, within(times))
 	if err != nil {
 		return t.wrap(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
 )
@@ -35,7 +36,7 @@ func (b *bed) linkedRuns(traceID string) []string {
 	b.t.Helper()
 	runs := []string{}
 	id := strings.TrimPrefix(traceID, "tr-")
-	if err := b.lake().ReadAnnotations(b.t.Context(), []string{id}, uctables.AllTimes, func(a *uctables.Annotation) error {
+	if err := b.lake().ReadAnnotations(b.t.Context(), []string{id}, target.AllTimes, func(a *uctables.Annotation) error {
 		if a.Type != uctables.RunLink || a.DeletedAtMicros != nil {
 			return nil
 		}
@@ -131,7 +132,7 @@ func TestTypeScript(t *testing.T) {
 	}
 	trace := c.Cases["typescript"][0]
 	var got map[string]any
-	if err := b.lake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, uctables.AllTimes, func(s *uctables.Span) error {
+	if err := b.lake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, target.AllTimes, func(s *uctables.Span) error {
 		return json.Unmarshal(s.Attributes, &got)
 	}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -225,9 +226,9 @@ func (r *run) noted(ctx context.Context, t listed, id string) (list []uctables.A
 	if !repair && t.known.State != checkpoint.Migrated && t.known.State != checkpoint.Skipped {
 		return nil, nil
 	}
-	times := uctables.NoTimes
+	times := target.NoTimes
 	if times.Include(t.RequestTime.UnixMicro()); repair {
-		times = uctables.AllTimes // its rows may lie at wrong times
+		times = target.AllTimes // its rows may lie at wrong times
 	}
 	err = r.job.Target.ReadAnnotations(ctx, []string{id}, times, func(a *uctables.Annotation) error {
 		if a.AnnotationID == uctables.MetadataID(id) && a.DeletedAtMicros == nil {

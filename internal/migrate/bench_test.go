@@ -5,25 +5,26 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // discard is a target that keeps nothing.
 type discard struct{ *memory }
 
-func (discard) WriteSpans(_ context.Context, rows []uctables.Span) (uctables.Written, error) {
-	return uctables.Written{Inserted: len(rows)}, nil
+func (discard) WriteSpans(_ context.Context, rows []uctables.Span) (target.Written, error) {
+	return target.Written{Inserted: len(rows)}, nil
 }
 
-func (discard) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (uctables.Written, error) {
-	return uctables.Written{Inserted: len(rows)}, nil
+func (discard) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (target.Written, error) {
+	return target.Written{Inserted: len(rows)}, nil
 }
 
 // BenchmarkBatch collects traces into batches and writes these into nothing: what the pipeline itself
 // costs between the conversion and the target.
 func BenchmarkBatch(b *testing.B) {
 	m := newMemory()
-	m.limits = uctables.Limits{Rows: 5000, Bytes: 8 << 20}
+	m.limits = target.Limits{Rows: 5000, Bytes: 8 << 20}
 	j := job(nil, m, nil)
 	j.Target = discard{m}
 	j.BytesInFlight = DefaultBytesInFlight

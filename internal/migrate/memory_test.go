@@ -13,6 +13,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -20,7 +21,7 @@ import (
 // would see.
 type memory struct {
 	mu          sync.Mutex
-	limits      uctables.Limits
+	limits      target.Limits
 	hardRows    int    // a larger commit is too large
 	poison      string // a span of this name is refused
 	poisonNote  string // so is an annotation of this name
@@ -38,7 +39,7 @@ var errCrash = errors.New("crash")
 
 func newMemory() *memory {
 	return &memory{
-		limits: uctables.Limits{Rows: 40, Bytes: 1 << 20}, hardRows: 1 << 30,
+		limits: target.Limits{Rows: 40, Bytes: 1 << 20}, hardRows: 1 << 30,
 		annotations: map[string]uctables.Annotation{}, spans: map[string]uctables.Span{}, want: map[string]int{},
 	}
 }
@@ -46,9 +47,9 @@ func newMemory() *memory {
 func (m *memory) refuse(table string, n int, poisoned bool) error {
 	switch {
 	case n > m.hardRows:
-		return &uctables.TooLargeError{Table: table, Err: errors.New("413")}
+		return &target.TooLargeError{Table: table, Err: errors.New("413")}
 	case poisoned:
-		return &uctables.RowError{Table: table, Err: errors.New("malformed")}
+		return &target.RowError{Table: table, Err: errors.New("malformed")}
 	}
 	return nil
 }
@@ -65,14 +66,14 @@ func (m *memory) committed() error {
 	return nil
 }
 
-func (m *memory) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+func (m *memory) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	poisoned := slices.ContainsFunc(rows, func(a uctables.Annotation) bool { return m.poisonNote != "" && a.Name == m.poisonNote })
 	if err := m.refuse("annotations", len(rows), poisoned); err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
-	var w uctables.Written
+	var w target.Written
 	for _, a := range rows {
 		key := fmt.Sprint(a.AnnotationID, "@", a.UpdatedAtMicros)
 		if _, ok := m.annotations[key]; ok {
@@ -85,10 +86,10 @@ func (m *memory) WriteAnnotations(ctx context.Context, rows []uctables.Annotatio
 	return w, m.committed()
 }
 
-func (m *memory) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+func (m *memory) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var w uctables.Written
+	var w target.Written
 	for _, r := range rows {
 		if newest := m.newest()[r.AnnotationID]; newest != nil && newest.UpdatedAtMicros > r.ReplacesMicros {
 			w.Present++
@@ -110,7 +111,7 @@ func (m *memory) newest() map[string]*uctables.Annotation {
 	return newest
 }
 
-func (m *memory) ReadAnnotations(_ context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Annotation) error) error {
+func (m *memory) ReadAnnotations(_ context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.newest() {
@@ -124,7 +125,7 @@ func (m *memory) ReadAnnotations(_ context.Context, traceIDs []string, times uct
 	return nil
 }
 
-func (m *memory) ReadSpans(_ context.Context, traceIDs []string, _ uctables.Times, yield func(*uctables.Span) error) error {
+func (m *memory) ReadSpans(_ context.Context, traceIDs []string, _ target.Times, yield func(*uctables.Span) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.spans {
@@ -137,7 +138,7 @@ func (m *memory) ReadSpans(_ context.Context, traceIDs []string, _ uctables.Time
 	return nil
 }
 
-func (m *memory) SumSpans(_ context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.SpanSum) error) error {
+func (m *memory) SumSpans(_ context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var d uctables.Digester
@@ -150,7 +151,7 @@ func (m *memory) SumSpans(_ context.Context, traceIDs []string, times uctables.T
 		}
 		digest, err := d.Spans(rows, deep)
 		if err == nil && len(rows) > 0 {
-			err = yield(uctables.SpanSum{TraceID: id, Rows: len(rows), Spans: len(rows), RecordIDs: len(rows), Digest: digest})
+			err = yield(target.SpanSum{TraceID: id, Rows: len(rows), Spans: len(rows), RecordIDs: len(rows), Digest: digest})
 		}
 		if err != nil {
 			return err
@@ -159,17 +160,17 @@ func (m *memory) SumSpans(_ context.Context, traceIDs []string, times uctables.T
 	return nil
 }
 
-func (m *memory) SumAnnotations(context.Context, []string, uctables.Times, bool, func(uctables.AnnotationSum) error) error {
+func (m *memory) SumAnnotations(context.Context, []string, target.Times, bool, func(target.AnnotationSum) error) error {
 	return errors.ErrUnsupported
 }
 
-func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.probe(rows); err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
-	var w uctables.Written
+	var w target.Written
 	for _, s := range rows {
 		key := s.TraceID + ":" + s.SpanID
 		if _, ok := m.spans[key]; ok {
@@ -182,13 +183,13 @@ func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables
 	return w, m.committed()
 }
 
-func (m *memory) ReplaceSpans(ctx context.Context, rows []uctables.Span, _ uctables.Times) (uctables.Written, error) {
+func (m *memory) ReplaceSpans(ctx context.Context, rows []uctables.Span, _ target.Times) (target.Written, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.probe(rows); err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
-	var w uctables.Written
+	var w target.Written
 	for _, s := range rows {
 		key := s.TraceID + ":" + s.SpanID
 		if was, ok := m.spans[key]; ok && was.RecordID == s.RecordID && uctables.SameSpan(&was, &s) {
@@ -234,7 +235,7 @@ func (m *memory) look() {
 	}
 }
 
-func (m *memory) Limits() uctables.Limits { return m.limits }
+func (m *memory) Limits() target.Limits { return m.limits }
 
 func (m *memory) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
 	count := map[string]int{}

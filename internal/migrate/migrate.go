@@ -29,6 +29,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -49,7 +50,7 @@ type Job struct {
 	Source       Source
 	ExperimentID string
 	SourceName   string // the source's identity in the checkpoint and in the target's provenance
-	Target       uctables.Writer
+	Target       target.Writer
 	Checkpoint   *checkpoint.Store // says which shard of the source, too
 	Window       mlflowclient.Window
 
@@ -106,7 +107,7 @@ type run struct {
 
 	mu        sync.Mutex // guards summary, writtenAt and calls of OnTrace
 	summary   Summary
-	writtenAt uctables.Times // of all rows that the run has added
+	writtenAt target.Times // of all rows that the run has added
 
 	shard  shard.Shard  // what is to be migrated of the source: the checkpoint's
 	failed atomic.Int64 // reads in a row
@@ -120,7 +121,7 @@ type run struct {
 // trace that can't be migrated is no error, but counted and reported.
 func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 	share := job.BytesInFlight / AttachmentShare
-	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), writtenAt: uctables.NoTimes, shard: job.Checkpoint.Pair().Shard}
+	r := &run{job: job, budget: NewBudget(job.BytesInFlight), attached: NewBudget(share), started: time.Now(), writtenAt: target.NoTimes, shard: job.Checkpoint.Pair().Shard}
 	if job.Attachments.reads() {
 		r.budget = NewBudget(job.BytesInFlight - share)
 	}
@@ -138,7 +139,7 @@ func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 
 	err := r.pipeline(ctx, reading)
 	if err == nil && ctx.Err() == nil {
-		err = r.countDoubles(ctx)
+		err = r.countDuplicates(ctx)
 	}
 	if ctx.Err() != nil {
 		err = nil // whatever broke off, broke off because the user said so
@@ -270,7 +271,7 @@ func send[T any](ctx context.Context, c chan<- T, v T) error {
 // Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
 // been replaced since, from what the target has of the source, or of the checkpoint's shard of it. It
 // does nothing with a complete one.
-func Rebuild(ctx context.Context, c *checkpoint.Store, target uctables.Writer, source, runID string) error {
+func Rebuild(ctx context.Context, c *checkpoint.Store, target target.Writer, source, runID string) error {
 	tables, err := target.Identity(ctx)
 	if err != nil {
 		return err
@@ -837,11 +838,11 @@ func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) boo
 // batch collects units into batches for one commit each. A half-full batch is written when nothing
 // more comes for a while, or when readers wait for the bytes it holds.
 func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
-	limits := func() uctables.Limits { // the target may learn to take less
+	limits := func() target.Limits { // the target may learn to take less
 		l := r.job.Target.Limits()
 		// Two batches are being written and one collected at a time; reading needs room too.
 		share := int64(4)
-		if l.Few {
+		if l.PreferLarge {
 			share = 2 // one is written while the next is collected
 		}
 		l.Bytes = min(l.Bytes, r.job.BytesInFlight/share)
@@ -901,7 +902,7 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 }
 
 // wrote counts a commit of rows at some times; written and present are the counters of its table.
-func (r *run) wrote(w uctables.Written, at uctables.Times, written *atomic.Int64, present *int64) {
+func (r *run) wrote(w target.Written, at target.Times, written *atomic.Int64, present *int64) {
 	written.Add(int64(w.Inserted))
 	r.job.Progress.Bytes.Add(w.Bytes)
 	r.mu.Lock()
@@ -936,7 +937,7 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	for _, u := range units {
 		if u.failed != nil {
 			u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
-			var large *uctables.TooLargeError
+			var large *target.TooLargeError
 			if errors.As(u.failed, &large) {
 				u.report.Reason = ReasonRowTooLarge
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/shard"
-	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/target"
 )
 
 // Plan is what a run would do, found without reading a span or writing a row.
@@ -40,7 +40,7 @@ type Plan struct {
 // rebuilds from the target unless the tables are missing and create is set).
 func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
 	p := Plan{Source: job.SourceName, Target: job.Target.String(), Shard: job.Checkpoint.Pair().Shard, ByState: map[mlflow.State]int64{}}
-	var missing *uctables.TableError
+	var missing *target.TableError
 	if err := job.Target.Check(ctx); errors.As(err, &missing) && missing.Missing && create {
 		p.CreatesTables = true
 	} else if err != nil {

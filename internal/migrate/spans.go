@@ -9,6 +9,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -19,7 +20,7 @@ import (
 // is sent again with its end, status and outputs.
 func (r *run) compareSpans(ctx context.Context, units []*unit) error {
 	var compared []*unit
-	times := uctables.NoTimes
+	times := target.NoTimes
 	for _, u := range units {
 		if u.failed == nil && u.compare && len(u.rows.Spans) > 0 {
 			compared = append(compared, u)
@@ -36,7 +37,7 @@ func (r *run) compareSpans(ctx context.Context, units []*unit) error {
 	if err != nil {
 		return err
 	}
-	old := uctables.NoTimes // of the rows that are replaced
+	old := target.NoTimes // of the rows that are replaced
 	var changed []*unit
 	for _, u := range differing {
 		u.splitSpans(there[u.rows.TraceID], &old)
@@ -49,7 +50,7 @@ func (r *run) compareSpans(ctx context.Context, units []*unit) error {
 
 // differing are the units whose spans are not, value by value, those of the target. The others need not be
 // written.
-func (r *run) differing(ctx context.Context, units []*unit, times uctables.Times) (differing []*unit, err error) {
+func (r *run) differing(ctx context.Context, units []*unit, times target.Times) (differing []*unit, err error) {
 	if len(units) == 0 {
 		return nil, nil
 	}
@@ -57,8 +58,8 @@ func (r *run) differing(ctx context.Context, units []*unit, times uctables.Times
 	for i, u := range units {
 		ids[i] = u.rows.TraceID
 	}
-	sums := map[string]uctables.SpanSum{}
-	if err := r.job.Target.SumSpans(ctx, ids, times, true, func(s uctables.SpanSum) error {
+	sums := map[string]target.SpanSum{}
+	if err := r.job.Target.SumSpans(ctx, ids, times, true, func(s target.SpanSum) error {
 		sums[s.TraceID] = s
 		return nil
 	}); err != nil {
@@ -88,7 +89,7 @@ func (r *run) spansOf(ctx context.Context, units []*unit) (map[string]map[string
 		ids[i] = u.rows.TraceID
 		there[u.rows.TraceID] = map[string]*uctables.Span{}
 	}
-	return there, r.job.Target.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+	return there, r.job.Target.ReadSpans(ctx, ids, target.AllTimes, func(s *uctables.Span) error {
 		there[s.TraceID][s.SpanID] = s
 		return nil
 	})
@@ -96,7 +97,7 @@ func (r *run) spansOf(ctx context.Context, units []*unit) (map[string]map[string
 
 // splitSpans leaves in rows the spans that the target lacks, and puts aside those that have other values there.
 // Rows of Databricks' own migration are not tracemig's to change. old gets the times of rows to be replaced.
-func (u *unit) splitSpans(there map[string]*uctables.Span, old *uctables.Times) {
+func (u *unit) splitSpans(there map[string]*uctables.Span, old *target.Times) {
 	var lacking []uctables.Span
 	for i := range u.rows.Spans {
 		s := &u.rows.Spans[i]
@@ -112,7 +113,7 @@ func (u *unit) splitSpans(there map[string]*uctables.Span, old *uctables.Times) 
 }
 
 // replaceSpans puts changed spans in the place of their rows, where the job says so, else it reports them.
-func (r *run) replaceSpans(ctx context.Context, units []*unit, old uctables.Times) error {
+func (r *run) replaceSpans(ctx context.Context, units []*unit, old target.Times) error {
 	var n int64
 	for _, u := range units {
 		n += int64(len(u.changedSpans))

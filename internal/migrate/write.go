@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -78,20 +79,13 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 	return r.bringUpToDate(ctx, slices.DeleteFunc(there, func(u *unit) bool { return u.failed != nil }))
 }
 
-// doubleCounter is a target that others may write at the same time, and that can tell whether both have written the
-// same. How a warehouse deals with two statements that add the same key at once is documented for rows that
-// are changed, not for rows that are added: so each run looks.
-type doubleCounter interface {
-	CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error)
-}
-
-// countDoubles looks, at the times of what the run has written, for keys that are there more than once.
-func (r *run) countDoubles(ctx context.Context) error {
-	target, ok := r.job.Target.(doubleCounter)
-	if !ok || r.writtenAt == uctables.NoTimes {
+// countDuplicates looks, at the times of what the run has written, for keys that are there more than once.
+func (r *run) countDuplicates(ctx context.Context) error {
+	counter, ok := r.job.Target.(target.DuplicateCounter)
+	if !ok || r.writtenAt == target.NoTimes {
 		return nil
 	}
-	spans, annotations, err := target.CountDoubles(ctx, r.writtenAt)
+	spans, annotations, err := counter.CountDuplicates(ctx, r.writtenAt)
 	if err != nil {
 		return fmt.Errorf("look for rows that are there twice, after all was written: %w", err)
 	}
@@ -122,18 +116,18 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		return nil
 	}
 	ids := make([]string, len(units))
-	times := uctables.NoTimes
+	times := target.NoTimes
 	for i, u := range units {
 		ids[i] = u.rows.TraceID
 		for _, a := range u.rows.Annotations {
 			times.Include(a.CreatedAtMicros)
 		}
 		if u.repair {
-			times.Low = uctables.AllTimes.Low // its rows may lie at wrong times
+			times.Low = target.AllTimes.Low // its rows may lie at wrong times
 		}
 	}
 	// What the source no longer has may have been made later than the rest of its trace.
-	times.High = uctables.AllTimes.High
+	times.High = target.AllTimes.High
 	stored := map[string][]*uctables.Annotation{}
 	if err := r.job.Target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
 		id, _, _ := strings.Cut(a.TargetID, ":")
@@ -178,7 +172,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 // for it. Only a trace too large for a commit of its own is cut, and then its roots come last.
 func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 	probe := func(context.Context, []uctables.Span) error { return nil }
-	if p, ok := r.job.Target.(spanProber); ok {
+	if p, ok := r.job.Target.(target.SpanProber); ok {
 		probe = p.ProbeSpans
 	}
 	return writeSplit(ctx, units, r.job.Target.Limits(),
@@ -196,17 +190,12 @@ func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 func timeOfSpan(s *uctables.Span) int64 { return s.TimeMicros }
 
 // timesOf are the times at which rows lie in their table.
-func timesOf[T any](rows []T, at func(*T) int64) uctables.Times {
-	times := uctables.NoTimes
+func timesOf[T any](rows []T, at func(*T) int64) target.Times {
+	times := target.NoTimes
 	for i := range rows {
 		times.Include(at(&rows[i]))
 	}
 	return times
-}
-
-// spanProber is a target that can say whether it would take rows without writing them.
-type spanProber interface {
-	ProbeSpans(ctx context.Context, rows []uctables.Span) error
 }
 
 // writeSplit writes the rows of units in as few commits as limits allow: whole units together, a unit
@@ -215,7 +204,7 @@ type spanProber interface {
 //
 // probe is set where a part of a unit's rows must not be written before all are known to be good: the
 // rest of a trace with a refused span would lie in the table for nobody.
-func writeSplit[T any](ctx context.Context, units []*unit, limits uctables.Limits, rowsOf func(*unit) []T, size func(*T) int64,
+func writeSplit[T any](ctx context.Context, units []*unit, limits target.Limits, rowsOf func(*unit) []T, size func(*T) int64,
 	write func(context.Context, []T) error, probe func(context.Context, []T) error, name func(*T) string,
 ) error {
 	var good []*unit
@@ -281,7 +270,7 @@ func writeParts[T any](ctx context.Context, u *unit, rows []T, cause error, writ
 		u.fail(fmt.Errorf("%s: %w", name(&rows[0]), cause))
 		return nil
 	}
-	var refused *uctables.RowError
+	var refused *target.RowError
 	try := write
 	if errors.As(cause, &refused) && probe != nil {
 		try = probe
@@ -310,7 +299,7 @@ func writeParts[T any](ctx context.Context, u *unit, rows []T, cause error, writ
 }
 
 func splittable(err error) bool {
-	var row *uctables.RowError
-	var large *uctables.TooLargeError
+	var row *target.RowError
+	var large *target.TooLargeError
 	return errors.As(err, &row) || errors.As(err, &large)
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -103,7 +105,7 @@ type Tables interface {
 
 // Catalog is what is asked beside Tables of those in Unity Catalog.
 type Catalog interface {
-	OwnViews(ctx context.Context) ([]uctables.View, error) // those that tracemig has made
+	OwnViews(ctx context.Context) ([]tablesql.View, error) // those that tracemig has made
 	// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration
 	// has skipped; nil where it has not skipped any.
 	OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error)
@@ -197,7 +199,7 @@ func advice(text string) (what, next string) {
 
 func failure(code string, err error, next string) Finding {
 	f := Finding{Code: code, Result: Failed, Text: strings.TrimSuffix(err.Error(), "."), Next: next}
-	var t *uctables.TableError
+	var t *target.TableError
 	if errors.As(err, &t) {
 		f.Text, f.Next = t.Table+" "+t.Problem, t.Next
 	} else if next == "" {

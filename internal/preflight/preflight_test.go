@@ -13,8 +13,11 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -133,8 +136,8 @@ func (t tables) OfficialSkips(context.Context, string) (map[string]int64, error)
 	return nil, t[skips]
 }
 
-func (t tables) OwnViews(context.Context) (own []uctables.View, err error) {
-	for _, v := range (uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}).Views() {
+func (t tables) OwnViews(context.Context) (own []tablesql.View, err error) {
+	for _, v := range tablesql.Views(uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}) {
 		if t[v.Suffix] != nil {
 			own = append(own, v)
 		}
@@ -145,7 +148,7 @@ func (t tables) OwnViews(context.Context) (own []uctables.View, err error) {
 func (t tables) CheckTable(_ context.Context, table uctables.Table) error { return t[table.Suffix] }
 
 func missing(t uctables.Table) error {
-	return &uctables.TableError{Table: "m.a.p" + t.Suffix, Missing: true, Problem: "does not exist", Next: "run with --create."}
+	return &target.TableError{Table: "m.a.p" + t.Suffix, Missing: true, Problem: "does not exist", Next: "run with --create."}
 }
 
 type bed struct {
@@ -335,17 +338,17 @@ func TestProbes(t *testing.T) {
 			says: map[string]string{"table.spans": "Run with --create"},
 		},
 		"own views": {
-			change: func(b *bed) { b.tables[uctables.MetadataView], b.tables[uctables.UnifiedView] = errFound, errFound },
+			change: func(b *bed) { b.tables[tablesql.MetadataView], b.tables[tablesql.UnifiedView] = errFound, errFound },
 			want:   map[string]Result{CodeViews: Warning},
 			says:   map[string]string{CodeViews: "no experiment can be bound"},
 		},
 		"one view": {
-			change: func(b *bed) { b.tables[uctables.UnifiedView] = errFound },
+			change: func(b *bed) { b.tables[tablesql.UnifiedView] = errFound },
 			want:   map[string]Result{CodeViews: Warning},
 			says:   map[string]string{CodeViews: "run before it is created: DROP VIEW `m`.`a`.`p_trace_unified`. Otherwise leave them"},
 		},
 		"own views of a bound location": {
-			change: func(b *bed) { b.tables[uctables.UnifiedView], b.target.ExperimentID = errFound, "7" },
+			change: func(b *bed) { b.tables[tablesql.UnifiedView], b.target.ExperimentID = errFound, "7" },
 			says:   map[string]string{CodeViews: "experiment 7 is bound"},
 		},
 		"views to be made": {
@@ -528,7 +531,7 @@ func TestLocalTarget(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "lake")
 	b.target = Target{Name: "file:" + folder + "/agent", Folder: folder, Open: func(context.Context, string) (Tables, error) { return b.tables, nil }}
 	b.tables["_otel_spans"] = missing(uctables.Spans)
-	b.tables["_otel_annotations"] = &uctables.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
+	b.tables["_otel_annotations"] = &target.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
 	found := b.run(t)
 	for code, want := range map[string]Result{CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK} {
 		if f := found[code]; f.Result != want {
@@ -556,16 +559,16 @@ func TestLocalTarget(t *testing.T) {
 func TestQuick(t *testing.T) {
 	l := uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"}
 	ws := &workspace{lacks: []string{"m.a.p_otel_spans"}}
-	lacks, err := Quick(t.Context(), ws, l.Needs())
+	lacks, err := Quick(t.Context(), ws, grants.ToWrite(l))
 	if err != nil || len(lacks) != 1 || lacks[0].Code != "grant.spans" {
 		t.Errorf("%+v, %v", lacks, err)
 	}
 	ws.meErr = databricks.ErrRefused
-	if _, err := Quick(t.Context(), ws, l.Needs()); err == nil || !strings.Contains(err.Error(), "Log in again") {
+	if _, err := Quick(t.Context(), ws, grants.ToWrite(l)); err == nil || !strings.Contains(err.Error(), "Log in again") {
 		t.Errorf("%v", err)
 	}
 	ws.meErr = databricks.ErrNoRight
-	if lacks, err := Quick(t.Context(), ws, l.Needs()); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
+	if lacks, err := Quick(t.Context(), ws, grants.ToWrite(l)); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
 		t.Errorf("%+v, %v", lacks, err)
 	}
 }

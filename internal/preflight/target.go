@@ -11,7 +11,10 @@ import (
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -34,7 +37,7 @@ func (c *check) target() string {
 		codes := tableCodes()
 		if !c.Local {
 			codes = append([]string{CodeWarehouse, CodeMayUse}, locationCodes()...)
-			for _, g := range (uctables.Location{}).Needs() {
+			for _, g := range grants.ToWrite(uctables.Location{}) {
 				codes = append(codes, grantCode(g))
 			}
 		}
@@ -133,7 +136,7 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 		inner.yield = func(f Finding) { found = append(found, f) }
 		for _, table := range uctables.Tables {
 			err := inner.table(tables, table, false)
-			te, seen := errors.AsType[*uctables.TableError](err)
+			te, seen := errors.AsType[*target.TableError](err)
 			ran = ran || seen || err == nil
 			missing[short(table)] = seen && te.Missing
 		}
@@ -203,7 +206,7 @@ func (c *check) official(t Target, tables Tables) {
 	}
 	if total > 0 {
 		text += fmt.Sprintf("; %d that it skipped for good stand in %s.%s.%s (%s): a run moves them if it can",
-			total, t.Location.Catalog, t.Location.Schema, uctables.OfficialSkippedTable, strings.Join(reasons, ", "))
+			total, t.Location.Catalog, t.Location.Schema, tablesql.OfficialSkippedTable, strings.Join(reasons, ", "))
 	}
 	if err != nil {
 		c.notChecked(CodeOfficial, "%s; what it skipped can't be counted: %v", text, err)
@@ -232,7 +235,7 @@ func (c *check) mayUse(id string, ran bool) {
 func (c *check) table(tables Tables, t uctables.Table, local bool) error {
 	err := tables.CheckTable(c.ctx, t)
 	code := CodeTable + short(t)
-	var te *uctables.TableError
+	var te *target.TableError
 	written := t.Suffix == uctables.Spans.Suffix || t.Suffix == uctables.Annotations.Suffix
 	switch {
 	case err == nil:
@@ -250,7 +253,7 @@ func (c *check) table(tables Tables, t uctables.Table, local bool) error {
 	return err
 }
 
-func grantCode(g uctables.Grant) string {
+func grantCode(g grants.Grant) string {
 	if g.Securable != "TABLE" {
 		return CodeGrant + strings.ToLower(g.Securable)
 	}
@@ -263,12 +266,12 @@ func grantCode(g uctables.Grant) string {
 }
 
 func (c *check) grants(t Target, missing map[string]bool) {
-	needs := t.Location.Needs()
+	needs := grants.ToWrite(*t.Location)
 	makeVolume := false
 	if t.Volume != nil {
 		_, _, err := c.ws.Privileges(c.ctx, "VOLUME", t.Volume.FullName(), c.me)
 		if makeVolume = t.MakeVolume && errors.Is(err, databricks.ErrNotThere); !makeVolume {
-			needs = append(needs, t.Volume.Need())
+			needs = append(needs, grants.ToStage(*t.Volume))
 		}
 	}
 	made := c.CreateViews || c.Create && slices.Contains(slices.Collect(maps.Values(missing)), true)
@@ -299,7 +302,7 @@ func (c *check) grants(t Target, missing map[string]bool) {
 const allPrivileges = "ALL PRIVILEGES"
 
 // Granted is the finding about the privileges that the identity needs on one securable.
-func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need uctables.Grant) Finding {
+func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need grants.Grant) Finding {
 	code := grantCode(need)
 	held, complete, err := ws.Privileges(ctx, need.Securable, need.Name, me)
 	switch {
@@ -334,7 +337,7 @@ func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need uct
 
 // Quick makes the probes that a run makes before it reads anything: who it is, and what it lacks of
 // needs. The error says that the workspace does not know the credentials, so that nothing else would work.
-func Quick(ctx context.Context, ws Workspace, needs []uctables.Grant) (lacks []Finding, err error) {
+func Quick(ctx context.Context, ws Workspace, needs []grants.Grant) (lacks []Finding, err error) {
 	me, f := Identity(ctx, ws)
 	switch {
 	case ctx.Err() != nil:

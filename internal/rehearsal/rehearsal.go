@@ -12,13 +12,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // Target is the writer that is tried; *warehouse.Warehouse is one.
 type Target interface {
-	uctables.Writer
-	CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error)
+	target.Writer
+	CountDuplicates(ctx context.Context, times target.Times) (spans, annotations int64, err error)
 	// Drop drops the tables of the target.
 	Drop(ctx context.Context) error
 }
@@ -148,7 +149,7 @@ func (r *rehearsal) waited() int {
 
 // doubles fails where a key is there more than once.
 func (r *rehearsal) doubles(ctx context.Context) error {
-	spans, annotations, err := r.w.CountDoubles(ctx, uctables.AllTimes)
+	spans, annotations, err := r.w.CountDuplicates(ctx, target.AllTimes)
 	if err == nil && spans+annotations > 0 {
 		err = wrongf("%d spans and %d annotations are there more than once", spans, annotations)
 	}
@@ -169,7 +170,7 @@ func (r *rehearsal) readBack(ctx context.Context, traces ...*uctables.Trace) err
 		}
 	}
 	var wrong error
-	if err := r.w.ReadSpans(ctx, ids, uctables.AllTimes, func(got *uctables.Span) error {
+	if err := r.w.ReadSpans(ctx, ids, target.AllTimes, func(got *uctables.Span) error {
 		key := got.TraceID + got.SpanID
 		if want := spans[key]; want == nil || !uctables.SameSpan(want, got) {
 			wrong = wrongf("span %s of trace %s is there twice, or not as it was written", got.SpanID, got.TraceID)
@@ -179,7 +180,7 @@ func (r *rehearsal) readBack(ctx context.Context, traces ...*uctables.Trace) err
 	}); err != nil {
 		return err
 	}
-	if err := r.w.ReadAnnotations(ctx, ids, uctables.AllTimes, func(got *uctables.Annotation) error {
+	if err := r.w.ReadAnnotations(ctx, ids, target.AllTimes, func(got *uctables.Annotation) error {
 		if want := notes[got.AnnotationID]; want == nil || !uctables.SameAnnotation(want, got) {
 			wrong = wrongf("annotation %s of %s is not there as it was written", got.AnnotationID, got.TargetID)
 		}
@@ -229,7 +230,7 @@ func (r *rehearsal) values(ctx context.Context, m map[string]any) (string, error
 	if err != nil {
 		return "", err
 	}
-	if err := r.w.SumSpans(ctx, []string{t.TraceID}, uctables.AllTimes, true, func(s uctables.SpanSum) error {
+	if err := r.w.SumSpans(ctx, []string{t.TraceID}, target.AllTimes, true, func(s target.SpanSum) error {
 		m["digests_equal"] = s.Digest == want
 		return nil
 	}); err != nil {
@@ -267,7 +268,7 @@ func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error)
 		t := sized(size)
 		began := time.Now()
 		_, err := r.w.WriteSpans(ctx, t.Spans)
-		var large *uctables.TooLargeError
+		var large *target.TooLargeError
 		switch {
 		case errors.As(err, &large):
 			refused = cmp.Or(refused, size)
@@ -293,8 +294,8 @@ func (r *rehearsal) sizes(ctx context.Context, m map[string]any) (string, error)
 	one := plainTrace("value", 0, 1, 14*mb)
 	_, err := r.w.WriteSpans(ctx, one.Spans)
 	m["value_of_14_mb"] = err == nil
-	var row *uctables.RowError
-	var large *uctables.TooLargeError
+	var row *target.RowError
+	var large *target.TooLargeError
 	switch {
 	case err == nil:
 		text += "; so is a value of 14 MB"
@@ -314,7 +315,7 @@ func (r *rehearsal) results(ctx context.Context, m map[string]any) (string, erro
 	t := sized(min(r.largest, 4))
 	began := time.Now()
 	rows, bytes := 0, int64(0)
-	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, uctables.AllTimes, func(s *uctables.Span) error {
+	if err := r.w.ReadSpans(ctx, []string{t.TraceID}, target.AllTimes, func(s *uctables.Span) error {
 		rows++
 		bytes += s.Size()
 		return nil
@@ -347,7 +348,7 @@ func (r *rehearsal) writers(ctx context.Context, m map[string]any) (string, erro
 		for i, w := range []Target{r.w, other} {
 			both.Go(func() {
 				<-start
-				var got uctables.Written
+				var got target.Written
 				_, errs[i] = w.WriteAnnotations(ctx, t.Annotations)
 				if errs[i] == nil {
 					got, errs[i] = w.WriteSpans(ctx, t.Spans)
@@ -421,7 +422,7 @@ func (r *rehearsal) versions(ctx context.Context, _ map[string]any) (string, err
 	}
 	t.Annotations[0] = replaced.Annotation
 	t.Spans[0].Attributes = uctables.JSON(`{"newer":true}`)
-	times := uctables.NoTimes
+	times := target.NoTimes
 	times.Include(t.Spans[0].TimeMicros)
 	if _, err := r.w.ReplaceSpans(ctx, t.Spans[:1], times); err != nil {
 		return "", err

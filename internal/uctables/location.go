@@ -79,8 +79,8 @@ func (l Location) Name(t Table) string {
 	return l.Catalog + "." + l.Schema + "." + l.Prefix + t.Suffix
 }
 
-// quoted is the full name of a table or view in SQL.
-func (l Location) quoted(suffix string) string {
+// Quoted is the full name of a table or view in SQL.
+func (l Location) Quoted(suffix string) string {
 	return QuoteName(l.Catalog) + "." + QuoteName(l.Schema) + "." + QuoteName(l.Prefix+suffix)
 }
 

@@ -62,9 +62,9 @@ func FuzzParseLocation(f *testing.F) {
 			t.Errorf("%q: %+v is written %s and read as %+v, %v", s, l, l, again, err)
 		}
 		// What stands in SQL is exactly three quoted names.
-		parts, err := splitName(l.quoted("_otel_spans"))
+		parts, err := splitName(l.Quoted("_otel_spans"))
 		if err != nil || len(parts) != 3 || parts[0] != l.Catalog || parts[1] != l.Schema || parts[2] != l.Prefix+"_otel_spans" {
-			t.Errorf("%q: quoted as %s", s, l.quoted("_otel_spans"))
+			t.Errorf("%q: quoted as %s", s, l.Quoted("_otel_spans"))
 		}
 	})
 }

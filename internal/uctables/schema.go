@@ -44,7 +44,7 @@ func (t Table) Actual(have []Column) (actual Table, differences []string) {
 			differences = append(differences, "has column "+c.Name+" of which nothing is known: "+err.Error())
 			continue
 		}
-		differences = append(differences, mustType(c.Type).differences(c.Name, typ)...)
+		differences = append(differences, MustType(c.Type).differences(c.Name, typ)...)
 		actual.Columns = append(actual.Columns, Column{c.Name, typ.SQL()})
 	}
 	return actual, differences
@@ -54,7 +54,7 @@ func (t Table) Actual(have []Column) (actual Table, differences []string) {
 func (t Table) Struct() Type {
 	s := Type{Name: "struct"}
 	for _, c := range t.Columns {
-		s.Fields = append(s.Fields, Field{c.Name, mustType(c.Type)})
+		s.Fields = append(s.Fields, Field{c.Name, MustType(c.Type)})
 	}
 	return s
 }

@@ -160,8 +160,8 @@ scan:
 	return Type{Name: name}, nil
 }
 
-// mustType is ParseType for constants of this program.
-func mustType(text string) Type {
+// MustType is ParseType for constants of this program.
+func MustType(text string) Type {
 	t, err := ParseType(text)
 	if err != nil {
 		panic(err)
@@ -209,7 +209,7 @@ func (t Type) differences(path string, have Type) (clauses []string) {
 		clauses = append(clauses, e.differences(path, have.Elems[i])...)
 	}
 	for _, f := range t.Fields {
-		if h, ok := have.field(f.Name); ok {
+		if h, ok := have.Field(f.Name); ok {
 			clauses = append(clauses, f.Type.differences(path+"."+f.Name, h)...)
 		} else {
 			clauses = append(clauses, "has no field "+path+"."+f.Name)
@@ -218,7 +218,8 @@ func (t Type) differences(path string, have Type) (clauses []string) {
 	return clauses
 }
 
-func (t Type) field(name string) (Type, bool) {
+// Field is the type of the field of that name of a struct, and whether it has one.
+func (t Type) Field(name string) (Type, bool) {
 	for _, f := range t.Fields {
 		if f.Name == name {
 			return f.Type, true
@@ -227,5 +228,5 @@ func (t Type) field(name string) (Type, bool) {
 	return Type{}, false
 }
 
-// equal says whether the types are the same, fields in the same order.
-func (t Type) equal(o Type) bool { return t.SQL() == o.SQL() }
+// Equal says whether the types are the same, fields in the same order.
+func (t Type) Equal(o Type) bool { return t.SQL() == o.SQL() }

@@ -70,7 +70,6 @@ func TestActual(t *testing.T) {
 		want   string // of the clauses
 	}{
 		"as it is":   {func(c []Column) []Column { return c }, ""},
-		"wide":       {func([]Column) []Column { return wideSpans() }, ""},
 		"no column":  {func(c []Column) []Column { return c[1:] }, "has no column record_id"},
 		"other type": {func(c []Column) []Column { c[1].Type = "timestamp_ntz"; return c }, "has column time of type timestamp_ntz, not timestamp"},
 		"no struct":  {func(c []Column) []Column { c[19].Type = "string"; return c }, "has column status of type string, not struct<message:string,code:string>"},

@@ -54,30 +54,10 @@ func (v Volume) Path() string { return "/Volumes/" + v.Catalog + "/" + v.Schema 
 // FullName is catalog.schema.volume, as the REST API takes it.
 func (v Volume) FullName() string { return v.Catalog + "." + v.Schema + "." + v.Name }
 
-// quoted is the full name in SQL.
-func (v Volume) quoted() string {
+// Quoted is the full name in SQL.
+func (v Volume) Quoted() string {
 	return QuoteName(v.Catalog) + "." + QuoteName(v.Schema) + "." + QuoteName(v.Name)
-}
-
-// Create is the statement that makes the volume.
-func (v Volume) Create() string { return "CREATE VOLUME " + v.quoted() }
-
-// Need are the privileges with which one can put files into the volume and have them read.
-func (v Volume) Need() Grant {
-	return Grant{[]string{"READ VOLUME", "WRITE VOLUME"}, "VOLUME", v.FullName(), v.quoted()}
-}
-
-// NeedToMake is the privilege with which one can make the volume, and then owns it.
-func (v Volume) NeedToMake() Grant {
-	return Grant{[]string{"CREATE VOLUME"}, "SCHEMA", v.Catalog + "." + v.Schema, QuoteName(v.Catalog) + "." + QuoteName(v.Schema)}
 }
 
 // StagedFolder is where all files lie that are put into the volume.
 func (v Volume) StagedFolder() string { return v.Path() + "/tracemig" }
-
-// Staged is a statement of a Location with its rows read from the column line of the Parquet files in
-// a folder of StagedFolder, in place of ParamRows. Nothing else about the statement changes.
-func (v Volume) Staged(statement, folder string) string {
-	from := "SELECT line FROM parquet." + QuoteName(v.StagedFolder()+"/"+folder)
-	return strings.Replace(statement, paramLines, from, 1)
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -147,7 +148,7 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 		}
 	}
 	notes := map[string][]*uctables.Annotation{}
-	if err := v.job.Target.ReadAnnotations(ctx, ids, uctables.AllTimes, func(a *uctables.Annotation) error {
+	if err := v.job.Target.ReadAnnotations(ctx, ids, target.AllTimes, func(a *uctables.Annotation) error {
 		id, _, _ := strings.Cut(a.TargetID, ":")
 		notes[id] = append(notes[id], a)
 		return nil
@@ -156,7 +157,7 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 	}
 	spans := map[string][]*uctables.Span{}
 	if len(differing) > 0 {
-		if err := v.job.Target.ReadSpans(ctx, differing, uctables.AllTimes, func(s *uctables.Span) error {
+		if err := v.job.Target.ReadSpans(ctx, differing, target.AllTimes, func(s *uctables.Span) error {
 			spans[s.TraceID] = append(spans[s.TraceID], s)
 			return nil
 		}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -28,8 +29,8 @@ type trace struct {
 	size        int64 // bytes of its spans' JSON
 	spans       int
 	spansDigest string
-	spanTimes   uctables.Times
-	noteTimes   uctables.Times
+	spanTimes   target.Times
+	noteTimes   target.Times
 	notes       map[string]note // by annotation_id
 
 	attachments []uctables.Attachment // that the target says it keeps
@@ -90,7 +91,7 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 		t.kind, t.detail = Unreadable, err.Error()
 		return t
 	}
-	t.spanTimes, t.noteTimes = uctables.NoTimes, uctables.NoTimes
+	t.spanTimes, t.noteTimes = target.NoTimes, target.NoTimes
 	for i := range t.rows.Spans {
 		t.spanTimes.Include(t.rows.Spans[i].TimeMicros)
 	}
@@ -167,8 +168,8 @@ func (v *verification) done(t *trace, kind Kind, detail string) {
 
 // sums is what the target has of one trace.
 type sums struct {
-	spans uctables.SpanSum
-	notes []uctables.AnnotationSum
+	spans target.SpanSum
+	notes []target.AnnotationSum
 }
 
 // sum asks the target for the traces, within their times or at all times.
@@ -200,7 +201,7 @@ const sumBytes = 32 << 20
 
 func (v *verification) sumSome(ctx context.Context, traces []*trace, within bool, found map[string]*sums) error {
 	ids := make([]string, len(traces))
-	spanTimes, noteTimes := uctables.NoTimes, uctables.NoTimes
+	spanTimes, noteTimes := target.NoTimes, target.NoTimes
 	for i, t := range traces {
 		ids[i] = t.rows.TraceID
 		found[ids[i]] = &sums{}
@@ -208,17 +209,17 @@ func (v *verification) sumSome(ctx context.Context, traces []*trace, within bool
 		noteTimes.Join(t.noteTimes)
 	}
 	if !within {
-		spanTimes, noteTimes = uctables.AllTimes, uctables.AllTimes
+		spanTimes, noteTimes = target.AllTimes, target.AllTimes
 	}
-	if spanTimes != uctables.NoTimes {
-		if err := v.job.Target.SumSpans(ctx, ids, spanTimes, v.job.Deep, func(s uctables.SpanSum) error {
+	if spanTimes != target.NoTimes {
+		if err := v.job.Target.SumSpans(ctx, ids, spanTimes, v.job.Deep, func(s target.SpanSum) error {
 			found[s.TraceID].spans = s
 			return nil
 		}); err != nil {
 			return err
 		}
 	}
-	return v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s uctables.AnnotationSum) error {
+	return v.job.Target.SumAnnotations(ctx, ids, noteTimes, v.job.Deep, func(s target.AnnotationSum) error {
 		found[s.TraceID].notes = append(found[s.TraceID].notes, s)
 		return nil
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -204,6 +205,6 @@ func collect(t *testing.T, i *mlflow.TraceInfo, doc string, r *rows, now int64) 
 		t.Fatal(fmt.Sprint(want.kind, " ", want.detail))
 	}
 	return &evidence{
-		want: want, have: &sums{spans: uctables.SpanSum{Rows: len(r.spans)}}, notes: r.notes, spans: r.spans, spansDiffer: true, deep: true, now: now, table: "m.a.p_otel_spans",
+		want: want, have: &sums{spans: target.SpanSum{Rows: len(r.spans)}}, notes: r.notes, spans: r.spans, spansDiffer: true, deep: true, now: now, table: "m.a.p_otel_spans",
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/shard"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -66,9 +67,9 @@ type Finding struct {
 	Detail        string `json:"detail,omitempty"`
 }
 
-// Target is what is verified; every uctables.Writer is one.
+// Target is what is verified; every target.Writer is one.
 type Target interface {
-	uctables.Reader
+	target.Reader
 	Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error
 	Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error
 	String() string

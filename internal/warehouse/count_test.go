@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -68,7 +69,7 @@ func (s *server) warehouse(t *testing.T) *Warehouse {
 // A MERGE that replaces two spans affects four rows: two that go and two that come.
 func TestReplaceWithoutCount(t *testing.T) {
 	s := &server{columns: []string{"num_affected_rows", "num_inserted_rows"}, values: []driver.Value{int64(4), nil}}
-	got, err := s.warehouse(t).ReplaceSpans(t.Context(), []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}}, uctables.AllTimes)
+	got, err := s.warehouse(t).ReplaceSpans(t.Context(), []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}}, target.AllTimes)
 	if err != nil || got.Inserted != 2 || got.Present != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -82,19 +83,19 @@ func TestInsertWithoutCount(t *testing.T) {
 		columns []string
 		values  []driver.Value
 		there   int64
-		want    uctables.Written
+		want    target.Written
 		fails   bool
 		inserts int
 	}{
-		"counted":                 {both, []driver.Value{int64(2), int64(2)}, 3, uctables.Written{Inserted: 2, Present: 1}, false, 1},
-		"none were missing":       {both, []driver.Value{int64(0), int64(0)}, 3, uctables.Written{Present: 3}, false, 1},
-		"only affected rows":      {both[:1], []driver.Value{int64(2)}, 3, uctables.Written{Inserted: 2, Present: 1}, false, 1},
-		"inserted rows not known": {both, []driver.Value{int64(2), int64(-1)}, 3, uctables.Written{Inserted: 2, Present: 1}, false, 1},
-		"not known":               {both, []driver.Value{int64(-1), int64(-1)}, 3, uctables.Written{Inserted: 3, Unsure: true}, false, 1},
-		"null":                    {both, []driver.Value{nil, nil}, 3, uctables.Written{Inserted: 3, Unsure: true}, false, 1},
-		"no such column":          {[]string{"result"}, []driver.Value{"OK"}, 3, uctables.Written{Inserted: 3, Unsure: true}, false, 1},
-		"no row":                  {both, nil, 3, uctables.Written{Inserted: 3, Unsure: true}, false, 1},
-		"not known, not there":    {both, []driver.Value{int64(-1), int64(-1)}, 2, uctables.Written{}, true, 1 + unknownTries},
+		"counted":                 {both, []driver.Value{int64(2), int64(2)}, 3, target.Written{Inserted: 2, Present: 1}, false, 1},
+		"none were missing":       {both, []driver.Value{int64(0), int64(0)}, 3, target.Written{Present: 3}, false, 1},
+		"only affected rows":      {both[:1], []driver.Value{int64(2)}, 3, target.Written{Inserted: 2, Present: 1}, false, 1},
+		"inserted rows not known": {both, []driver.Value{int64(2), int64(-1)}, 3, target.Written{Inserted: 2, Present: 1}, false, 1},
+		"not known":               {both, []driver.Value{int64(-1), int64(-1)}, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
+		"null":                    {both, []driver.Value{nil, nil}, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
+		"no such column":          {[]string{"result"}, []driver.Value{"OK"}, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
+		"no row":                  {both, nil, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
+		"not known, not there":    {both, []driver.Value{int64(-1), int64(-1)}, 2, target.Written{}, true, 1 + unknownTries},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -110,7 +111,7 @@ func (w *Warehouse) httpFailure(table string, bytes int64, s *statementError) fa
 	started := x.statement && x.requests > 1 // it was polling or fetching that failed
 	switch {
 	case x.status == http.StatusRequestEntityTooLarge, bytes > 0 && !started && x.status != http.StatusTooManyRequests && readReport(x.said, "").meaningFor(bytes) == tooLarge:
-		return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: errors.New(status)}}
+		return failure{kind: refused, err: &target.TooLargeError{Table: table, Bytes: bytes, Err: errors.New(status)}}
 	case x.status == http.StatusTooManyRequests && !started:
 		return failure{kind: again, err: e, after: x.retryAfter}
 	case x.status == http.StatusServiceUnavailable && !started:
@@ -162,14 +163,14 @@ func (w *Warehouse) sqlFailure(t uctables.Table, bytes int64, s *statementError)
 	case noRight:
 		return failure{kind: refused, err: sayf("you lack permissions: %w. Have its owner run: %s", said, strings.Join(w.grants(), "; "))}
 	case badRow:
-		return failure{kind: refused, err: &uctables.RowError{Table: table, Err: said}}
+		return failure{kind: refused, err: &target.RowError{Table: table, Err: said}}
 	case tooLarge:
 		if bytes > 0 {
-			return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Err: said}}
+			return failure{kind: refused, err: &target.TooLargeError{Table: table, Bytes: bytes, Err: said}}
 		}
 	case tooLong:
 		if bytes > 0 {
-			return failure{kind: refused, err: &uctables.TooLargeError{Table: table, Bytes: bytes, Slow: true, Err: said}}
+			return failure{kind: refused, err: &target.TooLargeError{Table: table, Bytes: bytes, Slow: true, Err: said}}
 		}
 		return failure{kind: refused, err: sayf("the statement ran out of time: %w. Raise STATEMENT_TIMEOUT of SQL warehouse %s, or use a larger one", said, id)}
 	case noFile:

@@ -14,6 +14,7 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -52,8 +53,8 @@ func TestFailure(t *testing.T) {
 	type want struct {
 		kind     kind
 		text     string // part of the error
-		row      bool   // *uctables.RowError
-		tooLarge bool   // *uctables.TooLargeError
+		row      bool   // *target.RowError
+		tooLarge bool   // *target.TooLargeError
 		after    time.Duration
 		asleep   bool
 		unknown  bool
@@ -158,8 +159,8 @@ func TestFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := w.failure(t.Context(), uctables.Spans, 1<<20, c.err)
-			var row *uctables.RowError
-			var tooLarge *uctables.TooLargeError
+			var row *target.RowError
+			var tooLarge *target.TooLargeError
 			text := f.err.Error()
 			if f.kind != c.want.kind || errors.As(f.err, &row) != c.want.row || errors.As(f.err, &tooLarge) != c.want.tooLarge ||
 				f.after != c.want.after || f.asleep != c.want.asleep || f.unknown != c.want.unknown || f.lost != c.want.lost || f.busy != c.want.busy || f.unsent != c.want.unsent || !strings.Contains(text, c.want.text) {

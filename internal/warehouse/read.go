@@ -6,20 +6,24 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// SumSpans implements uctables.Reader: the warehouse computes the sums.
-func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.SpanSum) error) error {
-	return read(ctx, w, uctables.Spans, func(t uctables.Table) string { return w.opts.Location.SumSpans(t, deep) }, traceIDs, times, func(rows *sql.Rows) (s uctables.SpanSum, err error) {
+// SumSpans implements target.Reader: the warehouse computes the sums.
+func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
+	text := func(l uctables.Location, t uctables.Table) string { return tablesql.SumSpans(l, t, deep) }
+	return read(ctx, w, uctables.Spans, text, traceIDs, times, func(rows *sql.Rows) (s target.SpanSum, err error) {
 		err = rows.Scan(&s.TraceID, &s.Rows, &s.Spans, &s.RecordIDs, &s.Digest)
 		return s, err
 	}, yield)
 }
 
-// SumAnnotations implements uctables.Reader: the warehouse computes the sums.
-func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, deep bool, yield func(uctables.AnnotationSum) error) error {
-	return read(ctx, w, uctables.Annotations, func(t uctables.Table) string { return w.opts.Location.SumAnnotations(t, deep) }, traceIDs, times, func(rows *sql.Rows) (s uctables.AnnotationSum, err error) {
+// SumAnnotations implements target.Reader: the warehouse computes the sums.
+func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error) error {
+	text := func(l uctables.Location, t uctables.Table) string { return tablesql.SumAnnotations(l, t, deep) }
+	return read(ctx, w, uctables.Annotations, text, traceIDs, times, func(rows *sql.Rows) (s target.AnnotationSum, err error) {
 		var name sql.NullString
 		err = rows.Scan(&s.TraceID, &s.AnnotationID, &s.Type, &name, &s.UpdatedAtMicros, &s.Deleted, &s.Copies, &s.Digest)
 		s.Name = name.String
@@ -27,21 +31,21 @@ func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times
 	}, yield)
 }
 
-// ReadSpans implements uctables.Reader.
-func (w *Warehouse) ReadSpans(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Span) error) error {
-	return read(ctx, w, uctables.Spans, w.opts.Location.ReadSpans, traceIDs, times, line(uctables.ParseSpan), yield)
+// ReadSpans implements target.Reader.
+func (w *Warehouse) ReadSpans(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Span) error) error {
+	return read(ctx, w, uctables.Spans, tablesql.ReadSpans, traceIDs, times, line(uctables.ParseSpan), yield)
 }
 
-// ReadAnnotations implements uctables.Reader.
-func (w *Warehouse) ReadAnnotations(ctx context.Context, traceIDs []string, times uctables.Times, yield func(*uctables.Annotation) error) error {
-	return read(ctx, w, uctables.Annotations, w.opts.Location.ReadAnnotations, traceIDs, times, line(uctables.ParseAnnotation), yield)
+// ReadAnnotations implements target.Reader.
+func (w *Warehouse) ReadAnnotations(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
+	return read(ctx, w, uctables.Annotations, tablesql.ReadAnnotations, traceIDs, times, line(uctables.ParseAnnotation), yield)
 }
 
-// CountDoubles counts the keys of spans, and those of annotations, that the tables hold more than once in a range
+// CountDuplicates counts the keys of spans, and those of annotations, that the tables hold more than once in a range
 // of times.
-func (w *Warehouse) CountDoubles(ctx context.Context, times uctables.Times) (spans, annotations int64, err error) {
-	params := []any{sql.Named(uctables.ParamLow, times.Low), sql.Named(uctables.ParamHigh, times.High)}
-	err = w.ask(ctx, uctables.Spans, w.opts.Location.CountDoubles(), params, func(rows *sql.Rows) error {
+func (w *Warehouse) CountDuplicates(ctx context.Context, times target.Times) (spans, annotations int64, err error) {
+	params := []any{sql.Named(tablesql.ParamLow, times.Low), sql.Named(tablesql.ParamHigh, times.High)}
+	err = w.ask(ctx, uctables.Spans, tablesql.CountDuplicates(w.opts.Location), params, func(rows *sql.Rows) error {
 		return rows.Scan(&spans, &annotations)
 	}, nil)
 	return spans, annotations, err
@@ -60,7 +64,7 @@ func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 }
 
 // read asks for something of some traces; text is the statement for the table as it is.
-func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Table) string, traceIDs []string, times uctables.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
+func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Location, uctables.Table) string, traceIDs []string, times target.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
 	if len(traceIDs) == 0 {
 		return nil
 	}
@@ -69,10 +73,10 @@ func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(
 		return err
 	}
 	params := []any{
-		sql.Named(uctables.ParamTraces, strings.Join(traceIDs, "\n")),
-		sql.Named(uctables.ParamLow, times.Low), sql.Named(uctables.ParamHigh, times.High),
+		sql.Named(tablesql.ParamTraces, strings.Join(traceIDs, "\n")),
+		sql.Named(tablesql.ParamLow, times.Low), sql.Named(tablesql.ParamHigh, times.High),
 	}
-	return collect(ctx, w, t, text(actual), params, func(rows *sql.Rows) (T, error) {
+	return collect(ctx, w, t, text(w.opts.Location, actual), params, func(rows *sql.Rows) (T, error) {
 		v, err := scan(rows)
 		if err != nil {
 			err = fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -50,11 +51,11 @@ func TestReadBack(t *testing.T) {
 	ids := []string{all[0].TraceID, all[len(all)-1].TraceID, fmt.Sprintf("%032x", 99)}
 	var d uctables.Digester
 	for _, deep := range []bool{false, true} {
-		sums := map[string]uctables.SpanSum{}
-		if err := w.SumSpans(ctx, ids, uctables.AllTimes, deep, func(s uctables.SpanSum) error { sums[s.TraceID] = s; return nil }); err != nil {
+		sums := map[string]target.SpanSum{}
+		if err := w.SumSpans(ctx, ids, target.AllTimes, deep, func(s target.SpanSum) error { sums[s.TraceID] = s; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]uctables.SpanSum{}
+		want := map[string]target.SpanSum{}
 		for i, rows := range [][]uctables.Span{all[:3], all[3:]} {
 			digest, err := d.Spans(rows, deep)
 			if err != nil {
@@ -64,16 +65,16 @@ func TestReadBack(t *testing.T) {
 			if i == 1 {
 				records = 1
 			}
-			want[rows[0].TraceID] = uctables.SpanSum{TraceID: rows[0].TraceID, Rows: len(rows), Spans: len(rows), RecordIDs: records, Digest: digest}
+			want[rows[0].TraceID] = target.SpanSum{TraceID: rows[0].TraceID, Rows: len(rows), Spans: len(rows), RecordIDs: records, Digest: digest}
 		}
 		if diff := cmp.Diff(want, sums); diff != "" {
 			t.Errorf("deep %t (-want +got):\n%s", deep, diff)
 		}
-		got := map[string]uctables.AnnotationSum{}
-		if err := w.SumAnnotations(ctx, ids, uctables.AllTimes, deep, func(s uctables.AnnotationSum) error { got[s.AnnotationID] = s; return nil }); err != nil {
+		got := map[string]target.AnnotationSum{}
+		if err := w.SumAnnotations(ctx, ids, target.AllTimes, deep, func(s target.AnnotationSum) error { got[s.AnnotationID] = s; return nil }); err != nil {
 			t.Fatal(err)
 		}
-		wantNotes := map[string]uctables.AnnotationSum{}
+		wantNotes := map[string]target.AnnotationSum{}
 		for i := range notes {
 			a := &notes[i]
 			digest := ""
@@ -83,7 +84,7 @@ func TestReadBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wantNotes[a.AnnotationID] = uctables.AnnotationSum{TraceID: a.TargetID[:32], AnnotationID: a.AnnotationID, Type: a.Type, Name: a.Name,
+			wantNotes[a.AnnotationID] = target.AnnotationSum{TraceID: a.TargetID[:32], AnnotationID: a.AnnotationID, Type: a.Type, Name: a.Name,
 				UpdatedAtMicros: a.UpdatedAtMicros, Copies: 1, Digest: digest}
 		}
 		if diff := cmp.Diff(wantNotes, got); diff != "" {
@@ -92,7 +93,7 @@ func TestReadBack(t *testing.T) {
 	}
 
 	spansBack := map[string]*uctables.Span{}
-	if err := w.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+	if err := w.ReadSpans(ctx, ids, target.AllTimes, func(s *uctables.Span) error {
 		spansBack[s.TraceID+s.SpanID] = s
 		return nil
 	}); err != nil {
@@ -104,7 +105,7 @@ func TestReadBack(t *testing.T) {
 			t.Errorf("wrote %+v, read back %+v", s, got)
 		}
 	}
-	if err := w.ReadAnnotations(ctx, ids, uctables.AllTimes, func(a *uctables.Annotation) error {
+	if err := w.ReadAnnotations(ctx, ids, target.AllTimes, func(a *uctables.Annotation) error {
 		at := slices.IndexFunc(notes, func(n uctables.Annotation) bool { return n.AnnotationID == a.AnnotationID })
 		if !uctables.SameAnnotation(&notes[at], a) || a.UpdatedAtMicros != notes[at].UpdatedAtMicros {
 			t.Errorf("wrote %+v, read back %+v", notes[at], a)
@@ -114,7 +115,7 @@ func TestReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Pruned by time.
-	if err := w.ReadSpans(ctx, ids, uctables.Times{Low: 0, High: 1}, func(s *uctables.Span) error { t.Errorf("%s is not in this time", s.SpanID); return nil }); err != nil {
+	if err := w.ReadSpans(ctx, ids, target.Times{Low: 0, High: 1}, func(s *uctables.Span) error { t.Errorf("%s is not in this time", s.SpanID); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -146,7 +147,7 @@ func TestReplace(t *testing.T) {
 		if err != nil || done.Inserted != step.inserted {
 			t.Errorf("%s: inserted %d, %v", step.row.Value, done.Inserted, err)
 		}
-		if err := w.ReadAnnotations(ctx, []string{first.TargetID}, uctables.AllTimes, func(a *uctables.Annotation) error {
+		if err := w.ReadAnnotations(ctx, []string{first.TargetID}, target.AllTimes, func(a *uctables.Annotation) error {
 			if string(a.Value) != step.value {
 				t.Errorf("newest is %s, want %s", a.Value, step.value)
 			}

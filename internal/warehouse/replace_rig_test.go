@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
-	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 )
 
 func TestReplaceSpans(t *testing.T) {
 	_, w := open(t, true)
-	uctablestest.ReplaceSpans(t, w)
+	targettest.ReplaceSpans(t, w)
 }
 
 // renamed are the spans of a trace with another name.
@@ -51,7 +52,7 @@ func TestReplaceSpansFaults(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s.Reset(t)
 			s.Fault(t, rig.Fault{Match: merge, Kind: kind})
-			got, err := w.ReplaceSpans(t.Context(), renamed(rows, kind), uctables.NoTimes)
+			got, err := w.ReplaceSpans(t.Context(), renamed(rows, kind), target.NoTimes)
 			if err != nil || got.Inserted != 30 || got.Present != 0 {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -63,8 +64,8 @@ func TestReplaceSpansFaults(t *testing.T) {
 	t.Run(rig.TooLarge, func(t *testing.T) {
 		s.Reset(t)
 		s.Fault(t, rig.Fault{Match: merge, Kind: rig.TooLarge})
-		_, err := w.ReplaceSpans(t.Context(), renamed(rows, "large"), uctables.NoTimes)
-		var tooLarge *uctables.TooLargeError
+		_, err := w.ReplaceSpans(t.Context(), renamed(rows, "large"), target.NoTimes)
+		var tooLarge *target.TooLargeError
 		if !errors.As(err, &tooLarge) || tooLarge.Bytes == 0 {
 			t.Errorf("%v", err)
 		}
@@ -91,12 +92,12 @@ func TestConcurrentReplace(t *testing.T) {
 		other := openAt(t, s, w.opts.Location.Prefix, false, "")
 		wg.Go(func() {
 			rows := renamed(spans(0, 40), fmt.Sprint("new ", i)) // 20 of them are not there
-			var got uctables.Written
+			var got target.Written
 			var err error
 			if i == 0 {
 				got, err = other.WriteSpans(t.Context(), rows)
 			} else {
-				got, err = other.ReplaceSpans(t.Context(), rows, uctables.NoTimes)
+				got, err = other.ReplaceSpans(t.Context(), rows, target.NoTimes)
 			}
 			if err != nil || i > 0 && got.Inserted != 40 {
 				t.Errorf("%d: %+v, %v", i, got, err)
@@ -114,7 +115,7 @@ func TestConcurrentReplace(t *testing.T) {
 func TestReplaceSpansOtherColumns(t *testing.T) {
 	s, w := open(t, false)
 	otherTables(t, s, w)
-	uctablestest.ReplaceSpans(t, w)
+	targettest.ReplaceSpans(t, w)
 }
 
 // TestReplaceSpansStaged sends the rows by way of files.
@@ -125,7 +126,7 @@ func TestReplaceSpansStaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, inserted := range []int{300, 0} {
-		if got, err := w.ReplaceSpans(t.Context(), renamed(rows, "new"), uctables.NoTimes); err != nil || got.Inserted != inserted {
+		if got, err := w.ReplaceSpans(t.Context(), renamed(rows, "new"), target.NoTimes); err != nil || got.Inserted != inserted {
 			t.Errorf("%+v, %v, want %d inserted", got, err, inserted)
 		}
 	}

@@ -20,11 +20,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/grants"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // stagedLimits of one statement: its cost hardly grows with its size, so large ones win.
-var stagedLimits = uctables.Limits{Rows: 50_000, Bytes: 64 << 20, Few: true}
+var stagedLimits = target.Limits{Rows: 50_000, Bytes: 64 << 20, PreferLarge: true}
 
 const (
 	// fileBytes is how many bytes of lines go into one file. Several files are read in parallel.
@@ -74,7 +77,7 @@ func (w *Warehouse) Stage(ctx context.Context, owner string) error {
 	there, err := files.HasVolume(ctx, v.FullName())
 	if err == nil && !there && w.opts.MakeVolume {
 		if err := files.CreateVolume(ctx, v.Catalog, v.Schema, v.Name); err != nil {
-			return fmt.Errorf("make volume %s: %w. Have the owner of the schema run: %s", v.FullName(), err, v.NeedToMake().Statement("<you>"))
+			return fmt.Errorf("make volume %s: %w. Have the owner of the schema run: %s", v.FullName(), err, grants.ToMakeVolume(*v).Statement("<you>"))
 		}
 		there = true
 	}
@@ -100,9 +103,9 @@ func (s *staging) explained(what string, err error) error {
 	next := "Run again later, or without staging"
 	switch {
 	case errors.Is(err, databricks.ErrNotThere):
-		next = "Check its name, or make it: " + v.Create()
+		next = "Check its name, or make it: " + tablesql.CreateVolume(v)
 	case errors.Is(err, databricks.ErrNoRight):
-		next = "Have its owner run: " + v.Need().Statement("<you>")
+		next = "Have its owner run: " + grants.ToStage(v).Statement("<you>")
 	case errors.Is(err, databricks.ErrRefused):
 		next = "Log in again, or check the token"
 	}
@@ -166,7 +169,7 @@ func (in *input) statement(text string) string {
 	if in.folder == "" {
 		return text
 	}
-	return in.volume.Staged(text, in.folder)
+	return tablesql.Staged(*in.volume, text, in.folder)
 }
 
 // path is that of the folder.
@@ -252,9 +255,9 @@ func (w *Warehouse) warn(err error) {
 
 // grants are the statements that let somebody write.
 func (w *Warehouse) grants() []string {
-	g := w.opts.Location.Grants("<you>")
+	g := grants.Statements(w.opts.Location, "<you>")
 	if w.opts.Volume != nil {
-		g = append(g, w.opts.Volume.Need().Statement("<you>"))
+		g = append(g, grants.ToStage(*w.opts.Volume).Statement("<you>"))
 	}
 	return g
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -90,7 +91,7 @@ func TestStagedWrite(t *testing.T) {
 		return nil
 	})
 	rows := large(0, 1200)
-	for _, want := range []uctables.Written{{Inserted: len(rows)}, {Present: len(rows)}} {
+	for _, want := range []target.Written{{Inserted: len(rows)}, {Present: len(rows)}} {
 		got, err := w.WriteSpans(t.Context(), rows)
 		if err != nil || got.Inserted != want.Inserted || got.Present != want.Present || got.Bytes < fileBytes {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
@@ -127,7 +128,7 @@ func TestStagedWrite(t *testing.T) {
 	// A refused row is told as such, and leaves no files.
 	bad := large(2, 200)
 	bad[100].Attributes = uctables.JSON(`{"a":"secretword","a":1}`)
-	var row *uctables.RowError
+	var row *target.RowError
 	if _, err := w.WriteSpans(t.Context(), bad); !errors.As(err, &row) || strings.Contains(err.Error(), "secretword") {
 		t.Errorf("%v", err)
 	}

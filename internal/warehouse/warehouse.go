@@ -25,12 +25,14 @@ import (
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // limits of one statement: large enough that its fixed cost (0.3 to 0.5 s) counts little, and within
 // what servers were seen to take as one parameter.
-var limits = uctables.Limits{Rows: 5000, Bytes: 8 << 20}
+var limits = target.Limits{Rows: 5000, Bytes: 8 << 20}
 
 // LeastStatementBytes is how large a statement is, in bytes of rows, that no server refuses for its size.
 const LeastStatementBytes = 64 << 10
@@ -58,7 +60,7 @@ type Options struct {
 	Warn           func(error) // hears of what does no harm; may be nil
 }
 
-// Warehouse implements uctables.Writer. Its methods may be called at the same time.
+// Warehouse implements target.Writer. Its methods may be called at the same time.
 type Warehouse struct {
 	opts      Options
 	policy    retry.Policy
@@ -75,7 +77,7 @@ type Warehouse struct {
 	written int                       // writes of it
 }
 
-var _ uctables.Writer = (*Warehouse)(nil)
+var _ target.Writer = (*Warehouse)(nil)
 
 // quiet switches the driver's logger off: it writes failed statements with their texts to standard
 // error.
@@ -145,6 +147,15 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	return w, nil
 }
 
+var _ interface {
+	target.Writer
+	target.SpanProber
+	target.DuplicateCounter
+	target.Stager
+	target.ViewCreator
+	target.StatementSender
+} = (*Warehouse)(nil)
+
 // Close ends the sessions.
 func (w *Warehouse) Close() error {
 	if w.staging != nil {
@@ -159,7 +170,7 @@ func (w *Warehouse) Close() error {
 func (w *Warehouse) String() string { return w.opts.Location.String() }
 
 // Limits says how much one statement should hold at most, by what was learnt so far.
-func (w *Warehouse) Limits() uctables.Limits {
+func (w *Warehouse) Limits() target.Limits {
 	l := limits
 	if w.staging != nil {
 		l = stagedLimits
@@ -190,31 +201,31 @@ func (w *Warehouse) StatementBytes() int64 {
 }
 
 // WriteAnnotations adds the annotations that the table lacks, in one commit.
-func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (uctables.Written, error) {
+func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
 	type key struct {
 		id string
 		at int64
 	}
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Annotation, key]{
-		table: uctables.Annotations, insert: l.InsertAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
+		table: uctables.Annotations, insert: tablesql.InsertAnnotations, parse: tablesql.ParseAnnotations, count: tablesql.CountAnnotations(l),
 		row: uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
 		key:   func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
-		times: func(a *uctables.Annotation, t *uctables.Times) { t.Include(a.CreatedAtMicros) },
+		times: func(a *uctables.Annotation, t *target.Times) { t.Include(a.CreatedAtMicros) },
 	})
 }
 
 // ReplaceAnnotations adds newer versions of annotations where those they replace are the newest, in one
 // commit.
-func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (uctables.Written, error) {
+func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
 	l := w.opts.Location
 	return write(ctx, w, rows, batch[uctables.Replacement, string]{
-		table: uctables.Annotations, insert: l.ReplaceAnnotations, parse: l.ParseAnnotations, count: l.CountAnnotations(),
+		table: uctables.Annotations, insert: tablesql.ReplaceAnnotations, parse: tablesql.ParseAnnotations, count: tablesql.CountAnnotations(l),
 		row:    uctables.AppendReplacement,
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
 		key:    func(r *uctables.Replacement) string { return r.AnnotationID },
 		some:   true,
-		times: func(r *uctables.Replacement, t *uctables.Times) {
+		times: func(r *uctables.Replacement, t *target.Times) {
 			t.Include(r.CreatedAtMicros)
 			t.Include(r.ReplacesCreatedMicros)
 		},
@@ -222,7 +233,7 @@ func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Repl
 }
 
 // WriteSpans adds the spans that the table lacks, in one commit.
-func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (uctables.Written, error) {
+func (w *Warehouse) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
 	return write(ctx, w, rows, w.spans())
 }
 
@@ -231,18 +242,18 @@ type spanKey struct{ trace, span string }
 func (w *Warehouse) spans() batch[uctables.Span, spanKey] {
 	l := w.opts.Location
 	return batch[uctables.Span, spanKey]{
-		table: uctables.Spans, insert: l.InsertSpans, parse: l.ParseSpans, count: l.CountSpans(),
+		table: uctables.Spans, insert: tablesql.InsertSpans, parse: tablesql.ParseSpans, count: tablesql.CountSpans(l),
 		row: uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
 		key:   func(s *uctables.Span) spanKey { return spanKey{s.TraceID, s.SpanID} },
-		times: func(s *uctables.Span, t *uctables.Times) { t.Include(s.TimeMicros) },
+		times: func(s *uctables.Span, t *target.Times) { t.Include(s.TimeMicros) },
 	}
 }
 
 // ReplaceSpans puts spans in the place of those that the table has under their keys, in one commit.
-func (w *Warehouse) ReplaceSpans(ctx context.Context, rows []uctables.Span, times uctables.Times) (uctables.Written, error) {
+func (w *Warehouse) ReplaceSpans(ctx context.Context, rows []uctables.Span, times target.Times) (target.Written, error) {
 	b := w.spans()
-	b.insert, b.count = w.opts.Location.ReplaceSpans, ""
-	b.times = func(s *uctables.Span, t *uctables.Times) {
+	b.insert, b.count = tablesql.ReplaceSpans, ""
+	b.times = func(s *uctables.Span, t *target.Times) {
 		t.Join(times)
 		t.Include(s.TimeMicros)
 	}
@@ -261,24 +272,24 @@ func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error 
 		return err
 	}
 	defer w.remove(ctx, in)
-	return w.ask(ctx, spans, in.statement(w.opts.Location.ParseSpans(spans)), in.params, func(rows *sql.Rows) error { return nil }, nil)
+	return w.ask(ctx, spans, in.statement(tablesql.ParseSpans(w.opts.Location, spans)), in.params, func(rows *sql.Rows) error { return nil }, nil)
 }
 
 // batch says how rows of one table become statements.
 type batch[R any, K comparable] struct {
 	table         uctables.Table
-	insert, parse func(uctables.Table) string // for the table as it is
-	count         string                      // after a lost answer; empty: the statement is sent again, whatever it did
+	insert, parse func(uctables.Location, uctables.Table) string // for the table as it is
+	count         string                                         // after a lost answer; empty: the statement is sent again, whatever it did
 	row, rowKey   func([]byte, *R) []byte
 	key           func(*R) K
-	times         func(*R, *uctables.Times) // adds those at which the statement has to look for a row
-	some          bool                      // the statement leaves out rows that the table need not have
+	times         func(*R, *target.Times) // adds those at which the statement has to look for a row
+	some          bool                    // the statement leaves out rows that the table need not have
 }
 
 // write sends the rows as one statement until it is known to have taken effect.
-func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b batch[R, K]) (uctables.Written, error) {
+func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b batch[R, K]) (target.Written, error) {
 	if len(rows) == 0 {
-		return uctables.Written{}, nil
+		return target.Written{}, nil
 	}
 	// The statement compares rows with the table but not with each other.
 	distinct := make([]*R, 0, len(rows))
@@ -289,19 +300,19 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			distinct = append(distinct, &rows[i])
 		}
 	}
-	within := uctables.NoTimes
+	within := target.NoTimes
 	for _, r := range distinct {
 		b.times(r, &within)
 	}
-	times := []any{sql.Named(uctables.ParamLow, within.Low), sql.Named(uctables.ParamHigh, within.High)}
+	times := []any{sql.Named(tablesql.ParamLow, within.Low), sql.Named(tablesql.ParamHigh, within.High)}
 	table, err := w.table(ctx, b.table)
 	if err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
 	line := func(text []byte, i int) []byte { return b.row(text, distinct[i]) }
 	in, err := w.lay(ctx, len(distinct), line)
 	if err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
 	defer func() { w.remove(ctx, in) }()
 
@@ -312,7 +323,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	case lock <- struct{}{}:
 		defer func() { <-lock }()
 	case <-ctx.Done():
-		return uctables.Written{}, context.Cause(ctx)
+		return target.Written{}, context.Cause(ctx)
 	}
 
 	var inserted int64
@@ -322,7 +333,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 	mark := w.mark()
 	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		var err error
-		inserted, err = w.insert(ctx, in.statement(b.insert(table))+mark, slices.Concat(in.params, times))
+		inserted, err = w.insert(ctx, in.statement(b.insert(w.opts.Location, table))+mark, slices.Concat(in.params, times))
 		if err == nil {
 			if unanswered {
 				inserted = int64(len(distinct)) // by this statement or by that one
@@ -332,7 +343,7 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 		f := w.failure(ctx, b.table, in.bytes, err)
 		if f.unsent {
 			if unsent++; unsent >= unsentTries && in.bytes >= LeastStatementBytes {
-				f = failure{kind: refused, err: &uctables.TooLargeError{Table: w.opts.Location.Name(b.table), Bytes: in.bytes, Err: f.err}}
+				f = failure{kind: refused, err: &target.TooLargeError{Table: w.opts.Location.Name(b.table), Bytes: in.bytes, Err: f.err}}
 			}
 		}
 		switch f.kind {
@@ -343,8 +354,8 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			return w.again(ctx, f)
 		case unexplained:
 			// A failed task's error may lack its cause. Reading the rows without writing names it.
-			if _, err := w.number(ctx, in.statement(b.parse(table)), in.params); err != nil {
-				var row *uctables.RowError
+			if _, err := w.number(ctx, in.statement(b.parse(w.opts.Location, table)), in.params); err != nil {
+				var row *target.RowError
 				if p := w.failure(ctx, b.table, in.bytes, err); errors.As(p.err, &row) {
 					return p.err
 				}
@@ -384,18 +395,18 @@ func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b b
 			}
 			return w.again(ctx, f)
 		}
-		var large *uctables.TooLargeError
+		var large *target.TooLargeError
 		if errors.As(f.err, &large) && !large.Slow {
 			w.learn(in.bytes)
 		}
 		return f.err
 	}, w.opts.Waiting)
 	if err != nil {
-		return uctables.Written{}, err
+		return target.Written{}, err
 	}
 	// What a MERGE affected, where it does not say what it inserted, are more rows than it was given.
 	inserted = min(inserted, int64(len(distinct)))
-	return uctables.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes, Unsure: unsure}, nil
+	return target.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes, Unsure: unsure}, nil
 }
 
 // lines are the rows in the form of ParamRows.
@@ -410,7 +421,7 @@ func lines[R any](rows []*R, line func([]byte, *R) []byte) string {
 	return string(text)
 }
 
-func rowsParam(lines string) []any { return []any{sql.Named(uctables.ParamRows, lines)} }
+func rowsParam(lines string) []any { return []any{sql.Named(tablesql.ParamRows, lines)} }
 
 // unknownTries bounds how often a statement is sent again after an error that nothing is known of.
 const unknownTries = 3
@@ -576,8 +587,8 @@ func (w *Warehouse) learn(bytes int64) {
 func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
 	last := uctables.Provenance{RequestMicros: math.MinInt64}
 	return w.pages(ctx, func(limit int) (found int, err error) {
-		params := []any{sql.Named(uctables.ParamSource, source), sql.Named(uctables.ParamLow, last.RequestMicros), sql.Named(uctables.ParamAfter, last.TraceID)}
-		err = collect(ctx, w, uctables.Annotations, w.opts.Location.SelectMigrated(limit), params, func(rows *sql.Rows) (uctables.Provenance, error) {
+		params := []any{sql.Named(tablesql.ParamSource, source), sql.Named(tablesql.ParamLow, last.RequestMicros), sql.Named(tablesql.ParamAfter, last.TraceID)}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, func(rows *sql.Rows) (uctables.Provenance, error) {
 			p := uctables.Provenance{Source: source}
 			var sourceTrace, digest, missing, attachments sql.NullString
 			var spans sql.NullInt64
@@ -595,12 +606,12 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 	})
 }
 
-// Official implements uctables.Writer.
+// Official implements target.Writer.
 func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
 	last := ""
 	return w.pages(ctx, func(limit int) (found int, err error) {
-		params := []any{sql.Named(uctables.ParamExperiment, experimentID), sql.Named(uctables.ParamAfter, last)}
-		err = collect(ctx, w, uctables.Annotations, w.opts.Location.SelectOfficial(limit), params, func(rows *sql.Rows) (id string, err error) {
+		params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamAfter, last)}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, func(rows *sql.Rows) (id string, err error) {
 			if err = rows.Scan(&id); err != nil {
 				err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
 			}
@@ -638,7 +649,7 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 	var ids []string
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
 		var id string
-		if err := w.ask(ctx, t, w.opts.Location.DescribeDetail(t), nil, func(rows *sql.Rows) error {
+		if err := w.ask(ctx, t, tablesql.DescribeDetail(w.opts.Location, t), nil, func(rows *sql.Rows) error {
 			return scanNamed(rows, map[string]any{"id": &id})
 		}, nil); err != nil {
 			return "", err
@@ -654,22 +665,22 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 // CheckTable says whether one table of the location is there in schema version v2.
 func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 	l := w.opts.Location
-	properties, err := w.pairs(ctx, t, l.ShowProperties(t), nil)
+	properties, err := w.pairs(ctx, t, tablesql.ShowProperties(l, t), nil)
 	if errors.Is(err, errNoTable) {
-		beta, betaErr := w.pairs(ctx, t, l.ShowBetaProperties(), nil)
+		beta, betaErr := w.pairs(ctx, t, tablesql.ShowBetaProperties(l), nil)
 		if betaErr == nil && beta[uctables.SchemaVersionProperty] == uctables.BetaSchemaVersion {
-			return &uctables.TableError{Table: l.Name(t), Missing: true,
+			return &target.TableError{Table: l.Name(t), Missing: true,
 				Problem: fmt.Sprintf("does not exist, and the schema holds %s, a table of the beta form (%s %s)", uctables.BetaSpansTable, uctables.SchemaVersionProperty, uctables.BetaSchemaVersion),
 				Next:    "Create a new experiment with a table prefix, which makes tables of version " + uctables.SchemaVersion + ", or run with --create."}
 		}
-		return &uctables.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
+		return &target.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
 			Next: "Create an experiment with the location " + l.String() + ", upon which the service makes tables and views; only where there is no service, run with --create."}
 	}
 	if err != nil {
 		return err
 	}
 	if v := properties[uctables.SchemaVersionProperty]; v != uctables.SchemaVersion {
-		e := &uctables.TableError{Table: l.Name(t),
+		e := &target.TableError{Table: l.Name(t),
 			Problem: fmt.Sprintf("has %s %q", uctables.SchemaVersionProperty, v), Next: "tracemig writes version " + uctables.SchemaVersion + ": name a location that has it."}
 		switch v {
 		case "":
@@ -699,7 +710,7 @@ func (w *Warehouse) table(ctx context.Context, t uctables.Table) (uctables.Table
 func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Table, error) {
 	l := w.opts.Location
 	hides := "" // what hides rows or values from some
-	columns, err := w.pairs(ctx, t, l.DescribeTable(t), func(name, value string) {
+	columns, err := w.pairs(ctx, t, tablesql.DescribeTable(l, t), func(name, value string) {
 		switch title := strings.ToLower(strings.Trim(name, "# ")); {
 		case title == "row filter" && (value != "" || strings.HasPrefix(name, "#")):
 			hides = "a row filter"
@@ -711,7 +722,7 @@ func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Ta
 		return t, err
 	}
 	if hides != "" {
-		return t, &uctables.TableError{Table: l.Name(t), Problem: "has " + hides,
+		return t, &target.TableError{Table: l.Name(t), Problem: "has " + hides,
 			Next: "A row that this identity can't see as it is would be written again by every run: have the table's owner take it away (ALTER TABLE … DROP ROW FILTER, ALTER COLUMN … DROP MASK), and keep it to views."}
 	}
 	var have []uctables.Column
@@ -724,7 +735,7 @@ func (w *Warehouse) describe(ctx context.Context, t uctables.Table) (uctables.Ta
 		if slices.ContainsFunc(clauses, func(c string) bool { return strings.HasSuffix(c, uctables.ErrCut.Error()) }) {
 			next = "Have the warehouse print types whole, by a higher spark.sql.debug.maxToStringFields, or name another location."
 		}
-		return t, &uctables.TableError{Table: l.Name(t), Problem: strings.Join(clauses, "; "), Next: next}
+		return t, &target.TableError{Table: l.Name(t), Problem: strings.Join(clauses, "; "), Next: next}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -765,7 +776,7 @@ func (w *Warehouse) pairs(ctx context.Context, t uctables.Table, text string, fu
 func (w *Warehouse) Create(ctx context.Context) error {
 	l := w.opts.Location
 	for _, t := range uctables.Tables {
-		if _, err := w.createMissing(ctx, t, l.CreateTable(t)); err != nil {
+		if _, err := w.createMissing(ctx, t, tablesql.CreateTable(l, t)); err != nil {
 			return err
 		}
 	}
@@ -779,7 +790,7 @@ func (w *Warehouse) Drop(ctx context.Context) error {
 		return fmt.Errorf("%s is no scratch location: nothing is dropped", l)
 	}
 	for _, t := range uctables.Tables {
-		if err := w.do(ctx, t, l.DropTable(t)); err != nil {
+		if err := w.do(ctx, t, tablesql.DropTable(l, t)); err != nil {
 			return err
 		}
 	}
@@ -794,7 +805,7 @@ func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) 
 	if err := w.Check(ctx); err != nil {
 		return nil, err
 	}
-	for _, v := range w.opts.Location.Views() {
+	for _, v := range tablesql.Views(w.opts.Location) {
 		view := uctables.Table{Suffix: v.Suffix}
 		missing, err := w.createMissing(ctx, view, v.Create)
 		if err != nil {
@@ -808,14 +819,14 @@ func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) 
 }
 
 // OwnViews are those of the location's views that CreateViews has made.
-func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err error) {
-	for _, v := range w.opts.Location.Views() {
-		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, w.opts.Location.ShowViewProperties(v), nil)
+func (w *Warehouse) OwnViews(ctx context.Context) (own []tablesql.View, err error) {
+	for _, v := range tablesql.Views(w.opts.Location) {
+		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, tablesql.ShowViewProperties(w.opts.Location, v), nil)
 		switch {
 		case errors.Is(err, errNoTable):
 		case err != nil:
 			return nil, err
-		case properties[uctables.MadeProperty] == "true":
+		case properties[tablesql.MadeProperty] == "true":
 			own = append(own, v)
 		}
 	}
@@ -827,8 +838,8 @@ func (w *Warehouse) OwnViews(ctx context.Context) (own []uctables.View, err erro
 func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error) {
 	l := w.opts.Location
 	var skips map[string]int64
-	params := []any{sql.Named(uctables.ParamExperiment, experimentID), sql.Named(uctables.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
-	err := w.ask(ctx, uctables.Table{Suffix: uctables.OfficialSkippedTable}, l.CountOfficialSkips(), params, func(rows *sql.Rows) error {
+	params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
+	err := w.ask(ctx, uctables.Table{Suffix: tablesql.OfficialSkippedTable}, tablesql.CountOfficialSkips(l), params, func(rows *sql.Rows) error {
 		var reason string
 		var traces int64
 		err := rows.Scan(&reason, &traces)
@@ -844,7 +855,7 @@ func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map
 // createMissing runs text unless t, which it makes, is there, and says whether it was missing: a nightly run with --create should send
 // no statement that writes.
 func (w *Warehouse) createMissing(ctx context.Context, t uctables.Table, text string) (missing bool, err error) {
-	if _, err := w.pairs(ctx, t, w.opts.Location.DescribeTable(t), nil); !errors.Is(err, errNoTable) {
+	if _, err := w.pairs(ctx, t, tablesql.DescribeTable(w.opts.Location, t), nil); !errors.Is(err, errNoTable) {
 		return false, err
 	}
 	return true, w.do(ctx, t, text)

@@ -24,8 +24,10 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
-	"github.com/tracemig/tracemig/internal/uctables/uctablestest"
 )
 
 func TestMain(m *testing.M) { rig.Main(m) }
@@ -187,7 +189,7 @@ func TestWriteIsIdempotent(t *testing.T) {
 	if got, err := w.WriteAnnotations(ctx, notes); err != nil || got.Inserted != 1 {
 		t.Fatalf("newer: %+v, %v", got, err)
 	}
-	if got, err := w.WriteSpans(ctx, nil); err != nil || got != (uctables.Written{}) {
+	if got, err := w.WriteSpans(ctx, nil); err != nil || got != (target.Written{}) {
 		t.Errorf("nothing: %+v, %v", got, err)
 	}
 
@@ -224,13 +226,13 @@ func TestViews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.insert(t.Context(), text, append(rowsParam(strings.TrimSuffix(string(lines), "\n")), sql.Named(uctables.ParamLow, lo), sql.Named(uctables.ParamHigh, hi))); err != nil {
+		if _, err := w.insert(t.Context(), text, append(rowsParam(strings.TrimSuffix(string(lines), "\n")), sql.Named(tablesql.ParamLow, lo), sql.Named(tablesql.ParamHigh, hi))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	insert(w.opts.Location.InsertAnnotations(uctables.Annotations), "annotations.jsonl", 0, 1<<62)
-	insert(w.opts.Location.InsertSpans(uctables.Spans), "spans.jsonl", -1, 1<<61)
-	name := w.opts.Location.Name(uctables.Table{Suffix: uctables.UnifiedView})
+	insert(tablesql.InsertAnnotations(w.opts.Location, uctables.Annotations), "annotations.jsonl", 0, 1<<62)
+	insert(tablesql.InsertSpans(w.opts.Location, uctables.Spans), "spans.jsonl", -1, 1<<61)
+	name := w.opts.Location.Name(uctables.Table{Suffix: tablesql.UnifiedView})
 	rows := s.SQL(t, `SELECT to_json(struct(*), map('ignoreNullFields', 'false')) FROM `+name+` ORDER BY trace_id`)
 	var got bytes.Buffer
 	for _, r := range rows {
@@ -254,19 +256,19 @@ func TestViews(t *testing.T) {
 	}
 
 	// Another's view in the place of one of them is not ours.
-	s.SQL(t, w.opts.Location.Views()[1].Drop)
+	s.SQL(t, tablesql.Views(w.opts.Location)[1].Drop)
 	s.SQL(t, "CREATE VIEW "+name+" AS SELECT 1 AS one")
 	views(1)
 }
 
 func TestOfficial(t *testing.T) {
 	_, w := open(t, true)
-	uctablestest.Official(t, w)
+	targettest.Official(t, w)
 }
 
 func TestReplaceElsewhere(t *testing.T) {
 	_, w := open(t, true)
-	uctablestest.Replace(t, w)
+	targettest.Replace(t, w)
 }
 
 // otherTables makes tables with columns and fields that tracemig does not know, in another order, and
@@ -331,7 +333,7 @@ func TestOtherColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := []string{all[0].TraceID}
-	if err := w.SumSpans(ctx, ids, uctables.AllTimes, true, func(s uctables.SpanSum) error {
+	if err := w.SumSpans(ctx, ids, target.AllTimes, true, func(s target.SpanSum) error {
 		if s.Digest != want || s.Rows != 3 {
 			t.Errorf("%+v, want digest %s", s, want)
 		}
@@ -340,7 +342,7 @@ func TestOtherColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	if err := w.ReadSpans(ctx, ids, uctables.AllTimes, func(s *uctables.Span) error {
+	if err := w.ReadSpans(ctx, ids, target.AllTimes, func(s *uctables.Span) error {
 		for i := range all {
 			if all[i].SpanID == s.SpanID && uctables.SameSpan(&all[i], s) {
 				found++
@@ -351,7 +353,7 @@ func TestOtherColumns(t *testing.T) {
 		t.Errorf("%d spans read back, %v", found, err)
 	}
 	digests := map[string]bool{}
-	if err := w.SumAnnotations(ctx, ids, uctables.AllTimes, true, func(s uctables.AnnotationSum) error {
+	if err := w.SumAnnotations(ctx, ids, target.AllTimes, true, func(s target.AnnotationSum) error {
 		digests[s.Digest] = true
 		return nil
 	}); err != nil {
@@ -365,7 +367,7 @@ func TestOtherColumns(t *testing.T) {
 	if _, err := w.CreateViews(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if rows := s.SQL(t, "SELECT tags['tag'], size(spans), size(assessments) FROM "+w.opts.Location.Name(uctables.Table{Suffix: uctables.UnifiedView})); fmt.Sprint(rows) != "[[v 3 1]]" {
+	if rows := s.SQL(t, "SELECT tags['tag'], size(spans), size(assessments) FROM "+w.opts.Location.Name(uctables.Table{Suffix: tablesql.UnifiedView})); fmt.Sprint(rows) != "[[v 3 1]]" {
 		t.Errorf("the view shows %v", rows)
 	}
 
@@ -375,7 +377,7 @@ func TestOtherColumns(t *testing.T) {
 	for i := range 40 {
 		fields = append(fields, fmt.Sprintf("f%d: INT", i))
 	}
-	table := strings.Replace(w.opts.Location.CreateTable(uctables.Spans), "message: STRING", strings.Join(fields, ", ")+", message: STRING", 1)
+	table := strings.Replace(tablesql.CreateTable(w.opts.Location, uctables.Spans), "message: STRING", strings.Join(fields, ", ")+", message: STRING", 1)
 	s.SQL(t, table)
 	if err := w.Check(ctx); err == nil || !strings.Contains(err.Error(), "status of which nothing is known: its type is cut short") || !strings.Contains(err.Error(), "maxToStringFields") {
 		t.Errorf("a struct that DESCRIBE cuts short: %v", err)
@@ -424,21 +426,21 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 
 	// What somebody adds without looking is counted, within the times alone.
-	doubles := func(wantSpans, wantAnnotations int64, times uctables.Times) {
+	doubles := func(wantSpans, wantAnnotations int64, times target.Times) {
 		t.Helper()
-		if spans, annotations, err := w.CountDoubles(t.Context(), times); spans != wantSpans || annotations != wantAnnotations || err != nil {
+		if spans, annotations, err := w.CountDuplicates(t.Context(), times); spans != wantSpans || annotations != wantAnnotations || err != nil {
 			t.Errorf("%d and %d doubles, %v; want %d and %d", spans, annotations, err, wantSpans, wantAnnotations)
 		}
 	}
 	if _, err := w.WriteAnnotations(t.Context(), annotations(0, 50, "src")); err != nil {
 		t.Fatal(err)
 	}
-	doubles(0, 0, uctables.AllTimes)
+	doubles(0, 0, target.AllTimes)
 	for name, where := range map[string]string{w.opts.Location.Name(uctables.Spans): "span_id <= '0000000000000004'", w.opts.Location.Name(uctables.Annotations): "annotation_type = 'TAG'"} {
 		s.SQL(t, "INSERT INTO "+name+" SELECT * FROM "+name+" WHERE "+where)
 	}
-	doubles(4, 1, uctables.AllTimes)
-	doubles(2, 0, uctables.Times{Low: base + 2, High: base + 40})
+	doubles(4, 1, target.AllTimes)
+	doubles(2, 0, target.Times{Low: base + 2, High: base + 40})
 }
 
 func TestFaults(t *testing.T) {
@@ -520,7 +522,7 @@ func TestFaults(t *testing.T) {
 		s.Reset(t)
 		s.Fault(t, rig.Fault{Match: insert, Kind: rig.TooLarge})
 		_, err := w.WriteSpans(t.Context(), next(2))
-		var tooLarge *uctables.TooLargeError
+		var tooLarge *target.TooLargeError
 		if !errors.As(err, &tooLarge) || tooLarge.Bytes == 0 {
 			t.Errorf("%v", err)
 		}
@@ -640,7 +642,7 @@ func TestLearnsSize(t *testing.T) {
 			}
 			s.Set(t, rig.WarehouseSettings{MaxRequestBytes: 3 << 20, TooLargeAs: form})
 			_, err := w.WriteSpans(t.Context(), rows)
-			var large *uctables.TooLargeError
+			var large *target.TooLargeError
 			if !errors.As(err, &large) || large.Slow {
 				t.Fatalf("%v", err)
 			}
@@ -673,7 +675,7 @@ func TestRefusedRows(t *testing.T) {
 			bad := spans(0, 3)
 			bad[1].Attributes = j
 			_, err := w.WriteSpans(t.Context(), bad)
-			var row *uctables.RowError
+			var row *target.RowError
 			if !errors.As(err, &row) {
 				t.Fatalf("%v", err)
 			}
@@ -815,7 +817,7 @@ func TestCheck(t *testing.T) {
 	refused := func(wants ...string) {
 		t.Helper()
 		err := w.Check(ctx)
-		var table *uctables.TableError
+		var table *target.TableError
 		if !errors.As(err, &table) {
 			t.Fatalf("%v", err)
 		}

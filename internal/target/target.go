@@ -1,8 +1,12 @@
-package uctables
+// Package target is the contract between the stages that move and verify traces and the tables they
+// end in: what a target can do, how much one commit of it takes, and which errors it answers with.
+package target
 
 import (
 	"context"
 	"fmt"
+
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // Written counts what one write did.
@@ -15,9 +19,9 @@ type Written struct {
 
 // Limits bounds one commit of a target.
 type Limits struct {
-	Rows  int
-	Bytes int64
-	Few   bool // a commit costs much, its size little: reading should rather wait than make more of them
+	Rows        int
+	Bytes       int64
+	PreferLarge bool // a commit costs much and its size little: rather let reading wait than make more commits
 }
 
 // Writer writes rows idempotently: a row whose key the table already holds is left alone, whoever
@@ -29,11 +33,11 @@ type Limits struct {
 // any other error has been retried as far as the writer is willing to, and an unknown outcome has
 // been looked up in the table.
 type Writer interface {
-	WriteAnnotations(ctx context.Context, rows []Annotation) (Written, error)
-	WriteSpans(ctx context.Context, rows []Span) (Written, error)
+	WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (Written, error)
+	WriteSpans(ctx context.Context, rows []uctables.Span) (Written, error)
 	// ReplaceAnnotations writes newer versions of annotations that the table has, each only where the
-	// version it replaces is still the newest, or where there is none (see Replacement).
-	ReplaceAnnotations(ctx context.Context, rows []Replacement) (Written, error)
+	// version it replaces is still the newest, or where there is none (see uctables.Replacement).
+	ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (Written, error)
 	// ReplaceSpans puts rows in the place of those that the table has under their keys (trace_id,
 	// span_id), whoever wrote these, in one commit. A row whose key the table lacks is added, and a key
 	// that is there more than once is there once afterwards. Of one key twice in rows the first counts.
@@ -45,13 +49,13 @@ type Writer interface {
 	// A row that the table has already, once and with the same values, is not written again and counts
 	// as present, so that nothing changes when the same is sent twice. Where the answer to a commit got
 	// lost, all rows may count as inserted. Columns that tracemig does not know are NULL in the new rows.
-	ReplaceSpans(ctx context.Context, rows []Span, times Times) (Written, error)
+	ReplaceSpans(ctx context.Context, rows []uctables.Span, times Times) (Written, error)
 	// Limits says how much one commit should hold at most.
 	Limits() Limits
 	Reader
 	// Migrated calls yield for each trace of source that is complete in the tables: its METADATA
 	// row is there and as many spans as it names. It is how a lost checkpoint is rebuilt.
-	Migrated(ctx context.Context, source string, yield func(Provenance) error) error
+	Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error
 	// Official calls yield with the target_id of each METADATA row whose newest version Databricks'
 	// own migration wrote from the experiment, and nobody deleted. It may be any text.
 	Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error

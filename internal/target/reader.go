@@ -1,8 +1,10 @@
-package uctables
+package target
 
 import (
 	"context"
 	"math"
+
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // Times bounds the column that a table is pruned by (time of spans, created_at of annotations), both
@@ -26,7 +28,7 @@ type SpanSum struct {
 type AnnotationSum struct {
 	TraceID         string // target_id up to its colon
 	AnnotationID    string
-	Type            AnnotationType
+	Type            uctables.AnnotationType
 	Name            string
 	UpdatedAtMicros int64
 	Deleted         bool
@@ -38,7 +40,7 @@ type AnnotationSum struct {
 // to its colon), for proof and for following changes. Rows outside of times need not be found. It may
 // yield in any order; an error of yield ends it.
 //
-// The digests are those of SpansDigest and AnnotationDigest: equal where the rows are equal, and
+// The digests are those of uctables.Digester: equal where the rows are equal, and
 // different ones call for a look at the rows themselves.
 type Reader interface {
 	// SumSpans yields a sum for each of the traces that has spans. With deep the digest covers every
@@ -47,27 +49,11 @@ type Reader interface {
 	// SumAnnotations yields a sum for each annotation of the traces; Digest is empty unless deep.
 	SumAnnotations(ctx context.Context, traceIDs []string, times Times, deep bool, yield func(AnnotationSum) error) error
 	// ReadSpans yields all span rows of the traces, whole.
-	ReadSpans(ctx context.Context, traceIDs []string, times Times, yield func(*Span) error) error
+	ReadSpans(ctx context.Context, traceIDs []string, times Times, yield func(*uctables.Span) error) error
 	// ReadAnnotations yields the newest version of each annotation of the traces, whole, deleted ones
 	// included.
-	ReadAnnotations(ctx context.Context, traceIDs []string, times Times, yield func(*Annotation) error) error
+	ReadAnnotations(ctx context.Context, traceIDs []string, times Times, yield func(*uctables.Annotation) error) error
 }
-
-// Replacement is a newer version of an annotation that the table has.
-type Replacement struct {
-	Annotation
-	// ReplacesMicros is the updated_at of the version that it replaces. The row is left alone where the
-	// table has an even newer version of its annotation_id: somebody changed it meanwhile.
-	// With NoVersion it is written only where the table has no row of its annotation_id.
-	ReplacesMicros int64
-	// ReplacesCreatedMicros is the created_at of that version, where it is looked for: the table is
-	// pruned by the range of all these times and of CreatedAtMicros. With NoVersion, where a row might be.
-	ReplacesCreatedMicros int64
-}
-
-// NoVersion is the updated_at that Replacement.ReplacesMicros names where there is nothing to replace:
-// before all others.
-const NoVersion = math.MinInt64
 
 // Include widens the times so that at lies within.
 func (t *Times) Include(at int64) { t.Join(Times{at, at}) }

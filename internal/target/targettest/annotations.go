@@ -1,6 +1,6 @@
-// Package uctablestest holds tests that every uctables.Writer has to pass. Each needs a target with
+// Package targettest holds tests that every target.Writer has to pass. Each needs a target with
 // empty tables.
-package uctablestest
+package targettest
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -29,7 +30,7 @@ func metadata(traceID, info, noted string) uctables.Annotation {
 }
 
 // Official tests which traces Writer.Official yields.
-func Official(t *testing.T, w uctables.Writer) {
+func Official(t *testing.T, w target.Writer) {
 	t.Helper()
 	const info = `{"mlflow.migration.sourceExperimentId":"17","mlflow.user":"ann"}`
 	hex := strings.Repeat("0a", 16)
@@ -73,7 +74,7 @@ func Official(t *testing.T, w uctables.Writer) {
 
 // Replace tests replacements whose created_at is another than that of the version before, and of no
 // version.
-func Replace(t *testing.T, w uctables.Writer) {
+func Replace(t *testing.T, w target.Writer) {
 	t.Helper()
 	const day = 24 * 60 * 60 * 1_000_000
 	first := metadata("trace", `{}`, "")
@@ -96,21 +97,21 @@ func Replace(t *testing.T, w uctables.Writer) {
 		value    string // of the newest version of first
 	}{
 		{replacement(`"b"`, base-day, base+1, base, base), 1, `"b"`},
-		{replacement(`"b"`, base-day, base+1, base, base), 0, `"b"`},             // again
-		{replacement(`"c"`, base-2*day, base+9, base, base), 0, `"b"`},           // the newer version lies between
-		{replacement(`"d"`, base+day, base+2, base+1, base-day), 1, `"d"`},       // to a later created_at
-		{replacement(`"e"`, base-3*day, base+9, base+1, base-2*day), 1, `"e"`},   // the range does not hold what is newer
-		{unknown(first.AnnotationID, base, base), 0, `"e"`},                      // there are versions
-		{unknown(first.AnnotationID, base+10*day, base+day), 0, `"e"`},           // one where it is said to be looked for
-		{unknown(first.AnnotationID+"-no", base+10*day, base+10*day), 1, `"e"`},  // there is none
-		{unknown(first.AnnotationID+"-no", base+10*day, base+10*day), 0, `"e"`},  // now there is
-		{unknown(first.AnnotationID+"-old", uctables.AllTimes.Low, base), 1, ``}, // at the first time there is
+		{replacement(`"b"`, base-day, base+1, base, base), 0, `"b"`},            // again
+		{replacement(`"c"`, base-2*day, base+9, base, base), 0, `"b"`},          // the newer version lies between
+		{replacement(`"d"`, base+day, base+2, base+1, base-day), 1, `"d"`},      // to a later created_at
+		{replacement(`"e"`, base-3*day, base+9, base+1, base-2*day), 1, `"e"`},  // the range does not hold what is newer
+		{unknown(first.AnnotationID, base, base), 0, `"e"`},                     // there are versions
+		{unknown(first.AnnotationID, base+10*day, base+day), 0, `"e"`},          // one where it is said to be looked for
+		{unknown(first.AnnotationID+"-no", base+10*day, base+10*day), 1, `"e"`}, // there is none
+		{unknown(first.AnnotationID+"-no", base+10*day, base+10*day), 0, `"e"`}, // now there is
+		{unknown(first.AnnotationID+"-old", target.AllTimes.Low, base), 1, ``},  // at the first time there is
 	} {
 		done, err := w.ReplaceAnnotations(t.Context(), []uctables.Replacement{step.row})
 		if err != nil || done.Inserted != step.inserted || done.Present != 1-step.inserted {
 			t.Errorf("step %d: %+v, error %v, want %d inserted", i, done, err, step.inserted)
 		}
-		if err := w.ReadAnnotations(t.Context(), []string{"trace"}, uctables.AllTimes, func(a *uctables.Annotation) error {
+		if err := w.ReadAnnotations(t.Context(), []string{"trace"}, target.AllTimes, func(a *uctables.Annotation) error {
 			if a.AnnotationID == first.AnnotationID && step.value != "" && string(a.Value) != step.value {
 				t.Errorf("step %d: the newest is %s, want %s", i, a.Value, step.value)
 			}

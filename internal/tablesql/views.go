@@ -1,8 +1,10 @@
-package uctables
+package tablesql
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // The suffixes of the views beside the tables.
@@ -38,33 +40,33 @@ type View struct {
 // Views are the two views, in the order in which they can be made, with the columns that the service
 // gives its own. They use only what both Databricks and open-source Spark understand: no col:path, and
 // VARIANT never leaves them.
-func (l Location) Views() []View {
-	return []View{l.view(MetadataView, l.metadataView()), l.view(UnifiedView, l.unifiedView())}
+func Views(l uctables.Location) []View {
+	return []View{view(l, MetadataView, metadataView(l)), view(l, UnifiedView, unifiedView(l))}
 }
 
-func (l Location) view(suffix, query string) View {
-	name := l.quoted(suffix)
+func view(l uctables.Location, suffix, query string) View {
+	name := l.Quoted(suffix)
 	return View{suffix, fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s\nTBLPROPERTIES ('%s' = 'true') AS\n%s", name, MadeProperty, query), "DROP VIEW " + name}
 }
 
 // ShowViewProperties lists the properties of a view.
-func (l Location) ShowViewProperties(v View) string {
-	return "SHOW TBLPROPERTIES " + l.quoted(v.Suffix)
+func ShowViewProperties(l uctables.Location, v View) string {
+	return "SHOW TBLPROPERTIES " + l.Quoted(v.Suffix)
 }
 
 // metadataView is one row a trace that has annotations.
-func (l Location) metadataView() string {
+func metadataView(l uctables.Location) string {
 	meta := func(k string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, k) }
 	var keys []string
-	for _, k := range AssessmentKeys {
+	for _, k := range uctables.AssessmentKeys {
 		keys = append(keys, "'"+k+"'")
 	}
-	format := meta(AssessmentSerializationFormat)
+	format := meta(uctables.AssessmentSerializationFormat)
 	return fmt.Sprintf(`WITH latest AS (
   SELECT substring_index(target_id, ':', 1) AS trace_id, annotation_id, annotation_type, name, value, comment, metadata, created_at, updated_at
   FROM (
     SELECT annotation_id, target_id, annotation_type, name, value, comment, metadata, created_at, updated_at, deleted_at,
-      row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+      `+newestFirst+`
     FROM %s
   )
   WHERE age = 1 AND deleted_at IS NULL
@@ -115,12 +117,12 @@ FROM (SELECT DISTINCT trace_id FROM latest) AS t
 LEFT JOIN info AS i ON i.trace_id = t.trace_id
 LEFT JOIN tags AS g ON g.trace_id = t.trace_id
 LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
-		l.quoted(Annotations.Suffix),
-		meta(AssessmentSourceID), meta(AssessmentSourceType),
-		format, format, format, format, JSONFormat,
-		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
-		meta(AssessmentErrorCode), meta(AssessmentErrorMessage), meta(AssessmentErrorStackTrace),
-		OwnPrefix, strings.Join(keys, ",\n      "), meta(AssessmentSpanID), meta(AssessmentOverrides), AssessmentValid,
+		l.Quoted(uctables.Annotations.Suffix),
+		meta(uctables.AssessmentSourceID), meta(uctables.AssessmentSourceType),
+		format, format, format, format, uctables.JSONFormat,
+		meta(uctables.AssessmentErrorCode), meta(uctables.AssessmentErrorMessage), meta(uctables.AssessmentErrorStackTrace),
+		meta(uctables.AssessmentErrorCode), meta(uctables.AssessmentErrorMessage), meta(uctables.AssessmentErrorStackTrace),
+		uctables.OwnPrefix, strings.Join(keys, ",\n      "), meta(uctables.AssessmentSpanID), meta(uctables.AssessmentOverrides), uctables.AssessmentValid,
 		orderBy("create_time", "assessment_id"))
 }
 
@@ -135,7 +137,7 @@ func orderBy(fields ...string) string {
 }
 
 // unifiedView is one row a root span: a trace is seen from the commit of its root on.
-func (l Location) unifiedView() string {
+func unifiedView(l uctables.Location) string {
 	first := func(names []string) string {
 		var gets []string
 		for _, n := range names {
@@ -171,7 +173,7 @@ FROM %s AS root
 LEFT JOIN spans AS s ON s.trace_id = root.trace_id
 LEFT JOIN %s AS m ON m.trace_id = root.trace_id
 WHERE root.parent_span_id IS NULL OR root.parent_span_id = ''`,
-		orderBy("start_time_unix_nano", "span_id"), l.quoted(Spans.Suffix),
+		orderBy("start_time_unix_nano", "span_id"), l.Quoted(uctables.Spans.Suffix),
 		first(requestAttributes), first(responseAttributes),
-		l.quoted(Spans.Suffix), l.quoted(MetadataView))
+		l.Quoted(uctables.Spans.Suffix), l.Quoted(MetadataView))
 }

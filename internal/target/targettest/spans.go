@@ -1,4 +1,4 @@
-package uctablestest
+package targettest
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -34,9 +35,9 @@ func span(n int, at int64) uctables.Span {
 }
 
 // rows reads the spans of the trace back, sorted by span_id and time.
-func rows(t *testing.T, w uctables.Writer) (found []uctables.Span) {
+func rows(t *testing.T, w target.Writer) (found []uctables.Span) {
 	t.Helper()
-	if err := w.ReadSpans(t.Context(), []string{traceID}, uctables.AllTimes, func(s *uctables.Span) error {
+	if err := w.ReadSpans(t.Context(), []string{traceID}, target.AllTimes, func(s *uctables.Span) error {
 		found = append(found, *s)
 		return nil
 	}); err != nil {
@@ -49,7 +50,7 @@ func rows(t *testing.T, w uctables.Writer) (found []uctables.Span) {
 }
 
 // sameRows says whether the table holds these spans of the trace, in the order of their IDs, and no other.
-func sameRows(t *testing.T, w uctables.Writer, step string, want ...uctables.Span) {
+func sameRows(t *testing.T, w target.Writer, step string, want ...uctables.Span) {
 	t.Helper()
 	got := rows(t, w)
 	if !slices.EqualFunc(want, got, func(a, b uctables.Span) bool {
@@ -68,7 +69,7 @@ func sameRows(t *testing.T, w uctables.Writer, step string, want ...uctables.Spa
 }
 
 // ReplaceSpans tests Writer.ReplaceSpans.
-func ReplaceSpans(t *testing.T, w uctables.Writer) {
+func ReplaceSpans(t *testing.T, w target.Writer) {
 	t.Helper()
 	write := func(rows ...uctables.Span) {
 		t.Helper()
@@ -76,7 +77,7 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 			t.Fatalf("%+v, error %v", done, err)
 		}
 	}
-	replace := func(step string, inserted int, times uctables.Times, rows ...uctables.Span) {
+	replace := func(step string, inserted int, times target.Times, rows ...uctables.Span) {
 		t.Helper()
 		done, err := w.ReplaceSpans(t.Context(), rows, times)
 		if err != nil || done.Inserted != inserted || done.Present != len(rows)-inserted {
@@ -85,7 +86,7 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	}
 	a, b, c := span(1, base), span(2, base+1), span(3, base+2)
 	write(a, b, c)
-	one := uctables.Times{Low: base, High: base}
+	one := target.Times{Low: base, High: base}
 	replace("nothing", 0, one)
 	replace("the same", 0, one, a, b)
 	sameRows(t, w, "the same", a, b, c)
@@ -93,7 +94,7 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	// Every column changes, and some become NULL; its neighbours stay. With no times the rows' own count.
 	b2 := uctables.Span{RecordID: "r-new", TimeMicros: b.TimeMicros, Date: uctables.NoDate, TraceID: b.TraceID, SpanID: b.SpanID, Name: "new", Kind: "SPAN_KIND_SERVER",
 		StartTimeUnixNano: b.StartTimeUnixNano + 1, Attributes: uctables.JSON(`{}`), DroppedAttributesCount: 1, DroppedEventsCount: 2, DroppedLinksCount: 3}
-	replace("other values", 1, uctables.NoTimes, b2, b2)
+	replace("other values", 1, target.NoTimes, b2, b2)
 	sameRows(t, w, "other values", a, b2, c)
 	replace("again", 0, one, b2)
 	replace("back", 1, one, b, c)
@@ -136,7 +137,7 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	// To another time, and a span that the table lacks in the same batch.
 	moved, d := c, span(4, base+5)
 	moved.TimeMicros, moved.Date, moved.StartTimeUnixNano = c.TimeMicros-40*day, uctables.Day(c.TimeMicros-40*day), c.StartTimeUnixNano-40*day*1000
-	replace("moved and new", 2, uctables.Times{Low: c.TimeMicros, High: c.TimeMicros}, moved, d, a)
+	replace("moved and new", 2, target.Times{Low: c.TimeMicros, High: c.TimeMicros}, moved, d, a)
 	sameRows(t, w, "moved and new", with(a, b, moved, d)...)
 
 	// Copies become one, also where all are as they should be.
@@ -144,13 +145,13 @@ func ReplaceSpans(t *testing.T, w uctables.Writer) {
 	twice.TimeMicros += 40 * day
 	write(twice) // which finds no row at its time
 	sameRows(t, w, "twice", with(a, b, twice, moved, d)...)
-	both := uctables.Times{Low: b.TimeMicros, High: twice.TimeMicros}
+	both := target.Times{Low: b.TimeMicros, High: twice.TimeMicros}
 	replace("one of two", 1, both, b)
 	sameRows(t, w, "one of two", with(a, b, moved, d)...)
 
 	bad := d
 	bad.Attributes = uctables.JSON(`{"a":1,"a":2}`)
-	var row *uctables.RowError
+	var row *target.RowError
 	if _, err := w.ReplaceSpans(t.Context(), []uctables.Span{b2, bad}, both); !errors.As(err, &row) {
 		t.Errorf("a row that VARIANT does not hold: error %v", err)
 	}

@@ -1,0 +1,55 @@
+// Package grants names the privileges of Unity Catalog that tracemig needs, and the statements that give them.
+package grants
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Grant is privileges on one securable of Unity Catalog.
+type Grant struct {
+	Privileges []string // as SQL names them: USE CATALOG, SELECT
+	Securable  string   // CATALOG, SCHEMA, TABLE or VOLUME
+	Name       string   // full name, as the REST API takes it
+	quoted     string
+}
+
+// Statement grants the privileges to a principal: a user name, the application ID of a service
+// principal, or a group.
+func (g Grant) Statement(principal string) string {
+	return fmt.Sprintf("GRANT %s ON %s %s TO %s", strings.Join(g.Privileges, ", "), g.Securable, g.quoted, uctables.QuoteName(principal))
+}
+
+// ToWrite are the privileges with which one can write to the location.
+func ToWrite(l uctables.Location) []Grant {
+	catalog, schema := uctables.QuoteName(l.Catalog), uctables.QuoteName(l.Schema)
+	g := []Grant{
+		{[]string{"USE CATALOG"}, "CATALOG", l.Catalog, catalog},
+		{[]string{"USE SCHEMA"}, "SCHEMA", l.Catalog + "." + l.Schema, catalog + "." + schema},
+	}
+	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
+		g = append(g, Grant{[]string{"SELECT", "MODIFY"}, "TABLE", l.Name(t), l.Quoted(t.Suffix)})
+	}
+	return g
+}
+
+// Statements are those that let a principal write to the location.
+func Statements(l uctables.Location, principal string) []string {
+	var g []string
+	for _, n := range ToWrite(l) {
+		g = append(g, n.Statement(principal))
+	}
+	return g
+}
+
+// ToStage are the privileges with which one can put files into the volume and have them read.
+func ToStage(v uctables.Volume) Grant {
+	return Grant{[]string{"READ VOLUME", "WRITE VOLUME"}, "VOLUME", v.FullName(), v.Quoted()}
+}
+
+// ToMakeVolume is the privilege with which one can make the volume, and then owns it.
+func ToMakeVolume(v uctables.Volume) Grant {
+	return Grant{[]string{"CREATE VOLUME"}, "SCHEMA", v.Catalog + "." + v.Schema, uctables.QuoteName(v.Catalog) + "." + uctables.QuoteName(v.Schema)}
+}

@@ -1,0 +1,117 @@
+package tablesql
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// Every SQL text that tracemig can send is one of these files.
+func TestSQL(t *testing.T) {
+	l := uctables.Location{Catalog: "main", Schema: "my-agents", Prefix: "prod"}
+	v := uctables.Volume{Catalog: "main", Schema: "my-agents", Name: "prod_staging"}
+	const folder = "0123456789abcdef-0011223344556677"
+	texts := map[string]string{
+		"insert_spans":               InsertSpans(l, uctables.Spans),
+		"insert_annotations":         InsertAnnotations(l, uctables.Annotations),
+		"parse_spans":                ParseSpans(l, uctables.Spans),
+		"parse_annotations":          ParseAnnotations(l, uctables.Annotations),
+		"count_spans":                CountSpans(l),
+		"count_annotations":          CountAnnotations(l),
+		"select_migrated":            SelectMigrated(l, 1000),
+		"drop_table":                 DropTable(l.Scratch("01ab"), uctables.Spans),
+		"count_duplicates":           CountDuplicates(l),
+		"select_official":            SelectOfficial(l, 1000),
+		"replace_annotations":        ReplaceAnnotations(l, uctables.Annotations),
+		"replace_spans":              ReplaceSpans(l, uctables.Spans),
+		"replace_spans_staged":       Staged(v, ReplaceSpans(l, uctables.Spans), folder),
+		"sum_spans":                  SumSpans(l, uctables.Spans, false),
+		"sum_spans_deep":             SumSpans(l, uctables.Spans, true),
+		"sum_annotations":            SumAnnotations(l, uctables.Annotations, false),
+		"sum_annotations_deep":       SumAnnotations(l, uctables.Annotations, true),
+		"read_spans":                 ReadSpans(l, uctables.Spans),
+		"read_annotations":           ReadAnnotations(l, uctables.Annotations),
+		"insert_spans_staged":        Staged(v, InsertSpans(l, uctables.Spans), folder),
+		"insert_annotations_staged":  Staged(v, InsertAnnotations(l, uctables.Annotations), folder),
+		"replace_annotations_staged": Staged(v, ReplaceAnnotations(l, uctables.Annotations), folder),
+		"parse_spans_staged":         Staged(v, ParseSpans(l, uctables.Spans), folder),
+		"parse_annotations_staged":   Staged(v, ParseAnnotations(l, uctables.Annotations), folder),
+		"create_volume":              CreateVolume(v),
+		"show_beta_properties":       ShowBetaProperties(l),
+		"show_view_properties":       ShowViewProperties(l, Views(l)[0]),
+		"drop_view":                  Views(l)[0].Drop,
+		"count_official_skips":       CountOfficialSkips(l),
+		"create_view_metadata":       Views(l)[0].Create,
+		"create_view_unified":        Views(l)[1].Create,
+	}
+	// A table with columns and fields that tracemig does not know, in another order, and one without an
+	// optional column.
+	wide, clauses := uctables.Spans.Actual(wideSpans())
+	if len(clauses) > 0 {
+		t.Fatal(clauses)
+	}
+	narrow, clauses := uctables.Annotations.Actual(uctables.Annotations.Columns[:14])
+	if len(clauses) > 0 {
+		t.Fatal(clauses)
+	}
+	texts["wide_insert_spans"] = InsertSpans(l, wide)
+	texts["wide_parse_spans"] = ParseSpans(l, wide)
+	texts["wide_replace_spans"] = ReplaceSpans(l, wide)
+	texts["wide_read_spans"] = ReadSpans(l, wide)
+	texts["wide_sum_spans_deep"] = SumSpans(l, wide, true)
+	texts["narrow_insert_annotations"] = InsertAnnotations(l, narrow)
+	texts["narrow_replace_annotations"] = ReplaceAnnotations(l, narrow)
+	for _, table := range uctables.Tables {
+		texts["describe"+table.Suffix] = DescribeTable(l, table)
+		texts["detail"+table.Suffix] = DescribeDetail(l, table)
+		texts["show_properties"+table.Suffix] = ShowProperties(l, table)
+		texts["create"+table.Suffix] = CreateTable(l, table)
+	}
+	for name, got := range texts {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("testdata", "sql", name+".sql")
+			if *update {
+				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got+"\n"); diff != "" {
+				t.Errorf("run the test with -update and read what changed (-want +got):\n%s", diff)
+			}
+		})
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "sql", "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != len(texts) {
+		t.Errorf("%d golden files for %d texts: one is left over", len(files), len(texts))
+	}
+}
+
+// wideSpans are the columns of spans as DESCRIBE prints them, and more.
+func wideSpans() (columns []uctables.Column) {
+	for _, c := range slices.Backward(uctables.Spans.Columns) {
+		c.Type = uctables.MustType(c.Type).String()
+		switch c.Name {
+		case "status":
+			c.Type = "struct<code:string,it's `a` $ \\ name:map<string,array<decimal(10,2)>>,message:string>"
+		case "events":
+			c.Type = "array<struct<time_unix_nano:bigint,name:string,attributes:variant,dropped_attributes_count:int,1:struct<a b:timestamp>>>"
+		}
+		columns = append(columns, c, uctables.Column{Name: "age_" + c.Name, Type: "interval day"})
+	}
+	return columns
+}
