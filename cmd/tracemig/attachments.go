@@ -12,7 +12,6 @@ import (
 
 	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/databricks"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -50,8 +49,8 @@ func (o *runOptions) validateAttachments() error {
 
 // attached is what the options say of attachments. The workspace of volumes is opened only when it is needed:
 // what an earlier run has put there may be.
-func (o *runOptions) attached(source *mlflowclient.Client, e *ends) (migrate.Attachments, error) {
-	a := migrate.Attachments{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(e.files)}}
+func (o *runOptions) attached(source *mlflowclient.Client, e *ends) (attachments.Policy, error) {
+	a := attachments.Policy{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(e.files)}}
 	var err error
 	switch {
 	case o.attachments == attachmentsNone:

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
 func TestAttachmentsFlag(t *testing.T) {
-	for flag, want := range map[string]migrate.Attachments{
+	for flag, want := range map[string]attachments.Policy{
 		"none":                     {},
 		"inline":                   {Inline: true},
 		"/Volumes/c/s/v":           {Folder: "/Volumes/c/s/v"},

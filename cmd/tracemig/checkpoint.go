@@ -11,6 +11,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/report"
 )
 
 func newCheckpointCommand(a *app) *cobra.Command {
@@ -108,9 +109,9 @@ func (a *app) rebuildCheckpoint(o pairOptions) error {
 	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
 	switch {
 	case a.stop.Err() != nil:
-		r.Outcome = string(migrate.OutcomeInterrupted)
+		r.Outcome = string(report.Interrupted)
 	case err != nil:
-		r.Outcome = string(migrate.OutcomeFailed)
+		r.Outcome = string(report.Failed)
 	}
 	if err := errors.Join(err, s.FinishRun(a.ctx, r)); err != nil {
 		return err

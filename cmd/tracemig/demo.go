@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/testdata/sample"
 )
 
@@ -97,4 +97,4 @@ const sparkQueries = `  SELECT trace_id, variant_get(attributes, '$["mlflow.span
   FROM delta.` + "`%s`" + ` WHERE parent_span_id IS NULL GROUP BY date;
 `
 
-var _ migrate.Source = (*mlflowclient.Client)(nil)
+var _ source.Source = (*mlflowclient.Client)(nil)

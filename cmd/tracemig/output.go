@@ -10,6 +10,8 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/verify"
@@ -190,12 +192,12 @@ func (p *textPrinter) summary(s migrate.Summary) {
 	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
 	fmt.Fprintf(w, "\n  %-22s %s in %s, %.0f traces/s\n", "bytes written", size(s.Bytes), d, s.TracesPerSecond)
 	fmt.Fprintf(w, "  %-22s %s requests, %s retries, throttled %.1f s; %s commits\n", "traffic",
-		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.Statements))
+		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.TargetWrites))
 	p.attachments(&s)
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(w, "  values changed to fit the target:")
 		for _, code := range sortedKeys(s.Notes) {
-			fmt.Fprintf(w, "    %-28s %s%s\n", code, group(s.Notes[code]), p.ids("note "+code))
+			fmt.Fprintf(w, "    %-28s %s%s\n", code, group(s.Notes[code]), p.ids("note "+string(code)))
 		}
 	}
 }
@@ -225,7 +227,7 @@ func (p *textPrinter) report(r verify.Report) {
 	w := p.out
 	verdict := string(r.Outcome)
 	switch {
-	case r.Outcome != migrate.OutcomeDone:
+	case r.Outcome != report.Done:
 	case r.Compared == 0:
 		verdict = "nothing compared"
 	case r.Equal && r.Sample > 0:
@@ -269,11 +271,11 @@ func (p *textPrinter) report(r verify.Report) {
 }
 
 // notLookedFor says which run links were not looked for.
-func notLookedFor(which migrate.RunLinks, hidden int64) (texts []string) {
+func notLookedFor(which runlinks.Scope, hidden int64) (texts []string) {
 	switch which {
-	case migrate.LinksOfSource:
+	case runlinks.OfSource:
 		texts = append(texts, "links to runs of other experiments were not looked for; --run-links all does")
-	case migrate.LinksNone:
+	case runlinks.None:
 		texts = append(texts, "links to runs were not looked for; --run-links source or all does")
 	}
 	if hidden > 0 {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
@@ -15,7 +15,7 @@ import (
 type progress struct {
 	term    *terminal.Terminal
 	log     *slog.Logger
-	counts  *migrate.Progress
+	counts  func() report.Counts
 	source  func() mlflowclient.Stats
 	started time.Time
 	done    chan struct{}
@@ -27,7 +27,7 @@ const (
 	lineEvery  = 5 * time.Second
 )
 
-func startProgress(term *terminal.Terminal, log *slog.Logger, counts *migrate.Progress, source func() mlflowclient.Stats) *progress {
+func startProgress(term *terminal.Terminal, log *slog.Logger, counts func() report.Counts, source func() mlflowclient.Stats) *progress {
 	s := &progress{term: term, log: log, counts: counts, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{})}
 	every := lineEvery
 	if term.Interactive() {
@@ -59,43 +59,43 @@ func (s *progress) close() {
 	<-s.ended
 }
 
-func (s *progress) rate() float64 {
-	return float64(s.counts.Done()) / max(time.Since(s.started).Seconds(), 0.001)
+// rate is the traces done a second.
+func (s *progress) rate(c report.Counts) float64 {
+	return float64(c.Done) / max(time.Since(s.started).Seconds(), 0.001)
 }
 
 // eta is the time left, or a negative one when the number of traces is not known yet.
-func (s *progress) eta() time.Duration {
-	total, done := s.counts.Total.Load(), s.counts.Done()
-	if total == 0 || done == 0 {
+func (s *progress) eta(c report.Counts) time.Duration {
+	if c.Total == 0 || c.Done == 0 {
 		return -1
 	}
-	left := max(total-done, 0)
-	return time.Duration(float64(left) / s.rate() * float64(time.Second)).Round(time.Second)
+	left := max(c.Total-c.Done, 0)
+	return time.Duration(float64(left) / s.rate(c) * float64(time.Second)).Round(time.Second)
 }
 
 func (s *progress) block() string {
-	p, src := s.counts, s.source()
+	c, src := s.counts(), s.source()
 	var b strings.Builder
-	fmt.Fprintf(&b, "traces   %s", group(p.Done()))
-	if total := p.Total.Load(); total > 0 {
-		fmt.Fprintf(&b, " of %s (%d %%)", group(total), min(100*p.Done()/total, 100))
+	fmt.Fprintf(&b, "traces   %s", group(c.Done))
+	if c.Total > 0 {
+		fmt.Fprintf(&b, " of %s (%d %%)", group(c.Total), min(100*c.Done/c.Total, 100))
 	}
-	fmt.Fprintf(&b, "   %.0f/s", s.rate())
-	if eta := s.eta(); eta >= 0 {
+	fmt.Fprintf(&b, "   %.0f/s", s.rate(c))
+	if eta := s.eta(c); eta >= 0 {
 		fmt.Fprintf(&b, "   ETA %s", eta)
 	}
-	fmt.Fprintf(&b, "\nwritten  %s spans, %s annotations, %s\n", group(p.Spans.Load()), group(p.Annotations.Load()), size(p.Bytes.Load()))
+	fmt.Fprintf(&b, "\nwritten  %s spans, %s annotations, %s\n", group(c.Spans), group(c.Annotations), size(c.Bytes))
 	fmt.Fprintf(&b, "read     %s traces in %s requests, %s retries, throttled %s   errors %s\n",
-		group(p.Read.Load()), group(src.Requests), group(src.Retries), src.Throttled.Round(100*time.Millisecond), group(p.Failed.Load()))
+		group(c.Read), group(src.Requests), group(src.Retries), src.Throttled.Round(100*time.Millisecond), group(c.Failed))
 	return b.String()
 }
 
 func (s *progress) line() {
-	p, src := s.counts, s.source()
-	args := []any{"traces", p.Done(), "read", p.Read.Load(), "spans", p.Spans.Load(), "annotations", p.Annotations.Load(), "bytes", p.Bytes.Load(),
-		"traces_per_second", int64(s.rate()), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", p.Failed.Load()}
-	if eta := s.eta(); eta >= 0 {
-		args = append(args, "total", p.Total.Load(), "eta", eta.String())
+	c, src := s.counts(), s.source()
+	args := []any{"traces", c.Done, "read", c.Read, "spans", c.Spans, "annotations", c.Annotations, "bytes", c.Bytes,
+		"traces_per_second", int64(s.rate(c)), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", c.Failed}
+	if eta := s.eta(c); eta >= 0 {
+		args = append(args, "total", c.Total, "eta", eta.String())
 	}
 	s.log.Info("progress", args...)
 }

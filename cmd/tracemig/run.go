@@ -17,6 +17,8 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -30,7 +32,7 @@ type runOptions struct {
 	hasStartMs               bool
 	startTime, endTime       string
 	lockWait                 duration
-	runLinks                 migrate.RunLinks
+	runLinks                 runlinks.Scope
 	noResync                 bool
 	updateSpans              bool
 	settle                   duration
@@ -103,7 +105,7 @@ func (o *runOptions) ofVerify() string {
 func defaultRunOptions() runOptions {
 	return runOptions{
 		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
-		runLinks: migrate.LinksOfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
+		runLinks: runlinks.OfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
 		settle: duration(migrate.DefaultSettle), output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
@@ -311,11 +313,11 @@ func (s *session) run(w mlflowclient.Window) error {
 	s.terminal.Block("")
 	s.out.summary(*summary)
 	switch summary.Outcome {
-	case migrate.OutcomeFailed:
+	case report.Failed:
 		return err
-	case migrate.OutcomeInterrupted:
+	case report.Interrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case migrate.OutcomePartial:
+	case report.Partial:
 		return &exitError{code: exitPartial}
 	}
 	return nil
@@ -353,11 +355,11 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	job := s.job(w)
 	job.RunID, job.Checkpoint, job.OnTrace = runID, store, s.out.trace
 	before := s.source.Stats()
-	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
+	st := startProgress(s.terminal, s.log, job.Recorder.Counts, s.source.Stats)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	st.close()
 	s.noteStatements(store)
-	if ended := sum.Outcome == migrate.OutcomeDone || sum.Outcome == migrate.OutcomePartial; ended && job.Progress.InWindow.Load() == 0 {
+	if ended := sum.Outcome == report.Done || sum.Outcome == report.Partial; ended && sum.InWindow == 0 {
 		s.noTraces(w)
 	}
 	stats := s.source.Stats()

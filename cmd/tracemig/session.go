@@ -8,10 +8,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -30,7 +32,7 @@ type session struct {
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
 
-	attachments migrate.Attachments
+	attachments attachments.Policy
 }
 
 // openSession opens both ends. An error is printed as a result too, where results are for programs.
@@ -101,7 +103,7 @@ func (s *session) failed(err error) error {
 	if s.opts.output != "json" {
 		return err
 	}
-	s.out.summary(migrate.Summary{Source: s.opts.source, Target: s.opts.target, Outcome: migrate.OutcomeFailed, Error: err.Error(), Started: time.Now().UTC()})
+	s.out.summary(migrate.Summary{Source: s.opts.source, Target: s.opts.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC()})
 	return err
 }
 
@@ -112,7 +114,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
 		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle),
 		Attachments: s.attachments,
-		Fetchers:    o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Progress: &migrate.Progress{},
+		Fetchers:    o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
 	}
 }
 

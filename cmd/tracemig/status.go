@@ -18,6 +18,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -269,7 +270,7 @@ func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRu
 		if r.Outcome == checkpoint.Running && !alive {
 			rs.Outcome = outcomeKilled
 		}
-		if r.Outcome == string(migrate.OutcomeDone) {
+		if r.Outcome == string(report.Done) {
 			until := r.Until()
 			if st.Covered == nil || until.After(st.Covered.Until) {
 				st.Covered = &coverage{From: rs.WindowStart, Until: until, RunID: r.ID}

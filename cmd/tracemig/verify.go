@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/verify"
 )
@@ -123,7 +124,7 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 	switch {
 	case err != nil:
 		return err
-	case r.Outcome == migrate.OutcomeInterrupted:
+	case r.Outcome == report.Interrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case r.Wrong() > 0, r.Compared == 0 && !s.opts.allowEmpty:
 		return &exitError{code: exitFound}
@@ -156,7 +157,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
 		Attachments: run.Attachments,
-		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: run.Progress,
+		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
 	}
 	var failed error
 	job.OnFinding = func(f verify.Finding) {
@@ -166,7 +167,7 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 			failed = mark(f.TraceID)
 		}
 	}
-	st := startProgress(s.terminal, s.log, job.Progress, s.source.Stats)
+	st := startProgress(s.terminal, s.log, job.Progress.Counts, s.source.Stats)
 	r, err := verify.Run(s.stop, job)
 	st.close()
 	if lerr := lists.close(); lerr != nil {
@@ -213,7 +214,7 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 		}
 		var runs []checkpoint.Run
 		if err := store.Runs(s.stop, func(r checkpoint.Run) error {
-			if r.Outcome == string(migrate.OutcomeDone) || r.Outcome == string(migrate.OutcomePartial) {
+			if r.Outcome == string(report.Done) || r.Outcome == string(report.Partial) {
 				runs = append(runs, r)
 			}
 			return nil

@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -16,17 +17,17 @@ func TestReportOfRunLinks(t *testing.T) {
 	const elsewhere, none = "links to runs of other experiments were not looked for", "links to runs were not looked for"
 	const hidden = "the source did not show 3 experiments or runs of others"
 	for _, c := range []struct {
-		which  migrate.RunLinks
+		which  runlinks.Scope
 		hidden int64
 		says   string // of the three
 	}{
-		{migrate.LinksOfSource, 0, elsewhere},
-		{migrate.LinksNone, 0, none},
-		{migrate.LinksOfAll, 0, ""},
-		{migrate.LinksOfAll, 3, hidden},
+		{runlinks.OfSource, 0, elsewhere},
+		{runlinks.None, 0, none},
+		{runlinks.OfAll, 0, ""},
+		{runlinks.OfAll, 3, hidden},
 	} {
 		var out strings.Builder
-		newTextPrinter(&out).report(verify.Report{Outcome: migrate.OutcomeDone, RunLinks: c.which, RunLinksHidden: c.hidden})
+		newTextPrinter(&out).report(verify.Report{Outcome: report.Done, RunLinks: c.which, RunLinksHidden: c.hidden})
 		for _, text := range []string{elsewhere, none, hidden} {
 			if strings.Contains(out.String(), text) != (text == c.says) {
 				t.Errorf("%s, %d hidden:\n%s", c.which, c.hidden, out.String())

@@ -12,6 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -79,7 +80,7 @@ func into(target target.Writer, s *replay.Synthetic, url string, limits mlflowcl
 	defer store.Close()
 	sum, err = migrate.Run(ctx, nil, migrate.Job{
 		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: name, Target: target, Checkpoint: store,
-		RunLinks: migrate.LinksOfSource, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Progress: &migrate.Progress{},
+		RunLinks: runlinks.OfSource, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight, Recorder: &migrate.Recorder{},
 	})
 	if err == nil && sum.Migrated != int64(s.Traces) {
 		err = fmt.Errorf("%d of %d traces", sum.Migrated, s.Traces)

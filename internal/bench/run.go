@@ -84,7 +84,7 @@ func rerun(o options) error {
 		if err != nil {
 			return err
 		}
-		if s.Statements != 0 || s.Present != int64(n) {
+		if s.TargetWrites != 0 || s.Present != int64(n) {
 			return fmt.Errorf("a rerun wrote: %+v", s)
 		}
 		seconds = append(seconds, s.Seconds)

@@ -27,7 +27,7 @@ func TestKilledLocal(t *testing.T) {
 	began := time.Now()
 	whole := second.mustRun(0, smallBatches...)
 	lasts := time.Since(began)
-	t.Logf("a whole run takes %v: %d requests, %d writes", lasts, whole.summary.Requests, whole.summary.Statements)
+	t.Logf("a whole run takes %v: %d requests, %d writes", lasts, whole.summary.Requests, whole.summary.TargetWrites)
 
 	random := seeded(t)
 	got := []tables{second.rowsOf}

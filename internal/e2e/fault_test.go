@@ -66,7 +66,7 @@ func TestAnswerCutOff(t *testing.T) {
 		t.Errorf("the tables have %v rows; summary %+v", rows[0], o.summary)
 	}
 	compare(t, c.Expected, b.rowsOf)
-	if s := b.mustRun(0).summary; s.Statements != 0 {
+	if s := b.mustRun(0).summary; s.TargetWrites != 0 {
 		t.Errorf("second run: %+v", s)
 	}
 }

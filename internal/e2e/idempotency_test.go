@@ -31,7 +31,7 @@ func TestSecondRun(t *testing.T) {
 				b.forget()
 			}
 			s := b.mustRun(0).summary
-			if s.SpansWritten+s.AnnotationsWritten+s.Migrated+s.Failed+s.Statements != 0 || s.Present != first.summary.Migrated ||
+			if s.SpansWritten+s.AnnotationsWritten+s.Migrated+s.Failed+s.TargetWrites != 0 || s.Present != first.summary.Migrated ||
 				s.Deferred != first.summary.Deferred || s.Skipped != first.summary.Skipped || s.Listed != first.summary.Listed {
 				t.Errorf("run %s: %+v\nafter a first with %+v", again, s, first.summary)
 			}

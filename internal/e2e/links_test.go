@@ -13,8 +13,8 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/tracemig/tracemig/internal/deltalake"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
@@ -80,32 +80,32 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 	own, other, deleted := tags["run.own"], tags["run.other"], tags["run.deleted"]
 	for i, step := range []struct {
 		before func()
-		links  migrate.RunLinks
+		links  runlinks.Scope
 		want   []string
 		writes bool
 	}{
-		{nil, migrate.LinksNone, nil, true},
+		{nil, runlinks.None, nil, true},
 		{nil, "", []string{own}, true}, // by default
-		{nil, migrate.LinksOfAll, []string{own, other, deleted}, true},
-		{nil, migrate.LinksOfSource, []string{own, other, deleted}, false},
-		{nil, migrate.LinksNone, []string{own, other, deleted}, false},
-		{b.forget, migrate.LinksOfSource, []string{own, other, deleted}, false},
-		{func() { unlink(t, m, own); unlink(t, m, deleted) }, migrate.LinksOfSource, []string{other, deleted}, true},
-		{nil, migrate.LinksOfAll, []string{other}, true},
-		{nil, migrate.LinksOfAll, []string{other}, false},
+		{nil, runlinks.OfAll, []string{own, other, deleted}, true},
+		{nil, runlinks.OfSource, []string{own, other, deleted}, false},
+		{nil, runlinks.None, []string{own, other, deleted}, false},
+		{b.forget, runlinks.OfSource, []string{own, other, deleted}, false},
+		{func() { unlink(t, m, own); unlink(t, m, deleted) }, runlinks.OfSource, []string{other, deleted}, true},
+		{nil, runlinks.OfAll, []string{other}, true},
+		{nil, runlinks.OfAll, []string{other}, false},
 	} {
 		if step.before != nil {
 			step.before()
 		}
 		var flags []string
-		asked := migrate.LinksOfSource
+		asked := runlinks.OfSource
 		if step.links != "" {
 			flags, asked = []string{"--run-links", string(step.links)}, step.links
 		}
 		s := b.mustRun(0, flags...).summary
 		want := append([]string{}, step.want...)
 		slices.Sort(want)
-		if d := cmp.Diff(want, b.linkedRuns(trace)); d != "" || (s.Statements > 0) != step.writes {
+		if d := cmp.Diff(want, b.linkedRuns(trace)); d != "" || (s.TargetWrites > 0) != step.writes {
 			t.Errorf("step %d (%s): links (-want +got):\n%s%+v", i, asked, d, s)
 		}
 		v := b.verify("verify", 0, append(flags, "--deep")...)

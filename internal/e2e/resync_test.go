@@ -49,7 +49,7 @@ func TestChangesAtTheSource(t *testing.T) {
 			if step > 1 && step < 4 {
 				continue
 			}
-			if again := b.mustRun(0).summary; again.Statements != 0 || again.Updated != 0 {
+			if again := b.mustRun(0).summary; again.TargetWrites != 0 || again.Updated != 0 {
 				t.Errorf("step %d, again: %+v", step, again)
 			}
 		}

@@ -52,7 +52,7 @@ func TestShards(t *testing.T) {
 				t.Errorf("shard %d: exit code %d: %s", i, o.code, tail(o.stderr))
 			}
 			s := o.summary
-			t.Logf("shard %d migrated %d of %d in %.1f s, %d spans, %d commits", i, s.Migrated, s.Listed, s.Seconds, s.SpansWritten, s.Statements)
+			t.Logf("shard %d migrated %d of %d in %.1f s, %d spans, %d commits", i, s.Migrated, s.Listed, s.Seconds, s.SpansWritten, s.TargetWrites)
 			if s.Migrated == 0 || s.SpansPresent > 0 {
 				t.Errorf("shard %d migrated %d traces, and found %d spans of others' there", i, s.Migrated, s.SpansPresent)
 			}
@@ -86,7 +86,7 @@ func TestShards(t *testing.T) {
 				runs = append(runs, b.start(shard(i)...))
 			}
 			for i, r := range runs {
-				if o := r.wait(); o.code != 0 || o.summary.Migrated > 0 || o.summary.Statements > 0 {
+				if o := r.wait(); o.code != 0 || o.summary.Migrated > 0 || o.summary.TargetWrites > 0 {
 					t.Errorf("shard %d again: exit code %d, %+v", i, o.code, o.summary)
 				}
 			}

@@ -67,7 +67,7 @@ func TestReaders(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.Statements, len(looks), between)
+	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.TargetWrites, len(looks), between)
 	// The large trace takes several commits, and the others more: some look is between, on any machine.
 	if between == 0 {
 		t.Error("no look fell between two commits: this proves nothing")

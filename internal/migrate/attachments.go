@@ -15,37 +15,15 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// AttachmentSource reads attachments; *mlflowclient.Client is one.
-type AttachmentSource interface {
-	Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error)
-}
-
-// Attachments says what becomes of the attachments that traces refer to. The zero value leaves them at the
-// source, unread.
-//
-// It decides once for each: what an earlier run noted of one in the trace's METADATA row stays as it is.
-type Attachments struct {
-	Source AttachmentSource
-	Files  *attachments.Files
-	Inline bool   // put them into the spans in the place of the references
-	Folder string // copy them to files in it; "" for not
-}
-
-// reads says whether a run reads the attachments of new traces.
-func (a *Attachments) reads() bool { return a.Inline || a.Folder != "" }
-
 // unknownAttachment is the size assumed of an attachment whose reference does not tell.
 const unknownAttachment = 1 << 20
-
-// AttachmentShare is which part of the bytes in flight is set aside for attachments. Traces that are read
-// already wait for their attachments' turn, so it must not be the part that they hold themselves.
-const AttachmentShare = 4
 
 // attachmentError says that the source does not give an attachment, so that the trace can't be migrated whole.
 type attachmentError struct{ err error }
 
 func (e *attachmentError) Error() string {
-	return e.err.Error() + "; the trace is left to the next run. Where the bytes are gone for good, --attachments none migrates it with its references alone"
+	return e.err.Error() + "; the trace is left to the next run. " +
+		"Where the bytes are gone for good, --attachments none migrates it with its references alone"
 }
 func (e *attachmentError) Unwrap() error { return e.err }
 
@@ -56,8 +34,8 @@ func (e *attachmentError) reason() string {
 	return ReasonAttachment
 }
 
-// kept is what becomes of a trace's attachments.
-type kept struct {
+// attachmentsOf is what becomes of a trace's attachments.
+type attachmentsOf struct {
 	list            []convert.Attachment // all that was decided on
 	held            int64                // bytes reserved for those in the spans, until these are written
 	left            int                  // at the source
@@ -65,96 +43,109 @@ type kept struct {
 	bytes           int64                // of copied and inlined
 }
 
-// keep does with the attachments of a trace, known as id at the target, what the job says. The error is an
+// attach does with the attachments of a trace, known as id at the target, what the job says. The error is an
 // *attachmentError where the source is at fault, else one that ends the run.
-func (r *run) keep(ctx context.Context, t listed, id string, refs []mlflow.Attachment) (k kept, err error) {
-	job := &r.job.Attachments
-	if len(refs) == 0 || job.Source == nil {
-		return kept{left: len(refs)}, nil
+func (r *run) attach(ctx context.Context, t listed, id string, refs []mlflow.Attachment) (a attachmentsOf, err error) {
+	if len(refs) == 0 || r.job.Attachments.Source == nil {
+		return attachmentsOf{left: len(refs)}, nil
 	}
 	defer func() {
 		if err != nil {
-			r.attached.Add(-k.held)
+			r.attachmentBytes.Add(-a.held)
 		}
 	}()
 	noted, err := r.noted(ctx, t, id)
 	if err != nil {
-		return k, err
+		return a, err
 	}
-	decided := make(map[string]bool, len(noted))
-	for _, n := range noted {
-		k.list = append(k.list, convert.Attachment{Attachment: n})
-		decided[n.ID] = true
-	}
+	a.decide(&r.job.Attachments, t, id, noted, refs)
 	byID := make(map[string]mlflow.Attachment, len(refs))
 	for _, ref := range refs {
 		byID[ref.ID] = ref
-		a := uctables.Attachment{ID: ref.ID, Type: ref.Type, Bytes: ref.Size}
+	}
+	if err := r.reserve(ctx, &a, byID); err != nil {
+		return a, err
+	}
+	for i := range a.list {
+		if err := r.carry(ctx, t, &a, i, i < len(noted), byID); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// decide lists what is to become of a trace's attachments: of those that earlier runs noted first, as they noted it.
+func (a *attachmentsOf) decide(policy *attachments.Policy, t listed, id string, noted []uctables.Attachment, refs []mlflow.Attachment) {
+	decided := make(map[string]bool, len(noted))
+	for _, n := range noted {
+		a.list = append(a.list, convert.Attachment{Attachment: n})
+		decided[n.ID] = true
+	}
+	for _, ref := range refs {
+		next := uctables.Attachment{ID: ref.ID, Type: ref.Type, Bytes: ref.Size}
 		switch {
 		case decided[ref.ID]:
 			continue
-		case job.Inline && !t.official: // else the spans, with the references, are there
-			a.Inline = true
-		case job.Folder != "":
-			a.Path = attachments.Place(job.Folder, id, ref.ID)
+		case policy.Inline && !t.official: // Databricks' own migration has written the spans, with the references.
+			next.Inline = true
+		case policy.Folder != "":
+			next.Path = attachments.Place(policy.Folder, id, ref.ID)
 		default: // It stays at the source, and package convert lists it so by itself.
-			k.left++
+			a.left++
 			continue
 		}
-		k.list = append(k.list, convert.Attachment{Attachment: a})
+		a.list = append(a.list, convert.Attachment{Attachment: next})
 	}
-	if err := r.reserve(ctx, &k, byID); err != nil {
-		return k, err
-	}
-	for i := range k.list {
-		a := &k.list[i]
-		ref, there := byID[a.ID]
-		old := i < len(noted)
-		switch {
-		case a.AtSource():
-			k.left++
-		case !there, old && a.Path != "" && t.known.Reason != ReasonRepair:
-			// An earlier run has seen to it.
-		case a.Inline:
-			if err = r.inline(ctx, t, a, ref, &k); err == nil && !old {
-				k.inlined++
-				k.bytes += a.Bytes
-			}
-		default:
-			var copied bool
-			if copied, err = r.copy(ctx, t, a, ref, old); copied {
-				k.copied++
-				k.bytes += a.Bytes
-			}
-		}
-		if err != nil {
-			return k, err
-		}
-	}
-	return k, nil
 }
 
-// reserve waits until there is room for the bytes of all the attachments that go into the spans: of one trace
-// that waits for another's none would ever be written.
-func (r *run) reserve(ctx context.Context, k *kept, byID map[string]mlflow.Attachment) error {
+// carry does what was decided for one attachment of the list. old says that an earlier run decided it.
+func (r *run) carry(ctx context.Context, t listed, a *attachmentsOf, i int, old bool, byID map[string]mlflow.Attachment) error {
+	one := &a.list[i]
+	ref, there := byID[one.ID]
+	switch {
+	case one.AtSource():
+		a.left++
+	case !there, old && one.Path != "" && t.known.Reason != ReasonRepair:
+		// An earlier run has carried it over.
+	case one.Inline:
+		if err := r.inline(ctx, t, one, ref, a); err != nil {
+			return err
+		}
+		if !old {
+			a.inlined++
+			a.bytes += one.Bytes
+		}
+	default:
+		copied, err := r.copy(ctx, t, one, ref, old)
+		if err != nil {
+			return err
+		}
+		if copied {
+			a.copied++
+			a.bytes += one.Bytes
+		}
+	}
+	return nil
+}
+
+// reserve waits until there is room for the bytes of all attachments that go into the trace's spans. Two traces that
+// each held a part and waited for the rest would wait for ever.
+func (r *run) reserve(ctx context.Context, of *attachmentsOf, byID map[string]mlflow.Attachment) error {
 	var want int64
-	for i := range k.list {
-		if a := &k.list[i]; a.Inline {
-			want += InSpan(sizeOfAttachment(byID[a.ID]))
+	for i := range of.list {
+		if a := &of.list[i]; a.Inline {
+			want += attachments.InSpan(sizeOfAttachment(byID[a.ID]))
 		}
 	}
 	if want == 0 {
 		return nil
 	}
-	if err := r.attached.Acquire(ctx, want); err != nil {
+	if err := r.attachmentBytes.Acquire(ctx, want); err != nil {
 		return err
 	}
-	k.held = want
+	of.held = want
 	return nil
 }
-
-// InSpan is what n bytes weigh as they are and as base64.
-func InSpan(n int64) int64 { return n + (n+2)/3*4 }
 
 func sizeOfAttachment(ref mlflow.Attachment) int64 {
 	if ref.Size == 0 {
@@ -163,14 +154,14 @@ func sizeOfAttachment(ref mlflow.Attachment) int64 {
 	return ref.Size
 }
 
-func (r *run) inline(ctx context.Context, t listed, a *convert.Attachment, ref mlflow.Attachment, k *kept) error {
+func (r *run) inline(ctx context.Context, t listed, a *convert.Attachment, ref mlflow.Attachment, of *attachmentsOf) error {
 	data, err := r.readAttachment(ctx, t, ref)
 	if err != nil {
 		return err
 	}
-	more := InSpan(int64(len(data))) - InSpan(sizeOfAttachment(ref))
-	k.held += more
-	r.attached.Add(more)
+	more := attachments.InSpan(int64(len(data))) - attachments.InSpan(sizeOfAttachment(ref))
+	of.held += more
+	r.attachmentBytes.Add(more)
 	a.Data = data
 	if a.SHA256 == "" {
 		a.Bytes, a.SHA256 = int64(len(data)), attachments.Digest(data)
@@ -188,15 +179,15 @@ func (r *run) copy(ctx context.Context, t listed, a *convert.Attachment, ref mlf
 		}
 	}
 	held := sizeOfAttachment(ref)
-	if err := r.attached.Acquire(ctx, held); err != nil {
+	if err := r.attachmentBytes.Acquire(ctx, held); err != nil {
 		return false, err
 	}
-	defer func() { r.attached.Add(-held) }()
+	defer func() { r.attachmentBytes.Add(-held) }()
 	data, err := r.readAttachment(ctx, t, ref)
 	if err != nil {
 		return false, err
 	}
-	r.attached.Add(int64(len(data)) - held)
+	r.attachmentBytes.Add(int64(len(data)) - held)
 	held = int64(len(data))
 	digest := attachments.Digest(data)
 	if _, err := files.Put(ctx, a.Path, data, digest); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -145,7 +146,7 @@ func TestAttachmentsAreCopiedBeforeMetadata(t *testing.T) {
 	c := newCheckpoint(t)
 	run := func() (Summary, error) {
 		j := job(src, m, c)
-		j.Attachments = Attachments{Source: pictures, Files: &attachments.Files{}, Folder: folder}
+		j.Attachments = attachments.Policy{Source: pictures, Files: &attachments.Files{}, Folder: folder}
 		return Run(context.Background(), nil, j)
 	}
 	m.limits.Rows = 4 // several commits
@@ -193,9 +194,11 @@ func eachFile(t *testing.T, folder string, see func(string, os.FileInfo)) {
 
 // A trace with an attachment that can't be read fails, with nothing of it visible, and is tried again.
 func TestUnreadableAttachment(t *testing.T) {
-	for name, how := range map[string]func(t *testing.T) Attachments{
-		"inline": func(*testing.T) Attachments { return Attachments{Inline: true} },
-		"folder": func(t *testing.T) Attachments { return Attachments{Folder: t.TempDir(), Files: &attachments.Files{}} },
+	for name, how := range map[string]func(t *testing.T) attachments.Policy{
+		"inline": func(*testing.T) attachments.Policy { return attachments.Policy{Inline: true} },
+		"folder": func(t *testing.T) attachments.Policy {
+			return attachments.Policy{Folder: t.TempDir(), Files: &attachments.Files{}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
@@ -213,7 +216,7 @@ func TestUnreadableAttachment(t *testing.T) {
 				return mustRun(t, j), reports
 			}
 			s, reports := run()
-			if s.Outcome != OutcomePartial || s.Migrated != 1 || s.FailedReasons[ReasonAttachmentLost] != 1 || s.FailedReasons[ReasonAttachment] != 1 {
+			if s.Outcome != report.Partial || s.Migrated != 1 || s.FailedReasons[ReasonAttachmentLost] != 1 || s.FailedReasons[ReasonAttachment] != 1 {
 				t.Errorf("%+v", s)
 			}
 			if len(reports) != 2 || !strings.Contains(reports[0].Detail, "--attachments none") {
@@ -223,7 +226,7 @@ func TestUnreadableAttachment(t *testing.T) {
 				t.Errorf("%d spans, %+v, %+v", len(m.spans), m.listed(t, 1), m.listed(t, 2))
 			}
 			pictures.fails = nil
-			if s, _ := run(); s.Migrated != 2 || s.Present != 1 || s.Outcome != OutcomeDone {
+			if s, _ := run(); s.Migrated != 2 || s.Present != 1 || s.Outcome != report.Done {
 				t.Errorf("later %+v", s)
 			}
 		})
@@ -235,7 +238,7 @@ func TestAttachmentsInline(t *testing.T) {
 	pictures.attach(src, 0, 5, 4000)
 	m.want[targetID(0)] = 1
 	j := job(src, m, newCheckpoint(t))
-	j.Attachments = Attachments{Source: pictures, Inline: true}
+	j.Attachments = attachments.Policy{Source: pictures, Inline: true}
 	s := mustRun(t, j)
 	if s.AttachmentsInlined != 2 || s.AttachmentBytes != 4005 || s.AttachmentsLeft != 0 {
 		t.Errorf("%+v", s)
@@ -251,10 +254,10 @@ func TestAttachmentsInline(t *testing.T) {
 // Whatever a later run is told, migrated traces stay as they are, when they change at the source and when they are
 // repaired.
 func TestAttachmentsStayDecided(t *testing.T) {
-	hows := map[string]func(t *testing.T) Attachments{
-		"none":   func(*testing.T) Attachments { return Attachments{} },
-		"inline": func(*testing.T) Attachments { return Attachments{Inline: true} },
-		"folder": func(t *testing.T) Attachments { return Attachments{Folder: t.TempDir()} },
+	hows := map[string]func(t *testing.T) attachments.Policy{
+		"none":   func(*testing.T) attachments.Policy { return attachments.Policy{} },
+		"inline": func(*testing.T) attachments.Policy { return attachments.Policy{Inline: true} },
+		"folder": func(t *testing.T) attachments.Policy { return attachments.Policy{Folder: t.TempDir()} },
 	}
 	for _, first := range slices.Sorted(maps.Keys(hows)) {
 		for _, second := range slices.Sorted(maps.Keys(hows)) {
@@ -323,12 +326,12 @@ func TestAttachmentsOfInterruptedRun(t *testing.T) {
 	m.want[targetID(0)] = 1
 	m.crashAt = 1 // after the annotations
 	j := job(src, m, c)
-	j.Attachments = Attachments{Source: pictures, Files: &attachments.Files{}, Folder: t.TempDir()}
+	j.Attachments = attachments.Policy{Source: pictures, Files: &attachments.Files{}, Folder: t.TempDir()}
 	if _, err := Run(context.Background(), nil, j); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
 	j = job(src, m, c)
-	j.Attachments = Attachments{Source: pictures, Inline: true}
+	j.Attachments = attachments.Policy{Source: pictures, Inline: true}
 	mustRun(t, j)
 	if list := m.listed(t, 0); len(list) != 1 || !list[0].Inline || list[0].Path != "" || !strings.HasPrefix(m.images(t, 0)[0], "data:") {
 		t.Errorf("%+v, %q", list, m.images(t, 0))
@@ -337,7 +340,7 @@ func TestAttachmentsOfInterruptedRun(t *testing.T) {
 
 // Attachments are read as far as there is room for them, and traces with more than that still get through.
 func TestAttachmentsAreBounded(t *testing.T) {
-	for name, how := range map[string]Attachments{"inline": {Inline: true}, "folder": {Folder: t.TempDir(), Files: &attachments.Files{}}} {
+	for name, how := range map[string]attachments.Policy{"inline": {Inline: true}, "folder": {Folder: t.TempDir(), Files: &attachments.Files{}}} {
 		t.Run(name, func(t *testing.T) {
 			src, m, pictures := &experiment{group: 3}, newMemory(), &album{slow: time.Millisecond}
 			const size = 60 << 10
@@ -358,7 +361,7 @@ func TestAttachmentsAreBounded(t *testing.T) {
 			if took := time.Since(began); took > flushAfter*3/4 {
 				t.Errorf("it waited for half-full batches: %v", took)
 			}
-			if room := j.BytesInFlight / AttachmentShare; pictures.most > max(room, 900<<10)+room {
+			if room := j.BytesInFlight / attachments.BudgetShare; pictures.most > max(room, 900<<10)+room {
 				t.Errorf("%d bytes were read at the same time; there is room for %d", pictures.most, room)
 			}
 		})

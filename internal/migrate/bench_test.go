@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -28,7 +29,7 @@ func BenchmarkBatch(b *testing.B) {
 	j := job(nil, m, nil)
 	j.Target = discard{m}
 	j.BytesInFlight = DefaultBytesInFlight
-	r := &run{job: j, budget: NewBudget(j.BytesInFlight), attached: NewBudget(1)}
+	r := &run{job: j, recorder: &Recorder{}, bytes: budget.New(j.BytesInFlight), attachmentBytes: budget.New(1)}
 	all := make([]*unit, 2000)
 	for i := range all {
 		u := &unit{weight: 12_000}

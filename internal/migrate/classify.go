@@ -6,8 +6,10 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/digest"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/source"
 )
 
 // action is what a run does with a listed trace.
@@ -43,7 +45,7 @@ func classifierOf(ctx context.Context, job *Job, started time.Time, infos []*mlf
 	if c.known, err = job.Checkpoint.Get(ctx, ids); err != nil {
 		return nil, err
 	}
-	if job.RunLinks.asked() {
+	if job.RunLinks.Asked() {
 		if c.links, err = job.Checkpoint.Links(ctx, ids); err != nil {
 			return nil, err
 		}
@@ -67,13 +69,13 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 		switch {
 		case !c.job.Resync || unended:
 			return leave
-		case !SameDigest(rec.Digest, Digest(info, c.links[info.TraceID], c.job.RunLinks, rec.Digest), c.job.RunLinks):
+		case !digest.Same(rec.Digest, digest.Of(info, c.links[info.TraceID], c.job.RunLinks, rec.Digest), c.job.RunLinks):
 			return update
-		case unsettled && due <= c.started.UnixMilli() && lateSpansPossible(info):
+		case unsettled && due <= c.started.UnixMilli() && source.LateSpansPossible(info):
 			return reread
 		}
 		return leave
-	case unended && StillArriving(info.RequestTime, c.started):
+	case unended && source.StillArriving(info.RequestTime, c.started):
 		return wait
 	case c.official(info) && official.TraceID(info.TraceID) != convert.TargetTraceID(info.TraceID):
 		return leaveOfficial
@@ -81,23 +83,13 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 	return move
 }
 
+// own says whether the trace is this shard's to count, as far as is known: until it is read, its ID at the target is
+// not.
+func (c *classifier) own(info *mlflow.TraceInfo) bool {
+	return c.job.Checkpoint.Pair().Shard.Has(info.TraceID, c.known[info.TraceID].TargetTraceID)
+}
+
 // official says whether Databricks' own migration has written the trace.
 func (c *classifier) official(info *mlflow.TraceInfo) bool {
 	return c.moved[official.TraceID(info.TraceID)]
-}
-
-// ended is when a trace ended, as far as the source tells.
-func ended(info *mlflow.TraceInfo) time.Time {
-	if info.ExecutionDuration != nil {
-		if d, err := time.ParseDuration(*info.ExecutionDuration); err == nil {
-			return info.RequestTime.Add(d)
-		}
-	}
-	return info.RequestTime
-}
-
-// lateSpansPossible says whether the source may get spans of a trace after its end: a server that keeps spans
-// in its tracking store takes each one as it comes, while a trace that is stored as one file is complete.
-func lateSpansPossible(info *mlflow.TraceInfo) bool {
-	return info.SpansInTrackingStore()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -31,7 +32,7 @@ func TestCountsDoubles(t *testing.T) {
 	j := job(src, tables.memory, c)
 	j.Target = tables
 	s, err := Run(t.Context(), nil, j)
-	if err != nil || s.Outcome != OutcomePartial || s.Duplicates == nil || *s.Duplicates != 3 || len(tables.asked) != 1 {
+	if err != nil || s.Outcome != report.Partial || s.Duplicates == nil || *s.Duplicates != 3 || len(tables.asked) != 1 {
 		t.Errorf("%+v, %v, asked %v", s, err, tables.asked)
 	}
 	at := target.NoTimes
@@ -44,14 +45,14 @@ func TestCountsDoubles(t *testing.T) {
 	if tables.asked[0] != at {
 		t.Errorf("asked for %v, want %v", tables.asked[0], at)
 	}
-	j.Progress = &Progress{}
-	if s, err := Run(t.Context(), nil, j); err != nil || s.Outcome != OutcomeDone || s.Duplicates != nil || len(tables.asked) != 1 {
+	j.Recorder = &Recorder{}
+	if s, err := Run(t.Context(), nil, j); err != nil || s.Outcome != report.Done || s.Duplicates != nil || len(tables.asked) != 1 {
 		t.Errorf("again: %+v, %v", s, err)
 	}
 	src.add(1, "root")
 	tables.want[targetID(1)] = 1
-	j.Progress, tables.err = &Progress{}, errors.New("no answer")
-	if s, err := Run(t.Context(), nil, j); !errors.Is(err, tables.err) || s.Outcome != OutcomeFailed || s.Migrated != 1 {
+	j.Recorder, tables.err = &Recorder{}, errors.New("no answer")
+	if s, err := Run(t.Context(), nil, j); !errors.Is(err, tables.err) || s.Outcome != report.Failed || s.Migrated != 1 {
 		t.Errorf("without an answer: %+v, %v", s, err)
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -41,37 +40,37 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 	nothing := func() {}
 	for i, step := range []struct {
 		do     func()
-		asks   RunLinks
+		asks   runlinks.Scope
 		linked string
 		writes int64 // commits
 	}{
-		{nothing, LinksOfSource, "own", 2},
-		{nothing, LinksOfSource, "own", 0},
-		{nothing, LinksOfAll, "foreign own", 1},
-		{nothing, LinksOfSource, "foreign own", 0},
-		{nothing, LinksOfAll, "foreign own", 0},
-		{nothing, LinksNone, "foreign own", 0},
-		{func() { info.Tags["k"] = "1" }, LinksOfSource, "foreign own", 1},
-		{nothing, LinksOfAll, "foreign own", 0},
-		{func() { info.Tags["k"] = "2" }, LinksNone, "foreign own", 1},
-		{nothing, LinksOfAll, "foreign own", 0},
-		{forget, LinksOfSource, "foreign own", 0},
-		{func() { src.runs["own"] = nil }, LinksOfSource, "foreign", 1},
-		{func() { src.others["2"]["foreign"] = nil }, LinksOfSource, "foreign", 0},
-		{func() { src.others["2"], src.others["4"] = nil, map[string][]string{"later": {traceID(0)}} }, LinksOfAll, "foreign later", 1},
-		{func() { src.others["2"] = map[string][]string{"foreign": {traceID(0)}} }, LinksOfAll, "foreign later", 1},
-		{func() { src.others["2"]["foreign"] = nil }, LinksOfAll, "later", 1},
-		{forget, LinksOfAll, "later", 0},
+		{nothing, runlinks.OfSource, "own", 2},
+		{nothing, runlinks.OfSource, "own", 0},
+		{nothing, runlinks.OfAll, "foreign own", 1},
+		{nothing, runlinks.OfSource, "foreign own", 0},
+		{nothing, runlinks.OfAll, "foreign own", 0},
+		{nothing, runlinks.None, "foreign own", 0},
+		{func() { info.Tags["k"] = "1" }, runlinks.OfSource, "foreign own", 1},
+		{nothing, runlinks.OfAll, "foreign own", 0},
+		{func() { info.Tags["k"] = "2" }, runlinks.None, "foreign own", 1},
+		{nothing, runlinks.OfAll, "foreign own", 0},
+		{forget, runlinks.OfSource, "foreign own", 0},
+		{func() { src.runs["own"] = nil }, runlinks.OfSource, "foreign", 1},
+		{func() { src.others["2"]["foreign"] = nil }, runlinks.OfSource, "foreign", 0},
+		{func() { src.others["2"], src.others["4"] = nil, map[string][]string{"later": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
+		{func() { src.others["2"] = map[string][]string{"foreign": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
+		{func() { src.others["2"]["foreign"] = nil }, runlinks.OfAll, "later", 1},
+		{forget, runlinks.OfAll, "later", 0},
 	} {
 		step.do()
 		j := job(src, m, c)
 		j.RunLinks, j.Resync = step.asks, true
 		s := mustRun(t, j)
-		if got := m.linked(targetID(0)); got != step.linked || s.Statements != step.writes || (i > 0 && s.Migrated > 0) || m.linked(targetID(1)) != "" {
+		if got := m.linked(targetID(0)); got != step.linked || s.TargetWrites != step.writes || (i > 0 && s.Migrated > 0) || m.linked(targetID(1)) != "" {
 			t.Errorf("step %d (%s): linked to %q, want %q; %+v", i, step.asks, got, step.linked, s)
 		}
 		hidden := int64(0)
-		if step.asks == LinksOfAll {
+		if step.asks == runlinks.OfAll {
 			for _, runs := range src.others {
 				if runs == nil {
 					hidden++
@@ -101,44 +100,4 @@ type refusing struct{ experiment }
 
 func (r *refusing) ListRuns(_ context.Context, _ string, _ func(string) error) error {
 	return fmt.Errorf("list: %w", &mlflowclient.APIError{Status: 403, Code: "PERMISSION_DENIED"})
-}
-
-func TestDigests(t *testing.T) {
-	info := &mlflow.TraceInfo{TraceID: "tr-1"}
-	links := checkpoint.Links{Source: []string{"a"}, Others: []string{"b"}}
-	listed := info.Digest()
-	all, source, none := Digest(info, links, LinksOfAll, ""), Digest(info, links, LinksOfSource, ""), Digest(info, links, LinksNone, "")
-	if none != listed || source == none || !strings.HasPrefix(all, source+"+") {
-		t.Errorf("none %q, source %q, all %q", none, source, all)
-	}
-	only := Digest(info, checkpoint.Links{Others: []string{"b"}}, LinksOfAll, "")
-	for _, d := range []string{all, source, none, only} {
-		for _, asked := range []RunLinks{LinksNone, LinksOfSource, LinksOfAll} {
-			now := Digest(info, links, asked, d)
-			if same := SameDigest(d, now, asked); same != (now == d) {
-				t.Errorf("%q is %q now, asked %s: same is %t", d, now, asked, same)
-			}
-			if again := Digest(info, links, asked, now); again != now {
-				t.Errorf("%q and %q", now, again)
-			}
-		}
-	}
-	if d := Digest(info, checkpoint.Links{}, LinksOfSource, all); d != only {
-		t.Errorf("%q, want %q: the other links stay", d, only)
-	}
-	if d := Digest(info, checkpoint.Links{}, LinksOfAll, all); d != listed {
-		t.Errorf("%q, want %q", d, listed)
-	}
-}
-
-func TestRunLinksFlag(t *testing.T) {
-	var l RunLinks
-	for _, text := range []string{"source", "all", "none"} {
-		if err := l.UnmarshalText([]byte(text)); err != nil || string(l) != text {
-			t.Errorf("%q: %q, %v", text, l, err)
-		}
-	}
-	if err := l.UnmarshalText([]byte("ALL")); err == nil || l != LinksNone {
-		t.Errorf("%q, %v", l, err)
-	}
 }

@@ -15,9 +15,13 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -48,11 +52,11 @@ func newCheckpoint(t testingT) *checkpoint.Store {
 
 var runs int
 
-func job(src Source, m *memory, c *checkpoint.Store) Job {
+func job(src source.Source, m *memory, c *checkpoint.Store) Job {
 	runs++
 	return Job{
-		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: LinksOfSource,
-		Fetchers: 4, BytesInFlight: 1 << 20, Progress: &Progress{},
+		RunID: fmt.Sprint("run", runs), Source: src, ExperimentID: "1", SourceName: "s", Target: m, Checkpoint: c, RunLinks: runlinks.OfSource,
+		Fetchers: 4, BytesInFlight: 1 << 20, Recorder: &Recorder{},
 	}
 }
 
@@ -117,7 +121,7 @@ func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 		}
 		// Nothing new: nothing is written, unless a failed trace is tried again.
 		if s.Failed == 0 {
-			if s := mustRun(t, job(src, m, c)); s.Statements != 0 || s.Present != int64(len(good)) {
+			if s := mustRun(t, job(src, m, c)); s.TargetWrites != 0 || s.Present != int64(len(good)) {
 				t.Fatalf("second run: %+v", s)
 			}
 		}
@@ -137,7 +141,7 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 	j := job(src, m, newCheckpoint(t))
 	j.OnTrace = func(r TraceReport) { reports = append(reports, r) }
 	s := mustRun(t, j)
-	if s.Outcome != OutcomePartial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.spans) != 3 {
+	if s.Outcome != report.Partial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.spans) != 3 {
 		t.Errorf("%+v with %d spans", s, len(m.spans))
 	}
 	if len(reports) != 1 || reports[0].TraceID != traceID(1) || !strings.Contains(reports[0].Detail, "span 0000000000000006: spans refuses a row") {
@@ -148,7 +152,7 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 	j = job(src, m, j.Checkpoint)
 	later := epoch.Add(time.Hour).UnixMilli()
 	j.Window = mlflowclient.Window{StartMs: &later}
-	if s := mustRun(t, j); s.Migrated != 1 || s.Outcome != OutcomeDone || len(m.spans) != 12 {
+	if s := mustRun(t, j); s.Migrated != 1 || s.Outcome != report.Done || len(m.spans) != 12 {
 		t.Errorf("after the repair: %+v with %d spans", s, len(m.spans))
 	}
 }
@@ -183,7 +187,7 @@ func TestStates(t *testing.T) {
 
 	c := newCheckpoint(t)
 	s := mustRun(t, job(src, m, c))
-	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != OutcomePartial {
+	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != report.Partial {
 		t.Errorf("first run: %+v", s)
 	}
 	wantReasons := []map[string]int64{{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1}}
@@ -214,7 +218,7 @@ func TestStates(t *testing.T) {
 	if s.Migrated != 2 || s.SkippedReasons[ReasonDeleted] != 2 || s.Failed != 0 {
 		t.Errorf("second run: %+v", s)
 	}
-	if s = mustRun(t, job(src, m, c)); s.Present != 3 || s.Skipped != 1 || s.Statements != 0 {
+	if s = mustRun(t, job(src, m, c)); s.Present != 3 || s.Skipped != 1 || s.TargetWrites != 0 {
 		t.Errorf("third run: %+v", s)
 	}
 	if len(m.wrong) > 0 {
@@ -237,7 +241,7 @@ func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
 		}
 	}
 	s, err := Run(context.Background(), stop, j)
-	if err != nil || s.Outcome != OutcomeInterrupted {
+	if err != nil || s.Outcome != report.Interrupted {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	if got := int64(len(m.spans)); got < 20 || got != s.Migrated || got == 200 {
@@ -261,7 +265,7 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 			cancel()
 		}
 	}
-	if s, err := Run(ctx, nil, j); err != nil || s.Outcome != OutcomeInterrupted {
+	if s, err := Run(ctx, nil, j); err != nil || s.Outcome != report.Interrupted {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -280,7 +284,7 @@ func TestBrokenSourceEndsTheRun(t *testing.T) {
 	}
 	src.down = errors.New("connection refused")
 	s, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t)))
-	if err == nil || s.Outcome != OutcomeFailed || s.NotReached == 0 {
+	if err == nil || s.Outcome != report.Failed || s.NotReached == 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	src.spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
@@ -299,13 +303,16 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		m.want[targetID(n)] = 1
 	}
 	src.traces[7].Metadata[mlflow.MetadataSizeBytes] = "100000000"
-	r := &run{job: job(src, m, newCheckpoint(t)), budget: NewBudget(1 << 20), attached: NewBudget(1 << 18), started: time.Now()}
-	r.summary = Summary{}
-	if err := r.pipeline(t.Context(), t.Context()); err != nil {
+	r := newRun(job(src, m, newCheckpoint(t)))
+	r.bytes = budget.New(1 << 20)
+	if err := r.migrate(t.Context(), t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.spans) != 300 || r.budget.used != 0 {
-		t.Errorf("%d spans, %d bytes still reserved", len(m.spans), r.budget.used)
+	// Only an empty budget takes more than its bound.
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := r.bytes.Acquire(ended, 2<<20); len(m.spans) != 300 || err != nil {
+		t.Errorf("%d spans, want 300; want no bytes reserved afterwards: %v", len(m.spans), err)
 	}
 	if m.commits < 20 {
 		t.Errorf("%d commits: batches larger than the bound allows", m.commits)
@@ -374,7 +381,7 @@ func TestReplacedTablesAreFilledAgain(t *testing.T) {
 	if s := mustRun(t, job(src, second, c)); s.Migrated != 1 || len(second.spans) != 1 {
 		t.Errorf("%+v, %d spans", s, len(second.spans))
 	}
-	if s := mustRun(t, job(src, second, c)); s.Present != 1 || s.Statements != 0 {
+	if s := mustRun(t, job(src, second, c)); s.Present != 1 || s.TargetWrites != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -390,7 +397,7 @@ func TestListsAheadOfReading(t *testing.T) {
 	defer cancel()
 	j := job(src, m, newCheckpoint(t))
 	src.onRead = func(int) {
-		for j.Progress.Listed.Load() < 400 && ctx.Err() == nil {
+		for j.Recorder.Counts().Listed < 400 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 	}

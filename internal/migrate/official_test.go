@@ -77,7 +77,7 @@ func TestTakeOver(t *testing.T) {
 		}
 		j = job(src, m, c)
 		j.Resync = true
-		if s := mustRun(t, j); s.Statements != 0 || s.TakenOver != 0 || s.Present != 2 || s.SkippedReasons[ReasonOfficialID] != 1 {
+		if s := mustRun(t, j); s.TargetWrites != 0 || s.TakenOver != 0 || s.Present != 2 || s.SkippedReasons[ReasonOfficialID] != 1 {
 			t.Errorf("again, checkpoint lost %t: %+v", lost, s)
 		}
 	}

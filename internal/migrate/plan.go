@@ -10,6 +10,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/target"
 )
@@ -39,99 +40,153 @@ type Plan struct {
 // MakePlan lists the job's window and compares it with the checkpoint (job.Checkpoint, which it
 // rebuilds from the target unless the tables are missing and create is set).
 func MakePlan(ctx context.Context, job Job, create bool) (Plan, error) {
-	p := Plan{Source: job.SourceName, Target: job.Target.String(), Shard: job.Checkpoint.Pair().Shard, ByState: map[mlflow.State]int64{}}
-	var missing *target.TableError
-	if err := job.Target.Check(ctx); errors.As(err, &missing) && missing.Missing && create {
-		p.CreatesTables = true
-	} else if err != nil {
-		return p, err
-	} else if err := Rebuild(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID); err != nil {
-		return p, err
-	} else if err := readOfficial(ctx, &job); err != nil {
-		return p, err
+	job.RunLinks = runlinks.None // they are not read: digests are then compared by the listing alone
+	p := planner{job: &job, began: time.Now()}
+	p.plan = Plan{Source: job.SourceName, Target: job.Target.String(), Shard: job.Checkpoint.Pair().Shard, ByState: map[mlflow.State]int64{}}
+	err := p.prepare(ctx, create)
+	if err == nil {
+		err = p.list(ctx)
 	}
-	job.RunLinks = LinksNone // they are not read: SameDigest then goes by the listing
-	began := time.Now()
-	var sized, spans, bytes int64
+	if err == nil {
+		err = p.estimate(ctx)
+	}
+	return p.plan, err
+}
+
+// planner makes a plan.
+type planner struct {
+	job   *Job
+	began time.Time
+	plan  Plan
+	sizes sizes // of the traces to migrate whose size the source tells
+}
+
+// sizes adds up what the spans of some traces hold.
+type sizes struct {
+	traces, spans int64
+	bytes         int64 // of JSON
+}
+
+// prepare looks whether the tables are there, and fills the checkpoint from them.
+func (p *planner) prepare(ctx context.Context, create bool) error {
+	err := p.job.Target.Check(ctx)
+	if missing, ok := errors.AsType[*target.TableError](err); ok && missing.Missing && create {
+		p.plan.CreatesTables = true
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return learn(ctx, p.job)
+}
+
+// list counts the window's traces by what a run would do with them.
+func (p *planner) list(ctx context.Context) error {
 	var chunk []*mlflow.TraceInfo
 	flush := func() error {
-		c, err := classifierOf(ctx, &job, began, chunk)
-		if err != nil {
-			return err
-		}
-		for _, info := range chunk {
-			switch c.classify(info) {
-			case leave, reread, leaveOfficial, ignore: // the last are counted here and in no other shard's plan
-				p.Present++
-			case update:
-				p.Updated++
-			case wait:
-				p.Deferred++
-			case move:
-				if c.official(info) {
-					p.ToTakeOver++
-				}
-				p.ToMigrate++
-				p.Annotations += int64(1 + len(info.Tags) + len(info.Assessments))
-				if info.Metadata[mlflow.MetadataSourceRun] != "" {
-					p.Annotations++
-				}
-				var stats struct {
-					Bytes int64 `json:"total_size_bytes"`
-					Spans int64 `json:"num_spans"`
-				}
-				if json.Unmarshal([]byte(info.Metadata[mlflow.MetadataSizeStats]), &stats) == nil && stats.Spans > 0 {
-					sized, spans, bytes = sized+1, spans+stats.Spans, bytes+stats.Bytes
-				}
-			}
-		}
+		err := p.count(ctx, chunk)
 		chunk = chunk[:0]
-		return nil
+		return err
 	}
-	w := job.Window
+	w := p.job.Window
 	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
-		if u.TraceID == "" || p.Shard.Has(u.TraceID, "") {
-			p.Unlistable++
+		if u.TraceID == "" || p.plan.Shard.Has(u.TraceID, "") {
+			p.plan.Unlistable++
 		}
 		return nil
 	}
-	err := job.Source.ListTraces(ctx, job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
-		if !p.Shard.Has(info.TraceID, "") {
+	err := p.job.Source.ListTraces(ctx, p.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
+		if !p.plan.Shard.MayHave(info.TraceID) {
 			return nil
 		}
-		p.Listed++
-		p.ByState[info.State]++
-		if t := info.RequestTime; p.Earliest == nil || t.Before(*p.Earliest) {
-			p.Earliest = &t
+		if p.plan.Shard.Has(info.TraceID, "") {
+			p.listed(info)
 		}
-		if t := info.RequestTime; p.Latest == nil || t.After(*p.Latest) {
-			p.Latest = &t
-		}
-		job.Progress.Listed.Add(1)
 		if chunk = append(chunk, info); len(chunk) < lookupChunk {
 			return nil
 		}
 		return flush()
 	})
 	if err != nil {
-		return p, fmt.Errorf("list the traces of experiment %s: %w", job.ExperimentID, err)
+		return fmt.Errorf("list the traces of experiment %s: %w", p.job.ExperimentID, err)
 	}
-	if err := flush(); err != nil {
-		return p, err
+	return flush()
+}
+
+// listed counts a trace as the source lists it.
+func (p *planner) listed(info *mlflow.TraceInfo) {
+	p.plan.Listed++
+	p.plan.ByState[info.State]++
+	at := info.RequestTime
+	if p.plan.Earliest == nil || at.Before(*p.plan.Earliest) {
+		p.plan.Earliest = &at
 	}
-	p.EstimatedSizes = p.ToMigrate - sized
-	if sized == 0 && p.ToMigrate > 0 {
-		if sized, spans, bytes, err = sample(ctx, job); err != nil {
-			return p, err
+	if p.plan.Latest == nil || at.After(*p.plan.Latest) {
+		p.plan.Latest = &at
+	}
+}
+
+// count counts some traces by what a run would do with each.
+func (p *planner) count(ctx context.Context, infos []*mlflow.TraceInfo) error {
+	c, err := classifierOf(ctx, p.job, p.began, infos)
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if !c.own(info) {
+			continue
+		}
+		switch c.classify(info) {
+		case leave, reread, leaveOfficial:
+			p.plan.Present++
+		case update:
+			p.plan.Updated++
+		case wait:
+			p.plan.Deferred++
+		case move:
+			if c.official(info) {
+				p.plan.ToTakeOver++
+			}
+			p.move(info)
 		}
 	}
-	p.Spans, p.Bytes = spans, bytes
-	if sized > 0 {
-		// Traces that don't tell their size are taken to be like those that do.
-		p.Spans = spans * p.ToMigrate / sized
-		p.Bytes = bytes * p.ToMigrate / sized
+	return nil
+}
+
+// move counts a trace that is to be migrated, and the rows that will come of it.
+func (p *planner) move(info *mlflow.TraceInfo) {
+	p.plan.ToMigrate++
+	p.plan.Annotations += int64(1 + len(info.Tags) + len(info.Assessments))
+	if info.Metadata[mlflow.MetadataSourceRun] != "" {
+		p.plan.Annotations++
 	}
-	return p, nil
+	var stats struct {
+		Bytes int64 `json:"total_size_bytes"`
+		Spans int64 `json:"num_spans"`
+	}
+	if json.Unmarshal([]byte(info.Metadata[mlflow.MetadataSizeStats]), &stats) == nil && stats.Spans > 0 {
+		p.sizes.add(sizes{1, stats.Spans, stats.Bytes})
+	}
+}
+
+func (s *sizes) add(o sizes) {
+	s.traces, s.spans, s.bytes = s.traces+o.traces, s.spans+o.spans, s.bytes+o.bytes
+}
+
+// estimate says how much there is to migrate. Traces that don't tell their size are taken to be like those that
+// do, and where none does, like a few that are read.
+func (p *planner) estimate(ctx context.Context) (err error) {
+	known := p.sizes
+	p.plan.EstimatedSizes = p.plan.ToMigrate - known.traces
+	if known.traces == 0 && p.plan.ToMigrate > 0 {
+		if known, err = sample(ctx, p.job); err != nil {
+			return err
+		}
+	}
+	if known.traces > 0 {
+		p.plan.Spans = known.spans * p.plan.ToMigrate / known.traces
+		p.plan.Bytes = known.bytes * p.plan.ToMigrate / known.traces
+	}
+	return nil
 }
 
 // sampleSize is how many traces are read for an estimate when the source tells no sizes.
@@ -139,7 +194,8 @@ const sampleSize = 10
 
 var errEnough = errors.New("enough")
 
-func sample(ctx context.Context, job Job) (traces, spans, bytes int64, err error) {
+// sample reads the first traces of the window and adds up their sizes.
+func sample(ctx context.Context, job *Job) (found sizes, err error) {
 	var infos []*mlflow.TraceInfo
 	w := job.Window
 	w.Unlistable = func(*mlflowclient.UnlistableError) error { return nil }
@@ -153,7 +209,7 @@ func sample(ctx context.Context, job Job) (traces, spans, bytes int64, err error
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
-		return 0, 0, 0, err
+		return found, err
 	}
 	group := max(job.Source.FetchGroup(), 1)
 	for len(infos) > 0 {
@@ -166,9 +222,9 @@ func sample(ctx context.Context, job Job) (traces, spans, bytes int64, err error
 			if err != nil {
 				continue // the run will report it; an estimate needs only the others
 			}
-			traces, bytes, spans = traces+1, bytes+int64(len(s.JSON)), spans+int64(len(res.Trace.Spans))
+			found.add(sizes{1, int64(len(res.Trace.Spans)), int64(len(s.JSON))})
 		}
 		infos = infos[n:]
 	}
-	return traces, spans, bytes, nil
+	return found, nil
 }

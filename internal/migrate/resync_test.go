@@ -6,6 +6,8 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -49,12 +51,12 @@ func TestChangedTraces(t *testing.T) {
 		{do: func() { changing.Tags["k"] = "3" }, shown: `"3"`, updated: 1, writes: 1},
 		{do: func() {}, shown: `"3"`},
 		{do: func() { src.runs = map[string][]string{"r": {traceID(0)}} }, shown: `"3"`, updated: 1, writes: 1},
-		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.RunLinks = LinksNone }},
+		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.RunLinks = runlinks.None }},
 		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.Checkpoint = newCheckpoint(t) }},
 	} {
 		step.do()
 		s := run(step.job)
-		if got := m.shown(targetID(0)); got != step.shown || s.Updated != step.updated || s.Statements != step.writes || s.Present+s.Updated != 2 || s.Migrated != 0 {
+		if got := m.shown(targetID(0)); got != step.shown || s.Updated != step.updated || s.TargetWrites != step.writes || s.Present+s.Updated != 2 || s.Migrated != 0 {
 			t.Errorf("shows %s, want %s; %+v", got, step.shown, s)
 		}
 	}
@@ -82,7 +84,7 @@ func TestChangedTraceThatFails(t *testing.T) {
 	src.spans[info.TraceID] = mlflowclient.Spans{Err: errors.New("500")}
 	j = job(src, m, c)
 	j.Resync = true
-	if s := mustRun(t, j); s.Failed != 1 || s.Outcome != OutcomePartial {
+	if s := mustRun(t, j); s.Failed != 1 || s.Outcome != report.Partial {
 		t.Errorf("%+v", s)
 	}
 	known, err := c.Get(t.Context(), []string{info.TraceID})
@@ -113,7 +115,7 @@ func TestChangeBetweenCrashAndRerun(t *testing.T) {
 	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Migrated != 1 || s.AnnotationsDeleted != 1 || m.shown(targetID(0)) != `"2"` {
 		t.Errorf("%+v, shows %s", s, m.shown(targetID(0)))
 	}
-	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Present != 1 || s.Statements != 0 {
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Present != 1 || s.TargetWrites != 0 {
 		t.Errorf("%+v", s)
 	}
 }

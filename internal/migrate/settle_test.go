@@ -89,7 +89,7 @@ func TestSettle(t *testing.T) {
 	if len(m.spans) != 4 {
 		t.Errorf("%d spans", len(m.spans))
 	}
-	if s := run(); s.Present != 3 || s.Statements != 0 || src.reads != 0 {
+	if s := run(); s.Present != 3 || s.TargetWrites != 0 || src.reads != 0 {
 		t.Errorf("again: %+v, %d reads", s, src.reads)
 	}
 }
@@ -136,7 +136,7 @@ func TestNeverEnded(t *testing.T) {
 	if s.DeferredReasons[ReasonInProgress] != 1 || s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || len(m.spans) != 1 {
 		t.Errorf("%+v", s)
 	}
-	if s := mustRun(t, job(src, m, c)); s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || s.Statements != 0 {
+	if s := mustRun(t, job(src, m, c)); s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || s.TargetWrites != 0 {
 		t.Errorf("again: %+v", s)
 	}
 	old.State = mlflow.StateOK

@@ -109,7 +109,7 @@ func TestShards(t *testing.T) {
 			}
 			before = src.reads
 			s := o.add(t, job(src, m, c))
-			if o != &first && s.Statements != 0 {
+			if o != &first && s.TargetWrites != 0 {
 				t.Errorf("shard %d wrote again: %+v", i, s)
 			}
 			if again := src.reads - before; o != &first && again > reads {

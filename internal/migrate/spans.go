@@ -3,11 +3,8 @@ package migrate
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -114,33 +111,24 @@ func (u *unit) splitSpans(there map[string]*uctables.Span, old *target.Times) {
 
 // replaceSpans puts changed spans in the place of their rows, where the job says so, else it reports them.
 func (r *run) replaceSpans(ctx context.Context, units []*unit, old target.Times) error {
-	var n int64
+	n := 0
 	for _, u := range units {
-		n += int64(len(u.changedSpans))
+		n += len(u.changedSpans)
 		if !r.job.UpdateSpans {
 			u.report.Reason = ReasonSpansChanged
-			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; tracemig repair --deep --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
+			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; "+
+				"tracemig repair --deep --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
 		}
 	}
-	r.mu.Lock()
-	if r.job.UpdateSpans {
-		r.summary.SpansUpdated += n
-	} else {
-		r.summary.SpansChanged += n
-	}
-	r.mu.Unlock()
+	r.recorder.spansDiffer(n, r.job.UpdateSpans)
 	if !r.job.UpdateSpans || n == 0 {
 		return nil
 	}
-	return writeSplit(ctx, units, r.job.Target.Limits(),
-		func(u *unit) []uctables.Span { return u.changedSpans },
-		(*uctables.Span).Size,
-		func(ctx context.Context, rows []uctables.Span) error {
-			w, err := r.job.Target.ReplaceSpans(ctx, rows, old)
-			r.wrote(w, timesOf(rows, timeOfSpan), &r.job.Progress.Spans, &r.summary.SpansPresent)
-			return err
-		},
-		nil, func(s *uctables.Span) string { return "span " + s.SpanID })
+	c := r.spanCommits(func(u *unit) []uctables.Span { return u.changedSpans },
+		func(ctx context.Context, rows []uctables.Span) (target.Written, error) {
+			return r.job.Target.ReplaceSpans(ctx, rows, old)
+		})
+	return c.writeAll(ctx, units)
 }
 
 // spanIDs names a few.
@@ -153,11 +141,4 @@ func spanIDs(spans []uctables.Span) string {
 		ids = append(ids, "…")
 	}
 	return strings.Join(ids, ", ")
-}
-
-// StillOpen says whether a trace is to be waited for although it has ended: a span of it has not, and its end
-// may come yet.
-func StillOpen(info *mlflow.TraceInfo, spans []uctables.Span, now time.Time) bool {
-	return lateSpansPossible(info) && StillArriving(info.RequestTime, now) &&
-		slices.ContainsFunc(spans, func(s uctables.Span) bool { return s.EndTimeUnixNano == nil })
 }

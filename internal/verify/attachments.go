@@ -11,7 +11,6 @@ import (
 
 	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/convert"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -51,8 +50,8 @@ func (v *verification) convert(ctx context.Context, t *trace, in convert.Input) 
 	}
 	for _, a := range t.attachments {
 		if _, ok := refs[a.ID]; ok && a.Inline {
-			weight += migrate.InSpan(a.Bytes)
-			t.size += migrate.InSpan(a.Bytes) - a.Bytes
+			weight += attachments.InSpan(a.Bytes)
+			t.size += attachments.InSpan(a.Bytes) - a.Bytes
 		}
 	}
 	if weight == 0 || !v.job.Deep || v.job.Attachments.Source == nil {

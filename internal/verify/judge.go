@@ -8,9 +8,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -113,7 +113,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 	for i, t := range traces {
 		g.Go(func() error {
 			info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
-			if migrate.Gone(err) {
+			if source.Gone(err) {
 				fresh[i] = &trace{info: t.info, rows: t.rows, kind: Extra, detail: errGone.Error()}
 				return nil
 			}

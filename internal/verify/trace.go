@@ -7,9 +7,11 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
-	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/digest"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/runlinks"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -18,7 +20,7 @@ import (
 type trace struct {
 	info   *mlflow.TraceInfo
 	links  checkpoint.Links  // to runs that were asked for
-	asked  migrate.RunLinks  // which were
+	asked  runlinks.Scope    // which were
 	known  checkpoint.Record // what the target notes of it; zero for nothing
 	digest string            // of the source's listing
 	rows   uctables.Trace
@@ -48,13 +50,13 @@ type note struct {
 
 // expect converts a trace as it was read, and sums it up.
 func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlflowclient.Spans, links checkpoint.Links, known checkpoint.Record) *trace {
-	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: migrate.Digest(info, links, v.job.RunLinks, known.Digest)}
+	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: digest.Of(info, links, v.job.RunLinks, known.Digest)}
 	t.rows.TraceID = known.TargetTraceID
 	switch {
-	case info.State == mlflow.StateInProgress && migrate.StillArriving(info.RequestTime, v.report.Started):
+	case info.State == mlflow.StateInProgress && source.StillArriving(info.RequestTime, v.report.Started):
 		t.kind = Open
 		return t
-	case s.Missing == mlflowclient.MissingIncomplete && migrate.StillArriving(info.RequestTime, v.report.Started):
+	case s.Missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, v.report.Started):
 		t.kind, t.detail = Open, "its spans are still arriving"
 		return t
 	case s.Missing == mlflowclient.MissingDeleted:
@@ -74,7 +76,7 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 		t.kind, t.detail = Unreadable, err.Error()
 		return t
 	}
-	if known.TargetTraceID == "" && migrate.StillOpen(info, res.Trace.Spans, v.report.Started) {
+	if known.TargetTraceID == "" && source.StillOpen(info, res.Trace.Spans, v.report.Started) {
 		t.kind, t.detail = Open, "some of its spans have not ended"
 		return t
 	}
@@ -162,7 +164,7 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 func (v *verification) done(t *trace, kind Kind, detail string) {
 	kind, detail = v.withAttachments(t, kind, detail)
 	v.report.Compared++
-	v.job.Progress.Migrated.Add(1)
+	v.job.Progress.compared.Add(1)
 	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})
 }
 
@@ -246,7 +248,7 @@ func (s *sums) matches(t *trace, now int64) bool {
 		}
 		live++
 	}
-	return live == len(t.notes) && migrate.SameDigest(t.known.Digest, t.digest, t.asked)
+	return live == len(t.notes) && digest.Same(t.known.Digest, t.digest, t.asked)
 }
 
 // sameSpans says whether the sum of spans is that of the trace.

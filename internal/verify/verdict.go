@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/digest"
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/resync"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -57,7 +57,7 @@ func verdict(e *evidence) (Kind, string) {
 			return Missing, "trace " + of.SourceTraceID + " has its ID at the target"
 		}
 	}
-	changed := !plan.Official && !migrate.SameDigest(of.Digest, e.want.digest, e.want.asked)
+	changed := !plan.Official && !digest.Same(of.Digest, e.want.digest, e.want.asked)
 
 	var spans comparison
 	if e.spansDiffer {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -199,7 +199,7 @@ func TestVerdictOfficial(t *testing.T) {
 // collect is the evidence of a trace of the source and the rows that the target has of it.
 func collect(t *testing.T, i *mlflow.TraceInfo, doc string, r *rows, now int64) *evidence {
 	t.Helper()
-	v := &verification{job: Job{Deep: true, RunLinks: migrate.LinksOfSource, SourceName: "s"}}
+	v := &verification{job: Job{Deep: true, RunLinks: runlinks.OfSource, SourceName: "s"}}
 	want := v.expect(t.Context(), i, mlflowclient.Spans{JSON: []byte(doc)}, checkpoint.Links{}, checkpoint.Record{TargetTraceID: hex})
 	if want.kind != "" {
 		t.Fatal(fmt.Sprint(want.kind, " ", want.detail))

@@ -16,13 +16,17 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tracemig/tracemig/internal/attachments"
+	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/disk"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/shard"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -77,7 +81,7 @@ type Target interface {
 
 // Job says what to compare.
 type Job struct {
-	Source       migrate.Source
+	Source       source.Source
 	ExperimentID string
 	SourceName   string // the source's identity in the target's provenance
 	Target       Target
@@ -86,9 +90,9 @@ type Job struct {
 	Sample       int         // so many traces, at random; 0 for all
 	Shard        shard.Shard // of the source's traces; all of them if zero
 
-	RunLinks      migrate.RunLinks
-	ServiceName   string              // as the runs were told
-	Attachments   migrate.Attachments // to read what METADATA rows say was done with them; what new traces' are to become is of no account
+	RunLinks      runlinks.Scope
+	ServiceName   string             // as the runs were told
+	Attachments   attachments.Policy // to read what METADATA rows say was done with them; what new traces' are to become is of no account
 	Fetchers      int
 	BytesInFlight int64
 
@@ -100,33 +104,33 @@ type Job struct {
 	// Moved says which of some traces a checkpoint has as moved; nil without a checkpoint.
 	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 
-	Progress  *migrate.Progress // Listed, Total, and Migrated for traces that were compared
-	OnFinding func(Finding)     // hears of every trace that does not simply match; calls don't overlap
+	Progress  *Progress     // counts the traces listed and compared; nil for a new one
+	OnFinding func(Finding) // hears of every trace that does not simply match; calls don't overlap
 }
 
 // Report is the result of a verification.
 type Report struct {
-	Source            string          `json:"source"`
-	Target            string          `json:"target"`
-	Shard             shard.Shard     `json:"shard,omitzero"`
-	Outcome           migrate.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal             bool            `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
-	Sample            int             `json:"sample,omitempty"`
-	Error             string          `json:"error,omitempty"`
-	Deep              bool            `json:"deep"`
-	Started           time.Time       `json:"started"`
-	Seconds           float64         `json:"seconds"`
-	Listed            int64           `json:"traces_listed"`
-	Compared          int64           `json:"traces_compared"`
-	Spans             int64           `json:"spans_compared"`
-	Annotations       int64           `json:"annotations_compared"`
-	AttachmentsProven int64           `json:"attachments_proven"` // that were copied, or with deep put into spans
-	AttachmentsLeft   int64           `json:"attachments_left"`   // at the source alone
-	AttachmentTraces  int64           `json:"traces_with_attachments_left"`
-	Kinds             map[Kind]int64  `json:"kinds"`
+	Source            string         `json:"source"`
+	Target            string         `json:"target"`
+	Shard             shard.Shard    `json:"shard,omitzero"`
+	Outcome           report.Outcome `json:"outcome"` // done, interrupted or failed
+	Equal             bool           `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
+	Sample            int            `json:"sample,omitempty"`
+	Error             string         `json:"error,omitempty"`
+	Deep              bool           `json:"deep"`
+	Started           time.Time      `json:"started"`
+	Seconds           float64        `json:"seconds"`
+	Listed            int64          `json:"traces_listed"`
+	Compared          int64          `json:"traces_compared"`
+	Spans             int64          `json:"spans_compared"`
+	Annotations       int64          `json:"annotations_compared"`
+	AttachmentsProven int64          `json:"attachments_proven"` // that were copied, or with deep put into spans
+	AttachmentsLeft   int64          `json:"attachments_left"`   // at the source alone
+	AttachmentTraces  int64          `json:"traces_with_attachments_left"`
+	Kinds             map[Kind]int64 `json:"kinds"`
 
-	RunLinks       migrate.RunLinks `json:"run_links"`                  // of which runs the traces' links were looked for
-	RunLinksHidden int64            `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
+	RunLinks       runlinks.Scope `json:"run_links"`                  // of which runs the traces' links were looked for
+	RunLinksHidden int64          `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
 }
 
 // Wrong is how many traces are not at the target as they should be.
@@ -146,8 +150,8 @@ type verification struct {
 	job      Job
 	scratch  *checkpoint.Store // what the target has of the source, and the run links
 	latest   time.Time         // of the request times that the target has
-	budget   *migrate.Budget
-	attached *migrate.Budget // for bytes of attachments; who holds some of budget waits for it
+	budget   *budget.Budget
+	attached *budget.Budget // for bytes of attachments; who holds some of budget waits for it
 	report   Report
 
 	unlistable []*mlflowclient.UnlistableError // what the source has and can't list
@@ -155,20 +159,23 @@ type verification struct {
 
 // Run compares. The error, also told in the report, is what kept it from looking at every trace.
 func Run(ctx context.Context, job Job) (Report, error) {
-	v := &verification{job: job, budget: migrate.NewBudget(job.BytesInFlight), attached: migrate.NewBudget(job.BytesInFlight / migrate.AttachmentShare)}
+	if job.Progress == nil {
+		job.Progress = &Progress{}
+	}
+	v := &verification{job: job, budget: budget.New(job.BytesInFlight), attached: budget.New(job.BytesInFlight / attachments.BudgetShare)}
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
 		RunLinks: job.RunLinks,
-		Outcome:  migrate.OutcomeDone, Kinds: map[Kind]int64{},
+		Outcome:  report.Done, Kinds: map[Kind]int64{},
 	}
 	err := v.run(ctx)
 	v.report.Seconds = time.Since(began).Seconds()
 	switch {
 	case ctx.Err() != nil:
-		v.report.Outcome, err = migrate.OutcomeInterrupted, nil
+		v.report.Outcome, err = report.Interrupted, nil
 	case err != nil:
-		v.report.Outcome, v.report.Error = migrate.OutcomeFailed, err.Error()
+		v.report.Outcome, v.report.Error = report.Failed, err.Error()
 	default:
 		k := v.report.Kinds
 		v.report.Equal = v.report.Compared > 0 && v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer] == 0
@@ -191,7 +198,7 @@ func (v *verification) run(ctx context.Context) error {
 	if err := v.readTarget(ctx); err != nil {
 		return fmt.Errorf("list what %s has of the source: %w", v.job.Target, err)
 	}
-	v.report.RunLinksHidden, err = migrate.ReadRunLinks(ctx, v.scratch, v.job.Source, v.job.ExperimentID, v.job.RunLinks, v.job.Window)
+	v.report.RunLinksHidden, err = runlinks.Read(ctx, v.scratch, v.job.Source, v.job.ExperimentID, v.job.RunLinks, v.job.Window)
 	if err != nil {
 		return fmt.Errorf("read the experiment's run links: %w", err)
 	}
@@ -317,7 +324,7 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
 		if u.TraceID == "" || v.job.Shard.Has(u.TraceID, "") {
 			v.report.Listed++
-			v.job.Progress.Listed.Add(1)
+			v.job.Progress.listed.Add(1)
 			v.unlistable = append(v.unlistable, u)
 		}
 		return nil
@@ -328,7 +335,7 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 		}
 		if v.job.Shard.Has(info.TraceID, "") {
 			v.report.Listed++
-			v.job.Progress.Listed.Add(1)
+			v.job.Progress.listed.Add(1)
 		}
 		if n++; v.job.Sample > 0 {
 			// Of n traces each stays with the same probability.
@@ -380,7 +387,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 		g.Go(func() error {
 			var weight int64
 			for _, info := range infos[start:end] {
-				weight += migrate.SizeOf(info)
+				weight += source.SizeOf(info)
 			}
 			if err := v.budget.Acquire(gctx, weight); err != nil {
 				return err

@@ -1,24 +1,24 @@
-package migrate
+// Package budget bounds the bytes that are in flight between reading and recording.
+package budget
 
 import (
 	"context"
 	"sync"
 )
 
-// Budget bounds the bytes in flight. What a trace weighs is known only after it was read, so a
-// reader reserves an estimate and corrects it afterwards; a correction never waits, as two readers
-// that wait for each other's bytes would wait for ever.
+// Budget bounds the bytes in flight. The size of a trace is known only after it was read, so a reader
+// reserves an estimate and corrects it afterwards. A correction never waits: two readers that wait for each
+// other's bytes would wait for ever.
 type Budget struct {
 	mu      sync.Mutex
 	max     int64
 	used    int64
 	waiters []chan struct{}
-	// starved has a value while somebody waits, so that half-full batches are written early.
-	starved chan struct{}
+	starved chan struct{} // see Starved
 }
 
-// NewBudget makes a budget of max bytes.
-func NewBudget(max int64) *Budget {
+// New makes a budget of max bytes.
+func New(max int64) *Budget {
 	return &Budget{max: max, starved: make(chan struct{}, 1)}
 }
 
@@ -64,8 +64,12 @@ func (b *Budget) Add(n int64) {
 	}
 }
 
-// waited says whether somebody waits for bytes.
-func (b *Budget) waited() bool {
+// Starved has a value while somebody waits for bytes: then half-full batches are to be written early, since
+// they hold some.
+func (b *Budget) Starved() <-chan struct{} { return b.starved }
+
+// Waited says whether somebody waits for bytes.
+func (b *Budget) Waited() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.waiters) > 0

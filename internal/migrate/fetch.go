@@ -1,0 +1,142 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/source"
+)
+
+const (
+	// firstGroups are read before the source has answered once. Its answer shows what it serves, and so how
+	// many traces a call should carry; a few, because any one may take long.
+	firstGroups = 8
+	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
+	// if it fails at that too, the source is broken, not the traces, and the run ends.
+	failuresInARow = 20
+)
+
+// fetchAll reads and converts traces, several groups at a time. A group is begun only while reading
+// goes on; once begun it is finished under ctx.
+func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units chan<- *unit) error {
+	g, gctx := errgroup.WithContext(ctx)
+	groups := &groups{traces: traces, size: r.job.Source.FetchGroup, answered: make(chan struct{})}
+	for range r.job.Fetchers {
+		g.Go(func() error {
+			// A fetcher that ends before the first answer must not leave the others waiting for one.
+			defer groups.answer()
+			for {
+				group := groups.next()
+				var estimate int64
+				for _, t := range group {
+					estimate += source.SizeOf(t.TraceInfo)
+				}
+				if len(group) == 0 || r.bytes.Acquire(reading, estimate) != nil || reading.Err() != nil {
+					return nil // The stage that ended reading reports why.
+				}
+				if err := r.fetch(gctx, group, units, groups.answer); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// groups collects listed traces into groups that are read by one call.
+type groups struct {
+	traces <-chan listed
+	size   func() int // of a group, as far as the source's answers have shown
+
+	turn     sync.Mutex // so that one fetcher collects a whole group, rather than each a part of one
+	begun    int
+	once     sync.Once
+	answered chan struct{} // closed after the first answer of the source
+}
+
+// next is the next group. After firstGroups it waits for the first answer of the source. It is empty when no
+// traces are left.
+func (g *groups) next() (group []listed) {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	if g.begun++; g.begun > firstGroups {
+		<-g.answered
+	}
+	for n := g.size(); len(group) < n; {
+		t, ok := <-g.traces
+		if !ok {
+			break
+		}
+		group = append(group, t)
+	}
+	return group
+}
+
+func (g *groups) answer() { g.once.Do(func() { close(g.answered) }) }
+
+// fetch reads the spans of one group and sends the converted traces on.
+func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, answered func()) error {
+	infos := make([]*mlflow.TraceInfo, len(group))
+	for i, t := range group {
+		infos[i] = t.TraceInfo
+	}
+	spans := r.job.Source.FetchSpans(ctx, infos)
+	answered()
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	r.recorder.addRead(len(group))
+	for i, t := range group {
+		estimate := source.SizeOf(t.TraceInfo)
+		weight := int64(len(spans[i].JSON))
+		r.bytes.Add(weight - estimate)
+		u, err := r.convert(ctx, t, &spans[i])
+		if err != nil {
+			return err
+		}
+		spans[i].JSON = nil
+		if u == nil {
+			r.bytes.Add(-weight)
+			continue
+		}
+		u.weight = u.record.Bytes
+		r.bytes.Add(u.weight - weight)
+		if err := send(ctx, units, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failures counts failed reads in a row.
+type failures struct{ inARow atomic.Int64 }
+
+func (f *failures) reset() { f.inARow.Store(0) }
+
+// another counts one more, and says whether it is time to ask the source for something simple.
+func (f *failures) another() bool { return f.inARow.Add(1)%failuresInARow == 0 }
+
+// broken says whether a failed read tells that no other read can succeed.
+func (r *run) broken(ctx context.Context, info *mlflow.TraceInfo, err error) bool {
+	if mlflowclient.RefusesToken(err) {
+		return true
+	}
+	if _, ok := errors.AsType[*mlflowclient.NoWayError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*mlflowclient.StorageError](err); ok {
+		return true
+	}
+	if !r.failures.another() {
+		return false
+	}
+	_, err = r.job.Source.TraceInfo(ctx, info.TraceID)
+	_, unlistable := errors.AsType[*mlflowclient.UnlistableError](err) // The source works, and this trace is at fault.
+	return err != nil && !unlistable && !source.Gone(err)
+}

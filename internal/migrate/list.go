@@ -1,0 +1,191 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/source"
+)
+
+const (
+	// lookupChunk is how many listed traces are looked up in the checkpoint at once.
+	lookupChunk = 200
+	// readAhead is how many listed traces wait to be read: a page, of some KB each.
+	readAhead = 500
+)
+
+// listed is a trace that is to be read.
+type listed struct {
+	*mlflow.TraceInfo
+	known    checkpoint.Record // what earlier runs noted of it
+	links    checkpoint.Links  // that were found
+	official bool              // Databricks' own migration has written it
+	reread   bool              // it did not change, but spans may have come
+}
+
+// list sends the traces that are to be read.
+func (r *run) list(ctx context.Context, traces chan<- listed) error {
+	var chunk []*mlflow.TraceInfo
+	flush := func() error {
+		todo, err := r.choose(ctx, chunk)
+		chunk = chunk[:0]
+		if err != nil {
+			return err
+		}
+		for _, t := range todo {
+			if err := send(ctx, traces, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	add := func(info *mlflow.TraceInfo) error {
+		if r.shard.Has(info.TraceID, "") { // Else another shard that looks at it counts it.
+			r.recorder.addListed()
+		}
+		if chunk = append(chunk, info); len(chunk) < lookupChunk {
+			return nil
+		}
+		return flush()
+	}
+	w := r.job.Window
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error { return r.unlistable(ctx, u) }
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
+		if !r.shard.MayHave(info.TraceID) {
+			return nil
+		}
+		return add(info)
+	})
+	if err != nil {
+		return fmt.Errorf("list the traces of experiment %s: %w", r.job.ExperimentID, err)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	r.recorder.change(func(s *Summary) { s.InWindow = s.Listed })
+	// What earlier runs left open may lie outside today's window.
+	if err := r.listPending(ctx, add); err != nil {
+		return err
+	}
+	return flush()
+}
+
+// unlistable settles a trace that the source has and can't list. Without an ID it can't be remembered, and
+// every shard tells of it, since nobody knows whose it is.
+func (r *run) unlistable(ctx context.Context, u *mlflowclient.UnlistableError) error {
+	if u.TraceID == "" {
+		r.recorder.addListed()
+		r.recorder.trace(TraceReport{State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error()})
+		return nil
+	}
+	if !r.shard.Has(u.TraceID, "") {
+		return nil
+	}
+	r.recorder.addListed()
+	known, err := r.job.Checkpoint.Get(ctx, []string{u.TraceID})
+	if err != nil {
+		return err
+	}
+	rec := known[u.TraceID]
+	if rec.State == checkpoint.Migrated { // The target keeps it as it was then.
+		r.report(TraceReport{
+			TraceID: u.TraceID, TargetTraceID: rec.TargetTraceID,
+			State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error(),
+		})
+		return nil
+	}
+	if rec.TraceID = u.TraceID; u.FromMs != 0 {
+		rec.RequestTimeMs = u.FromMs
+	}
+	return r.settle(ctx, rec, checkpoint.Failed, ReasonUnlistable, u.Error())
+}
+
+// listPending yields the traces that earlier runs deferred or failed to move and that the listing
+// has not shown.
+func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) error) error {
+	after := ""
+	for {
+		rs, err := r.job.Checkpoint.Pending(ctx, r.job.RunID, r.started.Add(-source.LateSpans), after, lookupChunk)
+		if err != nil || len(rs) == 0 {
+			return err
+		}
+		for _, rec := range rs {
+			after = rec.TraceID
+			if err := r.pending(ctx, rec, yield); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pending looks at a trace again that an earlier run left open, and yields it if the source still has it.
+func (r *run) pending(ctx context.Context, rec checkpoint.Record, yield func(*mlflow.TraceInfo) error) error {
+	info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
+	if source.Gone(err) {
+		return r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, "")
+	}
+	if u, ok := errors.AsType[*mlflowclient.UnlistableError](err); ok {
+		return r.unlistable(ctx, u)
+	}
+	if err != nil {
+		return fmt.Errorf("look at trace %s again, which an earlier run left %s: %w", rec.TraceID, rec.State, err)
+	}
+	return yield(info)
+}
+
+// choose looks infos up in the checkpoint and returns those to be read. It marks what earlier runs
+// left open as seen by this one, so that listPending leaves it out.
+func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, error) {
+	c, err := classifierOf(ctx, &r.job, r.started, infos)
+	if err != nil {
+		return nil, err
+	}
+	var todo []listed
+	var seen []checkpoint.Record
+	for _, info := range infos {
+		rec, known := c.known[info.TraceID]
+		a := c.classify(info)
+		switch a {
+		case ignore:
+		case leave:
+			r.recorder.change(func(s *Summary) { s.Present++ })
+		case wait:
+			rec = checkpoint.Record{
+				TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Deferred,
+				Reason: ReasonInProgress, RunID: r.job.RunID,
+			}
+			seen = append(seen, rec)
+			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
+		case leaveOfficial:
+			seen = append(seen, r.leaveOfficial(info))
+		default:
+			if known && a == move {
+				rec.RunID = r.job.RunID
+				seen = append(seen, rec)
+			}
+			todo = append(todo, listed{info, rec, c.links[info.TraceID], a == move && c.official(info), a == reread})
+		}
+	}
+	return todo, r.job.Checkpoint.Put(ctx, seen...)
+}
+
+// leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no
+// OTEL trace has: under tracemig's ID it would be there twice.
+func (r *run) leaveOfficial(info *mlflow.TraceInfo) checkpoint.Record {
+	there := official.TraceID(info.TraceID)
+	rec := checkpoint.Record{
+		TraceID: info.TraceID, TargetTraceID: there, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Skipped,
+		Reason: ReasonOfficialID, Detail: "Databricks' own migration has moved it, as " + there, RunID: r.job.RunID,
+	}
+	if !r.shard.Has(info.TraceID, there) {
+		rec.State, rec.Reason, rec.Detail = checkpoint.Elsewhere, "", ""
+		return rec
+	}
+	r.report(reportOf(&rec))
+	return rec
+}

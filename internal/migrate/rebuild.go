@@ -1,0 +1,108 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/source"
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// learn brings the job's checkpoint up to what the target has: of tracemig, and of Databricks' own migration.
+func learn(ctx context.Context, job *Job) error {
+	if err := Rebuild(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID); err != nil {
+		return err
+	}
+	err := job.Checkpoint.ReadOfficial(ctx, func(yield func(string) error) error {
+		return job.Target.Official(ctx, job.ExperimentID, yield)
+	})
+	if err != nil {
+		return fmt.Errorf("look in %s for what Databricks' own migration has moved: %w", job.Target, err)
+	}
+	return nil
+}
+
+// Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
+// been replaced since, from what the target has of the source, or of the checkpoint's shard of it. It
+// does nothing with a complete one.
+func Rebuild(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName, runID string) error {
+	tables, err := t.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.Bind(ctx, tables); err != nil {
+		return err
+	}
+	complete, err := c.Complete(ctx)
+	if err != nil || complete {
+		return err
+	}
+	var rs []checkpoint.Record
+	now, due := time.Now(), map[string]int64{}
+	flush := func() error {
+		if err := c.SetUnsettled(ctx, due); err != nil {
+			return err
+		}
+		err := c.Put(ctx, rs...)
+		rs = rs[:0]
+		clear(due)
+		return err
+	}
+	err = t.Migrated(ctx, sourceName, func(p uctables.Provenance) error {
+		rec, ok := recordOf(p, c, runID)
+		if !ok {
+			return nil
+		}
+		if source.StillArriving(time.UnixMicro(p.RequestMicros), now) {
+			due[p.SourceTraceID] = now.UnixMilli() // Nobody knows how soon after its end it was migrated.
+		}
+		if rs = append(rs, rec); len(rs) < 1000 {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild the checkpoint from %s: %w", t, err)
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return c.SetComplete(ctx)
+}
+
+// recordOf is what a checkpoint notes of a trace that the target has; ok is false for a trace of another shard.
+func recordOf(p uctables.Provenance, c *checkpoint.Store, runID string) (rec checkpoint.Record, ok bool) {
+	part := c.Pair().Shard
+	if !part.MayHave(p.SourceTraceID) {
+		return rec, false
+	}
+	rec = checkpoint.Record{
+		TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000, State: checkpoint.Migrated,
+		Digest: p.Digest, Spans: p.Spans, RunID: runID,
+	}
+	switch {
+	case !part.Has(p.SourceTraceID, p.TraceID):
+		rec.State = checkpoint.Elsewhere
+	case p.SpansMissing != "":
+		rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
+	}
+	return rec, true
+}
+
+// Reopen has the next run write traces again, as far as the target lacks rows of them.
+func Reopen(ctx context.Context, c *checkpoint.Store, traceIDs ...string) error {
+	known, err := c.Get(ctx, traceIDs)
+	if err != nil {
+		return err
+	}
+	var rs []checkpoint.Record
+	for _, id := range traceIDs {
+		rec := known[id]
+		rec.TraceID, rec.State, rec.Reason, rec.RunID = id, checkpoint.Deferred, ReasonRepair, ""
+		rs = append(rs, rec)
+	}
+	return c.Put(ctx, rs...)
+}

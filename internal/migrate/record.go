@@ -1,0 +1,87 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/target"
+)
+
+// record notes in the checkpoint what became of a written batch, and gives its bytes back.
+func (r *run) record(ctx context.Context, units []*unit) error {
+	recs := make([]checkpoint.Record, 0, len(units))
+	due := make(map[string]int64, len(units))
+	for _, u := range units {
+		u.conclude()
+		if u.resync && u.failed != nil {
+			continue // The target has the trace as it was.
+		}
+		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
+		if u.failed == nil {
+			due[u.record.TraceID] = u.due
+		}
+		recs = append(recs, u.record)
+		r.recorder.unit(u)
+	}
+	// Before the records: a trace that counts as migrated for good is not read again.
+	if err := r.job.Checkpoint.SetUnsettled(ctx, due); err != nil {
+		return err
+	}
+	if err := r.job.Checkpoint.Put(ctx, recs...); err != nil {
+		return err
+	}
+	for _, u := range units {
+		r.claims.release(u.rows.TraceID)
+		r.report(u.report)
+		r.bytes.Add(-u.weight)
+		r.attachmentBytes.Add(-u.attachments.held)
+	}
+	return nil
+}
+
+// conclude completes the report of a unit of which all is written that could be.
+func (u *unit) conclude() {
+	if u.failed != nil {
+		u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
+		if _, ok := errors.AsType[*target.TooLargeError](u.failed); ok {
+			u.report.Reason = ReasonRowTooLarge
+		}
+		return
+	}
+	if u.reread && len(u.changes)+len(u.rows.Spans)+len(u.changedSpans) == 0 {
+		// Its notes and attachments were told when it was migrated.
+		u.report.unchanged, u.report.Notes, u.report.Attachments = true, nil, 0
+	}
+}
+
+// leave ends a read trace that is not written. What the target has of it from an earlier run stays.
+func (r *run) leave(ctx context.Context, t listed, rec checkpoint.Record, end ending) error {
+	if t.migrated() {
+		// The checkpoint keeps the record of its earlier state, so that the next run finds the change again.
+		r.report(TraceReport{
+			TraceID: t.TraceID, TargetTraceID: t.known.TargetTraceID, State: end.state, Reason: end.reason, Detail: end.detail,
+		})
+		return nil
+	}
+	return r.settle(ctx, rec, end.state, end.reason, end.detail)
+}
+
+// settle records the end of a trace that is not written.
+func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason, detail string) error {
+	rec.State, rec.Reason, rec.Detail, rec.RunID = st, reason, detail, r.job.RunID
+	r.report(reportOf(&rec))
+	return r.job.Checkpoint.Put(ctx, rec)
+}
+
+// reportOf tells what a record says of its trace.
+func reportOf(rec *checkpoint.Record) TraceReport {
+	return TraceReport{TraceID: rec.TraceID, TargetTraceID: rec.TargetTraceID, State: rec.State, Reason: rec.Reason, Detail: rec.Detail}
+}
+
+// report counts what became of a trace and tells OnTrace. A trace that another shard reports is left to that one.
+func (r *run) report(t TraceReport) {
+	if r.shard.Has(t.TraceID, t.TargetTraceID) {
+		r.recorder.trace(t)
+	}
+}

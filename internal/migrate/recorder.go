@@ -1,0 +1,165 @@
+package migrate
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/resync"
+	"github.com/tracemig/tracemig/internal/target"
+)
+
+// Recorder counts what a run does: while it goes on for who watches it, at the end for its summary. The zero
+// value is ready for use by one run. Its methods may be called at any time.
+type Recorder struct {
+	mu        sync.Mutex // guards all fields, and keeps calls of onTrace apart
+	summary   Summary
+	total     int64        // traces in the window, once counted
+	read      int64        // traces whose spans were asked for
+	writtenAt target.Times // of all rows that the run has added
+	onTrace   func(TraceReport)
+}
+
+// Counts is how far the run is.
+func (r *Recorder) Counts() report.Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.summary
+	return report.Counts{
+		Listed: s.Listed, Total: r.total, Read: r.read, Done: s.done(), Failed: s.Failed,
+		Spans: s.SpansWritten, Annotations: s.AnnotationsWritten, Bytes: s.Bytes,
+	}
+}
+
+// begin notes which run this is.
+func (r *Recorder) begin(job *Job, started time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary = Summary{
+		RunID: job.RunID, Source: job.SourceName, Target: job.Target.String(),
+		Shard: job.Checkpoint.Pair().Shard, Started: started.UTC(),
+	}
+	r.writtenAt, r.onTrace = target.NoTimes, job.OnTrace
+}
+
+// end completes the summary. err is what kept the run from looking at every trace.
+func (r *Recorder) end(err error, interrupted bool) Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := &r.summary
+	if err != nil || interrupted {
+		s.NotReached = max(0, s.Listed-s.done())
+	}
+	s.Seconds = time.Since(s.Started).Seconds()
+	if s.Seconds > 0 {
+		s.TracesPerSecond = float64(s.Migrated) / s.Seconds
+	}
+	switch {
+	case err != nil:
+		s.Outcome, s.Error = report.Failed, err.Error()
+	case interrupted:
+		s.Outcome = report.Interrupted
+	case s.Failed > 0, s.Duplicates != nil && *s.Duplicates > 0:
+		s.Outcome = report.Partial
+	default:
+		s.Outcome = report.Done
+	}
+	return *s
+}
+
+// change runs f with the summary, alone.
+func (r *Recorder) change(f func(s *Summary)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.summary)
+}
+
+func (r *Recorder) addListed() { r.change(func(s *Summary) { s.Listed++ }) }
+
+func (r *Recorder) addRead(n int) { r.change(func(*Summary) { r.read += int64(n) }) }
+
+func (r *Recorder) setTotal(n int64) { r.change(func(*Summary) { r.total = n }) }
+
+// trace counts what became of a trace and tells onTrace, unless it was simply migrated.
+func (r *Recorder) trace(t TraceReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary.count(t)
+	if r.onTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 || t.Reason != "" || t.Attachments > 0) {
+		r.onTrace(t)
+	}
+}
+
+// wroteSpans counts a commit of spans at some times, wroteAnnotations one of annotations.
+func (r *Recorder) wroteSpans(w target.Written, at target.Times) {
+	r.wrote(w, at, func(s *Summary) (written, present *int64) { return &s.SpansWritten, &s.SpansPresent })
+}
+
+func (r *Recorder) wroteAnnotations(w target.Written, at target.Times) {
+	r.wrote(w, at, func(s *Summary) (written, present *int64) { return &s.AnnotationsWritten, &s.AnnotationsPresent })
+}
+
+func (r *Recorder) wrote(w target.Written, at target.Times, counters func(*Summary) (written, present *int64)) {
+	r.change(func(s *Summary) {
+		written, present := counters(s)
+		*written += int64(w.Inserted)
+		*present += int64(w.Present)
+		s.Bytes += w.Bytes
+		s.TargetWrites++
+		if w.Inserted > 0 {
+			r.writtenAt.Join(at)
+		}
+	})
+}
+
+// followed counts what the target's annotations of a trace had to follow.
+func (r *Recorder) followed(c *resync.Result) {
+	r.change(func(s *Summary) {
+		s.AnnotationsDeleted += int64(c.Deleted)
+		s.AnnotationsKept += int64(c.Kept)
+	})
+}
+
+// spansDiffer counts spans that have other values at the source than in the target.
+func (r *Recorder) spansDiffer(n int, updated bool) {
+	r.change(func(s *Summary) {
+		if updated {
+			s.SpansUpdated += int64(n)
+		} else {
+			s.SpansChanged += int64(n)
+		}
+	})
+}
+
+// unit counts what is remarkable of a written trace.
+func (r *Recorder) unit(u *unit) {
+	if u.failed != nil || u.report.unchanged {
+		return
+	}
+	r.change(func(s *Summary) {
+		if u.takenOver {
+			s.TakenOver++
+		}
+		if u.large {
+			s.LargeForClients++
+		}
+		s.countAttachments(&u.attachments)
+	})
+}
+
+// countDuplicates looks, at the times of what the run has written, for keys that the target holds more than once.
+func (r *Recorder) countDuplicates(ctx context.Context, t target.Writer) error {
+	counter, ok := t.(target.DuplicateCounter)
+	if !ok || r.writtenAt == target.NoTimes {
+		return nil
+	}
+	spans, annotations, err := counter.CountDuplicates(ctx, r.writtenAt)
+	if err != nil {
+		return err
+	}
+	n := spans + annotations
+	r.change(func(s *Summary) { s.Duplicates = &n })
+	return nil
+}

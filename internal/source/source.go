@@ -1,0 +1,41 @@
+// Package source is what a run and a verification read traces from, and what both must know of how traces come to be
+// there.
+package source
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+)
+
+// Source is an MLflow server that traces are read from; *mlflowclient.Client is one. Its methods may be called at
+// the same time.
+type Source interface {
+	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
+	TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error)
+	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
+	FetchGroup() int
+	ListExperiments(ctx context.Context, yield func(experimentID string) error) error
+	ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error
+	ListRunTraces(ctx context.Context, experimentID, runID string, w mlflowclient.Window, yield func(traceID string) error) error
+}
+
+// Gone says whether err is the source saying that it does not have what was asked for.
+func Gone(err error) bool {
+	api, ok := errors.AsType[*mlflowclient.APIError](err)
+	return ok && (api.Code == "RESOURCE_DOES_NOT_EXIST" || api.Code == "NOT_FOUND")
+}
+
+// unknownSize is assumed for traces whose size the source does not tell.
+const unknownSize = 64 << 10
+
+// SizeOf estimates the bytes of the JSON of a trace's spans.
+func SizeOf(info *mlflow.TraceInfo) int64 {
+	if n, err := strconv.ParseInt(info.Metadata[mlflow.MetadataSizeBytes], 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return unknownSize
+}
