@@ -18,44 +18,27 @@ import (
 // convert gives the rows that the target should have of a trace, in which the attachments are dealt with as the
 // target notes that they were. The bytes of those in spans are needed only where values are compared.
 func (v *verification) convert(ctx context.Context, t *trace, in convert.Input) (convert.Result, error) {
-	var noted []uctables.Attachment
-	if t.known.Detail != "" {
-		if err := json.Unmarshal([]byte(t.known.Detail), &noted); err != nil {
-			return convert.Result{}, fmt.Errorf("%s of its METADATA row can't be read: %w", uctables.KeyAttachments, err)
-		}
+	noted, err := t.noted()
+	if err != nil {
+		return convert.Result{}, err
 	}
-	opt := convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName}
-	decided := map[string]bool{}
 	for _, n := range noted {
 		in.Attachments = append(in.Attachments, convert.Attachment{Attachment: n})
-		if decided[n.ID] = true; !n.AtSource() {
-			t.attachments = append(t.attachments, n)
-		} else {
-			t.left++
-		}
 	}
+	opt := convert.Options{Source: v.job.SourceName, ServiceName: v.job.ServiceName}
 	res, err := convert.Convert(in, opt)
 	if err != nil {
 		return res, err
 	}
-	for _, ref := range res.Attachments {
-		if !decided[ref.ID] {
-			t.left++
-		}
+	refs := t.countAttachments(noted, res.Attachments)
+	if len(refs) == 0 || !v.job.Deep || v.job.Attachments.Source == nil {
+		return res, nil
 	}
 	var weight int64
-	refs := make(map[string]mlflow.Attachment, len(res.Attachments))
-	for _, ref := range res.Attachments {
-		refs[ref.ID] = ref
-	}
 	for _, a := range t.attachments {
-		if _, ok := refs[a.ID]; ok && a.Inline {
+		if _, ok := refs[a.ID]; ok {
 			weight += attachments.InSpan(a.Bytes)
-			t.size += attachments.InSpan(a.Bytes) - a.Bytes
 		}
-	}
-	if weight == 0 || !v.job.Deep || v.job.Attachments.Source == nil {
-		return res, nil
 	}
 	if err := v.attached.Acquire(ctx, weight); err != nil {
 		return res, err
@@ -63,14 +46,52 @@ func (v *verification) convert(ctx context.Context, t *trace, in convert.Input) 
 	defer v.attached.Add(-weight)
 	for i := range in.Attachments {
 		a := &in.Attachments[i]
-		if ref, ok := refs[a.ID]; ok && a.Inline {
+		if ref, ok := refs[a.ID]; ok {
 			if a.Data, err = v.job.Attachments.Source.Attachment(ctx, t.info, ref); err != nil {
 				return res, err
 			}
-			t.proven++ // once the spans are found equal
+			t.proven++ // It counts once the spans are found equal.
 		}
 	}
 	return convert.Convert(in, opt)
+}
+
+// noted are the attachments that the METADATA row of the target lists.
+func (t *trace) noted() (list []uctables.Attachment, err error) {
+	if t.known.Detail == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(t.known.Detail), &list); err != nil {
+		return nil, fmt.Errorf("%s of its METADATA row can't be read: %w", uctables.KeyAttachments, err)
+	}
+	return list, nil
+}
+
+// countAttachments says where the attachments of a trace are: those that the target notes, and what its spans refer to
+// besides. It returns the references in spans to those that were put into the spans, by ID.
+func (t *trace) countAttachments(noted []uctables.Attachment, found []mlflow.Attachment) map[string]mlflow.Attachment {
+	decided, inlined := map[string]bool{}, map[string]mlflow.Attachment{}
+	refs := make(map[string]mlflow.Attachment, len(found))
+	for _, ref := range found {
+		refs[ref.ID] = ref
+	}
+	for _, n := range noted {
+		if decided[n.ID] = true; n.AtSource() {
+			t.left++
+			continue
+		}
+		t.attachments = append(t.attachments, n)
+		if ref, ok := refs[n.ID]; ok && n.Inline {
+			inlined[n.ID] = ref
+			t.size += attachments.InSpan(n.Bytes) - n.Bytes
+		}
+	}
+	for _, ref := range found {
+		if !decided[ref.ID] {
+			t.left++
+		}
+	}
+	return inlined
 }
 
 // proveFiles looks at the files to which attachments of traces were copied: at their sizes, with deep at all
@@ -83,37 +104,42 @@ func (v *verification) proveFiles(ctx context.Context, traces []*trace) error {
 			continue
 		}
 		g.Go(func() error {
-			var lost, differ []string
-			for i := range t.attachments {
-				a := &t.attachments[i]
-				if a.Path == "" {
-					continue
-				}
-				switch err := v.proveFile(ctx, a); {
-				case errors.Is(err, attachments.ErrNotThere):
-					lost = append(lost, a.Path)
-				case errors.Is(err, errOtherFile):
-					differ = append(differ, a.Path)
-				case err != nil:
-					return err
-				default:
-					t.proven++
-				}
-			}
-			var problems []string
-			if len(differ) > 0 {
-				t.filesKind = Differ
-				problems = append(problems, fmt.Sprintf("%d attachments are other files than were copied: %s", len(differ), some(differ)))
-			}
-			if len(lost) > 0 {
-				t.filesKind = Incomplete
-				problems = append(problems, fmt.Sprintf("%d attachments are not where they were copied to: %s", len(lost), some(lost)))
-			}
-			t.filesDetail = strings.Join(problems, "; ")
-			return nil
+			return v.proveFilesOf(ctx, t)
 		})
 	}
 	return g.Wait()
+}
+
+// proveFilesOf looks at the files of one trace and notes in it what is wrong with them.
+func (v *verification) proveFilesOf(ctx context.Context, t *trace) error {
+	var lost, differ []string
+	for i := range t.attachments {
+		a := &t.attachments[i]
+		if a.Path == "" {
+			continue
+		}
+		switch err := v.proveFile(ctx, a); {
+		case errors.Is(err, attachments.ErrNotThere):
+			lost = append(lost, a.Path)
+		case errors.Is(err, errOtherFile):
+			differ = append(differ, a.Path)
+		case err != nil:
+			return err
+		default:
+			t.proven++
+		}
+	}
+	var problems []string
+	if len(differ) > 0 {
+		t.filesKind = Differ
+		problems = append(problems, fmt.Sprintf("%d attachments are other files than were copied: %s", len(differ), some(differ)))
+	}
+	if len(lost) > 0 {
+		t.filesKind = Incomplete
+		problems = append(problems, fmt.Sprintf("%d attachments are not where they were copied to: %s", len(lost), some(lost)))
+	}
+	t.filesDetail = strings.Join(problems, "; ")
+	return nil
 }
 
 // filesAtOnce is how many traces' files are looked at at the same time.

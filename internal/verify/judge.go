@@ -1,190 +1,238 @@
 package verify
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/go-json-experiment/json"
 
-	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/digest"
+	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/resync"
-	"github.com/tracemig/tracemig/internal/source"
-	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// So much is looked at by one question to the target.
-const (
-	judgeTraces = 100
-	judgeBytes  = 16 << 20 // of spans' JSON
-)
+// evidence is all that is known of a trace whose sums at the target are not what they should be.
+type evidence struct {
+	want *trace // as the source has it now; rows included, unless the sums say enough
+	have *sums
 
-// judge looks at the rows of traces whose sums differ, some at a time.
-func (v *verification) judge(ctx context.Context, traces []*trace, all map[string]*sums) error {
-	for len(traces) > 0 {
-		n, size := fitting(traces, judgeTraces, judgeBytes)
-		if err := v.judgeSome(ctx, traces[:n], size, all); err != nil {
-			return err
+	// Of a trace that the target has nothing of.
+	moved   bool      // a checkpoint has it as moved
+	covered time.Time // see Job.Covered
+	reach   time.Time // see Job.Reach
+	latest  time.Time // of the request times of all that the target has of the source
+
+	// Of a trace that the target has rows of.
+	annotations []*uctables.Annotation // the newest versions
+	spans       []*uctables.Span       // read only where spansDiffer
+	spansDiffer bool                   // the sum of the spans is not what it should be
+	lookedAt    map[string]bool        // runs that were asked for, of those that the annotations link to
+	deep        bool                   // spans are compared in their values too
+	now         int64                  // microseconds since the Unix epoch
+	table       string                 // of the spans, for statements in advice
+}
+
+// judge says what the evidence comes to.
+func judge(e *evidence) (Kind, string) {
+	if e.want.kind != "" {
+		return e.want.kind, e.want.detail
+	}
+	if twice := e.have.duplicate(); twice != "" {
+		return Duplicate, twice
+	}
+	if e.have.nothing() {
+		return e.absent()
+	}
+	return e.rows()
+}
+
+// absent says why the target has nothing of the trace.
+func (e *evidence) absent() (Kind, string) {
+	switch at := e.want.info.RequestTime; {
+	case e.moved:
+		return Missing, "it was moved, and the target has nothing of it: tracemig repair moves it again"
+	case e.covered.IsZero() || at.Before(e.covered):
+		return Pending, "it is not moved yet"
+	case e.latest.After(e.reach) && at.Before(e.latest):
+		return Pending, "it is not moved yet, while later ones are"
+	}
+	return Newer, "it was requested after the last run began that looked at all"
+}
+
+// noted is what a METADATA row says of where its trace comes from.
+type noted struct {
+	SourceTraceID string `json:"tracemig.source_trace_id"`
+	Digest        string `json:"tracemig.digest"`
+	Spans         int    `json:"tracemig.spans"`
+}
+
+// rows compares the rows that the target has of the trace with those that it should have.
+func (e *evidence) rows() (Kind, string) {
+	meta := e.metadata()
+	switch {
+	case meta == nil && e.have.spans.Rows < e.want.spans:
+		return Incomplete, fmt.Sprintf("%d of %d spans, and no METADATA row", e.have.spans.Rows, e.want.spans)
+	case meta == nil:
+		return Incomplete, "its METADATA row is missing; its spans may be of another writer"
+	}
+	o := resync.Options{LookedAt: e.lookedAt, NowMicros: e.now, Insert: true}
+	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.annotations, o)
+	if err != nil {
+		return Differ, err.Error()
+	}
+	var of noted
+	if !plan.Official {
+		var kind Kind
+		var detail string
+		if of, kind, detail = e.origin(meta); kind != "" {
+			return kind, detail
 		}
-		traces = traces[n:]
+	}
+	changed := !plan.Official && !digest.Same(of.Digest, e.want.digest, e.want.asked)
+	var spans comparison
+	if e.spansDiffer {
+		spans = compareSpans(e.want.rows.Spans, e.spans, e.deep)
+	}
+	if len(spans.lost) > 0 && changed && e.have.spans.Rows >= of.Spans {
+		return Changed, fmt.Sprintf("%d spans came after it was migrated", len(spans.lost))
+	}
+	if kind, detail := e.wrong(&spans, &plan, changed); kind != "" {
+		return kind, detail
+	}
+	return e.right(&spans, &plan, changed)
+}
+
+// origin reads from the METADATA row where the trace comes from, and says what is wrong with that, if anything.
+func (e *evidence) origin(meta *uctables.Annotation) (of noted, kind Kind, detail string) {
+	if err := json.Unmarshal(meta.Metadata, &of); err != nil || of.SourceTraceID == "" {
+		return of, Differ, "its METADATA row was not written by tracemig"
+	}
+	if of.SourceTraceID != e.want.info.TraceID {
+		return of, Missing, "trace " + of.SourceTraceID + " has its ID at the target"
+	}
+	return of, "", ""
+}
+
+// wrong lists what is not as it should be, and says of which kind that is; "" if nothing is.
+func (e *evidence) wrong(spans *comparison, plan *resync.Result, changed bool) (Kind, string) {
+	var problems []string
+	add := func(n int, format string, args ...any) {
+		if n > 0 {
+			problems = append(problems, fmt.Sprintf(format, args...))
+		}
+	}
+	add(len(spans.lost), "%d of %d spans are missing: %s", len(spans.lost), e.want.spans, some(spans.lost))
+	add(len(spans.foreign), "%d spans are not the source's: %s", len(spans.foreign), some(spans.foreign))
+	add(len(spans.differ), "%d spans differ: %s", len(spans.differ), some(spans.differ))
+	add(spans.links, "Databricks' own migration has lost %d links of its spans: "+
+		"DELETE FROM %s WHERE trace_id = '%s', and tracemig repair writes the spans anew",
+		spans.links, e.table, e.want.rows.TraceID)
+	add(len(plan.Twice), "of %d tags there are two live rows, of which readers show either: %s", len(plan.Twice), some(plan.Twice))
+	add(len(plan.Ahead), "%d annotations have an updated_at that is yet to come, so that no edit would be seen: %s",
+		len(plan.Ahead), some(plan.Ahead))
+	missing := len(spans.lost) > 0
+	if !changed && !plan.Official {
+		lost, stale := annotations(plan)
+		missing = missing || len(lost) > 0
+		add(len(lost), "%d annotations are missing: %s", len(lost), some(lost))
+		add(len(stale), "%d annotations differ: %s", len(stale), some(stale))
+	}
+	switch {
+	case missing:
+		return Incomplete, strings.Join(problems, "; ")
+	case len(problems) > 0:
+		return Differ, strings.Join(problems, "; ")
+	}
+	return "", ""
+}
+
+// right says why the sums differ although nothing is wrong.
+func (e *evidence) right(spans *comparison, plan *resync.Result, changed bool) (Kind, string) {
+	switch {
+	case plan.Official:
+		return Official, "Databricks' own migration has moved it; " + e.nextOfOfficial()
+	case changed:
+		return Changed, ""
+	case spans.official > 0:
+		return Official, "its spans are those of Databricks' own migration"
+	case plan.Kept > 0:
+		return Edited, fmt.Sprintf("%d annotations", plan.Kept)
+	}
+	return Match, "" // Only the digests differed: in digits of doubles, or in what others have added.
+}
+
+// nextOfOfficial says what a run does with a trace that it has not taken over.
+func (e *evidence) nextOfOfficial() string {
+	if id := e.want.rows.TraceID; !uctables.HexTraceID(id) {
+		return "it stays there as " + id
+	}
+	return "the next run brings its annotations to tracemig's form"
+}
+
+func (e *evidence) metadata() *uctables.Annotation {
+	for _, a := range e.annotations {
+		if a.AnnotationID == uctables.MetadataID(e.want.rows.TraceID) {
+			return a
+		}
 	}
 	return nil
 }
 
-func (v *verification) judgeSome(ctx context.Context, traces []*trace, size int64, all map[string]*sums) error {
-	var asked, absent, duplicates []*trace
-	for _, t := range traces {
-		s := all[t.rows.TraceID]
+// annotations names those that the target lacks, and those that differ.
+func annotations(plan *resync.Result) (lost, stale []string) {
+	for _, c := range plan.Changes {
+		name := string(c.Type) + " " + c.Name
 		switch {
-		case s.duplicate() != "":
-			duplicates = append(duplicates, t)
-		case s.spans.Rows == 0 && len(s.notes) == 0:
-			absent = append(absent, t)
+		case c.ReplacesMicros == uctables.NoVersion:
+			lost = append(lost, name)
+		case c.Type != uctables.Metadata || len(plan.Changes) == 1: // else it notes the others' versions
+			stale = append(stale, name)
+		}
+	}
+	return lost, stale
+}
+
+// comparison is what the spans of a trace differ in.
+type comparison struct {
+	lost, foreign, differ []string // span IDs
+	official              int      // spans as Databricks' own migration writes them
+	links                 int      // that those have lost
+}
+
+// compareSpans finds spans that only one side has, and those that differ.
+func compareSpans(want []uctables.Span, got []*uctables.Span, deep bool) (c comparison) {
+	there := make(map[string]*uctables.Span, len(got))
+	for _, s := range got {
+		there[s.SpanID] = s
+	}
+	for i := range want {
+		w := &want[i]
+		s, ok := there[w.SpanID]
+		switch delete(there, w.SpanID); {
+		case !ok:
+			c.lost = append(c.lost, w.SpanID)
+		case !deep || uctables.SameSpan(w, s):
+		case official.SameSpan(w, s):
+			c.official++
+			c.links += len(w.Links) // they have none
 		default:
-			asked = append(asked, t)
+			c.differ = append(c.differ, w.SpanID)
 		}
 	}
-	if err := v.proveFiles(ctx, duplicates); err != nil {
-		return err
+	for id := range there {
+		c.foreign = append(c.foreign, id)
 	}
-	for _, t := range duplicates {
-		v.done(t, Duplicate, all[t.rows.TraceID].duplicate())
-	}
-	if err := v.judgeAbsent(ctx, absent); err != nil || len(asked) == 0 {
-		return err
-	}
-	if err := v.budget.Acquire(ctx, size); err != nil {
-		return err
-	}
-	defer v.budget.Add(-size)
-	fresh, err := v.reread(ctx, asked)
-	if err != nil {
-		return err
-	}
-	rest := fresh[:0]
-	for _, t := range fresh {
-		if t.kind != "" {
-			v.done(t, t.kind, t.detail)
-		} else {
-			rest = append(rest, t)
-		}
-	}
-	evidence, err := v.gather(ctx, rest, all)
-	if err == nil {
-		err = v.proveFiles(ctx, rest)
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range evidence {
-		kind, detail := verdict(e)
-		v.done(e.want, kind, detail)
-	}
-	return nil
+	slices.Sort(c.foreign)
+	return c
 }
 
-// judgeAbsent tells of traces that the target has nothing of what they are.
-func (v *verification) judgeAbsent(ctx context.Context, traces []*trace) error {
-	moved := map[string]bool{}
-	if v.job.Moved != nil && len(traces) > 0 {
-		ids := make([]string, len(traces))
-		for i, t := range traces {
-			ids[i] = t.info.TraceID
-		}
-		var err error
-		if moved, err = v.job.Moved(ctx, ids); err != nil {
-			return err
-		}
+// some names a few.
+func some(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + ", …"
 	}
-	for _, t := range traces {
-		kind, detail := v.absent(t, moved[t.info.TraceID])
-		v.done(t, kind, detail)
-	}
-	return nil
+	return strings.Join(names, ", ")
 }
-
-// reread reads traces anew, as they are now and whole.
-func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, error) {
-	fresh := make([]*trace, len(traces))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(v.job.Fetchers)
-	for i, t := range traces {
-		g.Go(func() error {
-			info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
-			if source.Gone(err) {
-				fresh[i] = &trace{info: t.info, rows: t.rows, kind: Extra, detail: errGone.Error()}
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("look at trace %s again: %w", t.info.TraceID, err)
-			}
-			spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
-			}
-			fresh[i] = v.expect(ctx, info, spans[0], t.links, t.known)
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
-			}
-			return nil
-		})
-	}
-	return fresh, g.Wait()
-}
-
-// gather reads what the target has of the traces. Copies of a trace share an ID there.
-func (v *verification) gather(ctx context.Context, traces []*trace, all map[string]*sums) ([]*evidence, error) {
-	if len(traces) == 0 {
-		return nil, nil
-	}
-	ids := make([]string, len(traces))
-	var differing []string // in their spans
-	for i, t := range traces {
-		ids[i] = t.rows.TraceID
-		if !all[ids[i]].sameSpans(t) {
-			differing = append(differing, ids[i])
-		}
-	}
-	notes := map[string][]*uctables.Annotation{}
-	if err := v.job.Target.ReadAnnotations(ctx, ids, target.AllTimes, func(a *uctables.Annotation) error {
-		id, _, _ := strings.Cut(a.TargetID, ":")
-		notes[id] = append(notes[id], a)
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	spans := map[string][]*uctables.Span{}
-	if len(differing) > 0 {
-		if err := v.job.Target.ReadSpans(ctx, differing, target.AllTimes, func(s *uctables.Span) error {
-			spans[s.TraceID] = append(spans[s.TraceID], s)
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-	}
-	found := make([]*evidence, len(traces))
-	for i, t := range traces {
-		found[i] = &evidence{
-			want: t, have: all[ids[i]], notes: notes[ids[i]], spans: spans[ids[i]], spansDiffer: !all[ids[i]].sameSpans(t),
-			deep: v.job.Deep, now: latestNow(), table: v.job.Target.String() + uctables.Spans.Suffix,
-		}
-	}
-	return found, v.lookedAt(ctx, found)
-}
-
-// lookedAt adds to the evidence which of the runs that the target links to were asked for.
-func (v *verification) lookedAt(ctx context.Context, found []*evidence) error {
-	var runs []string
-	for _, e := range found {
-		runs = append(runs, resync.LinkedRuns(e.notes)...)
-	}
-	lookedAt, err := v.scratch.HasLookedAt(ctx, runs)
-	for _, e := range found {
-		e.lookedAt = lookedAt
-	}
-	return err
-}
-
-var errGone = errors.New("the source no longer has it")

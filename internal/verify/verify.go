@@ -8,21 +8,15 @@ package verify
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/disk"
-	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/shard"
@@ -30,46 +24,6 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
-
-// Kind is what verification says of a trace.
-type Kind string
-
-// The kinds. Of a Match, nothing is reported.
-const (
-	Match      Kind = "match"      // the target has what the source has
-	Pending    Kind = "pending"    // the target has nothing of it yet; a run moves it
-	Missing    Kind = "missing"    // it was moved, and the target has nothing of it
-	Incomplete Kind = "incomplete" // spans or annotations of it are missing
-	Differ     Kind = "differ"     // values differ
-	Duplicate  Kind = "duplicate"  // rows of it are there more than once
-	Unreadable Kind = "unreadable" // the source does not give it, so nothing is proven
-
-	Changed Kind = "changed" // it changed at the source after it was migrated; the next run follows
-	Newer   Kind = "newer"   // it came after the last run that looked at all; the next run takes it
-	Open    Kind = "open"    // it has not ended at the source; a later run takes it
-	Edited  Kind = "edited"  // its annotations were changed at the target; they stay as they are there
-	Extra   Kind = "extra"   // migrated from this source, which no longer lists it
-
-	// Official is a trace that Databricks' own migration has moved, of which the target holds what that
-	// migration keeps.
-	Official Kind = "official"
-)
-
-// Kinds lists all kinds, in the order of a report.
-var Kinds = []Kind{Match, Pending, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official}
-
-// Wrong says whether a kind means that the target is not what it should be.
-func (k Kind) Wrong() bool {
-	return k == Pending || k == Missing || k == Incomplete || k == Differ || k == Duplicate
-}
-
-// Finding says what is remarkable of one trace.
-type Finding struct {
-	TraceID       string `json:"trace_id"` // at the source
-	TargetTraceID string `json:"target_trace_id,omitempty"`
-	Kind          Kind   `json:"kind"`
-	Detail        string `json:"detail,omitempty"`
-}
 
 // Target is what is verified; every target.Writer is one.
 type Target interface {
@@ -162,7 +116,9 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	if job.Progress == nil {
 		job.Progress = &Progress{}
 	}
-	v := &verification{job: job, budget: budget.New(job.BytesInFlight), attached: budget.New(job.BytesInFlight / attachments.BudgetShare)}
+	v := &verification{
+		job: job, budget: budget.New(job.BytesInFlight), attached: budget.New(job.BytesInFlight / attachments.BudgetShare),
+	}
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
@@ -190,7 +146,8 @@ func (v *verification) run(ctx context.Context) error {
 		return disk.Explain(fmt.Errorf("make a folder for temporary files: %w", err), "set TMPDIR to another folder")
 	}
 	defer os.RemoveAll(dir)
-	v.scratch, err = checkpoint.OpenNotes(ctx, filepath.Join(dir, "notes.db"), checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard})
+	pair := checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard}
+	v.scratch, err = checkpoint.OpenNotes(ctx, filepath.Join(dir, "notes.db"), pair)
 	if err != nil {
 		return err
 	}
@@ -255,7 +212,8 @@ func (v *verification) findExtra(ctx context.Context) error {
 				return nil
 			}
 		}
-		if v.job.Shard.Has(rec.TraceID, rec.TargetTraceID) && (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs) {
+		inWindow := (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs)
+		if inWindow && v.job.Shard.Has(rec.TraceID, rec.TargetTraceID) {
 			v.found(Finding{rec.TraceID, rec.TargetTraceID, Extra, errGone.Error()})
 		}
 		return nil
@@ -268,173 +226,4 @@ func (v *verification) found(f Finding) {
 	if f.Kind != Match && v.job.OnFinding != nil {
 		v.job.OnFinding(f)
 	}
-}
-
-// compareAll lists the source, reads its traces and compares them, chunk by chunk.
-func (v *verification) compareAll(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	chunks := make(chan []*mlflow.TraceInfo)
-	g.Go(func() error {
-		defer close(chunks)
-		err := v.list(ctx, func(chunk []*mlflow.TraceInfo) error {
-			select {
-			case chunks <- chunk:
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("list the traces of experiment %s: %w", v.job.ExperimentID, err)
-		}
-		return nil
-	})
-	read := make(chan []*trace)
-	g.Go(func() error {
-		defer close(read)
-		for chunk := range chunks {
-			ts, err := v.read(ctx, chunk)
-			if err != nil {
-				return err
-			}
-			select {
-			case read <- ts:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	})
-	g.Go(func() error {
-		for ts := range read {
-			if err := v.compare(ctx, ts); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-// list yields the traces to compare in chunks.
-func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo) error) error {
-	var chunk []*mlflow.TraceInfo
-	n := 0
-	w := v.job.Window
-	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
-		if u.TraceID == "" || v.job.Shard.Has(u.TraceID, "") {
-			v.report.Listed++
-			v.job.Progress.listed.Add(1)
-			v.unlistable = append(v.unlistable, u)
-		}
-		return nil
-	}
-	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
-		if !v.job.Shard.MayHave(info.TraceID) {
-			return nil
-		}
-		if v.job.Shard.Has(info.TraceID, "") {
-			v.report.Listed++
-			v.job.Progress.listed.Add(1)
-		}
-		if n++; v.job.Sample > 0 {
-			// Of n traces each stays with the same probability.
-			if len(chunk) < v.job.Sample {
-				chunk = append(chunk, info)
-			} else if at := rand.IntN(n); at < v.job.Sample {
-				chunk[at] = info
-			}
-			return nil
-		}
-		if chunk = append(chunk, info); len(chunk) < chunkSize {
-			return nil
-		}
-		full := chunk
-		chunk = nil
-		return yield(full)
-	})
-	for err == nil && len(chunk) > 0 {
-		some := min(len(chunk), chunkSize)
-		err = yield(chunk[:some])
-		chunk = chunk[some:]
-	}
-	return err
-}
-
-// read reads a chunk's traces from the source.
-func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*trace, error) {
-	ids := make([]string, len(infos))
-	for i, info := range infos {
-		ids[i] = info.TraceID
-	}
-	links, err := v.scratch.Links(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	known, err := v.scratch.Get(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.findOfficial(ctx, ids, known); err != nil {
-		return nil, err
-	}
-	traces := make([]*trace, len(infos))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(v.job.Fetchers)
-	size := max(v.job.Source.FetchGroup(), 1)
-	for start := 0; start < len(infos); start += size {
-		end := min(start+size, len(infos))
-		g.Go(func() error {
-			var weight int64
-			for _, info := range infos[start:end] {
-				weight += source.SizeOf(info)
-			}
-			if err := v.budget.Acquire(gctx, weight); err != nil {
-				return err
-			}
-			defer func() { v.budget.Add(-weight) }()
-			spans := v.job.Source.FetchSpans(gctx, infos[start:end])
-			if err := gctx.Err(); err != nil {
-				return context.Cause(gctx)
-			}
-			for i, s := range spans {
-				weight += int64(len(s.JSON))
-				v.budget.Add(int64(len(s.JSON)))
-				info := infos[start+i]
-				t := v.expect(gctx, info, s, links[info.TraceID], known[info.TraceID])
-				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // Where digests differ, it is read again.
-				traces[start+i] = t
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	traces = slices.DeleteFunc(traces, func(t *trace) bool { return !v.job.Shard.Has(t.info.TraceID, t.rows.TraceID) })
-	// They are at the source, whatever else is found.
-	var seen []checkpoint.Record
-	for id, rec := range known {
-		if rec.TraceID = id; rec.RunID != "" {
-			rec.State = checkpoint.Migrated
-			seen = append(seen, rec)
-		}
-	}
-	return traces, v.scratch.Put(ctx, seen...)
-}
-
-// findOfficial adds to known the IDs of traces that Databricks' own migration has moved and tracemig has not
-// taken over.
-func (v *verification) findOfficial(ctx context.Context, traceIDs []string, known map[string]checkpoint.Record) error {
-	there := make([]string, len(traceIDs))
-	for i, id := range traceIDs {
-		there[i] = official.TraceID(id)
-	}
-	moved, err := v.scratch.Official(ctx, there)
-	for i, id := range traceIDs {
-		if _, ours := known[id]; !ours && moved[there[i]] {
-			known[id] = checkpoint.Record{TargetTraceID: there[i]}
-		}
-	}
-	return err
 }
