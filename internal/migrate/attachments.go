@@ -18,7 +18,7 @@ import (
 // unknownAttachment is the size assumed of an attachment whose reference does not tell.
 const unknownAttachment = 1 << 20
 
-// attachmentError says that the source does not give an attachment, so that the trace can't be migrated whole.
+// attachmentError says that an attachment could not be read from the source, so that the trace can't be migrated whole.
 type attachmentError struct{ err error }
 
 func (e *attachmentError) Error() string {
@@ -34,7 +34,7 @@ func (e *attachmentError) reason() string {
 	return ReasonAttachment
 }
 
-// attachmentsOf is what becomes of a trace's attachments.
+// attachmentsOf says what becomes of the attachments of one trace.
 type attachmentsOf struct {
 	list            []convert.Attachment // all that was decided on
 	held            int64                // bytes reserved for those in the spans, until these are written
@@ -43,8 +43,8 @@ type attachmentsOf struct {
 	bytes           int64                // of copied and inlined
 }
 
-// attach does with the attachments of a trace, known as id at the target, what the job says. The error is an
-// *attachmentError where the source is at fault, else one that ends the run.
+// attach treats the attachments of a trace as the job says; id is the trace's ID at the target. The error is an
+// *attachmentError where an attachment can't be read from the source, else one that ends the run.
 func (r *run) attach(ctx context.Context, t listed, id string, refs []mlflow.Attachment) (a attachmentsOf, err error) {
 	if len(refs) == 0 || r.job.Attachments.Source == nil {
 		return attachmentsOf{left: len(refs)}, nil
@@ -74,7 +74,7 @@ func (r *run) attach(ctx context.Context, t listed, id string, refs []mlflow.Att
 	return a, nil
 }
 
-// decide lists what is to become of a trace's attachments: of those that earlier runs noted first, as they noted it.
+// decide lists what becomes of a trace's attachments. Those that an earlier run noted come first, and stay as noted.
 func (a *attachmentsOf) decide(policy *attachments.Policy, t listed, id string, noted []uctables.Attachment, refs []mlflow.Attachment) {
 	decided := make(map[string]bool, len(noted))
 	for _, n := range noted {
@@ -98,7 +98,7 @@ func (a *attachmentsOf) decide(policy *attachments.Policy, t listed, id string, 
 	}
 }
 
-// carry does what was decided for one attachment of the list. old says that an earlier run decided it.
+// carry does what was decided for attachment i of the list. old says that an earlier run decided it.
 func (r *run) carry(ctx context.Context, t listed, a *attachmentsOf, i int, old bool, byID map[string]mlflow.Attachment) error {
 	one := &a.list[i]
 	ref, there := byID[one.ID]
@@ -169,8 +169,8 @@ func (r *run) inline(ctx context.Context, t listed, a *convert.Attachment, ref m
 	return nil
 }
 
-// copy writes the file of an attachment. Of one that an earlier run has written (old) it first looks whether
-// the file is as it was, and then does nothing.
+// copy writes the file of an attachment. If an earlier run has written it (old) and it is unchanged, copy does
+// nothing.
 func (r *run) copy(ctx context.Context, t listed, a *convert.Attachment, ref mlflow.Attachment, old bool) (copied bool, err error) {
 	files := r.job.Attachments.Files
 	if old {
@@ -210,8 +210,8 @@ func (r *run) readAttachment(ctx context.Context, t listed, ref mlflow.Attachmen
 	return nil, &attachmentError{err}
 }
 
-// noted are the attachments that earlier runs have decided on, as the target has it. A trace that none has
-// written is not asked for.
+// noted are the attachments that earlier runs decided on, as the trace's METADATA row in the target says. If no run has
+// written the trace, the target is not asked.
 func (r *run) noted(ctx context.Context, t listed, id string) (list []uctables.Attachment, err error) {
 	repair := t.known.Reason == ReasonRepair
 	if !repair && t.known.State != checkpoint.Migrated && t.known.State != checkpoint.Skipped {
@@ -219,7 +219,7 @@ func (r *run) noted(ctx context.Context, t listed, id string) (list []uctables.A
 	}
 	times := target.NoTimes
 	if times.Include(t.RequestTime.UnixMicro()); repair {
-		times = target.AllTimes // its rows may lie at wrong times
+		times = target.AllTimes // its rows may have wrong times
 	}
 	err = r.job.Target.ReadAnnotations(ctx, []string{id}, times, func(a *uctables.Annotation) error {
 		if a.AnnotationID == uctables.MetadataID(id) && a.DeletedAtMicros == nil {

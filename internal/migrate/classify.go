@@ -19,13 +19,14 @@ const (
 	leave         action = iota // the target has it
 	ignore                      // it is another shard's
 	wait                        // it has not ended
-	leaveOfficial               // it stands in the target under an ID that no OTEL trace has
+	leaveOfficial               // Databricks' own migration wrote it, under an ID that no OTEL trace has
 	update                      // it was migrated, and changed at the source since
 	reread                      // it was migrated so soon after its end that spans may have come since
 	move
 )
 
-// classifier knows of some listed traces what earlier runs, and Databricks' own migration, did with them.
+// classifier decides what a run does with listed traces, by what earlier runs and Databricks' own migration did with
+// them. Both a run and a dry run ask it.
 type classifier struct {
 	job     *Job
 	started time.Time
@@ -83,8 +84,8 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 	return move
 }
 
-// own says whether the trace is this shard's to count, as far as is known: until it is read, its ID at the target is
-// not.
+// own says whether this shard counts the trace. Until a trace is read its ID at the target may be unknown; then its ID
+// at the source decides.
 func (c *classifier) own(info *mlflow.TraceInfo) bool {
 	return c.job.Checkpoint.Pair().Shard.Has(info.TraceID, c.known[info.TraceID].TargetTraceID)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// compareSpans holds the spans of traces that the target has against its rows: what it lacks is left for
-// writeSpans, and what has other values there is reported, or put in the place of the rows.
+// compareSpans compares the spans of traces that the target has with its rows. Spans that it lacks are left for
+// writeSpans. Spans that have other values there are reported, or replace their rows.
 //
-// Spans of a trace may change on a server that takes each one as it comes: one that was exported before it ended
-// is sent again with its end, status and outputs.
+// Spans change on a server that stores each one when it arrives: a span that was exported before it ended is sent again
+// with its end, status and outputs.
 func (r *run) compareSpans(ctx context.Context, units []*unit) error {
 	var compared []*unit
 	times := target.NoTimes
@@ -45,8 +45,8 @@ func (r *run) compareSpans(ctx context.Context, units []*unit) error {
 	return r.replaceSpans(ctx, changed, old)
 }
 
-// differing are the units whose spans are not, value by value, those of the target. The others need not be
-// written.
+// differing are the units of which some span has another value in the target, or is not there. The spans of the others
+// need not be written.
 func (r *run) differing(ctx context.Context, units []*unit, times target.Times) (differing []*unit, err error) {
 	if len(units) == 0 {
 		return nil, nil
@@ -92,8 +92,8 @@ func (r *run) spansOf(ctx context.Context, units []*unit) (map[string]map[string
 	})
 }
 
-// splitSpans leaves in rows the spans that the target lacks, and puts aside those that have other values there.
-// Rows of Databricks' own migration are not tracemig's to change. old gets the times of rows to be replaced.
+// splitSpans leaves in rows the spans that the target lacks, and moves those that have other values there to
+// changedSpans. Rows of Databricks' own migration stay as they are. old gets the times of rows to be replaced.
 func (u *unit) splitSpans(there map[string]*uctables.Span, old *target.Times) {
 	var lacking []uctables.Span
 	for i := range u.rows.Spans {
@@ -109,7 +109,7 @@ func (u *unit) splitSpans(there map[string]*uctables.Span, old *target.Times) {
 	u.rows.Spans = lacking
 }
 
-// replaceSpans puts changed spans in the place of their rows, where the job says so, else it reports them.
+// replaceSpans replaces the rows of changed spans, where the job says so, else it reports the spans.
 func (r *run) replaceSpans(ctx context.Context, units []*unit, old target.Times) error {
 	n := 0
 	for _, u := range units {
@@ -131,7 +131,7 @@ func (r *run) replaceSpans(ctx context.Context, units []*unit, old target.Times)
 	return c.writeAll(ctx, units)
 }
 
-// spanIDs names a few.
+// spanIDs names the first spans.
 func spanIDs(spans []uctables.Span) string {
 	var ids []string
 	for i := range spans[:min(len(spans), 3)] {

@@ -9,8 +9,7 @@ import (
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
-// Why a trace was not, or not wholly, migrated, beside the reasons that package convert and the
-// source give.
+// Reasons why a trace was not, or not wholly, migrated. Package convert and the source give others.
 const (
 	ReasonInProgress     = "in_progress"       // deferred: it had not ended
 	ReasonSpansOpen      = "spans_open"        // deferred: some of its spans have not ended
@@ -27,17 +26,16 @@ const (
 	ReasonUnlistable     = "unlistable"        // failed: the source has it and can't list it
 )
 
-// TraceReport says what became of a trace that was not simply migrated: one that was deferred,
-// skipped, failed, whose values the target could not hold as they were, of which attachments stay behind, or
-// of which spans have changed.
+// TraceReport says what became of a trace that was not simply migrated: it was deferred or skipped, it failed, the
+// target could not hold some of its values as they were, attachments of it stay at the source, or spans have changed.
 type TraceReport struct {
-	TraceID       string           `json:"trace_id"` // empty of what the source can't list, where it tells no ID
+	TraceID       string           `json:"trace_id"` // empty if the source can't list the trace and tells no ID
 	TargetTraceID string           `json:"target_trace_id,omitempty"`
 	State         checkpoint.State `json:"state"`
 	Reason        string           `json:"reason,omitempty"`
 	Detail        string           `json:"detail,omitempty"`
 	Notes         []convert.Note   `json:"notes,omitempty"`
-	Attachments   int              `json:"attachments,omitempty"` // that stay at the source, to which spans refer
+	Attachments   int              `json:"attachments,omitempty"` // that spans refer to and that stay at the source
 
 	updated   bool // it was migrated before
 	unchanged bool // and is in the target as it is at the source
@@ -104,7 +102,7 @@ type Summary struct {
 	TargetWrites     int64   `json:"target_writes"` // commits sent to the target
 }
 
-// countAttachments counts those of a written trace.
+// countAttachments counts the attachments of a written trace.
 func (s *Summary) countAttachments(a *attachmentsOf) {
 	s.AttachmentsLeft += int64(a.left)
 	if a.left > 0 {

@@ -12,12 +12,12 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// writeAnnotations writes the annotations of all units, splitting where the target asks for it. A
-// unit whose row the target refuses fails, with nothing of it visible: METADATA and the spans, which
-// come later, are not written. The error is one that no split cures.
+// writeAnnotations writes the annotations of all units, in smaller commits where the target asks for it. A unit of
+// which the target refuses a row fails. Nothing of it becomes visible, since METADATA and the spans come later and are
+// not written. The returned error is one that smaller commits don't cure.
 //
-// Where the target has rows of a trace, they may be of an earlier state of it, or of another writer: those of
-// such a unit are looked at first, and all that is to be written of it goes into one commit.
+// Rows that the target already has of a trace may be of an earlier state of it, or of another writer. For such a unit
+// they are read first, and all that is to be written of it goes into one commit.
 func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 	var fresh, there []*unit
 	for _, u := range units {
@@ -49,7 +49,7 @@ func (r *run) writeAnnotations(ctx context.Context, units []*unit) error {
 	return r.bringUpToDate(ctx, slices.DeleteFunc(there, func(u *unit) bool { return u.failed != nil }))
 }
 
-// lookedAt says which of the MLflow runs that stored annotations name this run has asked for their traces.
+// lookedAt says which of the MLflow runs that the stored annotations link to were asked for their traces by this run.
 func (r *run) lookedAt(ctx context.Context, stored map[string][]*uctables.Annotation) (map[string]bool, error) {
 	if !r.job.RunLinks.Asked() {
 		return nil, nil
@@ -65,7 +65,7 @@ func nameAnnotation(a *uctables.Annotation) string {
 	return fmt.Sprintf("annotation %s (%s)", a.AnnotationID, a.Type)
 }
 
-// bringUpToDate has the annotations of units that the target had before follow the source.
+// bringUpToDate changes the annotations that the target has of the units to what the source has now.
 func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	if len(units) == 0 {
 		return nil
@@ -78,10 +78,10 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 			times.Include(a.CreatedAtMicros)
 		}
 		if u.repair {
-			times.Low = target.AllTimes.Low // its rows may lie at wrong times
+			times.Low = target.AllTimes.Low // its rows may have wrong times
 		}
 	}
-	// What the source no longer has may have been made later than the rest of its trace.
+	// An annotation that the source no longer has may be newer than all others of its trace.
 	times.High = target.AllTimes.High
 	stored := map[string][]*uctables.Annotation{}
 	if err := r.job.Target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
@@ -98,7 +98,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	now := time.Now().UnixMicro()
 	for _, u := range units {
 		o := resync.Options{NowMicros: now, Insert: u.there}
-		if u.resync { // The links of a trace that an earlier run left open may not have been read.
+		if u.resync { // Of a trace that an earlier run left open the links may not have been read.
 			o.LookedAt = lookedAt
 		}
 		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], o)
@@ -123,8 +123,8 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	return c.writeAll(ctx, units)
 }
 
-// writeSpans writes the spans of all units in one commit, or in one a trace where the target asks
-// for it. Only a trace too large for a commit of its own is cut, and then its roots come last.
+// writeSpans writes the spans of all units in one commit, or in one commit for each trace where the target asks for it.
+// Only a trace too large for a commit of its own is divided, and then its root spans are written last.
 func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 	if err := r.compareSpans(ctx, units); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (r *run) spanCommits(rowsOf func(*unit) []uctables.Span,
 	}
 }
 
-// timesOf are the times at which rows lie in their table.
+// timesOf is the range of the times of rows, by the column that their table is pruned by.
 func timesOf[T any](rows []T, at func(*T) int64) target.Times {
 	times := target.NoTimes
 	for i := range rows {

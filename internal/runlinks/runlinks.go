@@ -16,7 +16,7 @@ import (
 	"github.com/tracemig/tracemig/internal/source"
 )
 
-// Scope says of which MLflow runs the traces are asked for, to find what was linked to them after it ended.
+// Scope says which MLflow runs are asked for the traces that were linked to them.
 type Scope string
 
 // The scopes.
@@ -42,8 +42,8 @@ func (l *Scope) UnmarshalText(text []byte) error {
 // Asked says whether any runs are asked for.
 func (l Scope) Asked() bool { return l == OfSource || l == OfAll }
 
-// Read notes in the checkpoint which traces of a window the runs link to: one query a run. It
-// returns how many experiments, or single runs of them, besides the source's the server does not show.
+// Read asks each run for its traces, by one query, and notes in the checkpoint to which runs the traces of a window are
+// linked. It returns how many other experiments, or single runs of them, the server does not show.
 func Read(ctx context.Context, c *checkpoint.Store, src source.Source, experimentID string, scope Scope,
 	w mlflowclient.Window,
 ) (hidden int64, err error) {
@@ -57,7 +57,7 @@ func Read(ctx context.Context, c *checkpoint.Store, src source.Source, experimen
 	if err := r.experiment(ctx, experimentID); err != nil || scope != OfAll {
 		return 0, err
 	}
-	others := map[string]bool{experimentID: true} // that were taken, in case one is listed twice
+	others := map[string]bool{experimentID: true} // already begun, in case one is listed twice
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
 	err = src.ListExperiments(gctx, func(id string) error {
@@ -102,11 +102,11 @@ func (r *reader) experiment(ctx context.Context, id string) error {
 	return r.skip(other, err)
 }
 
-// skip counts what the server does not show of another experiment: the caller may see an experiment, but not
-// what is in it, and it may be deleted, or have gone since it was listed.
+// skip counts an experiment or run that the server does not show, and takes that for no error, if it is not of the
+// source: the caller may see another experiment without its content, and it may have been deleted since it was listed.
 func (r *reader) skip(other bool, err error) error {
-	var api *mlflowclient.APIError
-	if !other || !errors.As(err, &api) {
+	api, ok := errors.AsType[*mlflowclient.APIError](err)
+	if !other || !ok {
 		return err
 	}
 	switch api.Status {

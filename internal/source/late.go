@@ -12,18 +12,18 @@ import (
 // writes a trace's listing and its spans in separate requests, which clients may send late.
 const LateSpans = 24 * time.Hour
 
-// StillArriving says whether spans of a trace requested then may be on their way yet. A time far in the
-// future is what a wrong clock wrote: else it would be waited for.
+// StillArriving says whether spans of a trace with this request time may still arrive. A time far in the future comes
+// from a wrong clock, and such a trace is not waited for.
 func StillArriving(requested, now time.Time) bool { return now.Sub(requested).Abs() < LateSpans }
 
-// StillOpen says whether a trace is to be waited for although it has ended: a span of it has not, and its end
-// may come yet.
+// StillOpen says whether to wait for a trace although it has ended: one of its spans has not, and its end may still
+// arrive.
 func StillOpen(info *mlflow.TraceInfo, spans []uctables.Span, now time.Time) bool {
 	return LateSpansPossible(info) && StillArriving(info.RequestTime, now) &&
 		slices.ContainsFunc(spans, func(s uctables.Span) bool { return s.EndTimeUnixNano == nil })
 }
 
-// Ended is when a trace ended, as far as the source tells.
+// Ended is the time when a trace ended, or of its request if the source does not tell.
 func Ended(info *mlflow.TraceInfo) time.Time {
 	if info.ExecutionDuration != nil {
 		if d, err := time.ParseDuration(*info.ExecutionDuration); err == nil {
@@ -33,8 +33,8 @@ func Ended(info *mlflow.TraceInfo) time.Time {
 	return info.RequestTime
 }
 
-// LateSpansPossible says whether the source may get spans of a trace after its end: a server that keeps spans
-// in its tracking store takes each one as it comes, while a trace that is stored as one file is complete.
+// LateSpansPossible says whether the source may receive spans of a trace after its end: a server that keeps spans in its
+// tracking store stores each one when it arrives, while a trace that is stored as one file is complete.
 func LateSpansPossible(info *mlflow.TraceInfo) bool {
 	return info.SpansInTrackingStore()
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// convert gives the rows that the target should have of a trace, in which the attachments are dealt with as the
-// target notes that they were. The bytes of those in spans are needed only where values are compared.
+// convert gives the rows that the target should have of a trace. Attachments are treated as the target says that they
+// were. The bytes of those that were put into spans are read only where values are compared.
 func (v *verification) convert(ctx context.Context, t *trace, in convert.Input) (convert.Result, error) {
 	noted, err := t.noted()
 	if err != nil {
@@ -67,8 +67,8 @@ func (t *trace) noted() (list []uctables.Attachment, err error) {
 	return list, nil
 }
 
-// countAttachments says where the attachments of a trace are: those that the target notes, and what its spans refer to
-// besides. It returns the references in spans to those that were put into the spans, by ID.
+// countAttachments notes in t where its attachments are: those that the target lists, and others that its spans refer
+// to. It returns the references of those that were put into spans, by ID.
 func (t *trace) countAttachments(noted []uctables.Attachment, found []mlflow.Attachment) map[string]mlflow.Attachment {
 	decided, inlined := map[string]bool{}, map[string]mlflow.Attachment{}
 	refs := make(map[string]mlflow.Attachment, len(found))
@@ -94,8 +94,8 @@ func (t *trace) countAttachments(noted []uctables.Attachment, found []mlflow.Att
 	return inlined
 }
 
-// proveFiles looks at the files to which attachments of traces were copied: at their sizes, with deep at all
-// their bytes. The error is one that tells nothing of a single file.
+// proveFiles checks the files to which attachments of traces were copied: their sizes, with deep all their bytes. What
+// is wrong with a file is noted in its trace; the error is about the whole place of the files.
 func (v *verification) proveFiles(ctx context.Context, traces []*trace) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(filesAtOnce)
@@ -110,7 +110,7 @@ func (v *verification) proveFiles(ctx context.Context, traces []*trace) error {
 	return g.Wait()
 }
 
-// proveFilesOf looks at the files of one trace and notes in it what is wrong with them.
+// proveFilesOf checks the files of one trace and notes in it what is wrong with them.
 func (v *verification) proveFilesOf(ctx context.Context, t *trace) error {
 	var lost, differ []string
 	for i := range t.attachments {
@@ -142,7 +142,7 @@ func (v *verification) proveFilesOf(ctx context.Context, t *trace) error {
 	return nil
 }
 
-// filesAtOnce is how many traces' files are looked at at the same time.
+// filesAtOnce is the number of traces whose files are checked at the same time.
 const filesAtOnce = 16
 
 var errOtherFile = errors.New("another file")
@@ -163,7 +163,7 @@ func (v *verification) proveFile(ctx context.Context, a *uctables.Attachment) er
 	return err
 }
 
-// withAttachments adds to what is found of a trace what is found of its attachments, and counts these.
+// withAttachments adds what is found of a trace's attachments to what is found of the trace, and counts them.
 func (v *verification) withAttachments(t *trace, kind Kind, detail string) (Kind, string) {
 	switch kind {
 	case Pending, Missing, Newer, Open, Extra, Unreadable:

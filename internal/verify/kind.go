@@ -19,8 +19,7 @@ const (
 	Edited  Kind = "edited"  // its annotations were changed at the target; they stay as they are there
 	Extra   Kind = "extra"   // migrated from this source, which no longer lists it
 
-	// Official is a trace that Databricks' own migration has moved, of which the target holds what that
-	// migration keeps.
+	// Official is a trace that Databricks' own migration has moved. The target holds what that migration keeps.
 	Official Kind = "official"
 )
 
@@ -32,7 +31,7 @@ func (k Kind) Wrong() bool {
 	return k == Pending || k == Missing || k == Incomplete || k == Differ || k == Duplicate
 }
 
-// Finding says what is remarkable of one trace.
+// Finding says what is found of one trace.
 type Finding struct {
 	TraceID       string `json:"trace_id"` // at the source
 	TargetTraceID string `json:"target_trace_id,omitempty"`

@@ -84,7 +84,7 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 			v.job.Progress.listed.Add(1)
 		}
 		if n++; v.job.Sample > 0 {
-			// Of n traces each stays with the same probability.
+			// A reservoir sample: each of the n traces so far is in it with the same probability.
 			if len(chunk) < v.job.Sample {
 				chunk = append(chunk, info)
 			} else if at := rand.IntN(n); at < v.job.Sample {
@@ -148,7 +148,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 				v.budget.Add(int64(len(s.JSON)))
 				info := infos[start+i]
 				t := v.expect(gctx, info, s, links[info.TraceID], known[info.TraceID])
-				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // Where digests differ, it is read again.
+				t.rows = uctables.Trace{TraceID: t.rows.TraceID} // If its digests differ, it is read again.
 				traces[start+i] = t
 			}
 			return nil
@@ -158,7 +158,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 		return nil, err
 	}
 	traces = slices.DeleteFunc(traces, func(t *trace) bool { return !v.job.Shard.Has(t.info.TraceID, t.rows.TraceID) })
-	// They are at the source, whatever else is found.
+	// They are at the source, whatever else is found of them, and so not Extra.
 	var seen []checkpoint.Record
 	for id, rec := range known {
 		if rec.TraceID = id; rec.RunID != "" {

@@ -1,8 +1,8 @@
 // Package verify proves what was migrated: it reads every trace of the source again, converts it, and
 // compares the rows with those of the target.
 //
-// The target answers with digests, so that payloads travel only where these differ; then the rows
-// themselves decide. What the source or others did after the migration is told apart from loss.
+// The target answers with digests, and sends rows only where these differ; then the rows decide. What the source or
+// others changed after the migration is told apart from loss.
 package verify
 
 import (
@@ -46,20 +46,21 @@ type Job struct {
 
 	RunLinks      runlinks.Scope
 	ServiceName   string             // as the runs were told
-	Attachments   attachments.Policy // to read what METADATA rows say was done with them; what new traces' are to become is of no account
+	Attachments   attachments.Policy // where to read attachments from; Inline and Folder don't matter
 	Fetchers      int
 	BytesInFlight int64
 
-	// Covered is up to which request time runs have looked at all that is compared; zero where none is known
-	// to have. What the target lacks is newer if it came later, else pending. Reach is up to which those runs
-	// can have moved any: where the target has later ones, runs with other checkpoints have looked further.
+	// Covered is the request time up to which earlier runs have looked at all traces that are compared; zero if no
+	// such run is known. A trace that the target lacks is Newer if it came later, else Pending. Reach is the latest
+	// request time of a trace that those runs can have moved. If the target has later ones, then runs with other
+	// checkpoints have looked further.
 	Covered time.Time
 	Reach   time.Time
-	// Moved says which of some traces a checkpoint has as moved; nil without a checkpoint.
+	// Moved says which of some traces were moved, by a checkpoint; nil if there is none.
 	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 
 	Progress  *Progress     // counts the traces listed and compared; nil for a new one
-	OnFinding func(Finding) // hears of every trace that does not simply match; calls don't overlap
+	OnFinding func(Finding) // is called for every trace that does not simply match; calls don't overlap
 }
 
 // Report is the result of a verification.
@@ -68,7 +69,7 @@ type Report struct {
 	Target            string         `json:"target"`
 	Shard             shard.Shard    `json:"shard,omitzero"`
 	Outcome           report.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal             bool           `json:"equal"`   // the target has what the source has, as far as traces have ended and were compared
+	Equal             bool           `json:"equal"`   // the target has what the source has of all ended traces that were compared
 	Sample            int            `json:"sample,omitempty"`
 	Error             string         `json:"error,omitempty"`
 	Deep              bool           `json:"deep"`
@@ -83,7 +84,7 @@ type Report struct {
 	AttachmentTraces  int64          `json:"traces_with_attachments_left"`
 	Kinds             map[Kind]int64 `json:"kinds"`
 
-	RunLinks       runlinks.Scope `json:"run_links"`                  // of which runs the traces' links were looked for
+	RunLinks       runlinks.Scope `json:"run_links"`                  // which runs were asked for links
 	RunLinksHidden int64          `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
 }
 
@@ -105,7 +106,7 @@ type verification struct {
 	scratch  *checkpoint.Store // what the target has of the source, and the run links
 	latest   time.Time         // of the request times that the target has
 	budget   *budget.Budget
-	attached *budget.Budget // for bytes of attachments; who holds some of budget waits for it
+	attached *budget.Budget // for bytes of attachments. It is acquired while bytes of budget are held, never the other way round
 	report   Report
 
 	unlistable []*mlflowclient.UnlistableError // what the source has and can't list
@@ -140,7 +141,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 }
 
 func (v *verification) run(ctx context.Context) error {
-	// What grows with the number of traces lies in a file.
+	// What grows with the number of traces is kept in a file.
 	dir, err := os.MkdirTemp("", "tracemig-verify-")
 	if err != nil {
 		return disk.Explain(fmt.Errorf("make a folder for temporary files: %w", err), "set TMPDIR to another folder")
@@ -171,7 +172,7 @@ func (v *verification) run(ctx context.Context) error {
 	return v.findExtra(ctx)
 }
 
-// readTarget notes the traces that the target has of the source, as deferred until they are seen there.
+// readTarget notes the traces that the target has of the source. They count as deferred until the source lists them.
 func (v *verification) readTarget(ctx context.Context) error {
 	var rs []checkpoint.Record
 	err := v.job.Target.Migrated(ctx, v.job.SourceName, func(p uctables.Provenance) error {
@@ -203,11 +204,11 @@ func (v *verification) readTarget(ctx context.Context) error {
 	})
 }
 
-// findExtra reports the traces that the listing has not shown.
+// findExtra reports the traces that the target has and the source did not list.
 func (v *verification) findExtra(ctx context.Context) error {
 	return v.scratch.Records(ctx, checkpoint.Deferred, func(rec checkpoint.Record) error {
 		w := v.job.Window
-		for _, u := range v.unlistable { // it may be that one
+		for _, u := range v.unlistable { // it may be this trace
 			if rec.TraceID == u.TraceID || u.TraceID == "" && u.FromMs <= rec.RequestTimeMs && rec.RequestTimeMs <= u.ToMs {
 				return nil
 			}
