@@ -316,7 +316,7 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 		c.stringMember(o, uctables.AssessmentValid, strconv.FormatBool(*a.Valid))
 	}
 	if a.SpanID != nil && *a.SpanID != "" {
-		id, exact := decodeID(*a.SpanID, 8)
+		id, exact := mlflow.ParseSpanID(*a.SpanID)
 		if id == "" {
 			id = deriveSpanID(*a.SpanID) // as the span's own row has it
 		}

@@ -114,7 +114,7 @@ func Convert(in Input, opt Options) (Result, error) {
 	if in.Info == nil || in.Info.TraceID == "" {
 		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
 	}
-	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, TargetTraceID(in.Info.TraceID))}
+	c := converter{in: in, opt: opt, traceID: cmp.Or(in.TraceID, mlflow.TargetTraceID(in.Info.TraceID))}
 	if in.Spans != nil {
 		if err := c.readSpans(); err != nil {
 			err.TraceID = in.Info.TraceID

@@ -50,7 +50,7 @@ func checkJSON(v uctables.JSON, object bool) error {
 // checkResult says what of the promises to writers and readers a converted trace breaks.
 func checkResult(in Input, res Result) error {
 	tr := res.Trace
-	if TargetTraceID(tr.TraceID) != tr.TraceID {
+	if mlflow.TargetTraceID(tr.TraceID) != tr.TraceID {
 		return fmt.Errorf("trace_id %q", tr.TraceID)
 	}
 	ids := map[string]bool{}

@@ -136,8 +136,8 @@ func TestHostileIDs(t *testing.T) {
 			}
 			ids := map[string]bool{}
 			for _, s := range res.Trace.Spans {
-				if plainHex(s.SpanID, 8) != s.SpanID {
-					t.Errorf("span ID %q", s.SpanID)
+				if err := decodeHex(s.SpanID, 16); err != nil {
+					t.Errorf("span ID: %v", err)
 				}
 				ids[s.SpanID] = true
 			}

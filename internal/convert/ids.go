@@ -2,7 +2,6 @@ package convert
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"strings"
 
@@ -42,60 +41,6 @@ func recordID(startNanos int64, traceID, spanID string) string {
 	u[6] = u[6]&0x0f | 0x70
 	u[8] = u[8]&0x3f | 0x80
 	return u.String()
-}
-
-// TargetTraceID gives the 32 hex digits of an MLflow trace ID (tr-<hex>, trace:/<location>/<hex>, or the
-// hex alone), or "".
-func TargetTraceID(id string) string {
-	s, _ := strings.CutPrefix(id, "tr-")
-	if strings.HasPrefix(s, "trace:/") {
-		s = s[strings.LastIndexByte(s, '/')+1:]
-	}
-	return plainHex(s, 16)
-}
-
-// plainHex gives s in lower case if it is the hex of n bytes, not all zero; else "".
-func plainHex(s string, n int) string {
-	if len(s) != 2*n {
-		return ""
-	}
-	zero := true
-	for i := range len(s) {
-		c := s[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return ""
-		}
-		zero = zero && c == '0'
-	}
-	if zero {
-		return ""
-	}
-	return strings.ToLower(s)
-}
-
-// decodeID reads an OTEL ID of n bytes in any of the source's forms: hex, base64, and for traces tr-<hex>
-// and trace:/<location>/<hex>. exact is false where MLflow would take it but OTEL would not: short hex,
-// which MLflow reads as a number. "" is no ID at all, or a zero one.
-func decodeID(s string, n int) (id string, exact bool) {
-	if n == 16 {
-		if id := TargetTraceID(s); id != "" {
-			return id, true
-		}
-		s = strings.TrimPrefix(s, "tr-")
-	}
-	if id := plainHex(s, n); id != "" {
-		return id, true
-	}
-	if len(s) == base64.StdEncoding.EncodedLen(n) {
-		var b [18]byte
-		if m, err := base64.StdEncoding.Decode(b[:], []byte(s)); err == nil && m == n {
-			return plainHex(hex.EncodeToString(b[:n]), n), true
-		}
-	}
-	if len(s) < 2*n && s != "" {
-		return plainHex(strings.Repeat("0", 2*n-len(s))+s, n), false
-	}
-	return "", false
 }
 
 // isZeroID says whether s spells the ID 0, which MLflow reads as no parent.

@@ -392,7 +392,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 		own, exact = "", false
 		traceID, ok := c.str(lits[fTraceID], "trace_id", keep)
 		if ok {
-			own, exact = decodeID(traceID, 16)
+			own, exact = mlflow.ParseTraceID(traceID)
 			if !exact || own == "" {
 				bad(BadID, "trace_id", lits[fTraceID], "not an OTEL trace ID")
 			}
@@ -418,7 +418,7 @@ func (c *converter) fillSpan(s *uctables.Span, index int, keep keeper) {
 		if !ok || text == "" {
 			return ""
 		}
-		id, exact := decodeID(text, 8)
+		id, exact := mlflow.ParseSpanID(text)
 		if id == "" {
 			id = deriveSpanID(text)
 		}
@@ -576,7 +576,7 @@ func (c *converter) identify(own string) {
 		return
 	}
 	id := c.in.Info.TraceID
-	want := TargetTraceID(id)
+	want := mlflow.TargetTraceID(id)
 	named := attributeText(c.requestID)
 	if own != "" && own == want || named == id ||
 		named == "" && (own == "" || want == "" || c.lits[fContext] != nil) {
@@ -1017,11 +1017,11 @@ func (c *converter) readLink(r reader, index int, s *uctables.Span, keepSpan kee
 		return err
 	}
 	l.TraceID, _ = c.str(traceID, "trace_id", keep)
-	if id, exact := decodeID(l.TraceID, 16); exact && !strings.HasPrefix(l.TraceID, "trace:/") && id != "" {
+	if id, exact := mlflow.ParseTraceID(l.TraceID); exact && !strings.HasPrefix(l.TraceID, "trace:/") && id != "" {
 		l.TraceID = id
 	}
 	l.SpanID, _ = c.str(spanID, "span_id", keep)
-	if id, exact := decodeID(l.SpanID, 8); exact && id != "" {
+	if id, exact := mlflow.ParseSpanID(l.SpanID); exact && id != "" {
 		l.SpanID = id
 	}
 	text, _ := c.str(state, "trace_state", keep)

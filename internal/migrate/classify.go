@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/digest"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/official"
@@ -78,7 +77,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 		return leave
 	case unended && source.StillArriving(info.RequestTime, c.started):
 		return wait
-	case c.official(info) && official.TraceID(info.TraceID) != convert.TargetTraceID(info.TraceID):
+	case c.official(info) && official.TraceID(info.TraceID) != mlflow.TargetTraceID(info.TraceID):
 		return leaveOfficial
 	}
 	return move

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tracemig/tracemig/internal/convert"
+	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
 // Shard is one of Count parts, numbered from 0. The zero value is the whole.
@@ -62,12 +62,12 @@ func (s Shard) Has(sourceID, targetID string) bool {
 	if s.Count < 2 {
 		return true
 	}
-	sum := sha256.Sum256([]byte(cmp.Or(convert.TargetTraceID(sourceID), targetID, sourceID)))
+	sum := sha256.Sum256([]byte(cmp.Or(mlflow.TargetTraceID(sourceID), targetID, sourceID)))
 	return binary.BigEndian.Uint64(sum[:])%uint64(s.Count) == uint64(s.Index)
 }
 
 // MayHave is Has for a trace of which only the source's ID is known. It is true also for one of an ID of
 // its own making, whose ID at the target stands in its spans.
 func (s Shard) MayHave(sourceID string) bool {
-	return convert.TargetTraceID(sourceID) == "" || s.Has(sourceID, "")
+	return mlflow.TargetTraceID(sourceID) == "" || s.Has(sourceID, "")
 }
