@@ -115,10 +115,10 @@ func (r *Recorder) wrote(w target.Written, at target.Times, counters func(*Summa
 }
 
 // followed counts what the target's annotations of a trace had to follow.
-func (r *Recorder) followed(c *resync.Result) {
+func (r *Recorder) followed(d *resync.Difference) {
 	r.change(func(s *Summary) {
-		s.AnnotationsDeleted += int64(c.Deleted)
-		s.AnnotationsKept += int64(c.Kept)
+		s.AnnotationsDeleted += int64(d.Deleted)
+		s.AnnotationsKept += int64(d.Kept)
 	})
 }
 

@@ -101,13 +101,13 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 		if u.resync { // Of a trace that an earlier run left open the links may not have been read.
 			o.LookedAt = lookedAt
 		}
-		plan, err := resync.Plan(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], o)
+		diff, err := resync.Compare(u.rows.TraceID, u.rows.Annotations, stored[u.rows.TraceID], o)
 		if err != nil {
 			u.fail(err)
 			continue
 		}
-		u.changes, u.takenOver = plan.Changes, plan.Official
-		r.recorder.followed(&plan)
+		u.changes, u.takenOver = diff.Changes, diff.Official
+		r.recorder.followed(&diff)
 	}
 	c := commits[uctables.Replacement]{
 		limits: r.job.Target.Limits(),

@@ -11,7 +11,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// officialRows are what Databricks' own migration leaves of a trace, by the forms of docs/tables.md.
+// officialRows are the rows that Databricks' own migration writes for a trace, as docs/tables.md describes them.
 func officialRows(info *mlflow.TraceInfo) table {
 	at := info.RequestTime.UnixMicro()
 	t := table{}
@@ -22,7 +22,8 @@ func officialRows(info *mlflow.TraceInfo) table {
 		}
 	}
 	t.put(row(uctables.MetadataID(hex), uctables.Metadata, "metadata",
-		`{"client_request_id":null,"trace_metadata":{"mlflow.migration.sourceExperimentId":"`+info.ExperimentID+`"},"request_preview":null,"response_preview":null}`))
+		`{"client_request_id":null,"trace_metadata":{"mlflow.migration.sourceExperimentId":"`+info.ExperimentID+
+			`"},"request_preview":null,"response_preview":null}`))
 	for key, value := range info.Tags {
 		t.put(row(uctables.OfficialTagID(hex, key), uctables.Tag, key, `"`+value+`"`))
 	}
@@ -35,8 +36,8 @@ func officialRows(info *mlflow.TraceInfo) table {
 	return t
 }
 
-// takeOver does what a run does with a trace that it knows the target to have.
-func (t table) takeOver(tt fatal, info *mlflow.TraceInfo, runs []string, now int64) Result {
+// takeOver does what a run does with a trace that it knows to be in the target.
+func (t table) takeOver(tt fatal, info *mlflow.TraceInfo, runs []string, now int64) Difference {
 	tt.Helper()
 	return t.follow(tt, info, runs, now, true)
 }
@@ -66,37 +67,37 @@ func TestTakeOver(t *testing.T) {
 	info := taken()
 	now := epoch.Add(time.Hour).UnixMicro()
 	target, fresh := officialRows(info), table{}
-	plan := target.takeOver(t, info, []string{"r1"}, now)
-	if !plan.Official || plan.Kept != 0 || plan.Deleted != 0 {
-		t.Errorf("%+v", plan)
+	diff := target.takeOver(t, info, []string{"r1"}, now)
+	if !diff.Official || diff.Kept != 0 || diff.Deleted != 0 {
+		t.Errorf("got %+v, want a trace of the official migration with nothing kept or deleted", diff)
 	}
 	fresh.sync(t, info, []string{"r1"}, now)
-	if diff := cmp.Diff(fresh.live(), target.live()); diff != "" {
-		t.Errorf("(-migrated by tracemig +taken over):\n%s", diff)
+	if d := cmp.Diff(fresh.live(), target.live()); d != "" {
+		t.Errorf("(-migrated by tracemig +taken over):\n%s", d)
 	}
 	for name, want := range map[string]map[string]string{
 		"a": {uctables.TagID(hex, "a"): `"1"`}, "mlflow.trace.spansLocation": {}, "mlflow.artifactLocation": {},
 	} {
-		if diff := cmp.Diff(want, target.tagRows(name)); diff != "" {
-			t.Errorf("tag %s (-want +got):\n%s", name, diff)
+		if d := cmp.Diff(want, target.tagRows(name)); d != "" {
+			t.Errorf("tag %s (-want +got):\n%s", name, d)
 		}
 	}
 	for _, a := range target.newest() {
-		if want := fresh.row(a.AnnotationID); want != nil && a.Type != uctables.Metadata && !same(want, a) {
-			t.Errorf("%s %s is %s with %s", a.Type, a.Name, a.Value, a.Metadata)
+		if want := fresh.row(a.AnnotationID); want != nil && a.Type != uctables.Metadata && !sameContent(want, a) {
+			t.Errorf("%s %s is %s with %s, want %s with %s", a.Type, a.Name, a.Value, a.Metadata, want.Value, want.Metadata)
 		}
 	}
 	now++
 	if again := target.takeOver(t, info, []string{"r1"}, now); len(again.Changes) > 0 || again.Kept > 0 || again.Official {
-		t.Errorf("nothing changed, and still: %+v", again)
+		t.Errorf("nothing changed, and the second run finds %+v, want no changes", again)
 	}
-	// From then on it follows the source as every other trace does.
+	// From then on the trace follows the source as every other trace does.
 	info.Tags["a"] = "2"
 	info.Assessments = nil
 	now++
 	target.sync(t, info, nil, now)
-	if diff := cmp.Diff(map[string]string{"TAG a": `"2"`}, target.live()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if d := cmp.Diff(map[string]string{"TAG a": `"2"`}, target.live()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
@@ -109,7 +110,7 @@ func (t table) row(id string) *uctables.Annotation {
 	return nil
 }
 
-// A run that was cut off before METADATA goes on.
+// A run that was cut off before it wrote METADATA is continued by the next one.
 func TestTakeOverInterrupted(t *testing.T) {
 	info := taken()
 	now := epoch.Add(time.Hour).UnixMicro()
@@ -121,13 +122,13 @@ func TestTakeOverInterrupted(t *testing.T) {
 			target.put(c.Annotation)
 		}
 		target.takeOver(t, info, nil, now+1)
-		if diff := cmp.Diff(whole.live(), target.live()); diff != "" {
-			t.Errorf("after %d changes (-whole +interrupted):\n%s", n, diff)
+		if d := cmp.Diff(whole.live(), target.live()); d != "" {
+			t.Errorf("after %d changes (-whole +interrupted):\n%s", n, d)
 		}
 	}
 }
 
-// What anybody changed since the official migration stays as it is.
+// A row that somebody has changed since the official migration stays as it is.
 func TestTakeOverOfChangedRows(t *testing.T) {
 	info := taken()
 	now := epoch.Add(time.Hour).UnixMicro()
@@ -152,27 +153,27 @@ func TestTakeOverOfChangedRows(t *testing.T) {
 		"the feedback":           {func(t table) { edit(t, "f1", "f1", false) }, map[string]string{own: `"1"`}, `"mine"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, written := range []bool{false, true} { // whether the run knew beforehand
+			for _, written := range []bool{false, true} { // whether the rows are written before they are compared
 				target := officialRows(info)
 				c.edit(target)
-				run := func(now int64) Result {
+				run := func(now int64) Difference {
 					if written {
 						return target.sync(t, info, nil, now)
 					}
 					return target.takeOver(t, info, nil, now)
 				}
-				plan := run(now)
-				if diff := cmp.Diff(c.want, target.tagRows("a")); diff != "" {
-					t.Errorf("written %t: tag a (-want +got):\n%s", written, diff)
+				diff := run(now)
+				if d := cmp.Diff(c.want, target.tagRows("a")); d != "" {
+					t.Errorf("written %t: tag a (-want +got):\n%s", written, d)
 				}
 				if got := target.live()["FEEDBACK correct f1"]; got != c.live {
 					t.Errorf("written %t: the feedback is %s, want %s", written, got, c.live)
 				}
-				if plan.Kept != 1 || !plan.Official {
-					t.Errorf("written %t: %d kept, official %t", written, plan.Kept, plan.Official)
+				if diff.Kept != 1 || !diff.Official {
+					t.Errorf("written %t: %d kept, official %t, want 1, true", written, diff.Kept, diff.Official)
 				}
 				if again := run(now + 1); len(again.Changes) > 0 || again.Kept != 1 {
-					t.Errorf("written %t, again: %+v", written, again)
+					t.Errorf("written %t, again: %+v, want no changes and 1 kept", written, again)
 				}
 			}
 		})
@@ -185,15 +186,15 @@ func TestNotOurs(t *testing.T) {
 	target := officialRows(info)
 	other := *info
 	other.ExperimentID = "8"
-	if plan := target.takeOver(t, &other, nil, epoch.Add(time.Hour).UnixMicro()); plan.Official || plan.Kept == 0 {
-		t.Errorf("%+v", plan)
+	if diff := target.takeOver(t, &other, nil, epoch.Add(time.Hour).UnixMicro()); diff.Official || diff.Kept == 0 {
+		t.Errorf("got %+v, want rows kept, and none that is the official migration's", diff)
 	}
 	if meta := target.row(uctables.MetadataID(hex)); meta.Metadata != nil {
-		t.Errorf("METADATA is %s", meta.Metadata)
+		t.Errorf("the metadata column of METADATA is %s, want NULL", meta.Metadata)
 	}
 }
 
-// A row that has another created_at than it was given gets a version with the right one.
+// A row whose created_at differs from the source's gets a version with the right one.
 func TestCreatedAt(t *testing.T) {
 	info := source(map[string]string{"a": "1"})
 	info.Assessments = []mlflow.Assessment{{
@@ -208,13 +209,14 @@ func TestCreatedAt(t *testing.T) {
 			target[key] = a
 		}
 	}
-	plan := target.sync(t, info, nil, now+1)
-	if len(plan.Changes) != 2 {
-		t.Errorf("%+v", plan.Changes)
+	diff := target.sync(t, info, nil, now+1)
+	if len(diff.Changes) != 2 {
+		t.Errorf("%d changes, want 2: %+v", len(diff.Changes), diff.Changes)
 	}
-	for _, c := range plan.Changes {
+	for _, c := range diff.Changes {
 		if c.CreatedAtMicros != epoch.UnixMicro() || c.ReplacesCreatedMicros != epoch.UnixMicro()-1 {
-			t.Errorf("%s has created_at %d in place of %d", c.Name, c.CreatedAtMicros, c.ReplacesCreatedMicros)
+			t.Errorf("%s has created_at %d in place of %d, want %d in place of %d",
+				c.Name, c.CreatedAtMicros, c.ReplacesCreatedMicros, epoch.UnixMicro(), epoch.UnixMicro()-1)
 		}
 	}
 }

@@ -1,14 +1,14 @@
-// Package resync works out what to write for a trace whose annotations the target has already, so that
-// they show the source's present state. It is pure.
+// Package resync compares the annotations that a trace should have with those that the target has, and says
+// which rows to write so that the target shows the source's present state. It is pure.
 //
-// A change at the source becomes a newer version of its row: the same annotation_id, a newer
-// updated_at. What the source no longer has gets a version with deleted_at. Only rows whose newest
-// version tracemig wrote are touched; one that was changed at the target stays as it is there.
+// A change at the source becomes a newer version of its row: the same annotation_id with a later
+// updated_at. An annotation that the source no longer has gets a version with deleted_at. Only rows whose
+// newest version tracemig wrote are touched; a row that somebody changed at the target stays as it is.
 //
-// tracemig knows its own versions by themselves where it can (convert.Inferable), and the others by a
-// list in the METADATA row (uctables.KeyVersions), which is written last.
+// Which versions are tracemig's own shows in two ways. Some rows show it by themselves (convert.Inferable).
+// All others are listed in the METADATA row (uctables.KeyVersions), which is written last.
 //
-// Rows that Databricks' own migration wrote, and nobody changed since, are brought to tracemig's form in
+// Rows that Databricks' own migration wrote, and that nobody changed since, are brought to tracemig's form in
 // the same way: see package official.
 package resync
 
@@ -31,129 +31,155 @@ const DeletedBy = "tracemig"
 // Options say what is known besides the rows.
 type Options struct {
 	NowMicros int64 // updated_at of new versions, microseconds since the Unix epoch
-	Insert    bool  // the expected rows have not been written: what the target lacks is among the changes
+	Insert    bool  // the expected rows have not been written: rows that the target lacks are among the changes
 
-	// LookedAt are MLflow runs whose traces the source has listed, so that the expected rows have their links.
-	// Only a link to one of them may go: what is not known of the others is no word on their links.
+	// LookedAt are the MLflow runs whose traces the source has listed, so that the expected rows include their
+	// links. Only links to these runs may be deleted: that a link to another run is not expected does not
+	// mean that the source has deleted it.
 	LookedAt map[string]bool
 }
 
-// Result is what to write, and what to leave.
-type Result struct {
+// Difference is what to write of a trace's annotations, and what to leave.
+type Difference struct {
 	Changes  []uctables.Replacement // METADATA last
-	Deleted  int                    // of Changes
-	Kept     int                    // annotations changed at the target, where the source has something else
+	Deleted  int                    // how many of Changes delete an annotation that the source no longer has
+	Kept     int                    // annotations that were changed at the target, where the source has something else
 	Official bool                   // Databricks' own migration wrote the trace, and tracemig has not taken it over yet
 
-	Ahead []string // rows of tracemig's, by type and name, whose updated_at is yet to come: no edit of today would be seen
-	Twice []string // tags of which readers find more than one row
+	// Ahead are rows of tracemig's, by type and name, whose updated_at is in the future: it would hide an edit
+	// that is made today.
+	Ahead []string
+	Twice []string // names of tags of which readers find more than one row
 }
 
-// Plan compares the rows that convert gives for a trace with the newest versions in the target. Unless
-// Options.Insert says otherwise, those rows have been written where their keys were missing. The error
-// says that a row in the target can't be read.
-func Plan(traceID string, expected []uctables.Annotation, stored []*uctables.Annotation, o Options) (Result, error) {
-	p := planner{Options: o, traceID: traceID, have: map[string]*uctables.Annotation{}, versions: map[string]int64{}}
+// Compare compares the rows that convert gives for a trace with the newest versions in the target. Unless
+// Options.Insert says otherwise, it takes for granted that the expected rows have been written wherever their keys
+// were missing. The error says that a row in the target can't be read.
+func Compare(traceID string, expected []uctables.Annotation, stored []*uctables.Annotation, o Options) (Difference, error) {
+	c := comparer{Options: o, traceID: traceID, have: map[string]*uctables.Annotation{}, versions: map[string]int64{}}
 	for _, s := range stored {
-		p.have[s.AnnotationID] = s
+		c.have[s.AnnotationID] = s
 	}
-	meta := p.have[uctables.MetadataID(traceID)]
-	noted, err := provenance(meta)
+	meta := c.have[uctables.MetadataID(traceID)]
+	was, err := readProvenance(meta)
 	if err != nil {
-		return Result{}, err
+		return Difference{}, err
 	}
-	p.noted, p.migrated = noted.Versions, noted.Source != ""
+	c.listed, c.migrated = was.Versions, was.Source != ""
 	var want *uctables.Annotation // METADATA
 	for i := range expected {
 		if expected[i].Type == uctables.Metadata {
 			want = &expected[i]
-			p.requested = want.CreatedAtMicros
+			c.requested = want.CreatedAtMicros
 		}
 	}
-	if want != nil && meta != nil && noted.Source == "" {
-		p.Official = official.Metadata(meta) && official.SourceExperiment(meta) == official.SourceExperiment(want)
+	if want != nil && meta != nil && was.Source == "" {
+		c.Official = official.Metadata(meta) && official.SourceExperiment(meta) == official.SourceExperiment(want)
 	}
-	p.inspect(expected, stored)
-	p.annotations(expected, stored)
-	p.gone(expected, stored)
+	c.inspect(expected, stored)
+	c.compareExpected(expected, stored)
+	c.deleteUnexpected(expected, stored)
 	switch {
 	case want == nil:
 	case meta != nil:
-		err = p.metadata(*want, meta, noted)
+		err = c.compareMetadata(*want, meta, was)
 	case o.Insert:
-		err = p.writeMetadata(*want, nil)
+		err = c.writeMetadata(*want, nil)
 	}
-	return p.Result, err
+	return c.Difference, err
 }
 
-type planner struct {
+// comparer holds the state of one Compare.
+type comparer struct {
 	Options
-	Result
+	Difference
 	traceID   string
 	requested int64 // the trace's request time
 	have      map[string]*uctables.Annotation
-	noted     map[string]int64
-	migrated  bool             // tracemig wrote the METADATA row
-	versions  map[string]int64 // to be noted
+	listed    map[string]int64 // tracemig's own versions as the stored METADATA row lists them
+	migrated  bool             // tracemig wrote the stored METADATA row
+	versions  map[string]int64 // tracemig's own versions as METADATA has to list them from now on
 }
 
-// inspect looks for rows that can't be as they should.
-func (p *planner) inspect(expected []uctables.Annotation, stored []*uctables.Annotation) {
+// inspect looks for rows that are not as they should be: ahead of time, or several of one tag.
+func (c *comparer) inspect(expected []uctables.Annotation, stored []*uctables.Annotation) {
 	latest := map[string]int64{} // updated_at at the source
 	for i := range expected {
 		latest[expected[i].AnnotationID] = expected[i].UpdatedAtMicros
 	}
 	live := map[string]int{}
 	for _, s := range stored {
-		mine := p.own(s) || s.Type == uctables.Metadata && p.migrated
-		if mine && s.UpdatedAtMicros > max(p.NowMicros, latest[s.AnnotationID]) {
-			p.Ahead = append(p.Ahead, string(s.Type)+" "+s.Name)
+		mine := c.own(s) || s.Type == uctables.Metadata && c.migrated
+		if mine && s.UpdatedAtMicros > max(c.NowMicros, latest[s.AnnotationID]) {
+			c.Ahead = append(c.Ahead, string(s.Type)+" "+s.Name)
 		}
 		if s.Type != uctables.Tag || s.DeletedAtMicros != nil {
 			continue
 		}
 		if live[s.Name]++; live[s.Name] == 2 {
-			p.Twice = append(p.Twice, s.Name)
+			c.Twice = append(c.Twice, s.Name)
 		}
 	}
 }
 
-// annotations has the rows of the expected annotations follow, METADATA aside.
-func (p *planner) annotations(expected []uctables.Annotation, stored []*uctables.Annotation) {
-	others := p.tagsOfOthers(stored)
+// compareExpected compares every expected annotation but METADATA with its stored row.
+func (c *comparer) compareExpected(expected []uctables.Annotation, stored []*uctables.Annotation) {
+	others := c.tagsOfOthers(stored)
 	for i := range expected {
 		e := &expected[i]
-		s := p.have[e.AnnotationID]
-		switch {
+		switch s := c.have[e.AnnotationID]; {
 		case e.Type == uctables.Metadata:
 		case e.Type == uctables.Tag && others[e.Name]:
-			// Of two live tags of one name readers see either: theirs stays.
-			if s != nil && s.DeletedAtMicros == nil && p.own(s) {
-				p.remove(s)
-			} else if s != nil {
-				p.note(s)
-			}
-			p.Kept++
-		case s == nil:
-			if p.Insert {
-				p.insert(e)
-			}
-		case same(e, s) && s.DeletedAtMicros == nil && (!p.own(s) || s.CreatedAtMicros == e.CreatedAtMicros && s.UpdatedAtMicros >= e.UpdatedAtMicros):
-			p.note(s)
-		case p.own(s) || p.Official && official.Assessment(e, s):
-			p.replace(*e, s)
+			c.yield(s)
 		default:
-			p.Kept++
+			c.compareRow(e, s)
 		}
 	}
 }
 
-// tagsOfOthers are the names of tags that others have set, or deleted, under an annotation_id of their own.
-func (p *planner) tagsOfOthers(stored []*uctables.Annotation) map[string]bool {
+// yield leaves a tag to the row that somebody else has written for it under another annotation_id. If there
+// were two live rows of one name, readers would show either. s is tracemig's row of the tag, or nil.
+func (c *comparer) yield(s *uctables.Annotation) {
+	if s != nil && s.DeletedAtMicros == nil && c.own(s) {
+		c.remove(s)
+	} else if s != nil {
+		c.record(s)
+	}
+	c.Kept++
+}
+
+// compareRow compares an expected annotation with its stored row, which is nil if there is none.
+func (c *comparer) compareRow(e, s *uctables.Annotation) {
+	switch {
+	case s == nil:
+		if c.Insert {
+			c.insert(e)
+		}
+	case c.upToDate(e, s):
+		c.record(s)
+	case c.own(s) || c.Official && official.Assessment(e, s):
+		c.replace(*e, s)
+	default:
+		c.Kept++
+	}
+}
+
+// upToDate says whether the stored row s says what the expected one does.
+func (c *comparer) upToDate(e, s *uctables.Annotation) bool {
+	if s.DeletedAtMicros != nil || !sameContent(e, s) {
+		return false
+	}
+	return !c.own(s) || s.CreatedAtMicros == e.CreatedAtMicros && s.UpdatedAtMicros >= e.UpdatedAtMicros
+}
+
+// tagsOfOthers are the names of tags that somebody else has set, or deleted, under another annotation_id than
+// tracemig's.
+func (c *comparer) tagsOfOthers(stored []*uctables.Annotation) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range stored {
 		switch {
-		case s.Type != uctables.Tag || s.AnnotationID == uctables.TagID(p.traceID, s.Name) || p.own(s) || official.Tag(s, p.requested):
+		case s.Type != uctables.Tag || s.AnnotationID == uctables.TagID(c.traceID, s.Name):
+		case c.own(s) || official.Tag(s, c.requested):
 		case s.DeletedAtMicros == nil || official.HasTagID(s):
 			names[s.Name] = true
 		}
@@ -161,8 +187,9 @@ func (p *planner) tagsOfOthers(stored []*uctables.Annotation) map[string]bool {
 	return names
 }
 
-// gone deletes what the source no longer has, and the rows that others have taken the place of.
-func (p *planner) gone(expected []uctables.Annotation, stored []*uctables.Annotation) {
+// deleteUnexpected deletes the rows that the source no longer has, and the official migration's tags, in
+// whose place tracemig's own stand.
+func (c *comparer) deleteUnexpected(expected []uctables.Annotation, stored []*uctables.Annotation) {
 	wanted := map[string]bool{}
 	for i := range expected {
 		wanted[expected[i].AnnotationID] = true
@@ -170,20 +197,20 @@ func (p *planner) gone(expected []uctables.Annotation, stored []*uctables.Annota
 	for _, s := range stored {
 		switch {
 		case wanted[s.AnnotationID] || s.Type == uctables.Metadata:
-		case official.Tag(s, p.requested):
-			p.remove(s)
-		case !p.own(s):
-		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !p.LookedAt[linkedRun(s)]:
-			p.note(s)
+		case official.Tag(s, c.requested):
+			c.remove(s)
+		case !c.own(s):
+		case s.DeletedAtMicros != nil || s.Type == uctables.RunLink && !c.LookedAt[linkedRun(s)]:
+			c.record(s)
 		default:
-			p.remove(s)
-			p.Deleted++
+			c.remove(s)
+			c.Deleted++
 		}
 	}
 }
 
-// LinkedRuns are the MLflow runs that the RUN_LINK rows among some annotations name, which Options.LookedAt
-// should tell of.
+// LinkedRuns are the MLflow runs that the RUN_LINK rows among some annotations name. Options.LookedAt should
+// cover them.
 func LinkedRuns(annotations []*uctables.Annotation) []string {
 	var runs []string
 	for _, a := range annotations {
@@ -202,142 +229,147 @@ func linkedRun(a *uctables.Annotation) (runID string) {
 }
 
 // own says whether tracemig wrote this version.
-func (p *planner) own(s *uctables.Annotation) bool {
-	at, ok := p.noted[s.AnnotationID]
-	return ok && at == s.UpdatedAtMicros || s.DeletedBy != nil && *s.DeletedBy == DeletedBy || convert.Inferable(s, p.traceID, p.requested)
+func (c *comparer) own(s *uctables.Annotation) bool {
+	at, ok := c.listed[s.AnnotationID]
+	return ok && at == s.UpdatedAtMicros || s.DeletedBy != nil && *s.DeletedBy == DeletedBy ||
+		convert.Inferable(s, c.traceID, c.requested)
 }
 
-// note lists a version as tracemig's own, if it was.
-func (p *planner) note(s *uctables.Annotation) {
-	if !convert.Inferable(s, p.traceID, p.requested) {
-		p.versions[s.AnnotationID] = s.UpdatedAtMicros
+// record has METADATA list a version as tracemig's own, unless the version shows that by itself.
+func (c *comparer) record(s *uctables.Annotation) {
+	if !convert.Inferable(s, c.traceID, c.requested) {
+		c.versions[s.AnnotationID] = s.UpdatedAtMicros
 	}
 }
 
 // insert writes a row of which the target has no version.
-func (p *planner) insert(e *uctables.Annotation) {
-	p.Changes = append(p.Changes, uctables.Replacement{Annotation: *e, ReplacesMicros: uctables.NoVersion, ReplacesCreatedMicros: e.CreatedAtMicros})
-	p.note(e)
+func (c *comparer) insert(e *uctables.Annotation) {
+	c.Changes = append(c.Changes, uctables.Replacement{
+		Annotation: *e, ReplacesMicros: uctables.NoVersion, ReplacesCreatedMicros: e.CreatedAtMicros,
+	})
+	c.record(e)
 }
 
-// replace writes a newer version of s. Readers show updated_at of an assessment as its last update, so it is
-// as near to the source's as it can be; of other rows it says when they followed.
-func (p *planner) replace(a uctables.Annotation, s *uctables.Annotation) {
+// replace writes a newer version of s. Readers show updated_at of an assessment as its last update, so there it is as
+// near to the source's time as possible; of other rows it is the time of this run.
+func (c *comparer) replace(a uctables.Annotation, s *uctables.Annotation) {
 	assessment := a.Type == uctables.Feedback || a.Type == uctables.Expectation
 	if !assessment {
-		a.UpdatedAtMicros = max(a.UpdatedAtMicros, p.NowMicros)
+		a.UpdatedAtMicros = max(a.UpdatedAtMicros, c.NowMicros)
 	}
 	a.UpdatedAtMicros = max(a.UpdatedAtMicros, s.UpdatedAtMicros+1)
-	p.Changes = append(p.Changes, uctables.Replacement{Annotation: a, ReplacesMicros: s.UpdatedAtMicros, ReplacesCreatedMicros: s.CreatedAtMicros})
-	p.note(&a)
+	c.Changes = append(c.Changes, uctables.Replacement{
+		Annotation: a, ReplacesMicros: s.UpdatedAtMicros, ReplacesCreatedMicros: s.CreatedAtMicros,
+	})
+	c.record(&a)
 }
 
 // remove writes a version of s that deletes it.
-func (p *planner) remove(s *uctables.Annotation) {
-	gone, at, by := *s, p.NowMicros, DeletedBy
-	gone.DeletedAtMicros, gone.DeletedBy = &at, &by
-	p.replace(gone, s)
+func (c *comparer) remove(s *uctables.Annotation) {
+	deleted, at, by := *s, c.NowMicros, DeletedBy
+	deleted.DeletedAtMicros, deleted.DeletedBy = &at, &by
+	c.replace(deleted, s)
 }
 
-// same says whether two versions hold the same, deletion and times aside.
-func same(e, s *uctables.Annotation) bool {
+// sameContent says whether two versions hold the same, apart from deletion and times.
+func sameContent(e, s *uctables.Annotation) bool {
 	a, b := *e, *s
 	a.CreatedAtMicros, b.CreatedAtMicros = 0, 0
 	return uctables.SameAnnotation(&a, &b)
 }
 
-// noted is what a METADATA row's metadata holds beside what the source lists.
-type noted struct {
+// provenance is the metadata column of a METADATA row.
+type provenance struct {
 	uctables.Provenance
 	Versions map[string]int64
 	all      map[string]any
 }
 
-func provenance(meta *uctables.Annotation) (n noted, err error) {
+func readProvenance(meta *uctables.Annotation) (p provenance, err error) {
 	if meta == nil || meta.Metadata == nil {
-		return n, nil
+		return p, nil
 	}
-	if err := json.Unmarshal(meta.Metadata, &n.all); err != nil {
-		return n, fmt.Errorf("metadata of annotation %s can't be read: %w", meta.AnnotationID, err)
+	if err := json.Unmarshal(meta.Metadata, &p.all); err != nil {
+		return p, fmt.Errorf("metadata of annotation %s can't be read: %w", meta.AnnotationID, err)
 	}
-	n.Source, _ = n.all[uctables.KeySource].(string)
-	n.SpansMissing, _ = n.all[uctables.KeySpansMissing].(string)
-	spans, _ := n.all[uctables.KeySpans].(float64)
-	n.Spans = int(spans)
-	versions, _ := n.all[uctables.KeyVersions].([]any)
-	n.Versions = make(map[string]int64, len(versions))
+	p.Source, _ = p.all[uctables.KeySource].(string)
+	p.SpansMissing, _ = p.all[uctables.KeySpansMissing].(string)
+	spans, _ := p.all[uctables.KeySpans].(float64)
+	p.Spans = int(spans)
+	versions, _ := p.all[uctables.KeyVersions].([]any)
+	p.Versions = make(map[string]int64, len(versions))
 	for _, v := range versions {
 		if pair, _ := v.([]any); len(pair) == 2 {
 			id, _ := pair[0].(string)
 			micros, _ := pair[1].(float64)
-			n.Versions[id] = int64(micros)
+			p.Versions[id] = int64(micros)
 		}
 	}
-	return n, nil
+	return p, nil
 }
 
-// metadata replaces the METADATA row if it or what is noted there changed.
-func (p *planner) metadata(e uctables.Annotation, meta *uctables.Annotation, was noted) error {
-	if p.Official {
-		return p.writeMetadata(e, meta)
+// compareMetadata replaces the METADATA row if the row itself, or what its metadata column says, has changed.
+func (c *comparer) compareMetadata(e uctables.Annotation, meta *uctables.Annotation, was provenance) error {
+	if c.Official {
+		return c.writeMetadata(e, meta)
 	}
 	if was.Source == "" {
-		p.Kept++ // another writer's, although with this ID
+		c.Kept++ // another writer's row under this ID
 		return nil
 	}
-	is, err := provenance(&e)
+	is, err := readProvenance(&e)
 	if err != nil {
 		return err
 	}
 	if is.SpansMissing != "" && was.SpansMissing == "" {
-		// The source has lost them since; the target has not.
+		// The source has lost the spans since they were migrated; the target still has them.
 		delete(is.all, uctables.KeySpansMissing)
 		is.all[uctables.KeySpans] = was.all[uctables.KeySpans]
 		if list, ok := was.all[uctables.KeyAttachments]; ok {
 			is.all[uctables.KeyAttachments] = list
 		}
 	}
-	// One experiment may be known by several addresses: the one that it was migrated from stays.
+	// One experiment may have several addresses: the one that the trace was migrated from stays.
 	is.all[uctables.KeySource] = was.all[uctables.KeySource]
-	for _, n := range []noted{is, was} {
-		delete(n.all, uctables.KeyVersions)
+	for _, p := range []provenance{is, was} {
+		delete(p.all, uctables.KeyVersions)
 	}
-	if same(&e, meta) && meta.DeletedAtMicros == nil && meta.CreatedAtMicros == e.CreatedAtMicros &&
-		reflect.DeepEqual(is.all, was.all) && maps.Equal(p.versions, was.Versions) {
+	if sameContent(&e, meta) && meta.DeletedAtMicros == nil && meta.CreatedAtMicros == e.CreatedAtMicros &&
+		reflect.DeepEqual(is.all, was.all) && maps.Equal(c.versions, was.Versions) {
 		return nil
 	}
-	if e.Metadata, err = p.withVersions(is.all); err != nil {
+	if e.Metadata, err = c.withVersions(is.all); err != nil {
 		return err
 	}
-	p.replace(e, meta)
+	c.replace(e, meta)
 	return nil
 }
 
-// writeMetadata writes a METADATA row as convert made it, but for the versions that are noted: in the
-// place of meta, or with nil where there is none.
-func (p *planner) writeMetadata(e uctables.Annotation, meta *uctables.Annotation) error {
-	is, err := provenance(&e)
+// writeMetadata writes a METADATA row as convert made it, except for the versions that it lists. The row
+// replaces meta, or is a new one if meta is nil.
+func (c *comparer) writeMetadata(e uctables.Annotation, meta *uctables.Annotation) error {
+	is, err := readProvenance(&e)
 	if err != nil {
 		return err
 	}
 	delete(is.all, uctables.KeyVersions)
-	if e.Metadata, err = p.withVersions(is.all); err != nil {
+	if e.Metadata, err = c.withVersions(is.all); err != nil {
 		return err
 	}
 	if meta == nil {
-		p.insert(&e)
+		c.insert(&e)
 	} else {
-		p.replace(e, meta)
+		c.replace(e, meta)
 	}
 	return nil
 }
 
-// withVersions is a METADATA row's metadata with the versions noted in it.
-func (p *planner) withVersions(all map[string]any) (uctables.JSON, error) {
-	if len(p.versions) > 0 {
+// withVersions is a METADATA row's metadata with the list of tracemig's own versions in it.
+func (c *comparer) withVersions(all map[string]any) (uctables.JSON, error) {
+	if len(c.versions) > 0 {
 		var pairs []any
-		for _, id := range slices.Sorted(maps.Keys(p.versions)) {
-			pairs = append(pairs, []any{id, p.versions[id]})
+		for _, id := range slices.Sorted(maps.Keys(c.versions)) {
+			pairs = append(pairs, []any{id, c.versions[id]})
 		}
 		all[uctables.KeyVersions] = pairs
 	}

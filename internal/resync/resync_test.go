@@ -65,19 +65,20 @@ type fatal interface {
 	Fatal(...any)
 }
 
-// sync does what a run does with a trace that it takes for new: the rows are written where their keys are
-// missing, and then follow.
-func (t table) sync(tt fatal, info *mlflow.TraceInfo, runs []string, now int64) Result {
+// sync does what a run does with a trace that it takes for new: it writes the rows whose keys are missing, and
+// then compares.
+func (t table) sync(tt fatal, info *mlflow.TraceInfo, runs []string, now int64) Difference {
 	tt.Helper()
 	return t.follow(tt, info, runs, now, false)
 }
 
-// lookedAt are the runs of the tests that are asked for their traces.
+// lookedAt are the MLflow runs whose traces were listed in these tests.
 var lookedAt = map[string]bool{"r1": true, "r2": true}
 
-func (t table) follow(tt fatal, info *mlflow.TraceInfo, runs []string, now int64, known bool) Result {
+func (t table) follow(tt fatal, info *mlflow.TraceInfo, runs []string, now int64, known bool) Difference {
 	tt.Helper()
-	res, err := convert.Convert(convert.Input{Info: info, Runs: runs, Digest: info.Digest() + strings.Join(runs, "")}, convert.Options{Source: "s"})
+	in := convert.Input{Info: info, Runs: runs, Digest: info.Digest() + strings.Join(runs, "")}
+	res, err := convert.Convert(in, convert.Options{Source: "s"})
 	if err != nil {
 		tt.Fatal(err)
 	}
@@ -86,19 +87,19 @@ func (t table) follow(tt fatal, info *mlflow.TraceInfo, runs []string, now int64
 			t.put(a)
 		}
 	}
-	plan, err := Plan(hex, res.Trace.Annotations, t.newest(), Options{NowMicros: now, LookedAt: lookedAt, Insert: known})
+	diff, err := Compare(hex, res.Trace.Annotations, t.newest(), Options{NowMicros: now, LookedAt: lookedAt, Insert: known})
 	if err != nil {
 		tt.Fatal(err)
 	}
-	for i, c := range plan.Changes {
-		if c.Type == uctables.Metadata && i != len(plan.Changes)-1 {
+	for i, c := range diff.Changes {
+		if c.Type == uctables.Metadata && i != len(diff.Changes)-1 {
 			tt.Fatal("METADATA is not written last")
 		}
 		if c.UpdatedAtMicros <= c.ReplacesMicros || !t.put(c.Annotation) {
 			tt.Fatal("a new version is not newer")
 		}
 	}
-	return plan
+	return diff
 }
 
 var epoch = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -114,8 +115,8 @@ func feedback(id, value string, updated time.Time) mlflow.Assessment {
 	}
 }
 
-// Whatever happens to tags, assessments and run links at the source, and wherever a run is cut off
-// between two, the target shows the source's present state, and a run without a change writes nothing.
+// However tags, assessments and run links change at the source between two runs, the target shows the source's
+// present state after each, and a run that finds no change writes nothing.
 func TestFollowsTheSource(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		target := table{}
@@ -134,12 +135,12 @@ func TestFollowsTheSource(t *testing.T) {
 
 			want := table{}
 			want.sync(t, info, runs, now)
-			if diff := cmp.Diff(want.live(), target.live()); diff != "" {
-				t.Fatalf("(-source +target):\n%s", diff)
+			if d := cmp.Diff(want.live(), target.live()); d != "" {
+				t.Fatalf("(-source +target):\n%s", d)
 			}
 			now++
 			if again := target.follow(t, info, runs, now, rapid.Bool().Draw(t, "known again")); len(again.Changes) > 0 || again.Kept > 0 {
-				t.Fatalf("nothing changed, and still: %+v", again)
+				t.Fatalf("nothing changed, and the second run finds %+v, want no changes", again)
 			}
 		}
 	})
@@ -178,15 +179,15 @@ func TestChangesAtTheTargetStay(t *testing.T) {
 			edit(target)
 			want := target.live()["TAG a"]
 			for i, tags := range []map[string]string{{"a": "2", "b": "2"}, {"b": "3"}, {"a": "4"}} {
-				plan := target.sync(t, source(tags), nil, now+10+int64(i))
+				diff := target.sync(t, source(tags), nil, now+10+int64(i))
 				if got := target.live()["TAG a"]; got != want {
-					t.Errorf("with %v at the source the tag is %s, was %s", tags, got, want)
+					t.Errorf("with %v at the source the tag is %s, want %s as before", tags, got, want)
 				}
-				if _, there := tags["a"]; there && plan.Kept != 1 {
-					t.Errorf("with %v at the source %d rows were kept", tags, plan.Kept)
+				if _, there := tags["a"]; there && diff.Kept != 1 {
+					t.Errorf("with %v at the source %d rows were kept, want 1", tags, diff.Kept)
 				}
 				if b := target.live()["TAG b"]; b != "" && b != `"`+tags["b"]+`"` {
-					t.Errorf("the other tag is %s", b)
+					t.Errorf("the other tag is %s, want %q", b, tags["b"])
 				}
 			}
 			// What others wrote stays, whatever the source has.
@@ -195,13 +196,14 @@ func TestChangesAtTheTargetStay(t *testing.T) {
 			target.put(others)
 			target.sync(t, source(map[string]string{}), nil, now+20)
 			if _, there := target.live()["TAG theirs"]; there != (others.DeletedAtMicros == nil) {
-				t.Error("another writer's tag was touched")
+				t.Errorf("another writer's tag is live: %t, want %t", there, others.DeletedAtMicros == nil)
 			}
 		})
 	}
 }
 
-// A run that asks fewer runs for their traces knows nothing of the links that an earlier one found.
+// A run that lists the traces of fewer MLflow runs than an earlier one deletes no link that only the earlier one
+// could see.
 func TestLinksOfRunsNotLookedAtStay(t *testing.T) {
 	info, now := source(nil), epoch.Add(time.Hour).UnixMicro()
 	target := table{}
@@ -231,19 +233,19 @@ func TestLinksOfRunsNotLookedAtStay(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := Options{NowMicros: now + int64(i) + 1, LookedAt: step.asks, Insert: true}
-		plan, err := Plan(hex, res.Trace.Annotations, target.newest(), o)
+		diff, err := Compare(hex, res.Trace.Annotations, target.newest(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range plan.Changes {
+		for _, c := range diff.Changes {
 			target.put(c.Annotation)
 		}
 		if got := linked(); !slices.Equal(got, step.want) {
 			t.Errorf("step %d: linked to %v, want %v", i, got, step.want)
 		}
 		o.NowMicros++
-		if plan, err = Plan(hex, res.Trace.Annotations, target.newest(), o); err != nil || len(plan.Changes) > 0 {
-			t.Errorf("step %d, again: %+v, %v", i, plan, err)
+		if diff, err = Compare(hex, res.Trace.Annotations, target.newest(), o); err != nil || len(diff.Changes) > 0 {
+			t.Errorf("step %d, again: %+v, error %v, want no changes", i, diff, err)
 		}
 	}
 }
@@ -251,7 +253,8 @@ func TestLinksOfRunsNotLookedAtStay(t *testing.T) {
 func TestSpansLostAtTheSourceLater(t *testing.T) {
 	target := table{}
 	info := source(map[string]string{"a": "1"})
-	first, err := convert.Convert(convert.Input{Info: info, Spans: []byte(`[{"name":"root","span_id":"0000000000000001","parent_span_id":null,"start_time_unix_nano":1}]`)}, convert.Options{Source: "s"})
+	spans := []byte(`[{"name":"root","span_id":"0000000000000001","parent_span_id":null,"start_time_unix_nano":1}]`)
+	first, err := convert.Convert(convert.Input{Info: info, Spans: spans}, convert.Options{Source: "s"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,18 +266,18 @@ func TestSpansLostAtTheSourceLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := Plan(hex, later.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(time.Hour).UnixMicro()})
+	diff, err := Compare(hex, later.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(time.Hour).UnixMicro()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta := plan.Changes[len(plan.Changes)-1]
-	noted, err := provenance(&meta.Annotation)
-	if err != nil || noted.Spans != 1 || noted.SpansMissing != "" {
-		t.Errorf("%+v, %v: the target has the span still", noted.Provenance, err)
+	meta := diff.Changes[len(diff.Changes)-1]
+	got, err := readProvenance(&meta.Annotation)
+	if err != nil || got.Spans != 1 || got.SpansMissing != "" {
+		t.Errorf("%+v, error %v, want 1 span and none missing: the target still has it", got.Provenance, err)
 	}
 }
 
-// The same experiment by another address is no change.
+// That the same experiment has another address is no change.
 func TestAnotherAddress(t *testing.T) {
 	target, info := table{}, source(map[string]string{"a": "1"})
 	target.sync(t, info, nil, epoch.Add(time.Hour).UnixMicro())
@@ -282,8 +285,9 @@ func TestAnotherAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := Plan(hex, res.Trace.Annotations, target.newest(), Options{NowMicros: epoch.Add(2 * time.Hour).UnixMicro(), LookedAt: lookedAt})
-	if err != nil || len(plan.Changes) > 0 {
-		t.Errorf("%+v, %v", plan, err)
+	o := Options{NowMicros: epoch.Add(2 * time.Hour).UnixMicro(), LookedAt: lookedAt}
+	diff, err := Compare(hex, res.Trace.Annotations, target.newest(), o)
+	if err != nil || len(diff.Changes) > 0 {
+		t.Errorf("got %+v, error %v, want no changes", diff, err)
 	}
 }

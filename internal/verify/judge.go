@@ -79,19 +79,19 @@ func (e *evidence) rows() (Kind, string) {
 		return Incomplete, "its METADATA row is missing; its spans may be of another writer"
 	}
 	o := resync.Options{LookedAt: e.lookedAt, NowMicros: e.now, Insert: true}
-	plan, err := resync.Plan(e.want.rows.TraceID, e.want.rows.Annotations, e.annotations, o)
+	diff, err := resync.Compare(e.want.rows.TraceID, e.want.rows.Annotations, e.annotations, o)
 	if err != nil {
 		return Differ, err.Error()
 	}
 	var of noted
-	if !plan.Official {
+	if !diff.Official {
 		var kind Kind
 		var detail string
 		if of, kind, detail = e.origin(meta); kind != "" {
 			return kind, detail
 		}
 	}
-	changed := !plan.Official && !digest.Same(of.Digest, e.want.digest, e.want.asked)
+	changed := !diff.Official && !digest.Same(of.Digest, e.want.digest, e.want.asked)
 	var spans comparison
 	if e.spansDiffer {
 		spans = compareSpans(e.want.rows.Spans, e.spans, e.deep)
@@ -99,10 +99,10 @@ func (e *evidence) rows() (Kind, string) {
 	if len(spans.lost) > 0 && changed && e.have.spans.Rows >= of.Spans {
 		return Changed, fmt.Sprintf("%d spans came after it was migrated", len(spans.lost))
 	}
-	if kind, detail := e.wrong(&spans, &plan, changed); kind != "" {
+	if kind, detail := e.wrong(&spans, &diff, changed); kind != "" {
 		return kind, detail
 	}
-	return e.right(&spans, &plan, changed)
+	return e.right(&spans, &diff, changed)
 }
 
 // origin reads from the METADATA row where the trace comes from, and says what is wrong with that, if anything.
@@ -117,7 +117,7 @@ func (e *evidence) origin(meta *uctables.Annotation) (of noted, kind Kind, detai
 }
 
 // wrong lists what is not as it should be, and says of which kind that is; "" if nothing is.
-func (e *evidence) wrong(spans *comparison, plan *resync.Result, changed bool) (Kind, string) {
+func (e *evidence) wrong(spans *comparison, diff *resync.Difference, changed bool) (Kind, string) {
 	var problems []string
 	add := func(n int, format string, args ...any) {
 		if n > 0 {
@@ -130,12 +130,12 @@ func (e *evidence) wrong(spans *comparison, plan *resync.Result, changed bool) (
 	add(spans.links, "Databricks' own migration has lost %d links of its spans: "+
 		"DELETE FROM %s WHERE trace_id = '%s', and tracemig repair writes the spans anew",
 		spans.links, e.table, e.want.rows.TraceID)
-	add(len(plan.Twice), "of %d tags there are two live rows, of which readers show either: %s", len(plan.Twice), some(plan.Twice))
-	add(len(plan.Ahead), "%d annotations have an updated_at that is yet to come, so that no edit would be seen: %s",
-		len(plan.Ahead), some(plan.Ahead))
+	add(len(diff.Twice), "of %d tags there are two live rows, of which readers show either: %s", len(diff.Twice), some(diff.Twice))
+	add(len(diff.Ahead), "%d annotations have an updated_at that is yet to come, so that no edit would be seen: %s",
+		len(diff.Ahead), some(diff.Ahead))
 	missing := len(spans.lost) > 0
-	if !changed && !plan.Official {
-		lost, stale := annotations(plan)
+	if !changed && !diff.Official {
+		lost, stale := annotations(diff)
 		missing = missing || len(lost) > 0
 		add(len(lost), "%d annotations are missing: %s", len(lost), some(lost))
 		add(len(stale), "%d annotations differ: %s", len(stale), some(stale))
@@ -150,16 +150,16 @@ func (e *evidence) wrong(spans *comparison, plan *resync.Result, changed bool) (
 }
 
 // right says why the sums differ although nothing is wrong.
-func (e *evidence) right(spans *comparison, plan *resync.Result, changed bool) (Kind, string) {
+func (e *evidence) right(spans *comparison, diff *resync.Difference, changed bool) (Kind, string) {
 	switch {
-	case plan.Official:
+	case diff.Official:
 		return Official, "Databricks' own migration has moved it; " + e.nextOfOfficial()
 	case changed:
 		return Changed, ""
 	case spans.official > 0:
 		return Official, "its spans are those of Databricks' own migration"
-	case plan.Kept > 0:
-		return Edited, fmt.Sprintf("%d annotations", plan.Kept)
+	case diff.Kept > 0:
+		return Edited, fmt.Sprintf("%d annotations", diff.Kept)
 	}
 	return Match, "" // Only the digests differed: in digits of doubles, or in what others have added.
 }
@@ -182,13 +182,13 @@ func (e *evidence) metadata() *uctables.Annotation {
 }
 
 // annotations names those that the target lacks, and those that differ.
-func annotations(plan *resync.Result) (lost, stale []string) {
-	for _, c := range plan.Changes {
+func annotations(diff *resync.Difference) (lost, stale []string) {
+	for _, c := range diff.Changes {
 		name := string(c.Type) + " " + c.Name
 		switch {
 		case c.ReplacesMicros == uctables.NoVersion:
 			lost = append(lost, name)
-		case c.Type != uctables.Metadata || len(plan.Changes) == 1: // else it notes the others' versions
+		case c.Type != uctables.Metadata || len(diff.Changes) == 1: // else it notes the others' versions
 			stale = append(stale, name)
 		}
 	}
