@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -229,7 +230,7 @@ var errWebPage = errors.New("the answer is a web page, not JSON; check the addre
 
 // webPage tells HTML and XML, which begin with <, from JSON, which never does.
 func webPage(body []byte) bool {
-	i := skipSpace(body, 0)
+	i := jsonscan.SkipSpace(body, 0)
 	return i < len(body) && body[i] == '<'
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/rig"
 )
@@ -166,7 +167,7 @@ func TestServerCorpus(t *testing.T) {
 	}
 	for i, s := range c.FetchSpans(t.Context(), infos) {
 		n := 0
-		elements(s.JSON, func([]byte) error { n++; return nil })
+		jsonscan.Elements(s.JSON, func([]byte) error { n++; return nil })
 		if s.Err == nil && infos[i].Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" && n != want[infos[i].TraceID] {
 			t.Errorf("%s: %d spans in OTLP, want %d", infos[i].TraceID, n, want[infos[i].TraceID])
 		}

@@ -24,18 +24,18 @@ func TestCountSpans(t *testing.T) {
 	} {
 		n, err := countSpans([]byte(doc))
 		if want < 0 && err == nil || want >= 0 && (err != nil || n != want) {
-			t.Errorf("%s: %d, %v, want %d", doc, n, err, want)
+			t.Errorf("%s: %d, error %v, want %d (-1: an error)", doc, n, err, want)
 		}
 	}
 	const doc = `{"a": {"b": "c\"]"}, "spans": [{"x": [1, "y"]}, null]}`
 	for i := range doc {
 		if _, err := countSpans([]byte(doc[:i])); err != io.ErrUnexpectedEOF {
-			t.Errorf("%s: error %v, want that it ends early", doc[:i], err)
+			t.Errorf("%s: error %v, want %v", doc[:i], err, io.ErrUnexpectedEOF)
 		}
 	}
 }
 
-// What is JSON is cut as encoding/json would; what is not never panics.
+// FuzzScan cuts any bytes. JSON is cut where encoding/json would cut it, and other text makes nothing panic.
 func FuzzScan(f *testing.F) {
 	f.Add([]byte(`{"traces":[{"trace_info":{"trace_id":"tr-1"},"spans":[{"a":[1,{"b":"\\\""}]}]},{"spans":[]}]}`))
 	f.Add([]byte(`{"trace":{"trace_info":{"trace_id":"tr-1"},"spans":[NaN]}}`))
@@ -49,17 +49,17 @@ func FuzzScan(f *testing.F) {
 		}
 		var spans []json.RawMessage
 		if raw, ok := doc["spans"]; ok && json.Unmarshal(raw, &spans) == nil && (err != nil || n != len(spans)) {
-			t.Errorf("counted %d, %v in %q", n, err, b)
+			t.Errorf("%d spans, error %v, want %d in %q", n, err, len(spans), b)
 		}
 		if errTraces == nil {
 			for id, s := range got {
 				if !json.Valid(s) {
-					t.Errorf("trace %q has %q of %q", id, s, b)
+					t.Errorf("trace %q has %q of %q, want JSON", id, s, b)
 				}
 			}
 		}
 		if err := endsEarly()(b); err != nil {
-			t.Errorf("%q ends early: %v", b, err)
+			t.Errorf("%q ends early: error %v, want none of whole JSON", b, err)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -142,7 +143,7 @@ func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
 // spansIn counts the spans of Spans.JSON in either form.
 func spansIn(doc []byte) (n int, err error) {
 	if len(doc) > 0 && doc[0] == '[' {
-		err = elements(doc, func([]byte) error { n++; return nil })
+		err = jsonscan.Elements(doc, func([]byte) error { n++; return nil })
 		return n, err
 	}
 	return countSpans(doc)
@@ -246,7 +247,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 func endsEarly() func([]byte) error {
 	early := 0
 	return func(b []byte) error {
-		if _, err := skipValue(b, skipSpace(b, 0)); errors.Is(err, io.ErrUnexpectedEOF) && early < 2 {
+		if _, err := jsonscan.SkipValue(b, jsonscan.SkipSpace(b, 0)); errors.Is(err, io.ErrUnexpectedEOF) && early < 2 {
 			early++
 			return err
 		}
