@@ -35,58 +35,78 @@ const (
 // reservedKeys are those that the user's assessment metadata must not have as they are.
 var reservedKeys = append(slices.Clone(uctables.AssessmentKeys), KeyIssueName, KeySerializationFormat)
 
-// storageTags say where the source keeps a trace. A reader of the new place would look for it there, so
-// they become no TAG rows.
+// storageTags say where the source keeps a trace. They become no TAG rows, because MLflow would look for the trace's
+// spans there.
 var storageTags = []string{mlflow.TagArtifactLocation, mlflow.TagSpansLocation, mlflow.TagArchiveLocation, mlflow.TagArchivalFailure}
 
 // annotate builds the annotation rows: tags by key, assessments in the source's order, run links by ID,
 // the parts of values over the size limit, METADATA last.
 func (c *converter) annotate() {
 	info := c.in.Info
-	at := info.RequestTime.UnixMicro()
-	own := func(id string, typ uctables.AnnotationType, name string, value uctables.JSON) uctables.Annotation {
-		return uctables.Annotation{
-			AnnotationID: id, TargetType: uctables.TargetTrace, TargetID: c.traceID, Type: typ, Name: name, Value: value,
-			CreatedAtMicros: at, UpdatedAtMicros: at,
-		}
-	}
-	var parts []uctables.Annotation
-	split := func(a *uctables.Annotation, over []overflow) {
-		for i := range over {
-			ov := &over[i]
-			chunks := ov.chunks()
-			c.note(TooLarge, a.Name, fmt.Sprintf("%d bytes of %s in %d tags %s.…", len(ov.text), ov.of, len(chunks), OverflowName))
-			for n, chunk := range chunks {
-				id := derive("overflow", a.AnnotationID, ov.of, string(ov.key), strconv.Itoa(n+1)).String()
-				p := own(id, uctables.Tag, OverflowName+"."+id, quote(nil, chunk))
-				p.Metadata = append(quote(append(ov.describe(n+1, len(chunks)), `,"annotation_id":`...), a.AnnotationID), '}')
-				parts = append(parts, p)
-			}
-		}
-	}
-	add := func(a uctables.Annotation, over ...overflow) {
-		if len(a.Value) > maxVariant/variantFactor && variantBound(a.Value) > maxVariant {
-			ov := overflow{of: "value", text: a.Value}
-			a.Value = quote(nil, ov.marker())
-			over = append(over, ov)
-		}
-		split(&a, over)
-		c.annotations = append(c.annotations, a)
-	}
-
 	c.annotations = make([]uctables.Annotation, 0, len(info.Tags)+len(info.Assessments)+len(c.in.Runs)+2)
-	for _, key := range slices.Sorted(maps.Keys(info.Tags)) {
+	c.addTags()
+	c.addAssessments()
+	c.addRunLinks()
+	meta := c.traceAnnotation(uctables.MetadataID(c.traceID), uctables.Metadata, "metadata", nil)
+	var over []overflow
+	meta.Value, over = c.metadataValue()
+	meta.Metadata = c.provenance()
+	c.splitOverflow(&meta, over)
+	c.annotations = append(append(c.annotations, c.parts...), meta)
+}
+
+// traceAnnotation is a row that the source has no times of: it gets the trace's request time.
+func (c *converter) traceAnnotation(id string, typ uctables.AnnotationType, name string, value uctables.JSON) uctables.Annotation {
+	at := c.in.Info.RequestTime.UnixMicro()
+	return uctables.Annotation{
+		AnnotationID: id, TargetType: uctables.TargetTrace, TargetID: c.traceID, Type: typ, Name: name, Value: value,
+		CreatedAtMicros: at, UpdatedAtMicros: at,
+	}
+}
+
+// add adds a row, and takes its value out if that is over the size limit. over is what was taken out already.
+func (c *converter) add(a uctables.Annotation, over ...overflow) {
+	if len(a.Value) > maxVariant/variantFactor && variantBound(a.Value) > maxVariant {
+		ov := overflow{of: "value", whole: true, text: a.Value}
+		a.Value = quote(nil, ov.marker())
+		over = append(over, ov)
+	}
+	c.splitOverflow(&a, over)
+	c.annotations = append(c.annotations, a)
+}
+
+// splitOverflow adds to c.parts the rows that hold the values that were taken out of a row.
+func (c *converter) splitOverflow(a *uctables.Annotation, over []overflow) {
+	for i := range over {
+		ov := &over[i]
+		chunks := ov.chunks()
+		c.note(TooLarge, a.Name, fmt.Sprintf("%d bytes of %s in %d tags %s.…", len(ov.text), ov.of, len(chunks), OverflowName))
+		for n, chunk := range chunks {
+			id := derive("overflow", a.AnnotationID, ov.of, ov.key, strconv.Itoa(n+1)).String()
+			p := c.traceAnnotation(id, uctables.Tag, OverflowName+"."+id, quote(nil, chunk))
+			p.Metadata = append(quote(append(ov.describe(n+1, len(chunks)), `,"annotation_id":`...), a.AnnotationID), '}')
+			c.parts = append(c.parts, p)
+		}
+	}
+}
+
+func (c *converter) addTags() {
+	tags := c.in.Info.Tags
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if slices.Contains(storageTags, key) {
 			continue
 		}
 		name := c.valid(key, "tags")
-		add(own(uctables.TagID(c.traceID, key), uctables.Tag, name, quote(nil, c.valid(info.Tags[key], name))))
+		c.add(c.traceAnnotation(uctables.TagID(c.traceID, key), uctables.Tag, name, quote(nil, c.valid(tags[key], name))))
 	}
+}
 
+func (c *converter) addAssessments() {
 	first := len(c.annotations)
-	for i := range info.Assessments {
-		a, over := c.assessment(&info.Assessments[i], i)
-		if dup := slices.IndexFunc(c.annotations[first:], func(b uctables.Annotation) bool { return b.AnnotationID == a.AnnotationID }); dup >= 0 {
+	for i := range c.in.Info.Assessments {
+		a, over := c.assessment(&c.in.Info.Assessments[i], i)
+		sameID := func(b uctables.Annotation) bool { return b.AnnotationID == a.AnnotationID }
+		if dup := slices.IndexFunc(c.annotations[first:], sameID); dup >= 0 {
 			if reflect.DeepEqual(c.annotations[first+dup], a) {
 				c.note(BadAssessment, a.Name, "assessment "+a.AnnotationID+" is listed twice; one row")
 				continue
@@ -95,26 +115,21 @@ func (c *converter) annotate() {
 			c.note(BadAssessment, a.Name, "another assessment has ID "+a.AnnotationID+"; this one got "+id)
 			a.AnnotationID = id
 		}
-		add(a, over...)
+		c.add(a, over...)
 	}
+}
 
+func (c *converter) addRunLinks() {
 	runs := slices.Clone(c.in.Runs)
-	if run := info.Metadata[mlflow.MetadataSourceRun]; run != "" {
+	if run := c.in.Info.Metadata[mlflow.MetadataSourceRun]; run != "" {
 		runs = append(runs, run)
 	}
 	slices.Sort(runs)
 	for _, run := range slices.Compact(runs) {
 		if run = c.valid(run, "run_link"); run != "" {
-			add(own(uctables.RunLinkID(c.traceID, run), uctables.RunLink, "run_link", quote(nil, run)))
+			c.add(c.traceAnnotation(uctables.RunLinkID(c.traceID, run), uctables.RunLink, "run_link", quote(nil, run)))
 		}
 	}
-
-	meta := own(uctables.MetadataID(c.traceID), uctables.Metadata, "metadata", nil)
-	var over []overflow
-	meta.Value, over = c.metadataValue()
-	meta.Metadata = c.provenance()
-	split(&meta, over)
-	c.annotations = append(append(c.annotations, parts...), meta)
 }
 
 // Inferable says whether a TAG or RUN_LINK row shows by itself that Convert made it for the trace with this
@@ -134,7 +149,7 @@ func Inferable(a *uctables.Annotation, traceID string, requestMicros int64) bool
 	return false
 }
 
-// valid gives s with U+FFFD for what is no UTF-8.
+// valid gives s with U+FFFD for bytes that are no UTF-8.
 func (c *converter) valid(s, key string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -143,31 +158,25 @@ func (c *converter) valid(s, key string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// stringMap adds a map's members in the order of their keys.
-func (c *converter) stringMap(o *object, m map[string]string) {
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		c.stringMember(o, key, m[key])
-	}
-}
-
+// stringMember adds a member whose value is a string.
 func (c *converter) stringMember(o *object, key, value string) {
 	name := c.valid(key, key)
 	if strings.Contains(name, "\x00") {
 		name = strings.ReplaceAll(name, "\x00", "\uFFFD")
 		c.note(NULInKey, name, "replaced by U+FFFD")
-		o.raws = append(o.raws, raw{name + ".key", quote(nil, key)})
+		o.keep(name+".key", quote(nil, key))
 	}
 	if len(name) > maxName {
 		long := name
 		name = longKeyPrefix + derive("key", long).String()
 		c.note(LongKey, name, "stands for a key of "+strconv.Itoa(len(long))+" bytes")
-		o.raws = append(o.raws, raw{name + ".key", quote(nil, long)})
+		o.keep(name+".key", quote(nil, long))
 	}
-	if o.begin([]byte(name), false) {
+	if o.begin(quote(nil, name)) {
 		c.note(DuplicateKey, name, "the last one stands")
 	}
 	o.buf = quote(o.buf, c.valid(value, name))
-	o.end(nil, false)
+	o.end(nil)
 }
 
 // metadataValue is {client_request_id, trace_metadata, request_preview, response_preview}, with null for
@@ -187,22 +196,22 @@ func (c *converter) metadataValue() (uctables.JSON, []overflow) {
 	c.stringMember(o, uctables.SourceExperimentID, info.ExperimentID)
 	inner, over := o.finish("value.trace_metadata")
 	o.reset()
-	optional := func(key string, s *string) {
+	orNull := func(key string, s *string) {
 		if s == nil {
 			o.literal(key, []byte("null"))
 			return
 		}
 		c.stringMember(o, key, *s)
 	}
-	optional("client_request_id", info.ClientRequestID)
+	orNull("client_request_id", info.ClientRequestID)
 	o.literal("trace_metadata", inner)
-	optional("request_preview", info.RequestPreview)
-	optional("response_preview", info.ResponsePreview)
+	orNull("request_preview", info.RequestPreview)
+	orNull("response_preview", info.ResponsePreview)
 	value, more := o.finish("value")
 	return value, append(over, more...)
 }
 
-// renamed is the key under which a value of the user's stands whose own key is taken by what is written.
+// renamed is the key for a value of the user's whose own key has a meaning that tracemig or the readers give it.
 func (c *converter) renamed(key string, all map[string]string) string {
 	name := RawPrefix + key
 	for n := 2; ; n++ {
@@ -268,10 +277,40 @@ func (c *converter) provenance() uctables.JSON {
 
 // assessment builds the row of one assessment.
 func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annotation, []overflow) {
-	at := c.in.Info.RequestTime
+	row := c.assessmentRow(a, index)
+	o := &c.subAttrs
+	o.reset()
+	c.assessmentFields(o, a, row.AnnotationID)
+	values := 0
+	if a.Feedback != nil {
+		values++
+		c.feedback(o, a.Feedback, &row)
+	}
+	if a.Expectation != nil {
+		values++
+		c.expectation(o, a.Expectation, &row)
+	}
+	if a.Issue != nil {
+		values++
+		c.note(IssueLink, row.Name, "kept as FEEDBACK with the issue's name as value")
+		if values == 1 {
+			row.Value = quote(nil, c.valid(*a.Issue, "issue_name"))
+		}
+		c.optionalMember(o, KeyIssueName, a.Issue)
+	}
+	if values != 1 {
+		c.note(BadAssessment, row.Name, fmt.Sprintf("%d of feedback, expectation and issue are set", values))
+	}
+	var over []overflow
+	row.Metadata, over = o.finish("metadata")
+	return row, over
+}
+
+// assessmentRow is the row of an assessment without its value and metadata.
+func (c *converter) assessmentRow(a *mlflow.Assessment, index int) uctables.Annotation {
 	created, updated := a.CreateTime, a.LastUpdateTime
 	if created.IsZero() {
-		created = at
+		created = c.in.Info.RequestTime
 		c.note(BadTime, a.Name, "no create time; the trace's request time stands instead")
 	}
 	if updated.IsZero() {
@@ -294,9 +333,11 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 		s := c.valid(a.SourceID, "source_id")
 		row.CreatedBy, row.UpdatedBy = &s, &s
 	}
+	return row
+}
 
-	o := &c.subAttrs
-	o.reset()
+// assessmentFields adds the user's own metadata, and the fields that have no column.
+func (c *converter) assessmentFields(o *object, a *mlflow.Assessment, id string) {
 	for _, key := range slices.Sorted(maps.Keys(a.Metadata)) {
 		name := key
 		if slices.Contains(reservedKeys, key) {
@@ -304,80 +345,73 @@ func (c *converter) assessment(a *mlflow.Assessment, index int) (uctables.Annota
 		}
 		c.stringMember(o, name, a.Metadata[key])
 	}
-	optional := func(key string, s *string) {
-		if s != nil {
-			c.stringMember(o, key, *s)
-		}
-	}
-	optional(uctables.AssessmentSourceType, &a.SourceType)
-	optional(uctables.AssessmentSourceID, &a.SourceID)
-	optional(uctables.AssessmentOverrides, a.Overrides)
+	c.stringMember(o, uctables.AssessmentSourceType, a.SourceType)
+	c.stringMember(o, uctables.AssessmentSourceID, a.SourceID)
+	c.optionalMember(o, uctables.AssessmentOverrides, a.Overrides)
 	if a.Valid != nil {
 		c.stringMember(o, uctables.AssessmentValid, strconv.FormatBool(*a.Valid))
 	}
-	if a.SpanID != nil && *a.SpanID != "" {
-		id, exact := mlflow.ParseSpanID(*a.SpanID)
-		if id == "" {
-			id = deriveSpanID(*a.SpanID) // as the span's own row has it
-		}
-		if !exact {
-			c.note(BadID, "span_id", "of assessment "+row.AnnotationID+"; replaced by "+id)
-			o.raws = append(o.raws, raw{uctables.AssessmentSpanID, quote(nil, *a.SpanID)})
-		}
-		c.stringMember(o, uctables.AssessmentSpanID, id)
+	if a.SpanID == nil || *a.SpanID == "" {
+		return
 	}
-	values := 0
-	if f := a.Feedback; f != nil {
-		values++
-		row.Value, _ = c.assessmentValue(o, f.Value)
-		if e := f.Error; e != nil {
-			c.stringMember(o, uctables.AssessmentErrorCode, deref(e.Code)) // its presence is the error's
-			optional(uctables.AssessmentErrorMessage, e.Message)
-			optional(uctables.AssessmentErrorStackTrace, e.StackTrace)
-		}
+	spanID, exact := mlflow.ParseSpanID(*a.SpanID)
+	if spanID == "" {
+		spanID = deriveSpanID(*a.SpanID) // as the span's own row has it
 	}
-	if e := a.Expectation; e != nil {
-		values++
-		row.Type = uctables.Expectation
-		format, text, nested := "", []byte(e.Value), false
-		if e.Serialized != nil {
-			format, text = e.Serialized.Format, []byte(e.Serialized.Value)
-		}
-		if e.Serialized == nil || format == uctables.JSONFormat {
-			row.Value, nested = c.assessmentValue(o, text)
-		} else {
-			row.Value = quote(nil, c.valid(e.Serialized.Value, "value"))
-		}
-		switch {
-		case e.Serialized == nil && nested && len(row.Value) > 0 && (row.Value[0] == '{' || row.Value[0] == '['):
-			c.stringMember(o, uctables.AssessmentSerializationFormat, uctables.JSONFormat)
-		case e.Serialized == nil:
-		case format == uctables.JSONFormat && !nested:
-			// Readers would take the string for the list or object.
-			c.stringMember(o, KeySerializationFormat, format)
-		default:
-			c.stringMember(o, uctables.AssessmentSerializationFormat, format)
-		}
+	if !exact {
+		c.note(BadID, "span_id", "of assessment "+id+"; replaced by "+spanID)
+		o.keep(uctables.AssessmentSpanID, quote(nil, *a.SpanID))
 	}
-	if a.Issue != nil {
-		values++
-		c.note(IssueLink, row.Name, "kept as FEEDBACK with the issue's name as value")
-		if values == 1 {
-			row.Value = quote(nil, c.valid(*a.Issue, "issue_name"))
-		}
-		optional(KeyIssueName, a.Issue)
-	}
-	if values != 1 {
-		c.note(BadAssessment, row.Name, fmt.Sprintf("%d of feedback, expectation and issue are set", values))
-	}
-	var over []overflow
-	row.Metadata, over = o.finish("metadata")
-	return row, over
+	c.stringMember(o, uctables.AssessmentSpanID, spanID)
 }
 
-// assessmentValue is the VARIANT of an assessment's value, nil for none; o keeps the text of what is lost.
-// exact is false where it had to become a string.
-func (c *converter) assessmentValue(o *object, v []byte) (value uctables.JSON, exact bool) {
+// optionalMember adds a member whose value is a string, unless that is absent.
+func (c *converter) optionalMember(o *object, key string, s *string) {
+	if s != nil {
+		c.stringMember(o, key, *s)
+	}
+}
+
+// feedback fills in the value and the error of a feedback.
+func (c *converter) feedback(o *object, f *mlflow.Feedback, row *uctables.Annotation) {
+	row.Value, _ = c.assessmentValue(o, f.Value)
+	if e := f.Error; e != nil {
+		code := ""
+		if e.Code != nil {
+			code = *e.Code
+		}
+		c.stringMember(o, uctables.AssessmentErrorCode, code) // also without one: it says that there was an error
+		c.optionalMember(o, uctables.AssessmentErrorMessage, e.Message)
+		c.optionalMember(o, uctables.AssessmentErrorStackTrace, e.StackTrace)
+	}
+}
+
+// expectation fills in the value of an expectation, and the format in which MLflow has it serialized.
+func (c *converter) expectation(o *object, e *mlflow.Expectation, row *uctables.Annotation) {
+	row.Type = uctables.Expectation
+	if e.Serialized == nil {
+		var nested bool
+		row.Value, nested = c.assessmentValue(o, e.Value)
+		if nested && len(row.Value) > 0 && (row.Value[0] == '{' || row.Value[0] == '[') {
+			c.stringMember(o, uctables.AssessmentSerializationFormat, uctables.JSONFormat)
+		}
+		return
+	}
+	format, key := e.Serialized.Format, uctables.AssessmentSerializationFormat
+	if format != uctables.JSONFormat {
+		row.Value = quote(nil, c.valid(e.Serialized.Value, "value"))
+	} else {
+		var nested bool
+		if row.Value, nested = c.assessmentValue(o, []byte(e.Serialized.Value)); !nested {
+			key = KeySerializationFormat // under the other key, readers would take the string for a list or object
+		}
+	}
+	c.stringMember(o, key, format)
+}
+
+// assessmentValue is the VARIANT of an assessment's value, nil for none. o keeps the text of a value that a VARIANT
+// holds only in part. isJSON is false if the value had to become a string.
+func (c *converter) assessmentValue(o *object, v []byte) (value uctables.JSON, isJSON bool) {
 	if v == nil {
 		return nil, true
 	}
@@ -394,14 +428,7 @@ func (c *converter) assessmentValue(o *object, v []byte) (value uctables.JSON, e
 	}
 	c.noteLoss(l, "value")
 	if l&keepsRaw != 0 {
-		o.raws = append(o.raws, raw{"value", v})
+		o.keep("value", v)
 	}
 	return out, ok
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -4,26 +4,27 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
-
 	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Attachment is one of whose bytes it is decided what becomes of them.
+// Attachment is an attachment for whose bytes it has been decided where they are to be.
 type Attachment struct {
 	uctables.Attachment
-	// Data are the bytes of an Inline one, which then stand in the spans. Without them the reference stays.
+	// Data are the bytes of an Inline attachment. They replace its reference in the spans; without them the
+	// reference stays.
 	Data []byte
 }
 
-// lookForAttachments prepares the search in the spans document, which costs a document without any
-// references one look for their mark.
+// lookForAttachments prepares the search for references in the spans document. For a document without any it costs
+// one search for the mark with which they begin.
 func (c *converter) lookForAttachments() {
 	if !bytes.Contains(c.doc, []byte(mlflow.AttachmentMark)) {
 		return
@@ -35,8 +36,8 @@ func (c *converter) lookForAttachments() {
 	}
 }
 
-// listAttachments gives what METADATA lists: the attachments that were given, and those found beside them,
-// which stay at the source.
+// listAttachments gives what METADATA lists: the attachments of the input, and those that were found besides, which
+// stay at the source.
 func (c *converter) listAttachments() []uctables.Attachment {
 	list := make([]uctables.Attachment, 0, len(c.in.Attachments)+len(c.found))
 	for _, a := range c.in.Attachments {
@@ -53,7 +54,7 @@ func (c *converter) listAttachments() []uctables.Attachment {
 
 // appendAttachments appends the list as JSON.
 func appendAttachments(dst []byte, list []uctables.Attachment) []byte {
-	text, _ := json.Marshal(list, jsontext.AllowInvalidUTF8(true)) // plain texts and numbers
+	text, _ := json.Marshal(list, jsontext.AllowInvalidUTF8(true)) // texts and numbers, which give no error
 	return append(dst, text...)
 }
 
@@ -62,13 +63,14 @@ func (c *converter) foundAttachments() []mlflow.Attachment {
 	return slices.SortedFunc(maps.Values(c.found), func(a, b mlflow.Attachment) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// endValue ends the member whose value, compact JSON, begins at o.buf[at], and puts the bytes of inline
-// attachments into it.
-func (c *converter) endValue(o *object, at int, lit []byte, text bool) {
+// endValue ends the member that was begun last, and puts the bytes of inline attachments into its value. source is
+// as in object.end.
+func (c *converter) endValue(o *object, source []byte) {
+	at := o.last().val
 	if c.found != nil && bytes.Contains(o.buf[at:], []byte(mlflow.AttachmentMark)) && c.fillAttachments(o, at) {
-		lit, text = nil, false // What stood there at the source is not what is to be kept.
+		source = nil // The value with the bytes in it is what is to be kept, not the references of the source.
 	}
-	o.end(lit, text)
+	o.end(source)
 }
 
 // container is an object or array around a position in compact JSON.
@@ -78,8 +80,8 @@ type container struct {
 	array bool
 }
 
-// fillAttachments looks through the JSON from o.buf[at] on for strings that are references, and replaces those of
-// inline attachments. It says whether it has replaced any.
+// fillAttachments looks for references among the strings of the JSON from o.buf[at] on, and replaces those of
+// inline attachments by their bytes. It says whether it has replaced any.
 func (c *converter) fillAttachments(o *object, at int) bool {
 	src := o.buf[at:]
 	var out []byte
@@ -94,7 +96,7 @@ func (c *converter) fillAttachments(o *object, at int) bool {
 			around = around[:len(around)-1]
 			i++
 		case '"':
-			end := stringEnd(src, i)
+			end, _ := jsonscan.SkipString(src, i)
 			lit := src[i:end]
 			if end < len(src) && src[end] == ':' {
 				around[len(around)-1].key = lit
@@ -120,8 +122,8 @@ func (c *converter) fillAttachments(o *object, at int) bool {
 	return true
 }
 
-// reference notes the attachment that a string literal refers to, if it does, and gives it if its bytes are to
-// stand there.
+// reference adds the attachment that a string literal refers to, if it refers to one, to those that were found. It
+// gives the attachment if its bytes are to replace the literal.
 func (c *converter) reference(lit []byte) *Attachment {
 	if !bytes.HasPrefix(lit, []byte(`"`+mlflow.AttachmentMark)) {
 		return nil
@@ -139,65 +141,65 @@ func (c *converter) reference(lit []byte) *Attachment {
 }
 
 // wasBase64 says whether MLflow's SDK has made a reference of plain base64 rather than of a data: URI. The
-// objects around tell: these are the forms in which model providers take and give images and audio (method
-// _try_convert_structured_content of its span.py).
+// objects around the reference tell: these are the forms in which model providers take and give images and
+// audio (method _try_convert_structured_content of MLflow's span.py).
 func wasBase64(around []container, contentType string) bool {
-	up := func(n int) *container {
-		if i := len(around) - 1 - n; i >= 0 && !around[i].array {
-			return &around[i]
-		}
-		return &container{}
-	}
-	in, over := up(0), up(1)
-	is := func(prefix string, c *container, key, unless string) bool {
-		return contentType == prefix+cmp.Or(c.member(key), unless)
-	}
+	in, over := enclosing(around, 0), enclosing(around, 1)
 	switch string(in.key) {
 	case `"b64_json"`:
 		return contentType == "image/png"
 	case `"result"`:
-		return in.member("type") == "image_generation_call" && is("image/", in, "output_format", "png")
+		return in.member("type") == "image_generation_call" && in.saysType("image/", "output_format", "png", contentType)
 	case `"bytes"`:
-		return string(over.key) == `"source"` && string(up(2).key) == `"image"` && is("image/", over, "format", "png")
+		return string(over.key) == `"source"` && string(enclosing(around, 2).key) == `"image"` &&
+			over.saysType("image/", "format", "png", contentType)
 	case `"data"`:
-		switch string(over.key) {
-		case `"input_audio"`:
-			mp3 := in.member("format") == "mp3" && contentType == "audio/mpeg"
-			return over.member("type") == "input_audio" && (mp3 || is("audio/", in, "format", "wav"))
-		case `"source"`:
-			return over.member("type") == "image" && in.member("type") == "base64" && is("", in, "media_type", "image/png")
-		case `"audio"`:
-			return contentType == "audio/wav"
-		case `"inline_data"`:
-			return is("", in, "mime_type", "application/octet-stream")
-		}
+		return dataWasBase64(in, over, contentType)
 	}
 	return false
 }
 
-// member is the text of a string member of an object; "" if there is none.
-func (c *container) member(key string) string {
-	depth, want := 0, `"`+key+`"`
-	for i := 0; i < len(c.text); {
-		switch c.text[i] {
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return ""
-			}
-			i++
-		case '"':
-			end := stringEnd(c.text, i)
-			if depth == 1 && string(c.text[i:end]) == want && end+1 < len(c.text) && c.text[end] == ':' && c.text[end+1] == '"' {
-				text, _ := unquote(c.text[end+1 : stringEnd(c.text, end+1)])
-				return text
-			}
-			i = end
-		default:
-			i++
-		}
+// dataWasBase64 is wasBase64 for a reference that is the member "data" of in. over is the object around in.
+func dataWasBase64(in, over *container, contentType string) bool {
+	switch string(over.key) {
+	case `"input_audio"`:
+		mp3 := in.member("format") == "mp3" && contentType == "audio/mpeg"
+		return over.member("type") == "input_audio" && (mp3 || in.saysType("audio/", "format", "wav", contentType))
+	case `"source"`:
+		return over.member("type") == "image" && in.member("type") == "base64" &&
+			in.saysType("", "media_type", "image/png", contentType)
+	case `"audio"`:
+		return contentType == "audio/wav"
+	case `"inline_data"`:
+		return in.saysType("", "mime_type", "application/octet-stream", contentType)
 	}
-	return ""
+	return false
+}
+
+// enclosing is the n-th object from the innermost of around, which is number 0; an empty one if that is an array, or
+// if there are fewer.
+func enclosing(around []container, n int) *container {
+	if i := len(around) - 1 - n; i >= 0 && !around[i].array {
+		return &around[i]
+	}
+	return &container{}
+}
+
+// saysType says whether the member of this key, or otherwise if there is none, makes contentType when it
+// stands after the prefix.
+func (c *container) saysType(prefix, key, otherwise, contentType string) bool {
+	return contentType == prefix+cmp.Or(c.member(key), otherwise)
+}
+
+// member is the text of a string member of an object; "" if there is none.
+func (c *container) member(key string) (text string) {
+	want := `"` + key + `"`
+	// The text is compact JSON, in which a key occurs once, or empty. Only that is an error, and has no member.
+	_, _ = jsonscan.Members(c.text, 0, func(name, value []byte) error {
+		if string(name) == want && value[0] == '"' {
+			text, _ = unquote(value)
+		}
+		return nil
+	})
+	return text
 }

@@ -141,29 +141,34 @@ func Convert(in Input, opt Options) (Result, error) {
 type converter struct {
 	in      Input
 	opt     Options
-	traceID string // target's; "" until known
-	otelID  string // first OTEL trace ID of the spans
-	otelLit []byte // its literal, if that is an exact one
-	mine    bool   // a span is of the trace that was asked for, as far as it says
-	other   string // what the first span that is not says
+	traceID string // the target's; "" until it is known
 
-	doc         []byte // spans document, valid UTF-8
-	values      bool   // string attributes of its spans are values, not JSON texts, unless a span itself says otherwise
-	spanAttrs   object // attributes of the span being read
-	requestID   []byte // its attribute mlflow.traceRequestId, a literal
-	service     []byte // its attribute service.name, a literal
-	subAttrs    object // attributes of the event or link being read, or METADATA's value
-	text        []byte // scratch: unquoted attribute text
-	plain       []byte // scratch: OTLP value as plain JSON
-	over        []overflow
-	lits        [fieldCount][]byte // fields of the span being read
-	rootService string             // service.name of the first root span that has one
-
-	found map[string]mlflow.Attachment // that the spans refer to, by ID; nil where there can't be any
-	given map[string]*Attachment       // of in, by ID
-
+	// From the spans document.
+	doc         []byte // valid UTF-8
+	values      bool   // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
+	otelID      string // first OTEL trace ID
+	otelLit     []byte // its literal, if the ID is exact
+	identified  bool   // a span belongs to the trace that was asked for, as far as the spans tell
+	other       string // the trace ID of the first span, if that one belongs to another trace
+	rootService string // service.name of the first root span that has one
 	rows        []uctables.Span
+
+	// Of the span that is being read.
+	lits      [fieldCount][]byte
+	spanAttrs object
+	requestID []byte // literal of its attribute mlflow.traceRequestId
+	service   []byte // literal of its attribute service.name
+	over      []overflow
+
+	subAttrs object // attributes of the event or link that is being read, METADATA's value, or an assessment's metadata
+	text     []byte // scratch: an attribute's text
+	plain    []byte // scratch: an OTLP value as plain JSON
+
+	found map[string]mlflow.Attachment // attachments that the spans refer to, by ID; nil if there can't be any
+	given map[string]*Attachment       // attachments of the input, by ID
+
 	annotations []uctables.Annotation
+	parts       []uctables.Annotation // rows that hold values over the size limit
 	notes       []Note
 }
 
@@ -171,24 +176,24 @@ func (c *converter) note(code NoteCode, key, detail string) {
 	c.notes = append(c.notes, Note{Code: code, Key: key, Detail: detail})
 }
 
+// lossNotes are the notes on each loss.
+var lossNotes = []struct {
+	l      loss
+	code   NoteCode
+	detail string
+}{
+	{lostNonFinite, NonFinite, "kept as a string"},
+	{lostNumber, InexactNumber, "kept as a string of its digits"},
+	{lostSurrogate, LoneSurrogate, "replaced by U+FFFD"},
+	{lostDuplicate, DuplicateKey, "the last one stands"},
+	{lostNUL, NULInKey, "replaced by U+FFFD"},
+	{lostDepth, TooDeep, "kept as a string of its JSON text"},
+	{lostName, LongKey, "kept as a string of its JSON text"},
+}
+
 // noteLoss reports what compact lost.
 func (c *converter) noteLoss(l loss, key string) {
-	if l == 0 {
-		return
-	}
-	for _, n := range []struct {
-		l      loss
-		code   NoteCode
-		detail string
-	}{
-		{lostNonFinite, NonFinite, "kept as a string"},
-		{lostNumber, InexactNumber, "kept as a string of its digits"},
-		{lostSurrogate, LoneSurrogate, "replaced by U+FFFD"},
-		{lostDuplicate, DuplicateKey, "the last one stands"},
-		{lostNUL, NULInKey, "replaced by U+FFFD"},
-		{lostDepth, TooDeep, "kept as a string of its JSON text"},
-		{lostName, LongKey, "kept as a string of its JSON text"},
-	} {
+	for _, n := range lossNotes {
 		if l&n.l != 0 {
 			c.note(n.code, key, n.detail)
 		}

@@ -93,7 +93,7 @@ func TestHostileTimes(t *testing.T) {
 			if s.EndTimeUnixNano != nil {
 				end = *s.EndTimeUnixNano
 			}
-			if s.StartTimeUnixNano != tt.wantStart || end != tt.wantEnd || s.TimeMicros != floorDiv(tt.wantStart, 1000) {
+			if s.StartTimeUnixNano != tt.wantStart || end != tt.wantEnd || s.TimeMicros != time.Unix(0, tt.wantStart).UnixMicro() {
 				t.Errorf("start %d (%d µs), end %v; want %d, %v", s.StartTimeUnixNano, s.TimeMicros, end, tt.wantStart, tt.wantEnd)
 			}
 			if d := cmp.Diff(tt.notes, codes(res.Notes)); d != "" {

@@ -7,12 +7,10 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Names that tracemig adds to a trace where a value does not fit as it was.
+// Names that tracemig adds to a trace in which a value does not fit as it was.
 const (
 	// RawPrefix begins the key of an attribute that keeps, as a string, the JSON text of a source value
 	// that the target holds only in part: tracemig.raw.<key>.
@@ -29,51 +27,56 @@ const chunkBytes = 4 << 20
 
 // object builds one VARIANT object from members: an attributes column, METADATA's value.
 // Keys are unique at the end: the last of duplicates wins, as in Python's json.loads.
+//
+// It copies everything that it is given, so what callers pass may change afterwards. What it gives is its caller's.
 type object struct {
-	buf     []byte // members as "key":value, joined by commas
-	members []member
-	index   map[string]int // from key to member, once there are many
-	dead    int            // superseded members
-	raws    []raw
+	buf        []byte // members as "key":value, joined by commas
+	members    []member
+	index      map[string]int // from key literal to member, once there are many
+	superseded int            // number of members that a later one supersedes
+	source     []byte         // texts of the source, one after the other, that differ from what buf has
+	kept       []keptText
 }
 
 type member struct {
-	key         []byte // unquoted
-	lo, val, hi int    // "key":value and value in buf
-	lit         []byte // JSON of the value at the source; nil: as in buf
-	text        bool   // lit is a string literal whose text is the JSON
-	dead        bool
+	lo, val, hi int // "key":value and value in buf
+	// What the source had in the place of the value: source[from:to], or the value itself if both are 0.
+	from, to   int
+	superseded bool
 }
 
-// raw is a source text to be kept beside the members.
-type raw struct {
-	key  string
-	text []byte // JSON
+// keptText is a text of the source, source[from:to], that is to be kept beside the members.
+type keptText struct {
+	name     string
+	from, to int
 }
 
 // overflow is one value taken out of an object for its size.
 type overflow struct {
-	of   string // the column it was taken from
-	key  []byte // nil: the whole object
-	text []byte // JSON
+	of    string // the column it was taken from
+	whole bool   // the value is the whole object, and key has no meaning
+	key   string
+	text  []byte // JSON
 }
 
 func (o *object) reset() {
-	clear(o.members)
-	clear(o.raws)
-	o.buf, o.members, o.raws, o.index, o.dead = o.buf[:0], o.members[:0], o.raws[:0], nil, 0
+	o.restart(0)
+	if cap(o.source) > chunkBytes {
+		o.source = nil
+	}
+	o.source = o.source[:0]
 }
 
-// restart is reset, but for the first n of the texts that are kept beside the members.
+// restart is reset, except that the first n of the texts that are kept beside the members stay.
 func (o *object) restart(n int) {
-	kept := o.raws[:n]
-	o.raws = nil // reset clears them
-	o.reset()
-	o.raws = kept
+	clear(o.kept[n:])
+	o.buf, o.members, o.kept, o.index, o.superseded = o.buf[:0], o.members[:0], o.kept[:n], nil, 0
 }
 
+// indexFrom is the number of members from which an index finds a key sooner than a look at each.
 const indexFrom = 16
 
+// find gives the place of the member with this key, a canonical literal, or -1.
 func (o *object) find(key []byte) int {
 	if o.index != nil {
 		if i, ok := o.index[string(key)]; ok {
@@ -82,34 +85,33 @@ func (o *object) find(key []byte) int {
 		return -1
 	}
 	for i := range o.members {
-		if !o.members[i].dead && bytes.Equal(o.members[i].key, key) {
+		if m := &o.members[i]; !m.superseded && bytes.Equal(o.key(m), key) {
 			return i
 		}
 	}
 	return -1
 }
 
-// begin starts a member; the caller appends its value to o.buf and calls end. It says whether the key
-// was there before; then the earlier text is kept aside.
-func (o *object) begin(key []byte, clean bool) (duplicate bool) {
+func (o *object) has(key string) bool { return o.find(quote(nil, key)) >= 0 }
+
+// key is the literal of a member's key.
+func (o *object) key(m *member) []byte { return o.buf[m.lo : m.val-len(":")] }
+
+// begin starts a member with this key, a canonical literal. The caller appends the value to o.buf and calls end. If
+// the key was there before, duplicate is true, and the text of the earlier value is kept beside the members.
+func (o *object) begin(key []byte) (duplicate bool) {
 	if i := o.find(key); i >= 0 {
 		m := &o.members[i]
-		m.dead, duplicate = true, true
-		o.dead++
-		o.raws = append(o.raws, raw{string(key), o.source(m)})
+		m.superseded, duplicate = true, true
+		o.superseded++
+		name, _ := unquote(key)
+		o.keep(name, o.sourceOf(m))
 	}
 	if len(o.buf) > 0 {
 		o.buf = append(o.buf, ',')
 	}
-	m := member{key: key, lo: len(o.buf)}
-	if clean {
-		o.buf = append(o.buf, '"')
-		o.buf = append(o.buf, key...)
-		o.buf = append(o.buf, '"')
-	} else {
-		o.buf = quote(o.buf, key)
-	}
-	o.buf = append(o.buf, ':')
+	m := member{lo: len(o.buf)}
+	o.buf = append(append(o.buf, key...), ':')
 	m.val = len(o.buf)
 	o.members = append(o.members, m)
 	switch n := len(o.members); {
@@ -118,58 +120,67 @@ func (o *object) begin(key []byte, clean bool) (duplicate bool) {
 	case n == indexFrom:
 		o.index = make(map[string]int, 2*indexFrom)
 		for i := range o.members {
-			if !o.members[i].dead {
-				o.index[string(o.members[i].key)] = i
+			if m := &o.members[i]; !m.superseded {
+				o.index[string(o.key(m))] = i
 			}
 		}
 	}
 	return duplicate
 }
 
-func (o *object) end(lit []byte, text bool) {
-	m := &o.members[len(o.members)-1]
-	m.hi, m.lit, m.text = len(o.buf), lit, text
+// last is the member that was begun last.
+func (o *object) last() *member { return &o.members[len(o.members)-1] }
+
+// end ends a member. source is the JSON text that the source had for the value; nil says that it is the value.
+func (o *object) end(source []byte) {
+	m := o.last()
+	m.hi = len(o.buf)
+	if source != nil && !bytes.Equal(source, o.buf[m.val:]) {
+		m.from = len(o.source)
+		o.source = append(o.source, source...)
+		m.to = len(o.source)
+	}
 }
 
 // literal adds a member whose value is the JSON text given.
 func (o *object) literal(key string, value []byte) {
-	o.begin([]byte(key), true)
+	o.begin(quote(nil, key))
 	o.buf = append(o.buf, value...)
-	o.end(nil, false)
+	o.end(nil)
 }
 
-// source gives the JSON text of a member's value as the source had it.
-func (o *object) source(m *member) []byte {
-	switch {
-	case m.lit == nil:
-		return bytes.Clone(o.buf[m.val:m.hi])
-	case m.text:
-		text, err := jsontext.AppendUnquote(nil, m.lit)
-		if err != nil {
-			text, _ = jsontext.AppendUnquote(nil, keepLone(m.lit))
-		}
-		return text
-	default:
-		return m.lit
+// keep keeps a JSON text of the source beside the members, under a name that begins with RawPrefix.
+func (o *object) keep(name string, text []byte) {
+	from := len(o.source)
+	o.source = append(o.source, text...)
+	o.kept = append(o.kept, keptText{name, from, len(o.source)})
+}
+
+// sourceOf gives the JSON text that the source had for a member's value, until something is added to the object.
+func (o *object) sourceOf(m *member) []byte {
+	if m.to == 0 {
+		return o.buf[m.val:m.hi]
 	}
+	return o.source[m.from:m.to]
 }
 
-// finish gives the object, its raws included, and what had to be taken out of it.
+// finish gives the object, with the texts that are kept beside the members, and the values that had to be taken
+// out of it.
 func (o *object) finish(of string) (uctables.JSON, []overflow) {
-	for _, r := range o.raws {
-		key := RawPrefix + r.key
-		for n := 2; o.find([]byte(key)) >= 0; n++ {
-			key = RawPrefix + r.key + "." + strconv.Itoa(n)
+	for _, k := range o.kept {
+		key := RawPrefix + k.name
+		for n := 2; o.has(key); n++ {
+			key = RawPrefix + k.name + "." + strconv.Itoa(n)
 		}
-		o.begin([]byte(key), false)
-		o.buf = quote(o.buf, r.text)
-		o.end(nil, false)
+		o.begin(quote(nil, key))
+		o.buf = quote(o.buf, o.source[k.from:k.to])
+		o.end(nil)
 	}
 	var over []overflow
 	if len(o.buf) > maxVariant/variantFactor {
 		over = o.shrink(of)
 	}
-	if o.dead == 0 {
+	if o.superseded == 0 {
 		out := make([]byte, 0, len(o.buf)+2)
 		out = append(out, '{')
 		out = append(out, o.buf...)
@@ -186,13 +197,13 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 func (o *object) live() []byte {
 	size := len("{}")
 	for i := range o.members {
-		if m := &o.members[i]; !m.dead {
+		if m := &o.members[i]; !m.superseded {
 			size += len(",") + m.hi - m.lo
 		}
 	}
 	out := append(make([]byte, 0, size), '{')
 	for i := range o.members {
-		if m := &o.members[i]; !m.dead {
+		if m := &o.members[i]; !m.superseded {
 			if len(out) > 1 {
 				out = append(out, ',')
 			}
@@ -209,7 +220,7 @@ func (o *object) shrink(of string) []overflow {
 	type sized struct{ i, size int }
 	var all []sized
 	for i := range o.members {
-		if m := &o.members[i]; !m.dead {
+		if m := &o.members[i]; !m.superseded {
 			size := variantBound(o.buf[m.lo:m.hi]) + 8
 			total += size
 			all = append(all, sized{i, size})
@@ -227,33 +238,37 @@ func (o *object) shrink(of string) []overflow {
 		if s.size < 4096 {
 			break
 		}
-		old := o.members[s.i]
-		ov := overflow{of: of, key: old.key, text: o.source(&old)}
+		ov, size := o.takeOut(s.i, of)
 		over = append(over, ov)
-		o.members[s.i].dead = true
-		o.dead++
-		m := member{key: old.key, lo: len(o.buf) + 1}
-		o.buf = append(o.buf, ',')
-		o.buf = quote(o.buf, old.key)
-		o.buf = append(o.buf, ':')
-		m.val = len(o.buf)
-		o.buf = quote(o.buf, ov.marker())
-		m.hi = len(o.buf)
-		o.members = append(o.members, m)
-		total += variantBound(o.buf[m.lo:m.hi]) + 8 - s.size
+		total += size - s.size
 	}
 	if total <= maxVariant {
 		return over
 	}
-	ov := overflow{of: of, text: o.live()}
+	ov := overflow{of: of, whole: true, text: o.live()}
 	o.reset()
-	o.begin([]byte(OverflowName), true)
-	o.buf = quote(o.buf, ov.marker())
-	o.end(nil, false)
+	o.literal(OverflowName, quote(nil, ov.marker()))
 	return append(over, ov)
 }
 
-// marker is what stands in the place of the value.
+// takeOut replaces member i by one with a marker as its value, and gives that one's size as shrink counts it.
+func (o *object) takeOut(i int, of string) (ov overflow, size int) {
+	old := &o.members[i]
+	key := o.key(old)
+	name, _ := unquote(key)
+	ov = overflow{of: of, key: name, text: bytes.Clone(o.sourceOf(old))}
+	old.superseded = true
+	o.superseded++
+	m := member{lo: len(o.buf) + len(",")}
+	o.buf = append(append(append(o.buf, ','), key...), ':')
+	m.val = len(o.buf)
+	o.buf = quote(o.buf, ov.marker())
+	m.hi = len(o.buf)
+	o.members = append(o.members, m)
+	return ov, variantBound(o.buf[m.lo:m.hi]) + 8
+}
+
+// marker is the text in the place of the value.
 func (ov *overflow) marker() string {
 	return "[" + OverflowName + ": " + strconv.Itoa(len(ov.text)) + " bytes of JSON text]"
 }
@@ -276,7 +291,7 @@ func (ov *overflow) chunks() [][]byte {
 // describe gives the members that name part i (from 1) of n of an overflow.
 func (ov *overflow) describe(i, n int) []byte {
 	b := quote([]byte(`{"of":`), ov.of)
-	if ov.key != nil {
+	if !ov.whole {
 		b = quote(append(b, `,"key":`...), ov.key)
 	}
 	b = strconv.AppendInt(append(b, `,"part":`...), int64(i), 10)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 )
 
@@ -104,36 +103,6 @@ func TestQuickRefuses(t *testing.T) {
 		src := append(bytes.Repeat([]byte("["), depth), bytes.Repeat([]byte("]"), depth)...)
 		if _, ok := quick(nil, src, 0); ok != want {
 			t.Errorf("depth %d: %t", depth, ok)
-		}
-	}
-}
-
-func TestUnquoteQuick(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringOf(rapid.SampledFrom([]rune("ab\"\\\n\t\b\f\r/é\x00\x1f😀"))).Draw(t, "text")
-		lit := quote(nil, text)
-		if got, ok := unquoteQuick([]byte("prefix"), lit); ok && string(got) != "prefix"+text || !ok && string(got) != "prefix" {
-			t.Fatalf("%s: %q, %t", lit, got, ok)
-		}
-	})
-	got, _ := unquoteQuick(nil, []byte(`"a\/b"`))
-	if want, _ := jsontext.AppendUnquote(nil, []byte(`"a\/b"`)); !bytes.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-func TestPlainBytes(t *testing.T) {
-	for at := range 20 {
-		for c := range 256 {
-			b := bytes.Repeat([]byte("~"), 20)
-			b[at] = byte(c)
-			want := 20
-			if c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
-				want = at
-			}
-			if got := plainBytes(b); got != want {
-				t.Fatalf("%d: %d, want %d", c, got, want)
-			}
 		}
 	}
 }

@@ -42,12 +42,19 @@ const NoDate = math.MinInt32
 const microsPerDay = 24 * 60 * 60 * 1_000_000
 
 // Day is the UTC day of a time in microseconds since the Unix epoch, in days since then.
-func Day(micros int64) int32 {
-	day := micros / microsPerDay
-	if micros%microsPerDay < 0 {
-		day--
+func Day(micros int64) int32 { return int32(floorDiv(micros, microsPerDay)) }
+
+// Micros is a time in nanoseconds since the Unix epoch in whole microseconds, as column time has it: rounded down,
+// also before the epoch.
+func Micros(nanos int64) int64 { return floorDiv(nanos, 1000) }
+
+// floorDiv divides by a positive number and rounds down, where Go's division rounds towards zero.
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
 	}
-	return int32(day)
+	return q
 }
 
 // IsRoot says whether readers find the trace by this span.

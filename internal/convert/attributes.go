@@ -1,0 +1,199 @@
+package convert
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/jsonscan"
+	"github.com/tracemig/tracemig/internal/mlflow"
+)
+
+// readAttributes reads an attributes object, or OTLP's list of key and value, into o. With texts, the strings
+// of the object hold JSON texts, as in MLflow's span attributes, unless the span says otherwise.
+func (c *converter) readAttributes(r reader, o *object, texts bool) error {
+	if r.PeekKind() == '[' {
+		return r.array(func(int) error { return c.readKeyValue(r, o) })
+	}
+	if texts {
+		return c.readSpanAttributes(r, o)
+	}
+	return c.readMembers(r, o, false)
+}
+
+// readMembers reads the members of an attributes object.
+func (c *converter) readMembers(r reader, o *object, texts bool) error {
+	return r.object(func(key []byte) error {
+		lit, err := r.value()
+		if err != nil {
+			return err
+		}
+		name := c.beginAttribute(o, key, lit)
+		if texts && lit[0] == '"' {
+			c.addText(o, name, lit)
+		} else {
+			c.addValue(o, name, lit, lit)
+		}
+		return nil
+	})
+}
+
+// readSpanAttributes reads the attributes object of a span. Whether its strings are JSON texts or values is
+// known from its request ID, which may come last. So it is taken for what is known of the document, and
+// a span of the other form, which is rare, is read again.
+func (c *converter) readSpanAttributes(r reader, o *object) error {
+	start, notes, kept := r.InputOffset(), len(c.notes), len(o.kept)
+	if err := c.readMembers(r, o, !c.values); err != nil {
+		return err
+	}
+	if c.requestID == nil || holdsValues(c.requestID) == c.values {
+		return nil
+	}
+	text := r.doc[start:r.InputOffset()]
+	text = text[bytes.IndexByte(text, '{'):]
+	o.restart(kept)
+	c.notes = c.notes[:notes]
+	c.requestID, c.service = nil, nil
+	return c.readMembers(newReader(text), o, c.values)
+}
+
+// requestIDKey is the attribute in which MLflow keeps the ID of a span's trace.
+const requestIDKey = "mlflow.traceRequestId"
+
+// holdsValues says whether the strings among a span's attributes are values, not JSON texts, by the literal of
+// its request ID: MLflow's Python SDK stores a JSON text in quotes, its TypeScript SDK the ID alone. The TypeScript
+// SDK parses every attribute before it stores the span, inputs and outputs too (Span.toJson and
+// SpanAttributesRegistry.getAll in libs/typescript/core/src/core/entities/span.ts of MLflow's repository).
+func holdsValues(requestID []byte) bool {
+	return bytes.HasPrefix(requestID, []byte(`"tr-`)) || bytes.HasPrefix(requestID, []byte(`"trace:/`))
+}
+
+// firstHoldsValues looks for the document's first request ID, and says whether its span holds values. A key within
+// a string of the document is not taken for it, because there the key's quotes are escaped.
+func firstHoldsValues(doc []byte) bool {
+	_, rest, _ := bytes.Cut(doc, []byte(`"`+requestIDKey+`"`))
+	return holdsValues(bytes.TrimLeft(rest, ": \t\r\n"))
+}
+
+// beginAttribute begins the member of an attribute, whose value the source has as lit. It gives the attribute's name.
+func (c *converter) beginAttribute(o *object, keyLit, lit []byte) (name []byte) {
+	name, key, l := attributeKey(keyLit)
+	if l != 0 {
+		c.noteLoss(l, string(name))
+		o.keep(string(name)+".key", keyLit)
+	}
+	if len(name) > maxName {
+		long := name
+		name = []byte(longKeyPrefix + derive("key", string(long)).String())
+		key = quote(nil, name)
+		c.note(LongKey, string(name), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
+		o.keep(string(name)+".key", keyLit)
+	}
+	if o == &c.spanAttrs {
+		switch string(name) {
+		case requestIDKey:
+			c.requestID = bytes.Clone(lit)
+		case mlflow.TagServiceName:
+			c.service = bytes.Clone(lit)
+		}
+	}
+	if o.begin(key) {
+		c.note(DuplicateKey, string(name), "the last one stands")
+	}
+	return name
+}
+
+// attributeKey gives the text of a key, and its literal in canonical spelling.
+func attributeKey(lit []byte) (name, key []byte, l loss) {
+	if bytes.IndexByte(lit, '\\') < 0 {
+		return lit[1 : len(lit)-1], lit, 0
+	}
+	_, text, l := objectName(lit)
+	return []byte(text), quote(nil, text), l
+}
+
+// addValue ends an attribute whose value is lit, as far as a VARIANT takes it. source is as in object.end.
+func (c *converter) addValue(o *object, name, lit, source []byte) {
+	at := len(o.buf)
+	var l loss
+	var ok bool
+	if o.buf, l, ok = compact(o.buf, lit, 1); !ok {
+		o.buf = quote(o.buf[:at], lit)
+	}
+	c.endValue(o, source)
+	if l&keepsRaw != 0 {
+		o.keep(string(name), lit)
+	}
+	if l != 0 {
+		c.noteLoss(l, string(name))
+	}
+}
+
+// addText ends an attribute whose value is a string literal that may hold a JSON text.
+func (c *converter) addText(o *object, name, lit []byte) {
+	text, clean := c.unquoteText(lit)
+	at := len(o.buf)
+	var l loss
+	ok := false
+	if mayBeJSON(text) {
+		o.buf, l, ok = compact(o.buf, text, 1)
+	}
+	if ok {
+		c.endValue(o, text)
+		if l&keepsRaw != 0 {
+			o.keep(string(name), text)
+		}
+	} else {
+		if l == 0 && beginsJSON(text) {
+			c.note(InvalidJSON, string(name), "kept as a string")
+		}
+		if !clean {
+			l |= lostSurrogate
+			o.keep(string(name), lit)
+		}
+		o.buf = append(o.buf[:at], canonical(lit)...)
+		c.endValue(o, lit)
+	}
+	if l != 0 {
+		c.noteLoss(l, string(name))
+	}
+	if cap(c.text) > chunkBytes {
+		c.text = nil
+	}
+}
+
+// unquoteText gives the text of a string literal, until the next call. In a text with lone surrogates, for which clean
+// is false, their escapes stay where keepLone can have them.
+func (c *converter) unquoteText(lit []byte) (text []byte, clean bool) {
+	text, ok := jsonscan.AppendUnquoted(c.text[:0], lit)
+	var err error
+	if !ok {
+		text, err = jsontext.AppendUnquote(text, lit)
+	}
+	c.text = text
+	if err != nil {
+		text, _ = jsontext.AppendUnquote(nil, keepLone(lit))
+	}
+	return text, err == nil
+}
+
+// mayBeJSON says whether text could be JSON by its first character.
+func mayBeJSON(text []byte) bool {
+	i := jsonscan.SkipSpace(text, 0)
+	if i == len(text) {
+		return false
+	}
+	switch c := text[i]; c {
+	case '{', '[', '"', 't', 'f', 'n', 'N', 'I':
+		return true
+	default:
+		return beginsNumber(c)
+	}
+}
+
+// beginsJSON says whether text that is no JSON was meant as such: most such texts are cut off.
+func beginsJSON(text []byte) bool {
+	i := jsonscan.SkipSpace(text, 0)
+	return i < len(text) && (text[i] == '{' || text[i] == '[' || text[i] == '"')
+}

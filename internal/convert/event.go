@@ -1,0 +1,168 @@
+package convert
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// noTime is the time of an event that has none, until the start of its span is known and takes its place.
+const noTime = math.MinInt64
+
+// readEvent reads one event into s.
+func (c *converter) readEvent(r reader, index int, s *uctables.Span, ofSpan rawFields) error {
+	if r.PeekKind() != '{' {
+		return c.badElement(r, element("events", index), ofSpan)
+	}
+	o := &c.subAttrs
+	o.reset()
+	raw := rawFields{o, "event."}
+	notes := len(c.notes)
+	var e uctables.Event
+	var name, nanos, dropped []byte
+	err := r.object(func(key []byte) (err error) {
+		switch string(key) {
+		case `"name"`:
+			name, err = r.value()
+		case `"time_unix_nano"`, `"timeUnixNano"`, `"timestamp"`:
+			nanos, err = r.value()
+		case `"dropped_attributes_count"`, `"droppedAttributesCount"`:
+			dropped, err = r.value()
+		default:
+			err = c.subField(r, o, key, raw)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.Name, _ = c.str(name, "name", raw)
+	if t, ok := c.nanos(nanos, "time_unix_nano", raw); ok && t != nil {
+		e.TimeUnixNano = *t
+	} else {
+		c.note(BadTime, "time_unix_nano", "none; the span's start stands instead")
+		e.TimeUnixNano = noTime
+	}
+	e.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", raw)
+	var over []overflow
+	e.Attributes, over = o.finish("attributes")
+	s.Events = append(s.Events, e)
+	c.locate("events", index, notes, over)
+	return nil
+}
+
+// readLink reads one link into s.
+func (c *converter) readLink(r reader, index int, s *uctables.Span, ofSpan rawFields) error {
+	if r.PeekKind() != '{' {
+		return c.badElement(r, element("links", index), ofSpan)
+	}
+	o := &c.subAttrs
+	o.reset()
+	raw := rawFields{o, "link."}
+	notes := len(c.notes)
+	var l uctables.Link
+	var traceID, spanID, state, dropped, flags []byte
+	err := r.object(func(key []byte) (err error) {
+		switch string(key) {
+		case `"trace_id"`, `"traceId"`:
+			traceID, err = r.value()
+		case `"span_id"`, `"spanId"`:
+			spanID, err = r.value()
+		case `"trace_state"`, `"traceState"`:
+			state, err = r.value()
+		case `"dropped_attributes_count"`, `"droppedAttributesCount"`:
+			dropped, err = r.value()
+		case `"flags"`:
+			flags, err = r.value()
+		default:
+			err = c.subField(r, o, key, raw)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l.TraceID, _ = c.str(traceID, "trace_id", raw)
+	if id, exact := mlflow.ParseTraceID(l.TraceID); exact && !strings.HasPrefix(l.TraceID, "trace:/") && id != "" {
+		l.TraceID = id
+	}
+	l.SpanID, _ = c.str(spanID, "span_id", raw)
+	if id, exact := mlflow.ParseSpanID(l.SpanID); exact && id != "" {
+		l.SpanID = id
+	}
+	text, _ := c.str(state, "trace_state", raw)
+	l.TraceState = optional(text)
+	l.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", raw)
+	l.Flags = c.int32(flags, "flags", raw)
+	attrs, over := o.finish("attributes")
+	if len(attrs) > len("{}") {
+		l.Attributes = attrs
+	}
+	s.Links = append(s.Links, l)
+	c.locate("links", index, notes, over)
+	return nil
+}
+
+// subField reads the attributes of an event or link, or a field that the format does not have.
+func (c *converter) subField(r reader, o *object, key []byte, raw rawFields) error {
+	kind := r.PeekKind()
+	if string(key) == `"attributes"` && (kind == '{' || kind == '[') {
+		return c.readAttributes(r, o, false)
+	}
+	lit, err := r.value()
+	if err != nil {
+		return err
+	}
+	name, _ := unquote(key)
+	switch {
+	case name != "attributes":
+		c.note(UnknownField, name, "kept beside the attributes")
+		raw.keep(name, lit)
+	case kind != 'n':
+		c.note(BadValue, name, "kept beside the attributes")
+		raw.keep(name, lit)
+	}
+	return nil
+}
+
+// badElement keeps an element of events or links that is no object.
+func (c *converter) badElement(r reader, path string, raw rawFields) error {
+	lit, err := r.value()
+	if err != nil {
+		return err
+	}
+	c.note(BadValue, path, "no object; kept as attribute "+RawPrefix+"span."+path)
+	raw.keep(path, lit)
+	return nil
+}
+
+func element(list string, index int) string { return list + "[" + strconv.Itoa(index) + "]" }
+
+// locate adds the place of an event or link to the notes from index from on, and to the values that were taken out
+// of it.
+func (c *converter) locate(list string, index, from int, over []overflow) {
+	for i := from; i < len(c.notes); i++ {
+		c.notes[i].Key = strings.TrimSuffix(element(list, index)+"."+c.notes[i].Key, ".")
+	}
+	for _, ov := range over {
+		ov.of = element(list, index) + "." + ov.of
+		c.over = append(c.over, ov)
+	}
+}
+
+// overflowEvents gives the events that hold a value over the size limit.
+func (c *converter) overflowEvents(ov *overflow, nanos int64) []uctables.Event {
+	chunks := ov.chunks()
+	c.note(TooLarge, strings.TrimSuffix(ov.of+"."+ov.key, "."),
+		fmt.Sprintf("%d bytes in %d events %s", len(ov.text), len(chunks), OverflowName))
+	events := make([]uctables.Event, len(chunks))
+	for i, chunk := range chunks {
+		attrs := append(ov.describe(i+1, len(chunks)), `,"text":`...)
+		events[i] = uctables.Event{TimeUnixNano: nanos, Name: OverflowName, Attributes: append(quote(attrs, chunk), '}')}
+	}
+	return events
+}
