@@ -37,14 +37,23 @@ func spellNumber(tok []byte, n jsonscan.Number) spelling {
 	}
 	var buf [maxNumber]byte
 	digits := significantDigits(buf[:0], tok)
-	switch {
-	case len(digits) == 0 && !n.Exponent && n.Places > 0 && tok[0] == '-':
-		return numberNegZero
-	case len(digits) == 0, !n.Exponent && len(digits) <= decimalDigits && n.Places <= decimalDigits:
+	if !n.Exponent {
+		return spellDecimal(tok, digits, n.Places)
+	}
+	if len(digits) == 0 || isDouble(tok, digits) {
 		return numberAsIs
-	case !n.Exponent && n.Places == 0:
-		return numberAsString
-	case isDouble(tok, bytes.TrimRight(digits, "0")):
+	}
+	return numberAsString
+}
+
+// spellDecimal is spellNumber for a number without an exponent that has these digits and places.
+func spellDecimal(tok, digits []byte, places int) spelling {
+	switch {
+	case len(digits) == 0 && places > 0 && tok[0] == '-':
+		return numberNegZero
+	case len(digits) == 0, len(digits) <= decimalDigits && places <= decimalDigits:
+		return numberAsIs
+	case places > 0 && isDouble(tok, digits):
 		return numberAsIs
 	}
 	return numberAsString
@@ -63,8 +72,10 @@ func significantDigits(dst, tok []byte) []byte {
 	return dst
 }
 
-// isDouble says whether a double, spelled with as many digits as the number tok has, has the same digits.
+// isDouble says whether the double that is nearest to the number tok has the same digits when it is spelled with as
+// many.
 func isDouble(tok, digits []byte) bool {
+	digits = bytes.TrimRight(digits, "0")
 	if len(digits) > doubleDigits {
 		return false
 	}

@@ -17,15 +17,15 @@ import (
 
 // AppendJSON appends the JSON text of one VARIANT value to dst. Numbers keep their kind: a double
 // has an exponent, a decimal has the places of its scale, so Encode gives the same value again.
-// What JSON lacks becomes a string, as in Spark's to_json: infinite and NaN doubles, dates, times,
-// UUIDs and binary (base64). It gives ErrMalformed for bytes that are no VARIANT of version 1.
+// Values that JSON does not have become strings, as in Spark's to_json: infinite and NaN doubles, dates, times,
+// UUIDs and binary (base64). The error is ErrMalformed if the bytes are no VARIANT of version 1.
 func AppendJSON(dst, value, metadata []byte) ([]byte, error) {
 	return appendText(decoder{dst: dst}, value, metadata)
 }
 
-// AppendSparkJSON is AppendJSON in the very text of Spark's to_json: doubles as Java writes them,
-// decimals without trailing zeros. It tells fewer values apart (a decimal 1.0 from a 1), and Java
-// before 19 writes some doubles with more digits than here.
+// AppendSparkJSON is AppendJSON with the text that Spark's to_json gives: doubles as Java writes them,
+// decimals without trailing zeros. So it writes some different values alike (a decimal 1.0 and a 1). Java
+// before 19 writes some doubles with more digits than this function.
 func AppendSparkJSON(dst, value, metadata []byte) ([]byte, error) {
 	return appendText(decoder{dst: dst, spark: true}, value, metadata)
 }
@@ -43,15 +43,14 @@ func appendText(d decoder, value, metadata []byte) ([]byte, error) {
 }
 
 type decoder struct {
-	dst   []byte
-	spark bool
-	names []byte
-	// keys in the dictionary and their offsets into names
-	keys    int
-	offsets []byte
+	dst     []byte
+	spark   bool
+	names   []byte
+	keys    int    // number of keys in the dictionary
+	offsets []byte // of the keys in names, width bytes each
 	width   int
-	// values that may still come: each takes a byte at least, so that offsets that point to the same
-	// bytes again and again end
+	// left is how many values may still come. Each takes at least one byte, so a VARIANT has no more values than
+	// bytes; without this limit, offsets that point to the same bytes again and again would take forever.
 	left int
 }
 
@@ -164,7 +163,7 @@ func (d *decoder) string(s []byte) error {
 		return ErrMalformed // not UTF-8
 	}
 	if d.spark {
-		// Its escapes have capital digits.
+		// Spark's escapes have capital hex digits.
 		for i := start; i < len(d.dst); i++ {
 			if d.dst[i] != '\\' {
 				continue
@@ -178,7 +177,7 @@ func (d *decoder) string(s []byte) error {
 	return nil
 }
 
-// sizes of the primitives whose size their type tells
+// primitiveSize is how many bytes follow the header of a primitive; of strings and binary, how many their length has.
 var primitiveSize = map[byte]int{
 	typeNull: 0, typeTrue: 0, typeFalse: 0,
 	typeInt8: 1, typeInt16: 2, typeInt32: 4, typeInt64: 8,
@@ -202,14 +201,8 @@ func (d *decoder) primitive(typ byte, b []byte) error {
 		d.dst = append(d.dst, "true"...)
 	case typeFalse:
 		d.dst = append(d.dst, "false"...)
-	case typeInt8:
-		d.dst = strconv.AppendInt(d.dst, int64(int8(b[0])), 10)
-	case typeInt16:
-		d.dst = strconv.AppendInt(d.dst, int64(int16(le.Uint16(b))), 10)
-	case typeInt32:
-		d.dst = strconv.AppendInt(d.dst, int64(int32(le.Uint32(b))), 10)
-	case typeInt64:
-		d.dst = strconv.AppendInt(d.dst, int64(le.Uint64(b)), 10)
+	case typeInt8, typeInt16, typeInt32, typeInt64:
+		d.dst = strconv.AppendInt(d.dst, getInt(b), 10)
 	case typeDouble:
 		return d.float(math.Float64frombits(le.Uint64(b)), 64)
 	case typeFloat:
@@ -229,16 +222,21 @@ func (d *decoder) primitive(typ byte, b []byte) error {
 		h := hex.EncodeToString(b)
 		return d.string([]byte(strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")))
 	case typeString, typeBinary:
-		s, _, ok := cut(rest, int(le.Uint32(b)))
-		if !ok {
-			return ErrMalformed
-		}
-		if typ == typeBinary {
-			s = base64.StdEncoding.AppendEncode(nil, s)
-		}
-		return d.string(s)
+		return d.sized(typ, rest, int(le.Uint32(b)))
 	}
 	return nil
+}
+
+// sized decodes a string or binary value of n bytes.
+func (d *decoder) sized(typ byte, b []byte, n int) error {
+	s, _, ok := cut(b, n)
+	if !ok {
+		return ErrMalformed
+	}
+	if typ == typeBinary {
+		s = base64.StdEncoding.AppendEncode(nil, s)
+	}
+	return d.string(s)
 }
 
 func (d *decoder) float(f float64, bits int) error {
@@ -311,6 +309,6 @@ func appendJava(dst []byte, f float64, bits int) []byte {
 		dst = append(dst, ".0"...)
 	}
 	dst = append(dst, 'E')
-	n, _ := strconv.Atoi(string(exponent)) // AppendFloat writes no other
+	n, _ := strconv.Atoi(string(exponent)) // AppendFloat always writes a valid one
 	return strconv.AppendInt(dst, int64(n), 10)
 }

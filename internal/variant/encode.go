@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/tracemig/tracemig/internal/jsonscan"
 )
 
 // maxKnownKeys bounds the keys that an Encoder remembers between documents.
@@ -79,16 +81,7 @@ func (e *Encoder) syntax(problem string) error {
 }
 
 // space skips white space.
-func (e *Encoder) space() {
-	for e.pos < len(e.src) {
-		switch e.src[e.pos] {
-		case ' ', '\t', '\n', '\r':
-			e.pos++
-		default:
-			return
-		}
-	}
-}
+func (e *Encoder) space() { e.pos = jsonscan.SkipSpace(e.src, e.pos) }
 
 // next is the byte at the position, or 0 at the end: no token begins with 0.
 func (e *Encoder) next() byte {
@@ -100,7 +93,7 @@ func (e *Encoder) next() byte {
 
 // any encodes the value that begins at the position.
 func (e *Encoder) any() error {
-	// A value grows with its text, so this keeps the memory for a text of any size bounded.
+	// Checked at each value, this bounds the memory for a text of any size.
 	if len(e.value) > MaxSize {
 		return ErrTooLarge
 	}
@@ -177,7 +170,11 @@ func (e *Encoder) array() error {
 		}
 	}
 	e.pos++
+	return e.finishArray(start, first)
+}
 
+// finishArray is finishObject for an array and its elements.
+func (e *Encoder) finishArray(start, first int) error {
 	elems := e.elems[first:]
 	n, size := len(elems), len(e.value)-start
 	width := byteWidth(size)
@@ -236,7 +233,12 @@ func (e *Encoder) object() error {
 		}
 	}
 	e.pos++
+	return e.finishObject(start, first)
+}
 
+// finishObject writes the header of an object whose values begin at e.value[start], and whose fields are those from
+// the given one on.
+func (e *Encoder) finishObject(start, first int) error {
 	fields := e.fields[first:]
 	slices.SortFunc(fields, func(a, b field) int { return compareUTF16(a.key.name, b.key.name) })
 	maxID := 0
@@ -327,8 +329,9 @@ func (e *Encoder) string() ([]byte, error) {
 	e.pos++
 	start := e.pos
 	ascii := true
-	for e.pos < len(e.src) {
-		switch c := e.src[e.pos]; {
+	for {
+		e.pos += jsonscan.PlainLen(e.src[e.pos:])
+		switch c := e.next(); {
 		case c == '"':
 			s := e.src[start:e.pos]
 			if !ascii && !utf8.Valid(s) {
@@ -340,20 +343,28 @@ func (e *Encoder) string() ([]byte, error) {
 			return e.escaped(start)
 		case c < ' ':
 			return nil, e.syntax("a control character in a string")
-		case c >= utf8.RuneSelf:
-			ascii = false
 		}
-		e.pos++
+		ascii = false
+		e.skipNonASCII()
 	}
-	return nil, e.syntax("")
 }
 
-// escaped goes on reading a string that began at start; the position is at its first escape.
+// skipNonASCII skips the bytes beyond ASCII at the position.
+func (e *Encoder) skipNonASCII() {
+	for e.pos < len(e.src) && e.src[e.pos] >= utf8.RuneSelf {
+		e.pos++
+	}
+}
+
+// escaped goes on reading a string that began at start. The position is at its first escape.
 func (e *Encoder) escaped(start int) ([]byte, error) {
 	b := append(e.text[:0], e.src[start:e.pos]...)
-	for e.pos < len(e.src) {
-		c := e.src[e.pos]
-		switch {
+	for {
+		from := e.pos
+		e.pos += jsonscan.PlainLen(e.src[e.pos:])
+		e.skipNonASCII()
+		b = append(b, e.src[from:e.pos]...)
+		switch c := e.next(); {
 		case c == '"':
 			e.text = b
 			if !utf8.Valid(b) {
@@ -361,126 +372,58 @@ func (e *Encoder) escaped(start int) ([]byte, error) {
 			}
 			e.pos++
 			return b, nil
+		case c == '\\':
+			var err error
+			if b, err = e.escape(b); err != nil {
+				return nil, err
+			}
 		case c < ' ':
 			return nil, e.syntax("a control character in a string")
-		case c != '\\':
-			b = append(b, c)
-			e.pos++
-			continue
 		}
-		e.pos++
-		c = e.next()
-		switch c {
-		case '"', '\\', '/':
-		case 'b':
-			c = '\b'
-		case 'f':
-			c = '\f'
-		case 'n':
-			c = '\n'
-		case 'r':
-			c = '\r'
-		case 't':
-			c = '\t'
-		case 'u':
-			e.pos++
-			r, ok := hex4(e.src[e.pos:])
-			if !ok {
-				return nil, e.syntax("a wrong \\u escape")
-			}
-			e.pos += 4
-			if utf16.IsSurrogate(r) {
-				r = e.lowSurrogate(r)
-			}
-			b = utf8.AppendRune(b, r)
-			continue
-		default:
-			return nil, e.syntax("an unknown escape")
-		}
-		b = append(b, c)
-		e.pos++
 	}
-	return nil, e.syntax("")
 }
 
-// lowSurrogate joins a surrogate with the escape that follows; one without its other half becomes
-// a question mark, which is what Java's UTF-8 encoder makes of it in parse_json.
-func (e *Encoder) lowSurrogate(high rune) rune {
-	if rest := e.src[e.pos:]; len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u' {
-		if low, ok := hex4(rest[2:]); ok {
-			if r := utf16.DecodeRune(high, low); r != utf8.RuneError {
-				e.pos += 6
-				return r
-			}
+// escape appends what the escape at the position stands for. A lone surrogate becomes a question mark, which is
+// what Java's UTF-8 encoder makes of it in parse_json.
+func (e *Encoder) escape(b []byte) ([]byte, error) {
+	escape := e.src[e.pos:]
+	e.pos++
+	letter := e.next()
+	if letter == 'u' {
+		e.pos++
+		r, n := jsonscan.UnicodeEscape(escape)
+		if n == 0 {
+			return nil, e.syntax("a wrong \\u escape")
 		}
-	}
-	return '?'
-}
-
-func hex4(b []byte) (r rune, ok bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
+		if utf16.IsSurrogate(r) {
+			r = '?'
 		}
-		r = r<<4 | rune(c)
+		e.pos += n - len(`\u`)
+		return utf8.AppendRune(b, r), nil
 	}
-	return r, true
+	c := jsonscan.Unescape(letter)
+	if c == 0 {
+		return nil, e.syntax("an unknown escape")
+	}
+	e.pos++
+	return append(b, c), nil
 }
 
 // number encodes the number that begins at the position.
 func (e *Encoder) number() error {
-	start := e.pos
-	digits := func() int {
-		n := e.pos
-		for c := e.next(); c >= '0' && c <= '9'; c = e.next() {
-			e.pos++
-		}
-		return e.pos - n
-	}
-	if e.next() == '-' {
-		e.pos++
-	}
-	leading := e.next()
-	if n := digits(); n == 0 || n > 1 && leading == '0' {
+	n, ok := jsonscan.ScanNumber(e.src, e.pos)
+	text := e.src[e.pos:n.End]
+	e.pos = n.End
+	if !ok {
 		return e.syntax("a wrong number")
 	}
-	integer, plain := true, true
-	places := 0
-	if e.next() == '.' {
-		e.pos++
-		integer = false
-		if places = digits(); places == 0 {
-			return e.syntax("a wrong number")
-		}
-	}
-	if c := e.next(); c == 'e' || c == 'E' {
-		e.pos++
-		plain = false
-		if c := e.next(); c == '+' || c == '-' {
-			e.pos++
-		}
-		if digits() == 0 {
-			return e.syntax("a wrong number")
-		}
-	}
-	text := e.src[start:e.pos]
-	if integer && plain {
-		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			e.appendInt(n)
+	if n.Places == 0 && !n.Exponent {
+		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			e.appendInt(i)
 			return nil
 		}
 	}
-	if plain && e.appendDecimal(text, places) {
+	if !n.Exponent && e.appendDecimal(text, n.Places) {
 		return nil
 	}
 	// The only error left is a number out of range, whose result is infinite, as it is in Java.
@@ -524,32 +467,48 @@ func (e *Encoder) appendDecimal(text []byte, places int) bool {
 		digits[n] = c
 		n++
 	}
-	scale := byte(places)
-	if wide := max(n, places); wide <= 18 {
-		var u int64
-		for _, c := range digits[:n] {
-			u = u*10 + int64(c-'0')
-		}
-		if negative {
-			u = -u
-		}
-		if wide <= 9 {
-			e.value = append(e.value, typeDecimal4<<2, scale)
-			e.value = binary.LittleEndian.AppendUint32(e.value, uint32(u))
-		} else {
-			e.value = append(e.value, typeDecimal8<<2, scale)
-			e.value = binary.LittleEndian.AppendUint64(e.value, uint64(u))
-		}
-		return true
+	if max(n, places) <= maxInt64Digits {
+		e.appendSmallDecimal(digits[:n], negative, places)
+	} else {
+		e.appendLargeDecimal(digits[:n], negative, places)
 	}
+	return true
+}
+
+// The most digits of decimals in 4 and in 8 bytes.
+const (
+	maxInt32Digits = 9
+	maxInt64Digits = 18
+)
+
+// appendSmallDecimal encodes a decimal in 4 or 8 bytes.
+func (e *Encoder) appendSmallDecimal(digits []byte, negative bool, places int) {
+	var u int64
+	for _, c := range digits {
+		u = u*10 + int64(c-'0')
+	}
+	if negative {
+		u = -u
+	}
+	if max(len(digits), places) <= maxInt32Digits {
+		e.value = append(e.value, typeDecimal4<<2, byte(places))
+		e.value = binary.LittleEndian.AppendUint32(e.value, uint32(u))
+	} else {
+		e.value = append(e.value, typeDecimal8<<2, byte(places))
+		e.value = binary.LittleEndian.AppendUint64(e.value, uint64(u))
+	}
+}
+
+// appendLargeDecimal encodes a decimal in 16 bytes.
+func (e *Encoder) appendLargeDecimal(digits []byte, negative bool, places int) {
 	var u big.Int
-	if n > 0 {
-		u.SetString(string(digits[:n]), 10)
+	if len(digits) > 0 {
+		u.SetString(string(digits), 10)
 	}
 	var b [16]byte
 	u.FillBytes(b[:])
 	slices.Reverse(b[:])
-	if negative {
+	if negative { // the two's complement
 		carry := true
 		for i := range b {
 			b[i] = ^b[i]
@@ -559,13 +518,12 @@ func (e *Encoder) appendDecimal(text []byte, places int) bool {
 			}
 		}
 	}
-	e.value = append(e.value, typeDecimal16<<2, scale)
+	e.value = append(e.value, typeDecimal16<<2, byte(places))
 	e.value = append(e.value, b[:]...)
-	return true
 }
 
 // compareUTF16 orders two UTF-8 strings by their UTF-16 code units. That differs from the order of
-// their bytes only where a character beyond U+FFFF meets one from U+E000 to U+FFFF.
+// their bytes only where one has a character beyond U+FFFF and the other one from U+E000 to U+FFFF.
 func compareUTF16(a, b string) int {
 	i := 0
 	for i < len(a) && i < len(b) && a[i] == b[i] {
@@ -575,8 +533,8 @@ func compareUTF16(a, b string) int {
 		return len(a) - len(b)
 	}
 	x, y := a[i], b[i]
-	// 0xee and 0xef lead U+E000 to U+FFFF, 0xf0 and above lead what UTF-16 writes as surrogates,
-	// which are smaller. Where two characters share their lead, the bytes' order holds.
+	// U+E000 to U+FFFF begin with the byte 0xee or 0xef. Characters that begin with 0xf0 or above are surrogates
+	// in UTF-16, which are smaller. Characters with the same first byte have the order of their bytes.
 	if x >= 0xee && y >= 0xee && (x >= 0xf0) != (y >= 0xf0) {
 		return int(y) - int(x)
 	}

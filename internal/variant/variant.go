@@ -2,8 +2,8 @@
 //
 // The form is that of the Parquet project's "Variant Binary Encoding" (VariantEncoding.md in
 // apache/parquet-format), version 1: a metadata blob, which is the dictionary of the object keys, and
-// a value blob. Encode makes the choices that Spark's parse_json makes, so that both say the same
-// of a document (to_json, schema_of_variant, variant_get):
+// a value blob. Encode makes the choices that Spark's parse_json makes, so that Spark's functions (to_json,
+// schema_of_variant, variant_get) give the same for both:
 //
 //   - an integer that fits takes the smallest of 1, 2, 4 and 8 bytes; -0 is 0;
 //   - any other number without an exponent is a decimal (4, 8 or 16 bytes, the smallest that fits) if it
@@ -23,25 +23,25 @@ import (
 
 // Limits of Encode.
 //
-// What Spark 4.0.2 does at its own limits, measured; a text meant for any target should keep within these:
+// Spark 4.0.2 has limits of its own, measured. A text that is meant for any target should keep within these:
 //   - parse_json takes 1000 levels of arrays and objects. Where from_json reads a VARIANT inside a row,
 //     the row's own levels count too (an attributes column has 999, attributes of an event 997),
-//     and a text beyond makes the whole row NULL instead of an error;
+//     and a text with more levels makes the whole row NULL instead of an error;
 //   - parse_json refuses keys of more than 50,000 characters and numbers of more than 1000 digits. VARIANT
 //     holds both, so Encode takes them;
-//   - NUL in keys and strings, empty keys and 1e400 (as infinite) are taken; a document with two keys that
-//     differ in lone surrogates only becomes a malformed VARIANT there, and is a duplicate key here;
+//   - parse_json takes NUL in keys and strings, empty keys, and 1e400 as infinite. Of a document with two keys that
+//     differ only in lone surrogates it makes a malformed VARIANT; Encode gives ErrDuplicateKey;
 //   - parse_json ignores text after the document, Encode refuses it;
 //   - schema_of_variant runs out of stack somewhere before 1000 levels, depending on the thread.
 const (
-	// MaxSize is how many bytes the value and the metadata may have, each: the limit of the first
+	// MaxSize is how many bytes the value and the metadata may each have: the limit of the first
 	// engines with VARIANT. Spark 4.0.2 takes more.
 	MaxSize = 16 << 20
 	// MaxDepth is how deep arrays and objects may nest, as in parse_json; a scalar has depth 0.
 	MaxDepth = 1000
 )
 
-// Errors of Encode, to be asked for with errors.Is, and ErrMalformed, which AppendJSON gives.
+// Errors of Encode, for errors.Is. ErrMalformed is that of AppendJSON and AppendSparkJSON.
 var (
 	ErrDuplicateKey = errors.New("an object has the same key twice")
 	ErrTooDeep      = fmt.Errorf("arrays and objects nest deeper than %d", MaxDepth)
@@ -119,4 +119,14 @@ func getUint(b []byte, width int) int {
 		n |= int(b[i]) << (8 * i)
 	}
 	return n
+}
+
+// getInt reads a signed integer that takes all of b, up to eight bytes.
+func getInt(b []byte) int64 {
+	var u uint64
+	for i, c := range b {
+		u |= uint64(c) << (8 * i)
+	}
+	unused := 64 - 8*len(b)
+	return int64(u<<unused) >> unused
 }
