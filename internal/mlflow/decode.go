@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// DecodeOptions are what MLflow's JSON needs of a decoder: Python writes lone surrogates and repeats
-// keys where it is told to, and one such text must not make a listing unreadable. Lone surrogates
-// come out as U+FFFD; of a repeated key the last one counts.
+// DecodeOptions are the options of a decoder that reads MLflow's JSON. Users can make Python write lone surrogates and
+// repeated keys, and one such text must not make a listing unreadable. Lone surrogates
+// become U+FFFD; of a repeated key the last one counts.
 var DecodeOptions = []jsontext.Options{
 	jsontext.AllowInvalidUTF8(true),
 	jsontext.AllowDuplicateNames(true),
@@ -31,55 +31,13 @@ func DecodeTraceInfo(b []byte) (*TraceInfo, error) {
 	return t, nil
 }
 
-// ReadTraceInfo reads the next value of dec as DecodeTraceInfo does. It keeps nothing of dec's buffer.
+// ReadTraceInfo reads the next value of dec as DecodeTraceInfo does. The result does not share dec's buffer.
 func ReadTraceInfo(dec *jsontext.Decoder) (*TraceInfo, error) {
 	t := &TraceInfo{}
 	if k := dec.PeekKind(); k != jsontext.KindBeginObject {
 		return nil, fmt.Errorf("decoding a trace: want an object, got %v", k)
 	}
-	err := ReadObject(dec, func(name string) error {
-		switch name {
-		case "trace_id":
-			return readString(dec, &t.TraceID)
-		case "trace_location":
-			return ReadObject(dec, func(name string) error {
-				if name != "mlflow_experiment" {
-					return dec.SkipValue()
-				}
-				return ReadObject(dec, func(name string) error {
-					if name != "experiment_id" {
-						return dec.SkipValue()
-					}
-					return readString(dec, &t.ExperimentID)
-				})
-			})
-		case "request_time":
-			return readTime(dec, &t.RequestTime)
-		case "execution_duration":
-			return readOptional(dec, &t.ExecutionDuration)
-		case "state":
-			return readString(dec, (*string)(&t.State))
-		case "client_request_id":
-			return readOptional(dec, &t.ClientRequestID)
-		case "request_preview":
-			return readOptional(dec, &t.RequestPreview)
-		case "response_preview":
-			return readOptional(dec, &t.ResponsePreview)
-		case "trace_metadata":
-			return readMap(dec, &t.Metadata)
-		case "tags":
-			return readMap(dec, &t.Tags)
-		case "assessments":
-			t.Assessments = nil
-			return ReadArray(dec, func() error {
-				a, err := readAssessment(dec)
-				t.Assessments = append(t.Assessments, a)
-				return err
-			})
-		}
-		return dec.SkipValue()
-	})
-	if err != nil {
+	if err := ReadObject(dec, func(name string) error { return t.readField(dec, name) }); err != nil {
 		return nil, fmt.Errorf("decoding trace %q: %w", t.TraceID, err)
 	}
 	if t.TraceID == "" {
@@ -91,94 +49,165 @@ func ReadTraceInfo(dec *jsontext.Decoder) (*TraceInfo, error) {
 	return t, nil
 }
 
-func readAssessment(dec *jsontext.Decoder) (a Assessment, err error) {
-	err = ReadObject(dec, func(name string) error {
-		switch name {
-		case "assessment_id":
-			return readString(dec, &a.ID)
-		case "assessment_name":
-			return readString(dec, &a.Name)
-		case "trace_id":
-			return readString(dec, &a.TraceID)
-		case "span_id":
-			return readOptional(dec, &a.SpanID)
-		case "source":
-			return ReadObject(dec, func(name string) error {
-				switch name {
-				case "source_type":
-					return readString(dec, &a.SourceType)
-				case "source_id":
-					return readString(dec, &a.SourceID)
-				}
-				return dec.SkipValue()
-			})
-		case "create_time":
-			return readTime(dec, &a.CreateTime)
-		case "last_update_time":
-			return readTime(dec, &a.LastUpdateTime)
-		case "feedback":
-			if dec.PeekKind() == jsontext.KindNull {
-				return dec.SkipValue()
-			}
-			a.Feedback = &Feedback{}
-			return ReadObject(dec, func(name string) error {
-				switch name {
-				case "value":
-					return readValue(dec, &a.Feedback.Value)
-				case "error":
-					return readAssessmentError(dec, &a.Feedback.Error)
-				}
-				return dec.SkipValue()
-			})
-		case "expectation":
-			if dec.PeekKind() == jsontext.KindNull {
-				return dec.SkipValue()
-			}
-			a.Expectation = &Expectation{}
-			return ReadObject(dec, func(name string) error {
-				switch name {
-				case "value":
-					return readValue(dec, &a.Expectation.Value)
-				case "serialized_value":
-					return readSerialized(dec, &a.Expectation.Serialized)
-				}
-				return dec.SkipValue()
-			})
-		case "issue":
-			return ReadObject(dec, func(name string) error {
-				if name != "issue_name" {
-					return dec.SkipValue()
-				}
-				return readOptional(dec, &a.Issue)
-			})
-		case "rationale":
-			return readOptional(dec, &a.Rationale)
-		case "metadata":
-			return readMap(dec, &a.Metadata)
-		case "overrides":
-			return readOptional(dec, &a.Overrides)
-		case "valid":
-			a.Valid = nil
-			tok, err := dec.ReadToken()
-			if err != nil {
-				return err
-			}
-			switch tok.Kind() {
-			case jsontext.KindTrue, jsontext.KindFalse:
-				v := tok.Bool()
-				a.Valid = &v
-				return nil
-			case jsontext.KindNull:
-				return nil
-			}
-			return fmt.Errorf("valid: want true or false, got %v", tok.Kind())
+func (t *TraceInfo) readField(dec *jsontext.Decoder, name string) error {
+	switch name {
+	case "trace_id":
+		return readString(dec, &t.TraceID)
+	case "trace_location":
+		return readLocation(dec, &t.ExperimentID)
+	case "request_time":
+		return readTime(dec, &t.RequestTime)
+	case "execution_duration":
+		return readOptional(dec, &t.ExecutionDuration)
+	case "state":
+		return readString(dec, (*string)(&t.State))
+	case "client_request_id":
+		return readOptional(dec, &t.ClientRequestID)
+	case "request_preview":
+		return readOptional(dec, &t.RequestPreview)
+	case "response_preview":
+		return readOptional(dec, &t.ResponsePreview)
+	case "trace_metadata":
+		return readMap(dec, &t.Metadata)
+	case "tags":
+		return readMap(dec, &t.Tags)
+	case "assessments":
+		t.Assessments = nil
+		return ReadArray(dec, func() error {
+			a, err := readAssessment(dec)
+			t.Assessments = append(t.Assessments, a)
+			return err
+		})
+	}
+	return dec.SkipValue()
+}
+
+// readLocation reads a trace_location, of which only the experiment is known.
+func readLocation(dec *jsontext.Decoder, experimentID *string) error {
+	return ReadObject(dec, func(name string) error {
+		if name != "mlflow_experiment" {
+			return dec.SkipValue()
 		}
-		return dec.SkipValue()
+		return ReadObject(dec, func(name string) error {
+			if name != "experiment_id" {
+				return dec.SkipValue()
+			}
+			return readString(dec, experimentID)
+		})
 	})
-	if err != nil {
+}
+
+func readAssessment(dec *jsontext.Decoder) (a Assessment, err error) {
+	if err := ReadObject(dec, func(name string) error { return a.readField(dec, name) }); err != nil {
 		return a, fmt.Errorf("assessment %q: %w", a.ID, err)
 	}
 	return a, nil
+}
+
+func (a *Assessment) readField(dec *jsontext.Decoder, name string) error {
+	switch name {
+	case "assessment_id":
+		return readString(dec, &a.ID)
+	case "assessment_name":
+		return readString(dec, &a.Name)
+	case "trace_id":
+		return readString(dec, &a.TraceID)
+	case "span_id":
+		return readOptional(dec, &a.SpanID)
+	case "source":
+		return a.readSource(dec)
+	case "create_time":
+		return readTime(dec, &a.CreateTime)
+	case "last_update_time":
+		return readTime(dec, &a.LastUpdateTime)
+	case "feedback":
+		return readFeedback(dec, &a.Feedback)
+	case "expectation":
+		return readExpectation(dec, &a.Expectation)
+	case "issue":
+		return a.readIssue(dec)
+	case "rationale":
+		return readOptional(dec, &a.Rationale)
+	case "metadata":
+		return readMap(dec, &a.Metadata)
+	case "overrides":
+		return readOptional(dec, &a.Overrides)
+	case "valid":
+		return a.readValid(dec)
+	}
+	return dec.SkipValue()
+}
+
+func (a *Assessment) readSource(dec *jsontext.Decoder) error {
+	return ReadObject(dec, func(name string) error {
+		switch name {
+		case "source_type":
+			return readString(dec, &a.SourceType)
+		case "source_id":
+			return readString(dec, &a.SourceID)
+		}
+		return dec.SkipValue()
+	})
+}
+
+func (a *Assessment) readIssue(dec *jsontext.Decoder) error {
+	return ReadObject(dec, func(name string) error {
+		if name != "issue_name" {
+			return dec.SkipValue()
+		}
+		return readOptional(dec, &a.Issue)
+	})
+}
+
+func (a *Assessment) readValid(dec *jsontext.Decoder) error {
+	a.Valid = nil
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch tok.Kind() {
+	case jsontext.KindTrue, jsontext.KindFalse:
+		v := tok.Bool()
+		a.Valid = &v
+		return nil
+	case jsontext.KindNull:
+		return nil
+	}
+	return fmt.Errorf("valid: want true or false, got %v", tok.Kind())
+}
+
+func readFeedback(dec *jsontext.Decoder, to **Feedback) error {
+	if dec.PeekKind() == jsontext.KindNull {
+		return dec.SkipValue()
+	}
+	f := &Feedback{}
+	*to = f
+	return ReadObject(dec, func(name string) error {
+		switch name {
+		case "value":
+			return readValue(dec, &f.Value)
+		case "error":
+			return readAssessmentError(dec, &f.Error)
+		}
+		return dec.SkipValue()
+	})
+}
+
+func readExpectation(dec *jsontext.Decoder, to **Expectation) error {
+	if dec.PeekKind() == jsontext.KindNull {
+		return dec.SkipValue()
+	}
+	e := &Expectation{}
+	*to = e
+	return ReadObject(dec, func(name string) error {
+		switch name {
+		case "value":
+			return readValue(dec, &e.Value)
+		case "serialized_value":
+			return readSerialized(dec, &e.Serialized)
+		}
+		return dec.SkipValue()
+	})
 }
 
 func readAssessmentError(dec *jsontext.Decoder, to **AssessmentError) error {

@@ -13,12 +13,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Digest is the SHA-256, in hex, of everything that is listed of the trace. It differs when anything
-// differs, absent from empty included, and does not depend on the order in which a server lists
-// map keys, JSON object members or assessments, because that order may change between two calls.
+// Digest is the SHA-256, in hex, of everything that is listed of the trace. Any difference gives another digest, also
+// that between an absent and an empty text. The order in which a server lists map keys, JSON object members or
+// assessments makes no difference, because it may change between two calls.
 func (t *TraceInfo) Digest() string {
 	d := digester{sha256.New()}
-	d.text("tracemig trace info 1") // a change of the recipe must change every digest
+	d.text("tracemig trace info 1") // to be changed with this function, so that every digest changes
 	d.text(t.TraceID)
 	d.text(t.ExperimentID)
 	d.time(t.RequestTime)
@@ -76,8 +76,8 @@ func (a *Assessment) digest() []byte {
 	return d.h.Sum(nil)
 }
 
-// digester writes fields so that no two sequences of fields give the same bytes: every text carries
-// its length and everything that may be absent a mark.
+// digester writes fields so that no two sequences of fields give the same bytes: every text has its length before
+// it, and everything that may be absent a mark.
 type digester struct{ h hash.Hash }
 
 func (d digester) number(n int64) {
@@ -128,7 +128,7 @@ func (d digester) json(v jsontext.Value) {
 	if !d.present(v != nil) {
 		return
 	}
-	// Number texts are kept: two integers that share a double must not share a digest.
+	// Numbers stay as they are spelled: two integers that round to one double must not have the same digest.
 	canonical := v.Clone()
 	if canonical.Compact(jsontext.ReorderRawObjects(true), jsontext.PreserveRawStrings(false)) == nil {
 		v = canonical

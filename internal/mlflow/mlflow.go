@@ -1,5 +1,5 @@
-// Package mlflow holds the plain data of a source: traces as the MLflow REST API lists them.
-// It knows no network and no target.
+// Package mlflow holds the plain data of a source: traces as the MLflow REST API lists them, and the IDs and
+// references in them. It imports nothing of the network or the target.
 //
 // The shapes are those of MLflow's V3 trace API (messages TraceInfoV3 and Assessment in MLflow's
 // service.proto and assessments.proto), in which int64 values and times are JSON strings.
@@ -56,7 +56,7 @@ type TraceInfo struct {
 	Assessments       []Assessment // in the order of the source
 }
 
-// SpansInTrackingStore says whether the server keeps each span of the trace as it comes; else they are one file.
+// SpansInTrackingStore says whether the server keeps each span of the trace as it comes. If not, they are one file.
 func (t *TraceInfo) SpansInTrackingStore() bool {
 	return t.Tags[TagSpansLocation] == SpansInTrackingStore
 }

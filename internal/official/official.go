@@ -1,11 +1,11 @@
-// Package official knows what Databricks' own migration of experiments into UC trace locations leaves behind,
-// so that tracemig can take over from it. It is pure.
+// Package official recognizes the rows that Databricks' own migration of experiments into UC trace locations has
+// written, so that tracemig can take over from it. It is pure.
 //
-// The migration writes spans and METADATA, TAG, FEEDBACK and EXPECTATION rows. What it does not write is
-// the user's assessment metadata, overrides and valid of assessments, links of spans and to runs; its TAG rows
-// have IDs that the service does not know; and traces that it skipped it never takes up again. The forms are
-// those that its published package writes, see docs/tables.md. Its rows are known by what they are, as far as
-// nobody changed them since.
+// The migration writes spans and METADATA, TAG, FEEDBACK and EXPECTATION rows. It does not write the user's
+// metadata of assessments, their overrides and valid, links between spans, and links to runs. Its TAG rows
+// have IDs that the service does not know. Traces that it skipped once it never migrates. The forms of its rows are
+// those that its published package writes, see docs/tables.md. Rows are recognized by their contents, unless
+// somebody has changed them since.
 package official
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// TraceID is the trace_id that the migration gives a trace of the source: its MLflow ID without tr-, whether
-// that is hex or not.
+// TraceID is the trace_id that the migration gives a trace of the source: its MLflow ID without tr-, even if
+// that is no hex.
 func TraceID(sourceTraceID string) string { return strings.TrimPrefix(sourceTraceID, "tr-") }
 
 // Metadata says whether a METADATA row is the migration's, unchanged since.
@@ -52,14 +52,14 @@ func HasTagID(s *uctables.Annotation) bool {
 	return s.AnnotationID == uctables.OfficialTagID(s.TargetID, s.Name)
 }
 
-// Assessment says whether s is the migration's row for the assessment that e is the row of, unchanged since:
-// it was written with the source's times, so one that is newer than the source's was changed.
+// Assessment says whether s is the migration's row for the assessment of which e is tracemig's, unchanged since. The
+// migration writes the source's times, so a row that is newer than the source's assessment was changed.
 func Assessment(e, s *uctables.Annotation) bool {
 	return (e.Type == uctables.Feedback || e.Type == uctables.Expectation) && s.Type == e.Type && s.DeletedAtMicros == nil &&
 		s.CreatedAtMicros == e.CreatedAtMicros && s.UpdatedAtMicros <= e.UpdatedAtMicros
 }
 
-// The tags of the source experiment in which the migration notes how far it came with a location.
+// The tags of the source experiment in which the migration records how far it came with a location.
 const (
 	tagTime  = "mlflow.databricks.migrate_traces_to_uc.latest_request_time_ms.location."
 	tagTrace = "mlflow.databricks.migrate_traces_to_uc.latest_trace_id.location."
@@ -79,7 +79,7 @@ func (p Progress) String() string {
 	return s
 }
 
-// ReadProgress reads the tags of a source experiment. ok is false where the migration has not moved any of
+// ReadProgress reads the tags of a source experiment. ok is false if the migration has not moved any of
 // its traces to the location.
 func ReadProgress(experimentTags map[string]string, l uctables.Location) (p Progress, ok bool) {
 	location := l.Catalog + "." + l.Schema + "." + l.Prefix

@@ -4,24 +4,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// SameSpan says whether got is a span as the migration writes it, and holds of want what the migration keeps.
-// Its kind is the span's type and its status code has no prefix; it has no links, and what tracemig notes
-// beside the attributes is not there. Service and scope are not compared: they are the source's nowhere.
+// SameSpan says whether got is a span as the migration writes it, with everything of want that the migration keeps.
+// In such a span the kind is MLflow's span type, the status code has no prefix, there are no links, and the
+// attributes are without those that tracemig adds. Service and scope are not compared, because no source has them.
 func SameSpan(want, got *uctables.Span) bool {
-	if strings.HasPrefix(got.Kind, "SPAN_KIND_") || !sameStatus(want.StatusCode, got.StatusCode) || !sameText(want.ParentSpanID, got.ParentSpanID) || !sameText(want.TraceState, got.TraceState) ||
-		len(want.Events) != len(got.Events) || len(got.Links) > 0 {
+	if strings.HasPrefix(got.Kind, "SPAN_KIND_") || len(got.Links) > 0 || !sameStatus(want.StatusCode, got.StatusCode) ||
+		!sameText(want.ParentSpanID, got.ParentSpanID) || !sameText(want.TraceState, got.TraceState) ||
+		!slices.EqualFunc(want.Events, got.Events, sameEvent) {
 		return false
-	}
-	for i := range want.Events {
-		w, g := &want.Events[i], &got.Events[i]
-		if w.Name != g.Name || w.TimeUnixNano != g.TimeUnixNano || !sameValues(w.Attributes, g.Attributes) {
-			return false
-		}
 	}
 	w, g := *want, *got
 	for _, s := range []*uctables.Span{&w, &g} {
@@ -32,6 +28,10 @@ func SameSpan(want, got *uctables.Span) bool {
 	return sameText(want.StatusMessage, got.StatusMessage) && uctables.SameSpan(&w, &g) && sameValues(want.Attributes, got.Attributes)
 }
 
+func sameEvent(want, got uctables.Event) bool {
+	return want.Name == got.Name && want.TimeUnixNano == got.TimeUnixNano && sameValues(want.Attributes, got.Attributes)
+}
+
 // sameStatus compares STATUS_CODE_OK with OK, and so on; unset is NULL or UNSET.
 func sameStatus(want, got *string) bool {
 	if want == nil {
@@ -40,20 +40,20 @@ func sameStatus(want, got *string) bool {
 	return got != nil && *want == "STATUS_CODE_"+*got
 }
 
-// sameText is true for the same text, and for an absent and an empty one.
+// sameText is true for equal texts. An absent and an empty text are equal.
 func sameText(want, got *string) bool {
 	empty := func(s *string) bool { return s == nil || *s == "" }
 	return empty(want) && empty(got) || want != nil && got != nil && *want == *got
 }
 
-// sameValues compares two attribute objects. What is nested in want may be a JSON text in got.
+// sameValues compares two attribute objects. A value that is nested in want may be a JSON text in got.
 func sameValues(want, got uctables.JSON) bool {
 	w, okW := object(want)
 	g, okG := object(got)
 	return okW && okG && sameValue(w, g)
 }
 
-// object reads attributes; absent ones are an empty object. What tracemig notes beside them is left out.
+// object reads attributes. Absent ones are an empty object, and those that tracemig adds are left out.
 func object(v uctables.JSON) (map[string]any, bool) {
 	if v == nil {
 		return map[string]any{}, true
@@ -77,43 +77,45 @@ func decode(text []byte) (v any, ok bool) {
 	return v, !d.More()
 }
 
+// sameValue compares two decoded values. If want is no text, got may be its JSON text.
 func sameValue(want, got any) bool {
 	switch w := want.(type) {
 	case map[string]any:
 		if g, ok := got.(map[string]any); ok {
-			for key, value := range w {
-				if other, there := g[key]; !there || !sameValue(value, other) {
-					return false
-				}
-			}
-			return len(w) == len(g)
+			return sameObject(w, g)
 		}
 	case []any:
 		if g, ok := got.([]any); ok {
-			for i := range min(len(w), len(g)) {
-				if !sameValue(w[i], g[i]) {
-					return false
-				}
-			}
-			return len(w) == len(g)
+			return slices.EqualFunc(w, g, sameValue)
 		}
 	case json.Number:
 		if g, ok := got.(json.Number); ok {
 			return sameNumber(w.String(), g.String())
 		}
+	case string:
+		return want == got
 	default:
 		if want == got {
 			return true
 		}
 	}
-	// What is nested here may be a text there.
-	if s, ok := got.(string); ok {
-		if _, both := want.(string); !both {
-			v, isJSON := decode([]byte(s))
-			return isJSON && sameValue(want, v)
-		}
+	if text, ok := got.(string); ok {
+		v, isJSON := decode([]byte(text))
+		return isJSON && sameValue(want, v)
 	}
 	return false
+}
+
+func sameObject(want, got map[string]any) bool {
+	if len(want) != len(got) {
+		return false
+	}
+	for key, value := range want {
+		if other, ok := got[key]; !ok || !sameValue(value, other) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameNumber is true for numbers that are equal, or the same double.
