@@ -17,22 +17,22 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Keys in the metadata column beside the user's own, those of uctables.Provenance and the assessment keys of
+// Keys in the metadata column, besides the user's own, those of uctables.Provenance and the assessment keys of
 // uctables.
 const (
-	// In METADATA rows: what the source lists of a trace and the tables have no column for.
+	// In METADATA rows: fields of a trace that have no column in the tables.
 	KeyExperimentID      = "tracemig.source_experiment_id"
 	KeyState             = "tracemig.source_state"
 	KeyExecutionDuration = "tracemig.source_execution_duration"
 	KeyOTelTraceID       = "tracemig.otel_trace_id" // the spans' own trace ID, where trace_id is another
 	KeySourceTags        = "tracemig.source_tags"   // object: the tags that name the source's storage, see storageTags
 
-	// In FEEDBACK and EXPECTATION rows: what the service has no key for.
+	// In FEEDBACK and EXPECTATION rows: fields of an assessment for which the service has no key.
 	KeyIssueName           = "tracemig.issue_name"
-	KeySerializationFormat = "tracemig.serialization_format" // of an expectation whose text is not what its format says
+	KeySerializationFormat = "tracemig.serialization_format" // of an expectation whose text is not in its format
 )
 
-// reservedKeys are those that the user's assessment metadata must not have as they are.
+// reservedKeys are keys of tracemig's and the readers'. The user's assessment metadata gets others in their place.
 var reservedKeys = append(slices.Clone(uctables.AssessmentKeys), KeyIssueName, KeySerializationFormat)
 
 // storageTags say where the source keeps a trace. They become no TAG rows, because MLflow would look for the trace's
@@ -133,8 +133,8 @@ func (c *converter) addRunLinks() {
 }
 
 // Inferable says whether a TAG or RUN_LINK row shows by itself that Convert made it for the trace with this
-// target ID and request time: its annotation_id is derived from what it holds, and its version is of
-// the trace's time. A later edit in MLflow, whose row has the same ID, has a time of its own.
+// target ID and request time: its annotation_id is derived from its contents, and its updated_at is the
+// trace's request time. A later edit in MLflow gives a row with the same ID and a time of its own.
 func Inferable(a *uctables.Annotation, traceID string, requestMicros int64) bool {
 	if a.UpdatedAtMicros != requestMicros || a.DeletedAtMicros != nil {
 		return false

@@ -20,17 +20,18 @@ type Options struct {
 // Input is one trace of the source.
 type Input struct {
 	Info *mlflow.TraceInfo
-	// Spans is a JSON array of spans, or an object with such a member "spans". nil when the source has
-	// no spans; then SpansMissing says why. Convert does not change it, and the result does not share it.
+	// Spans is a JSON array of spans, or an object with such a member "spans". It is nil if the source has
+	// no spans; then SpansMissing says why. Convert does not change it, and the result does not share its memory.
 	Spans        []byte
 	SpansMissing string
 	// Runs are IDs of runs that the trace is linked to, besides mlflow.sourceRun of its metadata.
 	Runs []string
-	// Digest of what the source lists of the trace, for provenance; "" for Info's own.
+	// Digest of everything that the source lists of the trace, for provenance; "" for the digest of Info.
 	Digest string
-	// TraceID is the target's ID of the trace if it is known already; "" to find it.
+	// TraceID is the target's ID of the trace if it is known already; "" to have Convert find it.
 	TraceID string
-	// Attachments that were decided on. Any other that the spans refer to stays at the source.
+	// Attachments for which it has been decided where their bytes are to be. Any others that the spans refer to stay
+	// at the source.
 	Attachments []Attachment
 }
 
@@ -38,11 +39,11 @@ type Input struct {
 type Result struct {
 	Trace uctables.Trace
 	Notes []Note
-	// Attachments are those that the spans refer to, whatever became of them.
+	// Attachments are all that the spans refer to, also those of the input.
 	Attachments []mlflow.Attachment
 }
 
-// Note tells of something that the target does not hold as the source had it.
+// Note reports something that the target does not hold as the source had it.
 type Note struct {
 	Code   NoteCode `json:"code"`
 	SpanID string   `json:"span_id,omitempty"` // of the row; "" outside spans
@@ -50,7 +51,7 @@ type Note struct {
 	Detail string   `json:"detail,omitempty"`  // what was done
 }
 
-// NoteCode is one of a closed list; see the package documentation for what each result is.
+// NoteCode says what a Note reports. The package documentation says for each code what the row holds instead.
 type NoteCode string
 
 // All note codes.
@@ -108,8 +109,8 @@ func (e *Error) Error() string {
 }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Convert gives the rows of one trace. The error is an *Error; a bad value inside a well-formed trace
-// is a Note, never an error.
+// Convert gives the rows of one trace. The error is an *Error. A bad value inside a well-formed trace
+// gives a Note, never an error.
 func Convert(in Input, opt Options) (Result, error) {
 	if in.Info == nil || in.Info.TraceID == "" {
 		return Result{}, &Error{NoTrace, "", errors.New("the source listed it without an ID")}
@@ -203,8 +204,8 @@ func (c *converter) noteLoss(l loss, key string) {
 // scopeName is the instrumentation scope of all spans, as MLflow's own exporter names it.
 var scopeName = "mlflow"
 
-// setService gives the rows the service that made the trace. MLflow keeps no resource; of traces that came
-// by OTLP it keeps the resource's service.name, as a tag or as an attribute of the root span (function
+// setService gives the rows the service that made the trace. MLflow does not store the OTLP resource. Of traces that
+// it receives by OTLP it stores the resource's service.name, as a tag or as an attribute of the root span (function
 // export_traces of its otel_api.py).
 func (c *converter) setService() {
 	name := cmp.Or(c.opt.ServiceName, c.in.Info.Tags[mlflow.TagServiceName], c.rootService)
@@ -215,8 +216,8 @@ func (c *converter) setService() {
 	}
 }
 
-// finishSpans gives the rows their trace ID and unique keys, and puts the roots last: a trace that is
-// written in several commits becomes visible with its root.
+// finishSpans gives the rows their trace ID and unique keys, and puts the roots last: so a trace that is
+// written in several commits becomes visible only with the last one.
 func (c *converter) finishSpans() {
 	seen := make(map[string]int, len(c.rows))
 	kept := c.rows[:0]
@@ -240,7 +241,8 @@ func (c *converter) finishSpans() {
 			continue
 		}
 		if s.SpanID != id {
-			c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "span_id", "the source lists another span with ID " + id + "; this one got a derived ID"})
+			detail := "the source lists another span with ID " + id + "; this one got a derived ID"
+			c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "span_id", detail})
 		}
 		s.RecordID = recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID)
 		seen[s.SpanID] = len(kept)
@@ -248,17 +250,22 @@ func (c *converter) finishSpans() {
 	}
 	clear(c.rows[len(kept):])
 	c.rows = kept
+	c.rootsLast()
+}
+
+// rootsLast puts the root spans last, and reports a trace that has none.
+func (c *converter) rootsLast() {
 	roots := 0
-	for i := range kept {
-		if kept[i].IsRoot() {
+	for i := range c.rows {
+		if c.rows[i].IsRoot() {
 			roots++
 		}
 	}
 	if roots == 0 && c.in.Spans != nil {
-		c.note(NoRoot, "", fmt.Sprintf("%d spans; the rows are written, but the views begin at a root span", len(kept)))
+		c.note(NoRoot, "", fmt.Sprintf("%d spans; the rows are written, but the views begin at a root span", len(c.rows)))
 	}
-	if roots > 0 && roots < len(kept) {
-		slices.SortStableFunc(kept, func(a, b uctables.Span) int { return rootRank(&a) - rootRank(&b) })
+	if roots > 0 && roots < len(c.rows) {
+		slices.SortStableFunc(c.rows, func(a, b uctables.Span) int { return rootRank(&a) - rootRank(&b) })
 	}
 }
 

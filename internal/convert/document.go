@@ -15,7 +15,7 @@ type formError string
 
 func (e formError) Error() string { return string(e) }
 
-// reader streams the spans document. The values that it gives are parts of the document itself.
+// reader streams the spans document. The values that it gives are parts of the document, which nobody changes.
 type reader struct {
 	*jsontext.Decoder
 	doc []byte

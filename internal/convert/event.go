@@ -120,26 +120,24 @@ func (c *converter) subField(r reader, o *object, key []byte, raw rawFields) err
 	name, _ := unquote(key)
 	switch {
 	case name != "attributes":
-		c.note(UnknownField, name, "kept beside the attributes")
-		raw.keep(name, lit)
+		c.badField(UnknownField, name, lit, raw, "kept beside the attributes")
 	case kind != 'n':
-		c.note(BadValue, name, "kept beside the attributes")
-		raw.keep(name, lit)
+		c.badField(BadValue, name, lit, raw, "kept beside the attributes")
 	}
 	return nil
 }
 
 // badElement keeps an element of events or links that is no object.
-func (c *converter) badElement(r reader, path string, raw rawFields) error {
+func (c *converter) badElement(r reader, path string, ofSpan rawFields) error {
 	lit, err := r.value()
 	if err != nil {
 		return err
 	}
-	c.note(BadValue, path, "no object; kept as attribute "+RawPrefix+"span."+path)
-	raw.keep(path, lit)
+	c.badField(BadValue, path, lit, ofSpan, "no object; kept as attribute "+RawPrefix+"span."+path)
 	return nil
 }
 
+// element names one element of a span's events or links.
 func element(list string, index int) string { return list + "[" + strconv.Itoa(index) + "]" }
 
 // locate adds the place of an event or link to the notes from index from on, and to the values that were taken out
@@ -154,7 +152,7 @@ func (c *converter) locate(list string, index, from int, over []overflow) {
 	}
 }
 
-// overflowEvents gives the events that hold a value over the size limit.
+// overflowEvents gives the events that hold, in parts, a value that was over the size limit.
 func (c *converter) overflowEvents(ov *overflow, nanos int64) []uctables.Event {
 	chunks := ov.chunks()
 	c.note(TooLarge, strings.TrimSuffix(ov.of+"."+ov.key, "."),

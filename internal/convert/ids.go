@@ -8,14 +8,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// Namespace is the UUID namespace of the IDs that tracemig derives by a recipe of its own (UUIDv5, SHA-1). The names are, with
-// a zero byte between the parts:
+// Namespace is the UUID namespace of the IDs that tracemig derives by a recipe of its own (UUIDv5, SHA-1). These are
+// the names, with a zero byte between their parts:
 //
 //	"overflow", annotation_id, of, key, part   annotation_id of a part of a value over the limit
-//	"assessment", trace_id, ...          annotation_id where the source gives none, or gives one twice
-//	"trace", MLflow trace ID             trace_id where there is no OTEL one
-//	"span", ...                          first 8 bytes: span_id for one that is no OTEL one, or comes twice
-//	"key", key                           for an attribute key over the limit
+//	"assessment", trace_id, ...          annotation_id if the source gives none, or gives one twice
+//	"trace", MLflow trace ID             trace_id if there is no OTEL one
+//	"span", ...                          first 8 bytes: span_id for an ID that is no OTEL one, or that comes twice
+//	"key", key                           in the name for an attribute key over the limit
 var Namespace = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/tracemig/tracemig"))
 
 func derive(parts ...string) uuid.UUID {
@@ -43,7 +43,7 @@ func recordID(startNanos int64, traceID, spanID string) string {
 	return u.String()
 }
 
-// isZeroID says whether s spells the ID 0, which MLflow reads as no parent.
+// isZeroID says whether s is empty or spells the ID 0. MLflow takes a span with such a parent for a root.
 func isZeroID(s string) bool {
 	return s == "" || strings.Trim(s, "0") == "" || s == "AAAAAAAAAAA="
 }

@@ -129,7 +129,7 @@ func appendInteger(dst, lit []byte) []byte {
 	return append(dst, lit...)
 }
 
-// appendDouble spells a double_value as Python's repr does, because MLflow's attribute texts do.
+// appendDouble spells a double_value as Python's repr does, and so as MLflow's attribute texts have it.
 func appendDouble(dst, lit []byte) []byte {
 	text, _ := unquote(lit)
 	switch text {
