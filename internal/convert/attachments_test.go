@@ -22,7 +22,8 @@ const attached = "tr-0123456789abcdef0123456789abcdef"
 func attachmentID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
 
 func reference(n int, contentType string, size int) string {
-	return fmt.Sprintf("mlflow-attachment://%s?content_type=%s&trace_id=%s&size=%d", attachmentID(n), url.QueryEscape(contentType), attached, size)
+	return fmt.Sprintf("mlflow-attachment://%s?content_type=%s&trace_id=%s&size=%d",
+		attachmentID(n), url.QueryEscape(contentType), attached, size)
 }
 
 // attachedSpans is a document of one span with the value as its inputs, as MLflow writes it, and with a plain
@@ -34,7 +35,8 @@ func attachedSpans(t testing.TB, inputs any, text string) []byte {
 		t.Fatal(err)
 	}
 	doc, err := json.Marshal(map[string]any{"spans": []any{map[string]any{
-		"context": map[string]any{"trace_id": strings.TrimPrefix(attached, "tr-"), "span_id": "00000000000000aa"}, "name": "root", "parent_id": nil,
+		"context": map[string]any{"trace_id": strings.TrimPrefix(attached, "tr-"), "span_id": "00000000000000aa"},
+		"name":    "root", "parent_id": nil,
 		"start_time": 1, "end_time": 2, "attributes": map[string]any{"mlflow.spanInputs": string(inner), "text": text},
 		"events": []any{map[string]any{"name": "e", "timestamp": 1, "attributes": map[string]any{"image": text}}},
 	}}})
@@ -74,21 +76,27 @@ func TestAttachmentsAreFoundAndLeft(t *testing.T) {
 	doc := attachedSpans(t, inputs, reference(3, "application/pdf", 7))
 	res := convert(t, Input{Info: info(attached), Spans: doc})
 	want := []mlflow.Attachment{
-		{ID: attachmentID(1), TraceID: attached, Type: "image/png", Size: 5}, {ID: attachmentID(2), TraceID: attached, Type: "audio/wav", Size: 6},
+		{ID: attachmentID(1), TraceID: attached, Type: "image/png", Size: 5}, {ID: attachmentID(2), TraceID: attached, Type: "audio/wav",
+			Size: 6},
 		{ID: attachmentID(3), TraceID: attached, Type: "application/pdf", Size: 7},
 	}
 	if d := cmp.Diff(want, res.Attachments); d != "" {
 		t.Errorf("found (-want +got):\n%s", d)
 	}
-	list := []uctables.Attachment{{ID: attachmentID(1), Type: "image/png", Bytes: 5}, {ID: attachmentID(2), Type: "audio/wav", Bytes: 6}, {ID: attachmentID(3), Type: "application/pdf", Bytes: 7}}
+	list := []uctables.Attachment{
+		{ID: attachmentID(1), Type: "image/png", Bytes: 5},
+		{ID: attachmentID(2), Type: "audio/wav", Bytes: 6},
+		{ID: attachmentID(3), Type: "application/pdf", Bytes: 7},
+	}
 	if d := cmp.Diff(list, metadataList(t, res)); d != "" {
 		t.Errorf("listed (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(map[string]any{"mlflow.spanInputs": normal(t, inputs), "text": reference(3, "application/pdf", 7)}, attributesOf(t, res.Trace.Spans[0].Attributes)); d != "" {
+	attrs := map[string]any{"mlflow.spanInputs": normal(t, inputs), "text": reference(3, "application/pdf", 7)}
+	if d := cmp.Diff(attrs, attributesOf(t, res.Trace.Spans[0].Attributes)); d != "" {
 		t.Errorf("attributes changed (-want +got):\n%s", d)
 	}
 
-	// What was decided on is listed so; the rows are otherwise the same.
+	// An attachment whose place has been decided is listed with it; the rows are otherwise the same.
 	copied := uctables.Attachment{ID: attachmentID(1), Type: "image/png", Bytes: 5, SHA256: "ab", Path: "/f/1"}
 	kept := convert(t, Input{Info: info(attached), Spans: doc, Attachments: []Attachment{{Attachment: copied}}})
 	list[0] = copied
@@ -113,7 +121,7 @@ func normal(t testing.TB, v any) any {
 	return out
 }
 
-// Bytes go back in the form that MLflow's SDK took them out of.
+// TestAttachmentsInline has the bytes replace their references in the form that MLflow's SDK took them out of.
 func TestAttachmentsInline(t *testing.T) {
 	data := []byte("\x89PNG\r\n\x1a\n")
 	b64 := base64.StdEncoding.EncodeToString(data)
@@ -122,9 +130,10 @@ func TestAttachmentsInline(t *testing.T) {
 		form func(v string) any // with v where the bytes were
 		raw  bool               // as plain base64
 	}{
-		"data URI":     {"image/png", func(v string) any { return v }, false},
-		"OpenAI image": {"image/jpeg", func(v string) any { return map[string]any{"type": "image_url", "image_url": map[string]any{"url": v}} }, false},
-		"parameters":   {"text/plain;charset=utf-8", func(v string) any { return []any{v} }, false},
+		"data URI": {"image/png", func(v string) any { return v }, false},
+		"OpenAI image": {"image/jpeg",
+			func(v string) any { return map[string]any{"type": "image_url", "image_url": map[string]any{"url": v}} }, false},
+		"parameters": {"text/plain;charset=utf-8", func(v string) any { return []any{v} }, false},
 		"OpenAI audio in": {"audio/wav", func(v string) any {
 			return map[string]any{"type": "input_audio", "input_audio": map[string]any{"data": v}}
 		}, true},
@@ -134,7 +143,8 @@ func TestAttachmentsInline(t *testing.T) {
 		"other audio": {"audio/ogg", func(v string) any {
 			return map[string]any{"type": "input_audio", "input_audio": map[string]any{"data": v, "format": "wav"}}
 		}, false},
-		"OpenAI audio out": {"audio/wav", func(v string) any { return map[string]any{"audio": map[string]any{"data": v, "transcript": "t"}} }, true},
+		"OpenAI audio out": {"audio/wav", func(v string) any { return map[string]any{"audio": map[string]any{"data": v, "transcript": "t"}} },
+			true},
 		"Anthropic": {"image/png", func(v string) any {
 			return map[string]any{"type": "image", "source": map[string]any{"type": "base64", "data": v}}
 		}, true},
@@ -161,28 +171,34 @@ func TestAttachmentsInline(t *testing.T) {
 		if c.raw {
 			want = b64
 		}
-		if d := cmp.Diff(normal(t, map[string]any{"x": c.form(want)}), attributesOf(t, res.Trace.Spans[0].Attributes)["mlflow.spanInputs"]); d != "" {
+		got := res.Trace.Spans[0].Attributes
+		if d := cmp.Diff(normal(t, map[string]any{"x": c.form(want)}), attributesOf(t, got)["mlflow.spanInputs"]); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 		if d := cmp.Diff([]uctables.Attachment{given.Attachment}, metadataList(t, res)); d != "" {
 			t.Errorf("%s: listed (-want +got):\n%s", name, d)
 		}
-		// The bytes are the same as if MLflow had not taken them out.
-		if plain := convert(t, Input{Info: info(attached), Spans: attachedSpans(t, map[string]any{"x": c.form(want)}, "text")}); !bytes.Equal(plain.Trace.Spans[0].Attributes, res.Trace.Spans[0].Attributes) {
-			t.Errorf("%s: %s, want %s", name, res.Trace.Spans[0].Attributes, plain.Trace.Spans[0].Attributes)
+		// The row is the same as if MLflow had not taken the bytes out.
+		plain := convert(t, Input{Info: info(attached), Spans: attachedSpans(t, map[string]any{"x": c.form(want)}, "text")})
+		if want := plain.Trace.Spans[0].Attributes; !bytes.Equal(got, want) {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 
 	// Plain texts and attributes of events too.
 	doc := attachedSpans(t, 1, reference(1, "image/png", len(data)))
-	res := convert(t, Input{Info: info(attached), Spans: doc, Attachments: []Attachment{{uctables.Attachment{ID: attachmentID(1), Type: "image/png", Inline: true}, data}}})
+	given := Attachment{uctables.Attachment{ID: attachmentID(1), Type: "image/png", Inline: true}, data}
+	res := convert(t, Input{Info: info(attached), Spans: doc, Attachments: []Attachment{given}})
 	want := "data:image/png;base64," + b64
-	if attrs := attributesOf(t, res.Trace.Spans[0].Attributes); attrs["text"] != want || attributesOf(t, res.Trace.Spans[0].Events[0].Attributes)["image"] != want {
-		t.Errorf("%v, %s", attrs, res.Trace.Spans[0].Events[0].Attributes)
+	if got := attributesOf(t, res.Trace.Spans[0].Attributes)["text"]; got != want {
+		t.Errorf("the text attribute is %v, want %s", got, want)
+	}
+	if got := attributesOf(t, res.Trace.Spans[0].Events[0].Attributes)["image"]; got != want {
+		t.Errorf("the event's attribute is %v, want %s", got, want)
 	}
 }
 
-// An inline attachment over the limit of a VARIANT is kept in parts, as any other value, and nothing of it is lost.
+// An inline attachment over the limit of a VARIANT is kept in parts, like any other value, and none of it is lost.
 func TestHugeAttachmentInline(t *testing.T) {
 	if testing.Short() || race.Enabled {
 		t.Skip("megabytes")
@@ -190,7 +206,8 @@ func TestHugeAttachmentInline(t *testing.T) {
 	data := bytes.Repeat([]byte{0, 1, 2}, maxVariant/3)
 	inputs := func(v string) any { return map[string]any{"prompt": "draw", "image": v} }
 	doc := attachedSpans(t, inputs(reference(1, "image/png", len(data))), "text")
-	res := convert(t, Input{Info: info(attached), Spans: doc, Attachments: []Attachment{{uctables.Attachment{ID: attachmentID(1), Type: "image/png", Inline: true}, data}}})
+	given := Attachment{uctables.Attachment{ID: attachmentID(1), Type: "image/png", Inline: true}, data}
+	res := convert(t, Input{Info: info(attached), Spans: doc, Attachments: []Attachment{given}})
 	var text strings.Builder
 	for _, e := range res.Trace.Spans[0].Events {
 		if e.Name == OverflowName {
@@ -202,9 +219,9 @@ func TestHugeAttachmentInline(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(normal(t, inputs("data:image/png;base64,"+base64.StdEncoding.EncodeToString(data))), got); d != "" {
-		t.Errorf("the parts hold something else (%d bytes of differences)", len(d))
+		t.Errorf("the parts hold something else than the inputs (%d bytes of differences)", len(d))
 	}
 	if len(res.Notes) != 1 || res.Notes[0].Code != TooLarge {
-		t.Errorf("notes %+v", res.Notes)
+		t.Errorf("notes %+v, want one of code %s", res.Notes, TooLarge)
 	}
 }

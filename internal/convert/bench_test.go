@@ -26,14 +26,19 @@ func benchDoc(n int) []byte {
 		if i >= 2 {
 			id = fmt.Sprintf("%016x", i+1)
 		}
-		fmt.Fprintf(&b, `{"trace_id": "LcnjBBsToukvJIJwL/WIXQ==", "span_id": %q, "parent_span_id": %s, "name": "call", "start_time_unix_nano": %d, "end_time_unix_nano": %d, "events": [{"name": "e", "time_unix_nano": 1794740511220414689, "attributes": {"a": 1}}], "status": {"code": "STATUS_CODE_OK", "message": ""}, `,
+		fmt.Fprintf(&b, `{"trace_id": "LcnjBBsToukvJIJwL/WIXQ==", "span_id": %q, "parent_span_id": %s, "name": "call", `+
+			`"start_time_unix_nano": %d, "end_time_unix_nano": %d, `+
+			`"events": [{"name": "e", "time_unix_nano": 1794740511220414689, "attributes": {"a": 1}}], `+
+			`"status": {"code": "STATUS_CODE_OK", "message": ""}, `,
 			id, parent, 1794740511220414689+i, 1794740511225414689+i)
-		b.WriteString(`"attributes": {"mlflow.traceRequestId": "\"tr-2dc9e3041b13a2e92f2482702ff5885d\"", "mlflow.spanType": "\"LLM\"", "mlflow.spanInputs": "{\"messages\": [`)
+		b.WriteString(`"attributes": {"mlflow.traceRequestId": "\"tr-2dc9e3041b13a2e92f2482702ff5885d\"", ` +
+			`"mlflow.spanType": "\"LLM\"", "mlflow.spanInputs": "{\"messages\": [`)
 		for j := range 6 {
 			if j > 0 {
 				b.WriteString(", ")
 			}
-			fmt.Fprintf(&b, `{\"role\": \"user\", \"content\": \"%s\", \"n\": %d, \"score\": 0.%d}`, strings.Repeat("some words of a prompt; ", 8), j, i)
+			fmt.Fprintf(&b, `{\"role\": \"user\", \"content\": \"%s\", \"n\": %d, \"score\": 0.%d}`,
+				strings.Repeat("some words of a prompt; ", 8), j, i)
 		}
 		b.WriteString(`]}", "mlflow.spanOutputs": "{\"choices\": [{\"text\": \"fine\\nand done\", \"logprob\": -1.25}]}"}, "links": []}`)
 	}
@@ -49,14 +54,15 @@ func BenchmarkConvert(b *testing.B) {
 	for b.Loop() {
 		res, err := Convert(in, Options{Source: "s"})
 		if err != nil || len(res.Trace.Spans) != 200 || len(res.Notes) != 0 {
-			b.Fatal(err, len(res.Trace.Spans), res.Notes)
+			b.Fatalf("%d spans, error %v, notes %+v, want 200 without", len(res.Trace.Spans), err, res.Notes)
 		}
 	}
 }
 
 var underRace bool
 
-// What a span costs in allocations must not depend on how many there are, nor on their size.
+// TestConvertAllocations bounds the allocations of a span, which must depend neither on how many spans there are nor
+// on their size.
 func TestConvertAllocations(t *testing.T) {
 	if underRace {
 		t.Skip("pools keep nothing under the race detector")
@@ -73,7 +79,7 @@ func TestConvertAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkScan is what Convert is measured against: reading the document, unquoting the strings.
+// BenchmarkScan is the measure for BenchmarkConvert: it only reads the document and unquotes the strings.
 func BenchmarkScan(b *testing.B) {
 	doc := benchDoc(200)
 	b.SetBytes(int64(len(doc)))

@@ -2,23 +2,26 @@ package convert
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// checkJSON says what of uctables.JSON's promise a value breaks.
+// checkJSON says how a value breaks what uctables.JSON promises.
 func checkJSON(v uctables.JSON, object bool) error {
 	if v == nil {
 		return nil
@@ -47,7 +50,7 @@ func checkJSON(v uctables.JSON, object bool) error {
 	return nil
 }
 
-// checkResult says what of the promises to writers and readers a converted trace breaks.
+// checkResult says how a converted trace breaks what writers and readers rely on.
 func checkResult(in Input, res Result) error {
 	tr := res.Trace
 	if mlflow.TargetTraceID(tr.TraceID) != tr.TraceID {
@@ -57,58 +60,20 @@ func checkResult(in Input, res Result) error {
 	rooted := false
 	for i := range tr.Spans {
 		s := &tr.Spans[i]
-		if ids[s.SpanID] || decodeHex(s.SpanID, 16) != nil {
-			return fmt.Errorf("span_id %q twice or malformed", s.SpanID)
+		if ids[s.SpanID] {
+			return fmt.Errorf("span_id %q twice", s.SpanID)
 		}
 		ids[s.SpanID] = true
-		if s.TraceID != tr.TraceID {
-			return fmt.Errorf("row of trace %q in %q", s.TraceID, tr.TraceID)
-		}
 		if rooted && !s.IsRoot() {
 			return fmt.Errorf("span %s stands after a root", s.SpanID)
 		}
 		rooted = s.IsRoot()
-		if s.RecordID != recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID) {
-			return fmt.Errorf("record_id %q", s.RecordID)
-		}
-		values := []uctables.JSON{s.Attributes, s.ResourceAttributes}
-		for _, e := range s.Events {
-			values = append(values, e.Attributes)
-		}
-		for _, l := range s.Links {
-			values = append(values, l.Attributes)
-		}
-		for _, v := range values {
-			if err := checkJSON(v, true); err != nil {
-				return err
-			}
-		}
-		if s.Attributes == nil {
-			return fmt.Errorf("attributes NULL")
-		}
-		texts := []string{s.Name}
-		for _, p := range []*string{s.ParentSpanID, s.TraceState, s.StatusMessage} {
-			if p != nil {
-				texts = append(texts, *p)
-			}
-		}
-		for _, e := range s.Events {
-			texts = append(texts, e.Name)
-		}
-		for _, t := range texts {
-			if !utf8.ValidString(t) {
-				return fmt.Errorf("%q is no UTF-8", t)
-			}
+		if err := checkSpan(s, tr.TraceID); err != nil {
+			return err
 		}
 	}
-	if !rooted && in.Spans != nil {
-		found := false
-		for _, n := range res.Notes {
-			found = found || n.Code == NoRoot
-		}
-		if !found {
-			return fmt.Errorf("no root and no note")
-		}
+	if !rooted && in.Spans != nil && !slices.Contains(codes(res.Notes), NoRoot) {
+		return fmt.Errorf("no root and no note")
 	}
 	clear(ids)
 	for i := range tr.Annotations {
@@ -120,15 +85,62 @@ func checkResult(in Input, res Result) error {
 		if (a.Type == uctables.Metadata) != (i == len(tr.Annotations)-1) {
 			return fmt.Errorf("annotation %d of %d is %s", i, len(tr.Annotations), a.Type)
 		}
-		if err := checkJSON(a.Value, a.Type == uctables.Metadata); err != nil {
+		if err := checkAnnotation(a, len(tr.Spans)); err != nil {
 			return err
 		}
-		if err := checkJSON(a.Metadata, true); err != nil {
+	}
+	return nil
+}
+
+// checkSpan is checkResult for one span of a trace.
+func checkSpan(s *uctables.Span, traceID string) error {
+	if err := decodeHex(s.SpanID, 16); err != nil {
+		return fmt.Errorf("span_id: %w", err)
+	}
+	if s.TraceID != traceID {
+		return fmt.Errorf("row of trace %q in %q", s.TraceID, traceID)
+	}
+	if s.RecordID != recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID) {
+		return fmt.Errorf("record_id %q", s.RecordID)
+	}
+	if s.Attributes == nil {
+		return fmt.Errorf("attributes NULL")
+	}
+	values, texts := []uctables.JSON{s.Attributes, s.ResourceAttributes}, []string{s.Name}
+	for _, p := range []*string{s.ParentSpanID, s.TraceState, s.StatusMessage} {
+		if p != nil {
+			texts = append(texts, *p)
+		}
+	}
+	for _, e := range s.Events {
+		values, texts = append(values, e.Attributes), append(texts, e.Name)
+	}
+	for _, l := range s.Links {
+		values = append(values, l.Attributes)
+	}
+	for _, v := range values {
+		if err := checkJSON(v, true); err != nil {
 			return err
 		}
-		if a.Type == uctables.Metadata && !bytes.Contains(a.Metadata, []byte(fmt.Sprintf(`,"tracemig.spans":%d,`, len(tr.Spans)))) {
-			return fmt.Errorf("provenance does not name %d spans: %s", len(tr.Spans), a.Metadata)
+	}
+	for _, t := range texts {
+		if !utf8.ValidString(t) {
+			return fmt.Errorf("%q is no UTF-8", t)
 		}
+	}
+	return nil
+}
+
+// checkAnnotation is checkResult for one annotation of a trace with so many spans.
+func checkAnnotation(a *uctables.Annotation, spans int) error {
+	if err := checkJSON(a.Value, a.Type == uctables.Metadata); err != nil {
+		return err
+	}
+	if err := checkJSON(a.Metadata, true); err != nil {
+		return err
+	}
+	if a.Type == uctables.Metadata && !bytes.Contains(a.Metadata, fmt.Appendf(nil, `,"tracemig.spans":%d,`, spans)) {
+		return fmt.Errorf("provenance does not name %d spans: %s", spans, a.Metadata)
 	}
 	return nil
 }
@@ -140,17 +152,23 @@ func decodeHex(s string, n int) error {
 	return nil
 }
 
-// FuzzSpans: whatever the bytes, rows as promised or a typed error, and the same again.
+// FuzzSpans converts any bytes: they give rows as checkResult wants them, or a typed error, and the same a second
+// time.
 func FuzzSpans(f *testing.F) {
-	f.Add([]byte(`[{"attributes":{"a":"{\"b64_json\":\"mlflow-attachment://00000000-0000-4000-8000-000000000001?content_type=image%2Fpng&trace_id=t\",\"d\":{}}","b":["mlflow-attachment://00000000-0000-4000-8000-000000000001?content_type=%22%26%FF&trace_id=t"],"c":"mlflow-attachment://00000000-0000-4000-8000-000000000002?content_type=a&trace_id=t"}}]`))
+	const first, second = mlflow.AttachmentMark + "//00000000-0000-4000-8000-000000000001",
+		mlflow.AttachmentMark + "//00000000-0000-4000-8000-000000000002"
+	f.Add([]byte(`[{"attributes":{"a":"{\"b64_json\":\"` + first + `?content_type=image%2Fpng&trace_id=t\",\"d\":{}}",` +
+		`"b":["` + first + `?content_type=%22%26%FF&trace_id=t"],"c":"` + second + `?content_type=a&trace_id=t"}}]`))
 	for _, docs := range recorded(f) {
 		for _, d := range docs {
 			f.Add(d.input(f).Spans)
 		}
 	}
-	f.Add([]byte(`[{"attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"arrayValue":{"values":[{"doubleValue":"NaN"},{"intValue":"1"},{"bytesValue":"AA=="},{}]}}}]}}}]}]`))
+	f.Add([]byte(`[{"attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"arrayValue":{"values":` +
+		`[{"doubleValue":"NaN"},{"intValue":"1"},{"bytesValue":"AA=="},{}]}}}]}}}]}]`))
 	f.Add([]byte(`[{"attributes":{"a":"{\"a\":1,\"a\":2}","a":NaN},"events":[{"attributes":{"x":{"x":1,"x":-0.0}}}]}]`))
-	f.Add([]byte(`[{"odd":1,"attributes":{"a":"{\"a\":1","b":"1","mlflow.traceRequestId":"tr-1"}},{"attributes":{"a":"[1","mlflow.traceRequestId":"\"tr-1\""}}]`))
+	f.Add([]byte(`[{"odd":1,"attributes":{"a":"{\"a\":1","b":"1","mlflow.traceRequestId":"tr-1"}},` +
+		`{"attributes":{"a":"[1","mlflow.traceRequestId":"\"tr-1\""}}]`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		before := bytes.Clone(doc)
 		in := Input{Info: info("tr-custom"), Spans: doc}
@@ -159,8 +177,8 @@ func FuzzSpans(f *testing.F) {
 			t.Fatal("the input was changed")
 		}
 		if err != nil {
-			if _, ok := err.(*Error); !ok {
-				t.Fatal(err)
+			if _, ok := errors.AsType[*Error](err); !ok {
+				t.Fatalf("error %v of type %T, want an *Error", err, err)
 			}
 			return
 		}
@@ -169,7 +187,7 @@ func FuzzSpans(f *testing.F) {
 		}
 		again, err := Convert(in, Options{Source: "s"})
 		if err != nil || !reflect.DeepEqual(res, again) {
-			t.Fatal("another result the second time", err)
+			t.Fatalf("another result the second time, error %v (-first +second):\n%s", err, cmp.Diff(res, again))
 		}
 		for _, a := range res.Attachments {
 			in.Attachments = append(in.Attachments, Attachment{uctables.Attachment{ID: a.ID, Type: a.Type, Inline: true}, []byte("\x00data")})
@@ -187,7 +205,7 @@ func FuzzSpans(f *testing.F) {
 	})
 }
 
-// FuzzValue: one JSON text. Both paths agree, and every number stays what it was.
+// FuzzValue converts one JSON text: the parsers agree on it, and every number keeps its value.
 func FuzzValue(f *testing.F) {
 	for _, s := range []string{
 		`{"a":[1,-0.0,1e400,0.1],"a":"x"}`, `"\ud83d\ude00\ud800"`, `[NaN,-Infinity]`, `{"\u0000":1}`, `  [ 1 ] `, `[1`, `-`, `01`, `"\/"`,
@@ -279,11 +297,12 @@ func TestNumbers(t *testing.T) {
 			if string(out) != `"`+tok+`"` {
 				t.Fatalf("%s became %s", tok, out)
 			}
-			// Refused rightly? A decimal of VARIANT would hold few enough digits.
+			// A decimal of VARIANT would hold few enough digits.
 			if digits := strings.Trim(tok, "-"); !strings.ContainsAny(digits, ".eE") && len(digits) <= decimalDigits {
 				t.Fatalf("%s fits a decimal", tok)
 			}
-			if f, err := strconv.ParseFloat(tok, 64); err == nil && strings.ContainsAny(tok, "eE") && sameNumber(tok, strconv.FormatFloat(f, 'e', -1, 64)) && len(tok) < 100 {
+			f, err := strconv.ParseFloat(tok, 64)
+			if err == nil && strings.ContainsAny(tok, "eE") && sameNumber(tok, strconv.FormatFloat(f, 'e', -1, 64)) && len(tok) < 100 {
 				t.Fatalf("%s is a double's own spelling", tok)
 			}
 			return
@@ -294,7 +313,7 @@ func TestNumbers(t *testing.T) {
 	})
 }
 
-// TestDoubles: what Python's json.dumps writes of any double passes as the same double.
+// TestDoubles spells any double as Python's json.dumps does, and wants the same double.
 func TestDoubles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := rapid.Float64().Draw(t, "f")
@@ -309,10 +328,12 @@ func TestDoubles(t *testing.T) {
 	})
 }
 
-// TestProperties builds traces of many shapes: small alphabets, so that IDs and keys meet.
+// TestProperties builds traces of many shapes. Their IDs and keys come from few, so that the same one often comes twice.
 func TestProperties(t *testing.T) {
-	text := rapid.SampledFrom([]string{"", "a", "ü😀", "line\nbreak", "\u2028", `{"a":1}`, `{"a":1,"a":2}`, "[NaN]", "{cut", "-0.0", "1e400", `"x"`, "null", "\x00", "a\xff"})
-	id := rapid.SampledFrom([]string{"null", `""`, `"0000000000000001"`, `"0000000000000002"`, `"AAAAAAAAAAE="`, `"EfzHQJwVUE0="`, `"x"`, "5", `"\ud800"`})
+	text := rapid.SampledFrom([]string{"", "a", "ü😀", "line\nbreak", "\u2028", `{"a":1}`, `{"a":1,"a":2}`,
+		"[NaN]", "{cut", "-0.0", "1e400", `"x"`, "null", "\x00", "a\xff"})
+	id := rapid.SampledFrom([]string{"null", `""`, `"0000000000000001"`, `"0000000000000002"`, `"AAAAAAAAAAE="`,
+		`"EfzHQJwVUE0="`, `"x"`, "5", `"\ud800"`})
 	key := rapid.SampledFrom([]string{`"a"`, `"b"`, `"tracemig.raw.a"`, `"\u0061"`, `"\u0000"`, `"\ud800"`})
 	rapid.Check(t, func(t *rapid.T) {
 		var doc strings.Builder
@@ -351,12 +372,12 @@ func TestProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		if again, _ := Convert(in, Options{Source: "s"}); !reflect.DeepEqual(res, again) {
-			t.Fatal("another result the second time")
+			t.Fatalf("another result the second time (-first +second):\n%s", cmp.Diff(res, again))
 		}
 	})
 }
 
-// TestNoteCodesDocumented: the package documentation and the list name every code.
+// TestNoteCodesDocumented wants every code in the package documentation and in the list.
 func TestNoteCodesDocumented(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {

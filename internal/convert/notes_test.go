@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +69,8 @@ func TestAttributeValues(t *testing.T) {
 		{"under the double range", lit("1e-400"), `"k":"1e-400"`, []NoteCode{InexactNumber}},
 		{"more digits than a double", lit("1.000000000000000001e3"), `"k":"1.000000000000000001e3"`, []NoteCode{InexactNumber}},
 		{"17 digits no double has", lit("9.007199254740993e15"), `"k":"9.007199254740993e15"`, []NoteCode{InexactNumber}},
-		{"very long number", lit("1." + strings.Repeat("0", maxNumber)), `"k":"1.` + strings.Repeat("0", maxNumber) + `"`, []NoteCode{InexactNumber}},
+		{"very long number", lit("1." + strings.Repeat("0", maxNumber)), `"k":"1.` + strings.Repeat("0", maxNumber) + `"`,
+			[]NoteCode{InexactNumber}},
 		{"NaN", lit("NaN"), `"k":"NaN"`, []NoteCode{NonFinite}},
 		{"NaN inside", lit(`{"a":[NaN,Infinity,-Infinity,1]}`), `"k":{"a":["NaN","Infinity","-Infinity",1]}`, []NoteCode{NonFinite}},
 		{"truncated", lit(`{"a": [1, 2`), `"k":"{\"a\": [1, 2"`, []NoteCode{InvalidJSON}},
@@ -79,10 +81,13 @@ func TestAttributeValues(t *testing.T) {
 		{"lone surrogate", lit(`["a\ud83d"]`), `"k":["a` + "\uFFFD" + `"],"tracemig.raw.k":"[\"a\\ud83d\"]"`, []NoteCode{LoneSurrogate}},
 		{"lone surrogate, outside", `"[\"a\ud83d\"]"`, `"k":["a` + "\uFFFD" + `"],"tracemig.raw.k":"[\"a\\ud83d\"]"`, []NoteCode{LoneSurrogate}},
 		{"lone surrogate, plain text", `"a\ud83d"`, `"k":"a` + "\uFFFD" + `","tracemig.raw.k":"\"a\\ud83d\""`, []NoteCode{LoneSurrogate}},
-		{"lone surrogate in a key", lit(`{"\udc00":1}`), `"k":{"` + "\uFFFD" + `":1},"tracemig.raw.k":"{\"\\udc00\":1}"`, []NoteCode{LoneSurrogate}},
-		{"duplicate keys", lit(`{"a":1,"b":{"c":1,"c":2},"a":3}`), `"k":{"b":{"c":2},"a":3},"tracemig.raw.k":"{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"a\":3}"`, []NoteCode{DuplicateKey}},
+		{"lone surrogate in a key", lit(`{"\udc00":1}`), `"k":{"` + "\uFFFD" + `":1},"tracemig.raw.k":"{\"\\udc00\":1}"`,
+			[]NoteCode{LoneSurrogate}},
+		{"duplicate keys", lit(`{"a":1,"b":{"c":1,"c":2},"a":3}`),
+			`"k":{"b":{"c":2},"a":3},"tracemig.raw.k":"{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"a\":3}"`, []NoteCode{DuplicateKey}},
 		{"duplicate by escape", lit(`{"a":1,"\u0061":2}`), `"k":{"a":2},"tracemig.raw.k":"{\"a\":1,\"\\u0061\":2}"`, []NoteCode{DuplicateKey}},
-		{"NUL in a key", lit(`{"a\u0000":"x\u0000"}`), `"k":{"a` + "\uFFFD" + `":"x\u0000"},"tracemig.raw.k":"{\"a\\u0000\":\"x\\u0000\"}"`, []NoteCode{NULInKey}},
+		{"NUL in a key", lit(`{"a\u0000":"x\u0000"}`), `"k":{"a` + "\uFFFD" + `":"x\u0000"},"tracemig.raw.k":"{\"a\\u0000\":\"x\\u0000\"}"`,
+			[]NoteCode{NULInKey}},
 		{"too deep", lit(deep), `"k":"` + deep + `"`, []NoteCode{TooDeep}},
 		{"deep", lit(deep[1 : len(deep)-1]), `"k":` + deep[1:len(deep)-1], nil},
 		{"too deep, raw", deep, `"k":"` + deep + `"`, []NoteCode{TooDeep}},
@@ -118,7 +123,8 @@ func TestStringsOfTypeScript(t *testing.T) {
 		{"ID last", values + "," + id, "", values + "," + id, nil},
 		{"ID with spaces", values + `, "mlflow.traceRequestId" : "` + trTrace + `"`, "", values + "," + id, nil},
 		{"ID with an escape in its key", values + `,"mlflow.trace\u0052equestId":"` + trTrace + `"`, "", values + "," + id, nil},
-		{"ID of a UC location", `"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, "", `"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, nil},
+		{"ID of a UC location", `"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, "",
+			`"a":"1","mlflow.traceRequestId":"trace:/c.s.p/` + hexTrace + `"`, nil},
 		{"values that are no strings", id + `,"o":{"n":"1"},"l":["1",1],"n":1`, "", id + `,"o":{"n":"1"},"l":["1",1],"n":1`, nil},
 		{"a lone surrogate", id + `,"s":"\ud800"`, "", id + `,"s":"` + "\ufffd" + `","tracemig.raw.s":"\"\\ud800\""`, []NoteCode{LoneSurrogate}},
 		{"of Python, ID last", values + "," + quoted, "", decoded + "," + id, []NoteCode{InvalidJSON, NonFinite}},
@@ -138,10 +144,11 @@ func TestStringsOfTypeScript(t *testing.T) {
 	}
 }
 
-// A document of both forms, which no SDK writes, is read span by span.
+// TestStringsOfBothForms has spans of both forms in one document, which no SDK writes. Each is read in its own form.
 func TestStringsOfBothForms(t *testing.T) {
 	span := func(id, attributes string) string {
-		return fmt.Sprintf(`{"trace_id":"LcnjBBsToukvJIJwL/WIXQ==","span_id":%q,"name":"s","start_time_unix_nano":1,"odd":1,"attributes":{"v":"1",%s}}`, id, attributes)
+		return fmt.Sprintf(`{"trace_id":"LcnjBBsToukvJIJwL/WIXQ==","span_id":%q,"name":"s","start_time_unix_nano":1,`+
+			`"odd":1,"attributes":{"v":"1",%s}}`, id, attributes)
 	}
 	python, typescript := `"mlflow.traceRequestId":`+lit(lit(trTrace)), `"mlflow.traceRequestId":"`+trTrace+`"`
 	for _, forms := range [][]string{{python, typescript, python}, {typescript, python, typescript}} {
@@ -171,32 +178,45 @@ func TestSpanFields(t *testing.T) {
 		want                      string
 	}{
 		{"duplicate attribute", `{"a":"1","b":"2","a":"3"}`, "", []NoteCode{DuplicateKey}, attributes, `{"b":2,"a":3,"tracemig.raw.a":"1"}`},
-		{"three times, and the user's own raw key", `{"a":"1","a":"2","a":"3","tracemig.raw.a":"\"mine\""}`, "", []NoteCode{DuplicateKey, DuplicateKey}, attributes,
+		{"three times, and the user's own raw key", `{"a":"1","a":"2","a":"3","tracemig.raw.a":"\"mine\""}`, "",
+			[]NoteCode{DuplicateKey, DuplicateKey}, attributes,
 			`{"a":3,"tracemig.raw.a":"mine","tracemig.raw.a.2":"1","tracemig.raw.a.3":"2"}`},
-		{"NUL in an attribute key", `{"a\u0000":"1"}`, "", []NoteCode{NULInKey}, attributes, `{"a` + "\uFFFD" + `":1,"tracemig.raw.a` + "\uFFFD" + `.key":"\"a\\u0000\""}`},
+		{"NUL in an attribute key", `{"a\u0000":"1"}`, "", []NoteCode{NULInKey}, attributes,
+			`{"a` + "\uFFFD" + `":1,"tracemig.raw.a` + "\uFFFD" + `.key":"\"a\\u0000\""}`},
 		{"attributes null", `null`, "", nil, attributes, `{}`},
 		{"attributes text", `"x"`, "", []NoteCode{BadValue}, attributes, `{"tracemig.raw.span.attributes":"\"x\""}`},
 		{"unknown field", `{}`, `,"color":{"a":1}`, []NoteCode{UnknownField}, attributes, `{"tracemig.raw.span.color":"{\"a\":1}"}`},
 		{"NaN in the document", `{"a":NaN}`, "", []NoteCode{NonFinite, NonFinite}, attributes, `{"a":"NaN"}`},
-		{"end null", `{}`, `,"end_time":null`, []NoteCode{DuplicateKey}, func(s uctables.Span) string { return fmt.Sprint(s.EndTimeUnixNano == nil) }, "true"},
-		{"times as strings", `{}`, `,"start_time":"1794740511220414690"`, []NoteCode{DuplicateKey}, func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano, s.TimeMicros) }, "1794740511220414690 1794740511220414"},
-		{"time as float", `{}`, `,"start_time":1794740511220414690.0`, []NoteCode{DuplicateKey, BadTime}, func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794740511220414720"},
-		{"no time", `{}`, `,"start_time":"yesterday"`, []NoteCode{DuplicateKey, BadTime, BadTime}, func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794897423444000000"},
-		{"short span ID", `{}`, `,"parent_id":"ff"`, []NoteCode{DuplicateKey, BadID}, func(s uctables.Span) string { return *s.ParentSpanID }, "00000000000000ff"},
-		{"unknown status", `{}`, `,"status":{"code":"FINE","message":"m"}`, []NoteCode{BadValue}, func(s uctables.Span) string { return fmt.Sprint(s.StatusCode) + *s.StatusMessage }, "<nil>m"},
+		{"end null", `{}`, `,"end_time":null`, []NoteCode{DuplicateKey},
+			func(s uctables.Span) string { return fmt.Sprint(s.EndTimeUnixNano == nil) }, "true"},
+		{"times as strings", `{}`, `,"start_time":"1794740511220414690"`, []NoteCode{DuplicateKey},
+			func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano, s.TimeMicros) }, "1794740511220414690 1794740511220414"},
+		{"time as float", `{}`, `,"start_time":1794740511220414690.0`, []NoteCode{DuplicateKey, BadTime},
+			func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794740511220414720"},
+		{"no time", `{}`, `,"start_time":"yesterday"`, []NoteCode{DuplicateKey, BadTime, BadTime},
+			func(s uctables.Span) string { return fmt.Sprint(s.StartTimeUnixNano) }, "1794897423444000000"},
+		{"short span ID", `{}`, `,"parent_id":"ff"`, []NoteCode{DuplicateKey, BadID}, func(s uctables.Span) string { return *s.ParentSpanID },
+			"00000000000000ff"},
+		{"unknown status", `{}`, `,"status":{"code":"FINE","message":"m"}`, []NoteCode{BadValue},
+			func(s uctables.Span) string { return fmt.Sprint(s.StatusCode) + *s.StatusMessage }, "<nil>m"},
 		{"kind", `{}`, `,"kind":"SPAN_KIND_SERVER"`, nil, func(s uctables.Span) string { return s.Kind }, "SPAN_KIND_SERVER"},
 		{"unspecified kind", `{}`, `,"kind":0`, nil, func(s uctables.Span) string { return s.Kind }, "SPAN_KIND_INTERNAL"},
-		{"lone surrogate in name", `{}`, `,"name":"a\ud800"`, []NoteCode{DuplicateKey, LoneSurrogate}, func(s uctables.Span) string { return s.Name }, "a\uFFFD"},
-		{"counts", `{}`, `,"flags":4294967295,"dropped_links_count":"2","droppedEventsCount":3`, nil, func(s uctables.Span) string { return fmt.Sprint(s.Flags, s.DroppedLinksCount, s.DroppedEventsCount) }, "-1 2 3"},
+		{"lone surrogate in name", `{}`, `,"name":"a\ud800"`, []NoteCode{DuplicateKey, LoneSurrogate},
+			func(s uctables.Span) string { return s.Name }, "a\uFFFD"},
+		{"counts", `{}`, `,"flags":4294967295,"dropped_links_count":"2","droppedEventsCount":3`, nil,
+			func(s uctables.Span) string { return fmt.Sprint(s.Flags, s.DroppedLinksCount, s.DroppedEventsCount) }, "-1 2 3"},
 		{"event without time", `{}`, `,"events":[{"name":"e"}]`, []NoteCode{BadTime}, func(s uctables.Span) string {
 			return fmt.Sprint(s.Events[0].TimeUnixNano == s.StartTimeUnixNano) + string(s.Events[0].Attributes)
 		}, "true{}"},
-		{"event attributes are no JSON texts", `{}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"a":"[1]","b":-0.0}}]`, nil, func(s uctables.Span) string { return string(s.Events[0].Attributes) }, `{"a":"[1]","b":-0.0E0}`},
+		{"event attributes are no JSON texts", `{}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"a":"[1]","b":-0.0}}]`, nil,
+			func(s uctables.Span) string { return string(s.Events[0].Attributes) }, `{"a":"[1]","b":-0.0E0}`},
 		{"event that is none", `{}`, `,"events":[5]`, []NoteCode{BadValue}, attributes, `{"tracemig.raw.span.events[0]":"5"}`},
-		{"link to a custom trace", `{}`, `,"links":[{"trace_id":"tr-mine","span_id":"1"}]`, nil, func(s uctables.Span) string { return s.Links[0].TraceID + " " + s.Links[0].SpanID }, "tr-mine 1"},
-		{"link into a location", `{}`, `,"links":[{"trace_id":"trace:/a.b.c/` + hexTrace + `","span_id":"1","attributes":{}}]`, nil, func(s uctables.Span) string {
-			return s.Links[0].TraceID + fmt.Sprint(s.Links[0].Attributes == nil)
-		}, "trace:/a.b.c/" + hexTrace + "true"},
+		{"link to a custom trace", `{}`, `,"links":[{"trace_id":"tr-mine","span_id":"1"}]`, nil,
+			func(s uctables.Span) string { return s.Links[0].TraceID + " " + s.Links[0].SpanID }, "tr-mine 1"},
+		{"link into a location", `{}`, `,"links":[{"trace_id":"trace:/a.b.c/` + hexTrace + `","span_id":"1","attributes":{}}]`, nil,
+			func(s uctables.Span) string {
+				return s.Links[0].TraceID + fmt.Sprint(s.Links[0].Attributes == nil)
+			}, "trace:/a.b.c/" + hexTrace + "true"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			res := convert(t, Input{Info: info(trTrace), Spans: spanDoc(tt.attributes, tt.members)})
@@ -217,7 +237,8 @@ func attributes(s uctables.Span) string { return string(s.Attributes) }
 
 func TestSpanIDs(t *testing.T) {
 	span := func(id, parent, name string) string {
-		return fmt.Sprintf(`{"context":{"trace_id":%q,"span_id":%s},"parent_id":%s,"name":%q,"start_time":1,"end_time":2,"attributes":{}}`, hexTrace, id, parent, name)
+		return fmt.Sprintf(`{"context":{"trace_id":%q,"span_id":%s},"parent_id":%s,"name":%q,"start_time":1,"end_time":2,`+
+			`"attributes":{}}`, hexTrace, id, parent, name)
 	}
 	doc := func(spans ...string) []byte { return []byte("[" + strings.Join(spans, ",") + "]") }
 	ids := func(res Result) (out []string) {
@@ -241,7 +262,8 @@ func TestSpanIDs(t *testing.T) {
 			[]string{"b 0000000000000002 0000000000000001", "a 0000000000000003 0000000000000001", "root 0000000000000001 -"}, nil},
 		{"identical twice", doc(span(one, "null", "a"), span(one, "null", "a")), []string{"a 0000000000000001 -"}, []NoteCode{DuplicateSpan}},
 		{"another with the same ID", doc(span(one, "null", "a"), span(one, "null", "b"), span(one, "null", "b")),
-			[]string{"a 0000000000000001 -", "b " + deriveSpanID(hexTrace, "0000000000000001", "2") + " -"}, []NoteCode{DuplicateSpan, DuplicateSpan}},
+			[]string{"a 0000000000000001 -", "b " + deriveSpanID(hexTrace, "0000000000000001", "2") + " -"},
+			[]NoteCode{DuplicateSpan, DuplicateSpan}},
 		{"custom IDs keep the tree", doc(span(`"root!"`, "null", "a"), span(two, `"root!"`, "b")),
 			[]string{"b 0000000000000002 " + deriveSpanID("root!"), "a " + deriveSpanID("root!") + " -"}, []NoteCode{BadID, BadID}},
 		{"no ID", doc(span("null", `"0000000000000000"`, "a")), []string{"a " + deriveSpanID(trTrace, "index", "0") + " -"}, []NoteCode{BadID}},
@@ -304,7 +326,8 @@ func TestTraceID(t *testing.T) {
 	}
 }
 
-// TestPinnedIDs pins the derived IDs: a change would write every annotation a second time.
+// TestPinnedIDs wants the derived IDs to stay what they are: with others, a run would write every annotation a second
+// time.
 func TestPinnedIDs(t *testing.T) {
 	got := []string{
 		Namespace.String(), derive("tag", hexTrace, "k").String(), deriveSpanID("x"),
@@ -315,7 +338,7 @@ func TestPinnedIDs(t *testing.T) {
 		"01a1dede-e1f4-7bd7-a757-75819c4f7e2a", "00000000-0000-7c33-bceb-882845fc846c",
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
@@ -323,7 +346,8 @@ func TestAnnotations(t *testing.T) {
 	ti := info(trTrace)
 	ti.Metadata = map[string]string{"mlflow.user": "ann", "mlflow.sourceRun": "run2", "k": `"quoted"`, uctables.SourceExperimentID: "before"}
 	ti.Tags = map[string]string{
-		"b": "", "a": "x", "mlflow.artifactLocation": "dbfs:/t", "mlflow.trace.spansLocation": "ARTIFACT_REPO", "mlflow.trace.archiveLocation": "s3://a",
+		"b": "", "a": "x",
+		"mlflow.artifactLocation": "dbfs:/t", "mlflow.trace.spansLocation": "ARTIFACT_REPO", "mlflow.trace.archiveLocation": "s3://a",
 	}
 	ti.ClientRequestID, ti.RequestPreview, ti.ExecutionDuration = ptr("req"), ptr(""), ptr("0.030s")
 	at := requestTime
@@ -336,7 +360,10 @@ func TestAnnotations(t *testing.T) {
 	}
 	ti.Assessments = []mlflow.Assessment{
 		with("f", func(a *mlflow.Assessment) {
-			a.Feedback = &mlflow.Feedback{Value: jsontext.Value(`{"a": [1, -0.0, 12345678901234567890]}`), Error: &mlflow.AssessmentError{Code: ptr("E"), Message: ptr("m\n")}}
+			a.Feedback = &mlflow.Feedback{
+				Value: jsontext.Value(`{"a": [1, -0.0, 12345678901234567890]}`),
+				Error: &mlflow.AssessmentError{Code: ptr("E"), Message: ptr("m\n")},
+			}
 			a.Rationale, a.Valid, a.Overrides, a.SpanID = ptr("because"), ptr(false), ptr("older"), ptr("11fcc7409c15504d")
 			a.Metadata = map[string]string{"mine": "1", uctables.AssessmentValid: "theirs", "mlflow.assessment.judgeCost": "0.1"}
 		}),
@@ -372,17 +399,22 @@ func TestAnnotations(t *testing.T) {
 			value = "NULL"
 		}
 		metadata = strings.NewReplacer(ti.Digest(), "DIGEST", fmt.Sprint(at.UnixMicro()), "AT").Replace(metadata)
-		fmt.Fprintf(&got, "%s %s %s value=%s comment=%s by=%s metadata=%s\n", a.Type, strings.TrimPrefix(a.TargetID, hexTrace), a.Name, value, deref(a.Comment), deref(a.CreatedBy), metadata)
+		fmt.Fprintf(&got, "%s %s %s value=%s comment=%s by=%s metadata=%s\n", a.Type, strings.TrimPrefix(a.TargetID, hexTrace), a.Name,
+			value, deref(a.Comment), deref(a.CreatedBy), metadata)
 		if a.CreatedAtMicros != at.UnixMicro() || a.UpdatedAtMicros != at.UnixMicro() || deref(a.UpdatedBy) != deref(a.CreatedBy) {
-			t.Errorf("%s: times or users", a.Name)
+			t.Errorf("%s: created at %d by %s, updated at %d by %s, want both at %d by the same",
+				a.Name, a.CreatedAtMicros, deref(a.CreatedBy), a.UpdatedAtMicros, deref(a.UpdatedBy), at.UnixMicro())
 		}
 	}
 	internal := `"mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob"`
 	want := `TAG  a value="x" comment=NULL by=NULL metadata=
 TAG  b value="" comment=NULL by=NULL metadata=
-FEEDBACK  n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1","mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal + `,"mlflow.overrides":"older","mlflow.valid":"false","mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
+FEEDBACK  n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1",` +
+		`"mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal + `,"mlflow.overrides":"older","mlflow.valid":"false",` +
+		`"mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
 EXPECTATION  n-e value=null comment=NULL by=bob metadata={` + internal + `}
-EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
+EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal +
+		`,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
 EXPECTATION  n-l value=[1] comment=NULL by=bob metadata={` + internal + `,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
 EXPECTATION  n-p value="{no json" comment=NULL by=bob metadata={` + internal + `,"tracemig.serialization_format":"JSON_FORMAT"}
 EXPECTATION  n-v value=NULL comment=NULL by=bob metadata={` + internal + `}
@@ -393,13 +425,24 @@ FEEDBACK  n- value=NULL comment=NULL by=bob metadata={` + internal + `}
 FEEDBACK  n-e value=1 comment=NULL by=bob metadata={` + internal + `}
 RUN_LINK  run_link value="run1" comment=NULL by=NULL metadata=
 RUN_LINK  run_link value="run2" comment=NULL by=NULL metadata=
-METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"","tracemig.raw.mlflow.migration.sourceExperimentId":"before","mlflow.sourceRun":"run2","mlflow.user":"ann","mlflow.migration.sourceExperimentId":"1"},"request_preview":"","response_preview":null} comment=NULL by=NULL metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST","tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK","tracemig.source_execution_duration":"0.030s","tracemig.source_tags":{"mlflow.artifactLocation":"dbfs:/t","mlflow.trace.spansLocation":"ARTIFACT_REPO","mlflow.trace.archiveLocation":"s3://a"},"tracemig.versions":[["f",AT],["e",AT],["s",AT],["l",AT],["p",AT],["v",AT],["o",AT],["i",AT],["n",AT],["THIRD",AT],["DERIVED",AT]]}
+METADATA  metadata value={"client_request_id":"req","trace_metadata":{"k":"\"quoted\"",` +
+		`"tracemig.raw.mlflow.migration.sourceExperimentId":"before","mlflow.sourceRun":"run2","mlflow.user":"ann",` +
+		`"mlflow.migration.sourceExperimentId":"1"},"request_preview":"","response_preview":null} comment=NULL by=NULL ` +
+		`metadata={"tracemig.source":"test#1","tracemig.source_trace_id":"` + trTrace + `","tracemig.digest":"DIGEST",` +
+		`"tracemig.spans":0,"tracemig.spans_missing":"gone","tracemig.source_experiment_id":"1","tracemig.source_state":"OK",` +
+		`"tracemig.source_execution_duration":"0.030s","tracemig.source_tags":{"mlflow.artifactLocation":"dbfs:/t",` +
+		`"mlflow.trace.spansLocation":"ARTIFACT_REPO","mlflow.trace.archiveLocation":"s3://a"},` +
+		`"tracemig.versions":[["f",AT],["e",AT],["s",AT],["l",AT],["p",AT],["v",AT],["o",AT],["i",AT],["n",AT],["THIRD",AT],["DERIVED",AT]]}
 `
-	want = strings.NewReplacer("THIRD", derive("assessment", hexTrace, "n-", "9").String(), "DERIVED", derive("assessment", hexTrace, "e", "10").String()).Replace(want)
+	third, derived := derive("assessment", hexTrace, "n-", "9"), derive("assessment", hexTrace, "e", "10")
+	want = strings.NewReplacer("THIRD", third.String(), "DERIVED", derived.String()).Replace(want)
 	if d := cmp.Diff(want, got.String()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]NoteCode{KeyCollision, InvalidJSON, IssueLink, BadAssessment, BadAssessment, BadAssessment, BadAssessment, KeyCollision}, codes(res.Notes)); d != "" {
+	notes := []NoteCode{
+		KeyCollision, InvalidJSON, IssueLink, BadAssessment, BadAssessment, BadAssessment, BadAssessment, KeyCollision,
+	}
+	if d := cmp.Diff(notes, codes(res.Notes)); d != "" {
 		t.Errorf("notes (-want +got):\n%s", d)
 	}
 }
@@ -410,13 +453,15 @@ func TestHugeValues(t *testing.T) {
 		t.Skip("megabytes")
 	}
 	big := `{"text": "` + strings.Repeat("größer ", 2_500_000) + `", "n": 1}`
-	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`, `,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
+	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`,
+		`,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
 	ti := info(trTrace)
 	ti.RequestPreview = ptr(strings.Repeat("p", 15<<20))
 	ti.Tags = map[string]string{"t": strings.Repeat("q", 15<<20)}
 	res := convert(t, Input{Info: ti, Spans: doc})
 	s := res.Trace.Spans[0]
-	if got, want := string(s.Attributes), fmt.Sprintf(`{"small":1,"big":"[tracemig.overflow: %d bytes of JSON text]"}`, len(big)); got != want {
+	want := fmt.Sprintf(`{"small":1,"big":"[tracemig.overflow: %d bytes of JSON text]"}`, len(big))
+	if got := string(s.Attributes); got != want {
 		t.Errorf("attributes %.200s, want %s", got, want)
 	}
 	parts := map[string]string{}
@@ -435,7 +480,7 @@ func TestHugeValues(t *testing.T) {
 		}
 		parts[p.Of+" "+p.Key] += p.Text
 		if variantBound(e.Attributes) > maxVariant {
-			t.Error("a part is too large")
+			t.Errorf("a part takes %d bytes, want at most %d", variantBound(e.Attributes), maxVariant)
 		}
 	}
 	if parts["attributes big"] != big {
@@ -446,7 +491,7 @@ func TestHugeValues(t *testing.T) {
 	}
 	for _, a := range res.Trace.Annotations {
 		if variantBound(a.Value) > maxVariant {
-			t.Error(a.Name, "is too large")
+			t.Errorf("%s takes %d bytes, want at most %d", a.Name, variantBound(a.Value), maxVariant)
 		}
 		if strings.HasPrefix(a.Name, OverflowName) {
 			var p part
@@ -467,10 +512,10 @@ func TestHugeValues(t *testing.T) {
 		t.Error("the parts are not the tag")
 	}
 	if last := res.Trace.Annotations[len(res.Trace.Annotations)-1]; last.Type != uctables.Metadata {
-		t.Error("METADATA is not last")
+		t.Errorf("the last row is %s, want METADATA", last.Type)
 	}
 	if d := cmp.Diff([]NoteCode{TooLarge, TooLarge, TooLarge, TooLarge}, codes(res.Notes)); d != "" {
-		t.Error(d)
+		t.Errorf("notes (-want +got):\n%s", d)
 	}
 }
 
@@ -487,7 +532,7 @@ func TestHugeNumberOfAttributes(t *testing.T) {
 	res := convert(t, Input{Info: info(trTrace), Spans: spanDoc(attrs, "")})
 	s := res.Trace.Spans[0]
 	if len(s.Attributes) > 1000 || len(s.Events) < 2 {
-		t.Fatalf("attributes of %d bytes, %d events", len(s.Attributes), len(s.Events))
+		t.Fatalf("attributes of %d bytes, %d events, want at most 1000 bytes and several events", len(s.Attributes), len(s.Events))
 	}
 	text := ""
 	for _, e := range s.Events {
@@ -499,7 +544,7 @@ func TestHugeNumberOfAttributes(t *testing.T) {
 	}
 	// The values were JSON texts of numbers.
 	if want := strings.NewReplacer(`":"`, `":`, `",`, `,`, `"}`, `}`).Replace(attrs); text != want {
-		t.Error("attributes are lost")
+		t.Errorf("the parts hold %d bytes that are not the %d bytes of the attributes", len(text), len(want))
 	}
 }
 
@@ -521,7 +566,7 @@ func TestErrors(t *testing.T) {
 		{"a span that is none", Input{Info: info(trTrace), Spans: []byte(`[5]`)}, SpansForm},
 	} {
 		_, err := Convert(tt.in, Options{})
-		e, ok := err.(*Error)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Reason != tt.want || e.Unwrap() == nil {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
@@ -558,7 +603,8 @@ func TestServiceName(t *testing.T) {
 	}
 }
 
-// Root spans carry user and session as MLflow's own exporter sets them, unless they have them already.
+// TestUserAndSession wants user and session on root spans, as MLflow's own exporter sets them, unless they have them
+// already.
 func TestUserAndSession(t *testing.T) {
 	ti := info(trTrace)
 	ti.Metadata = map[string]string{mlflow.MetadataUser: "ann", mlflow.MetadataSession: "s-1"}
@@ -575,7 +621,7 @@ func TestUserAndSession(t *testing.T) {
 		"child":      `{}`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
@@ -590,23 +636,23 @@ func TestInvalidUTF8(t *testing.T) {
 	ti := info(trTrace)
 	ti.Tags = map[string]string{"k": "a\xff"}
 	res := convert(t, Input{Info: ti, Spans: spanDoc("{\"a\":\"b\xff\"}", "")})
-	if got := attributes(res.Trace.Spans[0]); got != `{"a":"b`+"\uFFFD"+`"}` {
-		t.Error(got)
+	if got, want := attributes(res.Trace.Spans[0]), `{"a":"b`+"\uFFFD"+`"}`; got != want {
+		t.Errorf("attributes %s, want %s", got, want)
 	}
-	if got := string(res.Trace.Annotations[0].Value); got != `"a`+"\uFFFD"+`"` {
-		t.Error(got)
+	if got, want := string(res.Trace.Annotations[0].Value), `"a`+"\uFFFD"+`"`; got != want {
+		t.Errorf("the tag is %s, want %s", got, want)
 	}
 	if d := cmp.Diff([]NoteCode{InvalidUTF8, InvalidUTF8}, codes(res.Notes)); d != "" {
-		t.Error(d)
+		t.Errorf("notes (-want +got):\n%s", d)
 	}
 }
 
-// A document that is read a second time, with its NaN in quotes, gives the trace its ID as well.
+// A document that has to be read a second time, with its NaN in quotes, still gives the trace its ID.
 func TestRepairedDocumentKeepsItsTraceID(t *testing.T) {
 	spans := `[{"trace_id":"2dc9e3041b13a2e92f2482702ff5885d","span_id":"00000000000000a1","name":"a","attributes":{"x":1}},` +
 		`{"trace_id":"2dc9e3041b13a2e92f2482702ff5885d","span_id":"00000000000000a2","name":"b","attributes":{"x":NaN}}]`
 	res, err := Convert(Input{Info: info("my own"), Spans: []byte(spans)}, Options{Source: "s"})
-	if err != nil || res.Trace.TraceID != "2dc9e3041b13a2e92f2482702ff5885d" {
-		t.Errorf("%q, %v", res.Trace.TraceID, err)
+	if err != nil || res.Trace.TraceID != hexTrace {
+		t.Errorf("trace ID %q, error %v, want %s", res.Trace.TraceID, err, hexTrace)
 	}
 }

@@ -28,7 +28,7 @@ func recorded(t testing.TB) []json.RawMessage {
 	return page.Traces
 }
 
-// Every field of what a server listed is in what was decoded, found by another decoder.
+// Another decoder finds the same fields in what a server listed and in the decoded traces, written in that form.
 func TestDecodeTraceInfoKeepsEverything(t *testing.T) {
 	for _, raw := range recorded(t) {
 		got, err := DecodeTraceInfo(raw)
@@ -124,11 +124,14 @@ func TestDecodeTraceInfoEdges(t *testing.T) {
 	}
 	for text, want := range map[string]*TraceInfo{
 		head + `}`: info(func(*TraceInfo) {}),
-		head + `,"unknown":{"a":[1]},"tags":null}`:             info(func(*TraceInfo) {}),
-		head + `,"tags":{},"request_preview":""}`:              info(func(t *TraceInfo) { t.Tags, t.RequestPreview = map[string]string{}, new("") }),
+		head + `,"unknown":{"a":[1]},"tags":null}`: info(func(*TraceInfo) {}),
+		head + `,"tags":{},"request_preview":""}`: info(func(t *TraceInfo) {
+			t.Tags, t.RequestPreview = map[string]string{}, new("")
+		}),
 		head + `,"request_preview":"\ud83d"}`:                  info(func(t *TraceInfo) { t.RequestPreview = new("\ufffd") }),
 		head + `,"request_preview":"a","request_preview":"b"}`: info(func(t *TraceInfo) { t.RequestPreview = new("b") }),
-		head + `,"assessments":[{"assessment_id":"a","feedback":{"value":12345678901234567890}},{"feedback":{"value":null}},{"feedback":null,"issue":{"issue_name":"i"}}]}`: info(func(t *TraceInfo) {
+		head + `,"assessments":[{"assessment_id":"a","feedback":{"value":12345678901234567890}},{"feedback":{"value":null}},` +
+			`{"feedback":null,"issue":{"issue_name":"i"}}]}`: info(func(t *TraceInfo) {
 			t.Assessments = []Assessment{
 				{ID: "a", Feedback: &Feedback{Value: jsontext.Value("12345678901234567890")}},
 				{Feedback: &Feedback{Value: jsontext.Value("null")}},
@@ -145,14 +148,14 @@ func TestDecodeTraceInfoEdges(t *testing.T) {
 	} {
 		got, err := DecodeTraceInfo([]byte(text))
 		if (err == nil) != (want != nil) {
-			t.Errorf("%s: error %v", text, err)
+			t.Errorf("%s: error %v, want one: %t", text, err, want == nil)
 		} else if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", text, d)
 		}
 	}
 }
 
-// What decodes decodes again from what it encodes to, with the same digest; nothing panics.
+// FuzzDecodeTraceInfo decodes any bytes: nothing panics, and what decodes has the same digest a second time.
 func FuzzDecodeTraceInfo(f *testing.F) {
 	for _, raw := range recorded(f) {
 		f.Add([]byte(raw))
@@ -162,15 +165,14 @@ func FuzzDecodeTraceInfo(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a.Digest()
-		if _, err := DecodeTraceInfo(bytes.Clone(b)); err != nil {
-			t.Errorf("decodes once and then not: %v", err)
+		again, err := DecodeTraceInfo(bytes.Clone(b))
+		if err != nil || again.Digest() != a.Digest() {
+			t.Errorf("%q decodes differently the second time, error %v (-first +second):\n%s", b, err, cmp.Diff(a, again))
 		}
 	})
 }
 
-// The digest depends on neither the order of maps, members and assessments nor on anything else
-// than the content.
+// The digest depends on the contents only, not on the order of maps, members and assessments.
 func TestDigestIsStable(t *testing.T) {
 	for _, raw := range recorded(t) {
 		a, err := DecodeTraceInfo(raw)
@@ -180,7 +182,7 @@ func TestDigestIsStable(t *testing.T) {
 		b, _ := DecodeTraceInfo(raw)
 		slices.Reverse(b.Assessments)
 		if a.Digest() != b.Digest() || len(a.Digest()) != 64 {
-			t.Errorf("%s: digests %s and %s", a.TraceID, a.Digest(), b.Digest())
+			t.Errorf("%s: digests %s and %s, want one of 64 digits", a.TraceID, a.Digest(), b.Digest())
 		}
 	}
 	one := TraceInfo{Assessments: []Assessment{{Feedback: &Feedback{Value: jsontext.Value(`{"a":1,"b":[2]}`)}}}}
@@ -188,19 +190,22 @@ func TestDigestIsStable(t *testing.T) {
 	if one.Digest() != two.Digest() {
 		t.Error("the order of an object's members changes the digest")
 	}
-	// Checkpoints keep digests: a new recipe makes every trace look changed, so it must be meant.
+	// Checkpoints keep digests: a new recipe makes every trace look changed, so it must be intended.
 	if got, want := (&TraceInfo{TraceID: "tr-1"}).Digest(), "5367de1b65c497d1f02eda208991b2ca3256f334ce923c218e77147a0d37cc50"; got != want {
-		t.Errorf("the recipe has changed: %s", got)
+		t.Errorf("the recipe has changed: digest %s, want %s", got, want)
 	}
 }
 
-// Two traces have one digest only if they are equal. The values are drawn from few, so that
-// neighbouring fields often could be confused.
+// Two traces have the same digest only if they are equal. Values come from few, so that neighbouring fields often
+// hold what could be taken for the other's.
 func TestDigestTellsApart(t *testing.T) {
 	text := rapid.SampledFrom([]string{"", "a", "b", "ab", "\x00"})
 	optional := rapid.Ptr(text, true)
 	dict := rapid.OneOf(rapid.Just(map[string]string(nil)), rapid.MapOfN(text, text, 0, 2))
-	value := rapid.SampledFrom([]jsontext.Value{nil, jsontext.Value("null"), jsontext.Value(`""`), jsontext.Value("1"), jsontext.Value("9007199254740993"), jsontext.Value("9007199254740992")})
+	value := rapid.SampledFrom([]jsontext.Value{
+		nil, jsontext.Value("null"), jsontext.Value(`""`), jsontext.Value("1"),
+		jsontext.Value("9007199254740993"), jsontext.Value("9007199254740992"),
+	})
 	when := rapid.Custom(func(t *rapid.T) time.Time { return time.UnixMilli(rapid.Int64Range(0, 2).Draw(t, "ms")).UTC() })
 	assessment := rapid.Custom(func(t *rapid.T) Assessment {
 		a := Assessment{

@@ -26,7 +26,7 @@ func TestReadProgress(t *testing.T) {
 		"none": nil, "another location": {tagTime + "main.agents.other": "1"}, "no number": {tagTime + "main.agents.support": "soon"},
 	} {
 		if p, ok := ReadProgress(tags, l); ok {
-			t.Errorf("%s: %+v", name, p)
+			t.Errorf("%s: got %+v, want no progress", name, p)
 		}
 	}
 }

@@ -11,7 +11,8 @@ func ptr[T any](v T) *T { return &v }
 func TestSameSpan(t *testing.T) {
 	want := func() *uctables.Span {
 		return &uctables.Span{
-			TraceID: "t", SpanID: "s", Name: "call", Kind: "SPAN_KIND_INTERNAL", TimeMicros: 1, StartTimeUnixNano: 1000, EndTimeUnixNano: ptr(int64(2000)),
+			TraceID: "t", SpanID: "s", Name: "call", Kind: "SPAN_KIND_INTERNAL", TimeMicros: 1,
+			StartTimeUnixNano: 1000, EndTimeUnixNano: ptr(int64(2000)),
 			ServiceName: ptr(""), ScopeName: ptr("mlflow"), StatusCode: ptr("STATUS_CODE_ERROR"), StatusMessage: ptr("no"),
 			Attributes: uctables.JSON(`{"n":9007199254740993,"d":1e2,"o":{"a":[1,null]},"s":"7","tracemig.raw.n":"x"}`),
 			Events:     []uctables.Event{{Name: "e", TimeUnixNano: 5, Attributes: uctables.JSON(`{}`)}},
@@ -26,7 +27,7 @@ func TestSameSpan(t *testing.T) {
 		return s
 	}
 	if !SameSpan(want(), official()) {
-		t.Error("a span of the migration is not known")
+		t.Error("a span of the migration is not recognized")
 	}
 	if SameSpan(want(), want()) {
 		t.Error("a span of tracemig is taken for one of the migration")
@@ -34,9 +35,9 @@ func TestSameSpan(t *testing.T) {
 	unset := want()
 	unset.StatusCode = nil
 	if o := official(); SameSpan(unset, o) {
-		t.Error("ERROR is unset")
+		t.Error("status ERROR is taken for unset")
 	} else if o.StatusCode = ptr("UNSET"); !SameSpan(unset, o) {
-		t.Error("UNSET is not unset")
+		t.Error("status UNSET is not taken for unset")
 	}
 	for name, change := range map[string]func(*uctables.Span){
 		"name":         func(s *uctables.Span) { s.Name = "other" },
@@ -68,7 +69,7 @@ func TestSameSpan(t *testing.T) {
 		got := official()
 		change(got)
 		if SameSpan(want(), got) {
-			t.Errorf("another %s is not seen", name)
+			t.Errorf("%s: a span that differs is taken for the same", name)
 		}
 	}
 }

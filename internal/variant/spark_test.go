@@ -242,11 +242,15 @@ func nest(open, shut string, n int) string {
 // TestSparkLimits compares what Encode and parse_json refuse, and the values where both take a text.
 func TestSparkLimits(t *testing.T) {
 	texts := []string{
-		`{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `{"a":{"b":1,"b":2}}`, `{"":1}`, `{"":1,"":2}`, `{"\u0000":1}`, `{"a\u0000b":"\u0000"}`, `{"é":1,"\U00010000":2}`,
-		"{\"\ufffd\":1,\"\U00010000\":2}", `{"\ud800":1}`, `NaN`, `[NaN]`, `Infinity`, `-Infinity`, `1e400`, `-1e400`, `1e-400`, `-0`, `-0.0`, `-0e0`, `-0.00000000000000000000000000000000000000`,
-		strings.Repeat("9", 38), strings.Repeat("9", 39), strings.Repeat("9", 400), strings.Repeat("9", 1000), "0." + strings.Repeat("9", 38), "0." + strings.Repeat("9", 39),
+		`{"a":1,"a":2}`, `{"\u0061":1,"a":2}`, `{"a":{"b":1,"b":2}}`, `{"":1}`, `{"":1,"":2}`, `{"\u0000":1}`, `{"a\u0000b":"\u0000"}`,
+		`{"é":1,"\U00010000":2}`,
+		"{\"\ufffd\":1,\"\U00010000\":2}", `{"\ud800":1}`, `NaN`, `[NaN]`, `Infinity`, `-Infinity`, `1e400`, `-1e400`, `1e-400`,
+		`-0`, `-0.0`, `-0e0`, `-0.00000000000000000000000000000000000000`,
+		strings.Repeat("9", 38), strings.Repeat("9", 39), strings.Repeat("9", 400), strings.Repeat("9", 1000),
+		"0." + strings.Repeat("9", 38), "0." + strings.Repeat("9", 39),
 		"0." + strings.Repeat("0", 37) + "1", "0." + strings.Repeat("0", 40), "1." + strings.Repeat("0", 37), "1." + strings.Repeat("0", 38),
-		`1.`, `.1`, `01`, `+1`, `0x1`, `1e`, ``, ` `, `nul`, `'a'`, `{a:1}`, `[1,]`, `{"a":1,}`, `// c` + "\n1", `/**/1`, "\"a\nb\"", "\"a\tb\"", `"\x"`, `"\u12"`, `[`, `{`, `"`, "\ufeff1", "\u00a01", "\x001",
+		`1.`, `.1`, `01`, `+1`, `0x1`, `1e`, ``, ` `, `nul`, `'a'`, `{a:1}`, `[1,]`, `{"a":1,}`, `// c` + "\n1", `/**/1`,
+		"\"a\nb\"", "\"a\tb\"", `"\x"`, `"\u12"`, `[`, `{`, `"`, "\ufeff1", "\u00a01", "\x001",
 		nest("[", "]", 500), nest("[", "]", 999), nest("[", "]", 1000), nest("[", "]", 1001), nest(`{"a":`, "}", 1000), nest(`{"a":`, "}", 1001),
 	}
 	table, _ := writeTexts(t, texts)
@@ -256,7 +260,7 @@ func TestSparkLimits(t *testing.T) {
 	}
 }
 
-// TestSparkKeys looks fields up by name in an object that is large enough for Spark to do so by
+// TestSparkKeys looks up fields by name in an object that is large enough for Spark to use
 // binary search, which fails if the fields are not in Spark's order.
 func TestSparkKeys(t *testing.T) {
 	keys := []string{"", " ", "é", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"}

@@ -74,14 +74,13 @@ func TestRoundTrip(t *testing.T) {
 		{`"` + long + `"`, `"` + long + `"`},
 		{`{"a\u0000b":"\u0000"}`, `{"a\u0000b":"\u0000"}`},
 		{`{"` + long + `":1,"é":2}`, `{"é":2,"` + long + `":1}`},
-		// U+10000 is d800 dc00 in UTF-16, before U+FFFD; their UTF-8 bytes stand the other way round.
+		// U+10000 is d800 dc00 in UTF-16, before U+FFFD; their UTF-8 bytes are in the other order.
 		{"{\"\ufffd\":1,\"\U00010000\":2}", "{\"\U00010000\":2,\"\ufffd\":1}"},
 		{`[[],{},[{}]]`, `[[],{},[{}]]`},
 	} {
 		got, err := decoded(&e, tt.json)
 		if tt.want == "" {
-			var syntax *SyntaxError
-			if !errors.As(err, &syntax) {
+			if _, ok := errors.AsType[*SyntaxError](err); !ok {
 				t.Errorf("%s: error %v, want a SyntaxError", tt.json, err)
 			}
 			continue
@@ -114,7 +113,7 @@ func TestSizes(t *testing.T) {
 	for _, n := range []int{63, 64, 255, 65535, 1 << 24 / 2} {
 		text := `["` + strings.Repeat("x", n) + `"]`
 		if got, err := decoded(&e, text); err != nil || got != text {
-			t.Errorf("string of %d: error %v", n, err)
+			t.Errorf("string of %d: error %v, %d bytes, want %d", n, err, len(got), len(text))
 		}
 	}
 }
@@ -152,8 +151,8 @@ func TestRefusals(t *testing.T) {
 		`"`, `"\`, `"\u12`, `"\u12g4"`, `"\x"`, "\"\n\"", "\"\\n\n\"", "\"\xff\"", "\"\\n\xff\"", "'a'", "\x00", "1\x00", "\ufeff1", "]",
 	} {
 		var e Encoder
-		var syntax *SyntaxError
-		if _, _, err := e.Encode([]byte(text)); !errors.As(err, &syntax) {
+		_, _, err := e.Encode([]byte(text))
+		if _, ok := errors.AsType[*SyntaxError](err); !ok {
 			t.Errorf("%q: error %v, want a SyntaxError", text, err)
 		}
 	}
@@ -161,18 +160,19 @@ func TestRefusals(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	var e Encoder
-	value, metadata, err := e.Encode([]byte(`{"a":[1,300,70000,5e9,1.5,12345678901.5,12345678901234567890.5,1e5],"b":{"c":"` + strings.Repeat("x", 70) + `","d":"y"}}`))
+	value, metadata, err := e.Encode([]byte(`{"a":[1,300,70000,5e9,1.5,12345678901.5,12345678901234567890.5,1e5],` +
+		`"b":{"c":"` + strings.Repeat("x", 70) + `","d":"y"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range value {
 		if _, err := AppendJSON(nil, value[:n], metadata); !errors.Is(err, ErrMalformed) {
-			t.Errorf("value cut at %d: error %v", n, err)
+			t.Errorf("value cut at %d: error %v, want %v", n, err, ErrMalformed)
 		}
 	}
 	for n := range metadata {
 		if _, err := AppendJSON(nil, value, metadata[:n]); !errors.Is(err, ErrMalformed) {
-			t.Errorf("metadata cut at %d: error %v", n, err)
+			t.Errorf("metadata cut at %d: error %v, want %v", n, err, ErrMalformed)
 		}
 	}
 }
@@ -222,16 +222,18 @@ func TestCompareUTF16(t *testing.T) {
 // FuzzEncode looks for a text whose VARIANT decodes to something else: the decoded text must give
 // the same decoded text again, whatever it was.
 func FuzzEncode(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5,"x\ud800",null,true],"b":{}}`, `-0.0`, `1e400`, `12345678901234567890`, `"\u0000"`, `{"":{"":[]}}`} {
+	for _, s := range []string{
+		`{"a":[1,2.5,"x\ud800",null,true],"b":{}}`, `-0.0`, `1e400`, `12345678901234567890`, `"\u0000"`, `{"":{"":[]}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var e Encoder
 		first, err := decoded(&e, string(text))
 		if err != nil {
-			var syntax *SyntaxError
-			if !errors.As(err, &syntax) && !errors.Is(err, ErrDuplicateKey) && !errors.Is(err, ErrTooDeep) && !errors.Is(err, ErrTooLarge) {
-				t.Fatalf("untyped error %v", err)
+			_, syntax := errors.AsType[*SyntaxError](err)
+			if !syntax && !errors.Is(err, ErrDuplicateKey) && !errors.Is(err, ErrTooDeep) && !errors.Is(err, ErrTooLarge) {
+				t.Fatalf("error %v, want one of those that Encode documents", err)
 			}
 			return
 		}
@@ -240,7 +242,7 @@ func FuzzEncode(f *testing.F) {
 			t.Fatalf("%s decodes to %s: %v", text, first, err)
 		}
 		if d := cmp.Diff(first, second); d != "" {
-			t.Fatal(d)
+			t.Fatalf("decoded twice (-first +second):\n%s", d)
 		}
 	})
 }
@@ -255,13 +257,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add(bytes.Clone(value), bytes.Clone(metadata))
 	f.Fuzz(func(t *testing.T, value, metadata []byte) {
 		if _, err := AppendJSON(nil, value, metadata); err != nil && !errors.Is(err, ErrMalformed) {
-			t.Fatal(err)
+			t.Fatalf("error %v, want %v", err, ErrMalformed)
 		}
 	})
 }
 
-var benchText = []byte(`{"mlflow.spanType":"LLM","mlflow.spanInputs":{"messages":[{"role":"user","content":"` + strings.Repeat("words and words ", 60) +
-	`"}],"temperature":0.7,"n":1},"mlflow.chat.tokenUsage":{"input_tokens":1234,"output_tokens":56,"total_tokens":1290}}`)
+var benchText = []byte(`{"mlflow.spanType":"LLM","mlflow.spanInputs":{"messages":[{"role":"user","content":"` +
+	strings.Repeat("words and words ", 60) + `"}],"temperature":0.7,"n":1},` +
+	`"mlflow.chat.tokenUsage":{"input_tokens":1234,"output_tokens":56,"total_tokens":1290}}`)
 
 func TestEncodeAllocatesNothing(t *testing.T) {
 	var e Encoder
@@ -270,7 +273,7 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}); n > 0 {
-		t.Errorf("%g allocations for a value like the one before", n)
+		t.Errorf("%g allocations for a value like the one before, want none", n)
 	}
 }
 
