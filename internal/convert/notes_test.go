@@ -183,6 +183,8 @@ func TestSpanFields(t *testing.T) {
 			`{"a":3,"tracemig.raw.a":"mine","tracemig.raw.a.2":"1","tracemig.raw.a.3":"2"}`},
 		{"NUL in an attribute key", `{"a\u0000":"1"}`, "", []NoteCode{NULInKey}, attributes,
 			`{"a` + "\uFFFD" + `":1,"tracemig.raw.a` + "\uFFFD" + `.key":"\"a\\u0000\""}`},
+		{"NUL in the key of a plain text", `{"a\u0000":"text"}`, "", []NoteCode{NULInKey}, attributes,
+			`{"a` + "\uFFFD" + `":"text","tracemig.raw.a` + "\uFFFD" + `.key":"\"a\\u0000\""}`},
 		{"attributes null", `null`, "", nil, attributes, `{}`},
 		{"attributes text", `"x"`, "", []NoteCode{BadValue}, attributes, `{"tracemig.raw.span.attributes":"\"x\""}`},
 		{"unknown field", `{}`, `,"color":{"a":1}`, []NoteCode{UnknownField}, attributes, `{"tracemig.raw.span.color":"{\"a\":1}"}`},
@@ -410,8 +412,8 @@ func TestAnnotations(t *testing.T) {
 	want := `TAG  a value="x" comment=NULL by=NULL metadata=
 TAG  b value="" comment=NULL by=NULL metadata=
 FEEDBACK  n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1",` +
-		`"mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal + `,"mlflow.overrides":"older","mlflow.valid":"false",` +
-		`"mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
+		`"mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal +
+		`,"mlflow.overrides":"older","mlflow.valid":"false","mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
 EXPECTATION  n-e value=null comment=NULL by=bob metadata={` + internal + `}
 EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal +
 		`,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
