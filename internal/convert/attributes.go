@@ -40,7 +40,7 @@ func (c *converter) readMembers(r reader, o *object, texts bool) error {
 }
 
 // readSpanAttributes reads the attributes object of a span. Whether its strings are JSON texts or values is
-// known from its request ID, which may come last. So it is taken for what is known of the document, and
+// known from its request ID, which may come last. So the form of the document's first request ID is assumed, and
 // a span of the other form, which is rare, is read again.
 func (c *converter) readSpanAttributes(r reader, o *object) error {
 	start, notes, kept := r.InputOffset(), len(c.notes), len(o.kept)

@@ -12,10 +12,10 @@ import (
 
 // Limits of the engine that reads the rows, measured with Spark 4.0.2 (parse_json; from_json of a struct
 // with a VARIANT field, in FAILFAST mode; to_json; schema_of_variant). Without FAILFAST, from_json gives a
-// row of NULLs for what is beyond them.
+// row of NULLs for a value beyond a limit.
 const (
 	// maxDepth bounds the nesting of one VARIANT column, the column's own object included. Measured: 998
-	// levels in a row pass and 1,000 do not (Jackson's limit, the row counted), but schema_of_variant of
+	// levels in a row pass and 1,000 do not (Jackson's limit, which counts the row too), but schema_of_variant of
 	// 900 nested objects overflows the driver's stack and ends the session; 510 pass everywhere.
 	maxDepth = 256
 	// maxVariant bounds the estimated binary size of one VARIANT (see variantBound). 16 MiB is the
