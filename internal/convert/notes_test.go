@@ -413,7 +413,8 @@ func TestAnnotations(t *testing.T) {
 TAG  b value="" comment=NULL by=NULL metadata=
 FEEDBACK  n-f value={"a":[1,-0.0E0,12345678901234567890]} comment=because by=bob metadata={"mine":"1",` +
 		`"mlflow.assessment.judgeCost":"0.1","tracemig.raw.mlflow.valid":"theirs",` + internal +
-		`,"mlflow.overrides":"older","mlflow.valid":"false","mlflow.span_id":"11fcc7409c15504d","mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
+		`,"mlflow.overrides":"older","mlflow.valid":"false","mlflow.span_id":"11fcc7409c15504d",` +
+		`"mlflow.error.error_code":"E","mlflow.error.error_message":"m\n"}
 EXPECTATION  n-e value=null comment=NULL by=bob metadata={` + internal + `}
 EXPECTATION  n-s value=["x",{"b":1,"a":2}] comment=NULL by=bob metadata={` + internal +
 		`,"mlflow.expectation.serialization_format":"JSON_FORMAT"}
