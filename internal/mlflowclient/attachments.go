@@ -83,7 +83,7 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 	err := errNotServed
 	if !c.storedRefused() {
 		body, err = c.call(ctx, request{
-			class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
+			pacer: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
 			root: c.ways.stored.refusal() != nil, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults},
 		})
 	}
@@ -105,7 +105,7 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 		root = u.Path // without the server's own name, which some locations have
 	}
 	at := (&url.URL{Path: path.Join("/api/2.0/mlflow-artifacts/artifacts", root, artifact(a))}).EscapedPath()
-	return c.call(ctx, request{class: c.download, path: at, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults}})
+	return c.call(ctx, request{pacer: c.download, path: at, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults}})
 }
 
 // signedAttachment downloads from the signed address that a workspace gives for it.

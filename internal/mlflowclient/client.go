@@ -25,7 +25,7 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// Limits are the requests a second that the client allows itself for each class of endpoints.
+// Limits are the requests a second that the client allows itself for each kind of request.
 // Zero means the default.
 type Limits struct {
 	SearchPerSecond   float64 // searches of traces, polls of searches, and experiments by name; default 25
@@ -86,10 +86,10 @@ type Client struct {
 	renew        func()                    // has authenticate bring a new token; nil where there is no other
 	api          *http.Client
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
-	search       *class
-	runs         *class
-	download     *class
-	signed       *class        // downloads from signed addresses: an object store's, without a quota
+	search       *pacer
+	runs         *pacer
+	download     *pacer
+	signed       *pacer        // downloads from signed addresses: an object store's, without a quota
 	large        chan struct{} // holds a token while an answer over largeAnswer is read
 	retry        retry.Policy
 	maxBytes     int64
@@ -130,7 +130,7 @@ func (c *Client) Stats() Stats {
 	return Stats{
 		Requests:  c.requests.Load(),
 		Retries:   c.retries.Load(),
-		Throttled: c.search.throttledFor() + c.runs.throttledFor() + c.download.throttledFor() + c.signed.throttledFor(),
+		Throttled: c.search.quota.heldBack() + c.runs.quota.heldBack() + c.download.quota.heldBack() + c.signed.quota.heldBack(),
 		Bytes:     c.received.Load(),
 	}
 }
@@ -222,10 +222,10 @@ func newClient(u *url.URL, opts Options) *Client {
 	}
 	c := &Client{
 		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
-		search:      newClass(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
-		runs:        newClass(or(opts.Limits.RunsPerSecond, DefaultRunsPerSecond)),
-		download:    newClass(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
-		signed:      newClass(0),
+		search:      newPacer(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
+		runs:        newPacer(or(opts.Limits.RunsPerSecond, DefaultRunsPerSecond)),
+		download:    newPacer(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
+		signed:      newPacer(0),
 		large:       make(chan struct{}, 1),
 		retry:       opts.Retry,
 		maxBytes:    opts.MaxTraceBytes,

@@ -43,7 +43,7 @@ func (c *Client) Experiment(ctx context.Context, ref string) (Experiment, error)
 		try = append(try, struct{ path, param, value string }{base + "get-by-name", "experiment_name", "/" + name})
 	}
 	for _, t := range try {
-		body, err := c.call(ctx, request{class: c.search, path: t.path, query: url.Values{t.param: {t.value}}})
+		body, err := c.call(ctx, request{pacer: c.search, path: t.path, query: url.Values{t.param: {t.value}}})
 		if isCode(err, 0, codeNotThere, "NOT_FOUND", "NODE_DOES_NOT_EXIST") {
 			continue
 		}

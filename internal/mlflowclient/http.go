@@ -30,7 +30,7 @@ const stallTimeout = 2 * time.Minute
 // request is one question to the source's API. Everything this package asks for only reads, POST
 // searches included, so any fault that another try may cure leads to one.
 type request struct {
-	class  *class
+	pacer  *pacer // of its kind
 	method string // default GET
 	path   string // below the base address, escaped
 	root   bool   // below the root of the base address's host instead
@@ -85,7 +85,7 @@ func (c *Client) call(ctx context.Context, r request) ([]byte, error) {
 					return fmt.Errorf("authenticating at %s: %w", c.base.Host, err)
 				}
 			}
-			answer, err = c.attempt(r.class, c.api, req)
+			answer, err = c.attempt(r.pacer, c.api, req)
 			if !renewed && RefusesToken(err) {
 				renewed = true
 				c.renew()
@@ -112,21 +112,21 @@ func RefusesToken(err error) bool {
 	return ok && databricks.RefusesToken(e.Status, e.Message)
 }
 
-// try repeats op under the limits of r's class. A throttle holds back the whole class.
+// try repeats op as the pacer of r allows. A refusal for too many requests holds back all requests of that kind.
 func (c *Client) try(ctx context.Context, r request, op func(context.Context) error) error {
-	cl, enough := r.class, r.patience.counter()
+	p, enough := r.pacer, r.patience.counter()
 	policy := c.retry
-	if cl == c.signed && !c.storageWorked.Load() {
+	if p == c.signed && !c.storageWorked.Load() {
 		policy.Max = min(policy.Max, storageWait)
 	}
 	return retry.Do(ctx, policy, func(ctx context.Context) error {
-		if err := cl.enter(ctx); err != nil {
+		if err := p.start(ctx); err != nil {
 			return err
 		}
 		err := op(ctx)
-		cl.leave()
+		p.done()
 		if err == nil {
-			cl.went()
+			p.quota.succeeded()
 		}
 		e, _ := errors.AsType[*APIError](err)
 		if enough(e, e != nil && e.Status == http.StatusInternalServerError) {
@@ -136,7 +136,7 @@ func (c *Client) try(ctx context.Context, r request, op func(context.Context) er
 	}, func(err error, wait time.Duration) {
 		c.retries.Add(1)
 		if isCode(err, http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED") || isCode(err, http.StatusServiceUnavailable) {
-			cl.throttled(wait)
+			p.refused(wait)
 		}
 		c.log.LogAttrs(ctx, c.retryLevel(err, time.Now()), "request failed, trying again", attrErr(err), attrWait(wait))
 	})
@@ -158,8 +158,8 @@ func (c *Client) retryLevel(err error, now time.Time) slog.Level {
 	return slog.LevelWarn
 }
 
-// attempt sends req once, as one of cl. Its errors carry retry.Again when another attempt may succeed.
-func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte, error) {
+// attempt sends req once, as one of p. Its errors carry retry.Again when another attempt may succeed.
+func (c *Client) attempt(p *pacer, via *http.Client, req *http.Request) ([]byte, error) {
 	c.requests.Add(1)
 	outer := req.Context()
 	ctx, cancel := context.WithCancelCause(outer)
@@ -187,7 +187,7 @@ func (c *Client) attempt(cl *class, via *http.Client, req *http.Request) ([]byte
 	}
 	defer resp.Body.Close()
 	now := time.Now()
-	cl.answered(now.Sub(began), now)
+	p.window.answered(now.Sub(began), now)
 	c.reached.Store(true)
 	watchdog.Reset(c.stall)
 	limit := c.maxBytes

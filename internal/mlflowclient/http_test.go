@@ -122,8 +122,8 @@ func TestFaultsAreRetriedOrNot(t *testing.T) {
 	}
 }
 
-// One throttled request holds back all of its class, and none of the other.
-func TestThrottleHoldsBackTheClass(t *testing.T) {
+// A refused request holds back all requests of its kind, and none of another kind.
+func TestRefusalHoldsBackTheKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var mu sync.Mutex

@@ -298,7 +298,7 @@ func (c *Client) searchTraces(ctx context.Context, req searchRequest, how patien
 		return page{}, err
 	}
 	var p page
-	_, err = c.call(ctx, request{class: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, patience: how, check: func(b []byte) error {
+	_, err = c.call(ctx, request{pacer: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, patience: how, check: func(b []byte) error {
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		p = page{}
 		return undecodable(p.read(dec))
@@ -322,7 +322,7 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 	decode := func(b []byte) error { op = operation{}; return undecodable(op.decode(b)) }
 	enough := how.counter()
 	err = retry.Do(ctx, c.retry, func(ctx context.Context) error {
-		_, err := c.call(ctx, request{class: c.search, method: http.MethodPost, path: base + "-long-running", body: body, patience: how, check: decode})
+		_, err := c.call(ctx, request{pacer: c.search, method: http.MethodPost, path: base + "-long-running", body: body, patience: how, check: decode})
 		if err != nil {
 			return err
 		}
@@ -338,7 +338,7 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 				return err
 			}
 			name := op.name
-			if _, err := c.call(ctx, request{class: c.search, path: base + "/operations/" + url.PathEscape(name), check: decode}); err != nil {
+			if _, err := c.call(ctx, request{pacer: c.search, path: base + "/operations/" + url.PathEscape(name), check: decode}); err != nil {
 				return err
 			}
 			if op.name == "" {
@@ -445,7 +445,7 @@ func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceIn
 
 func (c *Client) traceInfo(ctx context.Context, traceID string, how patience) (*mlflow.TraceInfo, error) {
 	var t *mlflow.TraceInfo
-	_, err := c.call(ctx, request{class: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), patience: how, check: func(b []byte) error {
+	_, err := c.call(ctx, request{pacer: c.search, path: "/api/3.0/mlflow/traces/" + url.PathEscape(traceID), patience: how, check: func(b []byte) error {
 		t = nil
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		return undecodable(mlflow.ReadObject(dec, func(name string) error {
@@ -531,7 +531,7 @@ func (c *Client) searchIDs(ctx context.Context, s idSearch, yield func(id string
 			return err
 		}
 		var ids []string
-		_, err = c.call(ctx, request{class: c.runs, method: http.MethodPost, path: s.path, body: body, check: func(b []byte) error {
+		_, err = c.call(ctx, request{pacer: c.runs, method: http.MethodPost, path: s.path, body: body, check: func(b []byte) error {
 			ids, token = nil, ""
 			return s.read(b, &ids, &token)
 		}})

@@ -380,7 +380,7 @@ func (l *lister) stubs(filter []string, token string, size int) (found []stub, n
 	if token != "" {
 		query.Set("page_token", token)
 	}
-	_, err = l.c.call(l.ctx, request{class: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2}, check: func(b []byte) error {
+	_, err = l.c.call(l.ctx, request{pacer: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2}, check: func(b []byte) error {
 		found, next = nil, ""
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		return mlflow.ReadObject(dec, func(name string) error {

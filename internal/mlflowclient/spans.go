@@ -195,7 +195,7 @@ func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at 
 		for _, i := range at {
 			query.Add("trace_ids", infos[i].TraceID)
 		}
-		body, err := c.call(ctx, request{class: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), patience: patience{faults: 1}})
+		body, err := c.call(ctx, request{pacer: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), patience: patience{faults: 1}})
 		if err == nil {
 			got, err = tracesIn(body)
 		}
@@ -219,7 +219,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 		return c.noWay(t)
 	}
 	body, err := c.call(ctx, request{
-		class: c.download, path: "/api/3.0/mlflow/traces/get",
+		pacer: c.download, path: "/api/3.0/mlflow/traces/get",
 		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
 		check: endsEarly(), patience: patience{faults: downloadFaults},
 	})
@@ -341,7 +341,7 @@ func (c *Client) credentials(ctx context.Context, traceID, artifact string) (cre
 	if artifact != "" {
 		query = url.Values{"path": {artifact}}
 	}
-	_, err = c.call(ctx, request{class: c.download, path: path, query: query, patience: patience{faults: downloadFaults}, check: func(b []byte) (err error) {
+	_, err = c.call(ctx, request{pacer: c.download, path: path, query: query, patience: patience{faults: downloadFaults}, check: func(b []byte) (err error) {
 		cred, err = decodeCredential(b)
 		return err
 	}})
@@ -389,7 +389,7 @@ func decodeCredential(b []byte) (cred credential, err error) {
 // whole is the check of a request.
 func (c *Client) signedGet(ctx context.Context, cred credential, whole func([]byte) error) ([]byte, error) {
 	var body []byte
-	err := c.try(ctx, request{class: c.signed, patience: patience{faults: downloadFaults}}, func(ctx context.Context) error {
+	err := c.try(ctx, request{pacer: c.signed, patience: patience{faults: downloadFaults}}, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
 			return errors.New("the workspace gave a signed address that is none")

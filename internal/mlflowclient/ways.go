@@ -122,7 +122,7 @@ func (c *Client) storedSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans,
 		}
 		// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
 		body, err := c.call(ctx, request{
-			class: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
+			pacer: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
 			check: endsEarly(), patience: patience{faults: downloadFaults}, root: at.root,
 		})
 		// At the root there may be another server, whose word on this one's traces is none.
@@ -164,7 +164,7 @@ func (c *Client) fileSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 		return c.noWay(t, err)
 	}
 	body, err := c.call(ctx, request{
-		class: c.download, path: route + "/" + escapePath(path.Join(folder, name)), check: endsEarly(), patience: patience{faults: 2},
+		pacer: c.download, path: route + "/" + escapePath(path.Join(folder, name)), check: endsEarly(), patience: patience{faults: 2},
 	})
 	if err == nil {
 		c.ways.files.works.Store(true)
@@ -186,7 +186,7 @@ func (c *Client) fileSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 
 // holds tells whether an artifact folder has a file of that name.
 func (c *Client) holds(ctx context.Context, route, folder, name string) (found bool, err error) {
-	_, err = c.call(ctx, request{class: c.download, path: route, query: url.Values{"path": {folder}}, patience: patience{faults: 2}, check: func(b []byte) error {
+	_, err = c.call(ctx, request{pacer: c.download, path: route, query: url.Values{"path": {folder}}, patience: patience{faults: 2}, check: func(b []byte) error {
 		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 		return mlflow.ReadObject(dec, func(member string) error {
 			if member != "files" {

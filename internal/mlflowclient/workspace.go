@@ -28,7 +28,7 @@ func (c *Client) checkWorkspace(ctx context.Context) error {
 	var err error
 	// The same answer under its present name and under the one of the first versions.
 	for _, path := range []string{"/api/3.0/mlflow/server-info", "/api/3.0/mlflow/server-features"} {
-		_, err = c.call(ctx, request{class: c.search, path: path, check: func(b []byte) error {
+		_, err = c.call(ctx, request{pacer: c.search, path: path, check: func(b []byte) error {
 			dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
 			return mlflow.ReadObject(dec, func(name string) error {
 				if name != "workspaces_enabled" {
