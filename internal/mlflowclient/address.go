@@ -2,6 +2,7 @@ package mlflowclient
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -62,4 +63,22 @@ func serverAddress(trackingURI string) (*url.URL, error) {
 		return nil, start("a folder", folderServer)
 	}
 	return nil, &AddressError{"the tracking URI is no http or https address; give one such as " + example}
+}
+
+// DatabricksURI tells whether a tracking URI names a Databricks workspace ("databricks" or
+// "databricks://profile") and which profile of .databrickscfg, if any.
+func DatabricksURI(trackingURI string) (profile string, ok bool) {
+	if trackingURI == "databricks" {
+		return "", true
+	}
+	return strings.CutPrefix(trackingURI, "databricks://")
+}
+
+// private tells whether what is sent to u can be read by nobody on the way.
+func private(u *url.URL) bool {
+	if u.Scheme == "https" {
+		return true
+	}
+	host := u.Hostname()
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,22 +59,6 @@ type Options struct {
 	Workspace     string        // of an MLflow server that has several (MLflow 3.10 and newer); may be empty
 	InsecureHTTP  bool          // credentials may go to another machine in plain http
 	Timeout       time.Duration // an attempt ends when nothing has arrived for so long; default: stallTimeout
-}
-
-// ServerCredentials are what an open-source MLflow server asks for. As in MLflow's own client a user
-// with a password comes before a token.
-type ServerCredentials struct {
-	Token              string
-	Username, Password string
-}
-
-// DatabricksURI tells whether a tracking URI names a Databricks workspace ("databricks" or
-// "databricks://profile") and which profile of .databrickscfg, if any.
-func DatabricksURI(trackingURI string) (profile string, ok bool) {
-	if trackingURI == "databricks" {
-		return "", true
-	}
-	return strings.CutPrefix(trackingURI, "databricks://")
 }
 
 // Client reads from one source. It is safe for concurrent use.
@@ -271,13 +254,4 @@ func newTransport() *http.Transport {
 func (c *Client) Close() {
 	c.api.CloseIdleConnections()
 	c.storage.CloseIdleConnections()
-}
-
-// private tells whether what is sent to u can be read by nobody on the way.
-func private(u *url.URL) bool {
-	if u.Scheme == "https" {
-		return true
-	}
-	host := u.Hostname()
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

@@ -29,48 +29,6 @@ func env(kv ...string) func(string) string {
 	return func(name string) string { return m[name] }
 }
 
-// Which credentials count, in MLflow's order.
-func TestEnvironmentCredentials(t *testing.T) {
-	home, bare := t.TempDir(), t.TempDir()
-	write := func(path, text string) {
-		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(filepath.Join(home, ".mlflow", "credentials"), "; a comment\n[mlflow]\nmlflow_tracking_username = ann\nMLFLOW_TRACKING_PASSWORD : p=100%%\n[x]\nmlflow_tracking_username = eve\n")
-	netrc := filepath.Join(bare, "netrc")
-	write(netrc, "# mine\nmachine other.example login eve password no\nmachine mlflow.example\n  login bob\n  password word\n")
-	for name, tt := range map[string]struct {
-		uri  string
-		env  []string
-		want ServerCredentials
-	}{
-		"none":                      {want: ServerCredentials{}},
-		"the file":                  {env: []string{"HOME", home}, want: ServerCredentials{Username: "ann", Password: "p=100%"}},
-		"a user of the environment": {env: []string{"HOME", home, "MLFLOW_TRACKING_USERNAME", "bo"}, want: ServerCredentials{Username: "bo", Password: "p=100%"}},
-		"a token beside the file":   {env: []string{"HOME", home, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t", Username: "ann", Password: "p=100%"}},
-		"no home":                   {env: []string{"HOME", bare}, want: ServerCredentials{}},
-		"netrc":                     {env: []string{"HOME", bare, "NETRC", netrc}, want: ServerCredentials{Username: "bob", Password: "word"}},
-		"netrc after a token":       {env: []string{"NETRC", netrc, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t"}},
-		"netrc of another host":     {uri: "https://elsewhere.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
-		"the address before netrc":  {uri: "https://u:p@mlflow.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if tt.uri == "" {
-				tt.uri = "https://mlflow.example/prefix"
-			}
-			e, err := ReadEnvironment(tt.uri, env(tt.env...))
-			if err != nil || e.Credentials != tt.want {
-				t.Errorf("%+v, %v, want %+v", e, err, tt.want)
-			}
-		})
-	}
-}
-
 func TestEnvironmentRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.pem")
 	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
@@ -190,44 +148,6 @@ func TestEnvironmentProxies(t *testing.T) {
 		}
 		if err != nil || got != tt.want {
 			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
-		}
-	}
-}
-
-// The workspace goes with each request, and makes another source of the same server.
-func TestWorkspace(t *testing.T) {
-	for _, tt := range []struct{ workspace, answer, identity, err string }{
-		{" team a ", `{"store_type":"SqlStore","workspaces_enabled":true}`, "http://127.0.0.1:5000?workspace=team+a", ""},
-		{"default", `{"workspaces_enabled":true}`, "http://127.0.0.1:5000", ""},
-		{"team", `{"workspaces_enabled":false}`, "http://127.0.0.1:5000?workspace=team", "no workspaces"},
-		{"team", "", "http://127.0.0.1:5000?workspace=team", "no workspaces"}, // an older server
-	} {
-		var sent []string
-		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Workspace: tt.workspace, Limits: unlimited, Transport: inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			sent = append(sent, r.URL.Path)
-			if got := r.Header.Get("X-MLFLOW-WORKSPACE"); got != strings.TrimSpace(tt.workspace) {
-				t.Errorf("%s with the workspace %q", r.URL.Path, got)
-			}
-			switch {
-			case strings.HasPrefix(r.URL.Path, "/api/2.0/"):
-				io.WriteString(w, experiment7)
-			case tt.answer == "":
-				http.NotFound(w, r)
-			default:
-				io.WriteString(w, tt.answer)
-			}
-		})}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			_, err = c.Experiment(t.Context(), "agent")
-		}
-		if c.Identity() != tt.identity || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("%q: %s, %v", tt.workspace, c.Identity(), err)
-		}
-		if tt.err == "" && len(sent) != 3 { // it is asked once whether it has workspaces
-			t.Errorf("%q: asked %v", tt.workspace, sent)
 		}
 	}
 }

@@ -1,12 +1,21 @@
 package mlflowclient
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/retry"
 )
 
 // APIError is an answer other than 2xx, or the error of a long-running search. Its text holds no
@@ -119,3 +128,95 @@ func isCode(err error, status int, codes ...string) bool {
 	}
 	return false
 }
+
+// The error codes of MLflow that this package decides on.
+const (
+	codeNoEndpoint   = "ENDPOINT_NOT_FOUND"
+	codeInvalidParam = "INVALID_PARAMETER_VALUE"
+	codeNotThere     = "RESOURCE_DOES_NOT_EXIST"
+	codeDamaged      = "INVALID_STATE" // with 500: a stored document that the server cannot read
+)
+
+// RefusesToken says whether an answer refuses a token, perhaps for its age, which workspaces tell by several statuses:
+// no other request will be answered.
+func RefusesToken(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && databricks.RefusesToken(e.Status, e.Message)
+}
+
+func answerError(resp *http.Response, method, where string, body []byte) error {
+	e := &APIError{
+		Status:    resp.StatusCode,
+		Method:    method,
+		Path:      where,
+		RequestID: resp.Header.Get("X-Request-Id"),
+	}
+	e.Code, e.Message = errorBody(body)
+	if e.Code == "" && e.Status == http.StatusNotFound {
+		e.Code = codeNoEndpoint // as MLflow's client takes a 404 that is no JSON
+	}
+	switch {
+	case bytes.Contains(body, []byte("--no-serve-artifacts")):
+		e.Code, e.Message = codeNoEndpoint, "the server runs with --no-serve-artifacts"
+		return e
+	case e.Status/100 == 3:
+		e.Message = "the server sends its clients elsewhere, which is not followed because credentials could leak"
+		if to, err := resp.Location(); err == nil {
+			e.Message += fmt.Sprintf("; if %s://%s is right, give that address", to.Scheme, to.Host)
+		}
+		return e
+	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:
+		// These stay as they are however often one asks.
+	case e.Status == http.StatusTooManyRequests, e.Status >= 500:
+		return retry.Again(e, retry.After(resp.Header, time.Now()))
+	}
+	return e
+}
+
+// errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only
+// repeats the status, and some are no JSON at all; these are a proxy's and are not quoted.
+func errorBody(body []byte) (code, message string) {
+	dec := jsontext.NewDecoder(bytes.NewReader(body), mlflow.DecodeOptions...)
+	if dec.PeekKind() != jsontext.KindBeginObject {
+		if m := storageCode.FindSubmatch(body); m != nil {
+			return string(m[1]), ""
+		}
+		return "", ""
+	}
+	err := mlflow.ReadObject(dec, func(name string) error {
+		if (name == "error_code" || name == "message") && dec.PeekKind() == jsontext.KindString {
+			tok, err := dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			if name == "message" {
+				message = tok.String()
+			} else {
+				code = tok.String()
+			}
+			return nil
+		}
+		return dec.SkipValue()
+	})
+	if err != nil && message == "" && code == "" {
+		return "", ""
+	}
+	return code, shorten(message)
+}
+
+// storageCode finds the code in the XML of an object store.
+var storageCode = regexp.MustCompile(`<Error>[^<]*<Code>(\w{1,64})</Code>`)
+
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 500 {
+		s = string(r[:500]) + "…"
+	}
+	return redactQueries(s)
+}
+
+// queries finds the query strings of addresses that a server repeats in its messages, which may be
+// signatures.
+var queries = regexp.MustCompile(`(https?://[^\s?"']+)\?[^\s"']*`)
+
+func redactQueries(s string) string { return queries.ReplaceAllString(s, "$1?…") }

@@ -140,20 +140,3 @@ func readTraceLocation(dec *jsontext.Decoder, to *string) error {
 		return err
 	})
 }
-
-// readText reads a string; null and numbers are taken as text.
-func readText(dec *jsontext.Decoder, to *string) error {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return err
-	}
-	switch tok.Kind() {
-	case jsontext.KindString, jsontext.KindNumber:
-		*to = tok.String()
-	case jsontext.KindNull:
-		*to = ""
-	default:
-		return fmt.Errorf("want a string, got %v", tok.Kind())
-	}
-	return nil
-}

@@ -132,54 +132,6 @@ func TestWebPages(t *testing.T) {
 	}
 }
 
-// Neither the token nor signed headers follow a redirect to another host, the workspace's own
-// included, and https is never left.
-func TestRedirectsOfSignedAddresses(t *testing.T) {
-	const doc = `{"spans":[{}]}`
-	for to, wantErr := range map[string]string{
-		"https://other.example/x":       "",
-		"https://127.0.0.1:8443/x":      "", // the workspace's host
-		"/elsewhere/on/the/same/host":   "",
-		"http://store.example/x":        "without https",
-		"http://127.0.0.1:9/x":          "without https", // loopback is no exception from https on
-		"http://169.254.169.254/latest": "without https",
-		"file:///etc/passwd":            "without https",
-		"//other.example/x":             "",
-	} {
-		t.Run(to, func(t *testing.T) {
-			var hosts []string
-			c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
-				if strings.HasSuffix(r.URL.Path, "credentials-for-data-download") {
-					return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE","headers":[{"name":"x-signed","value":"v"}]}}`), nil
-				}
-				hosts = append(hosts, r.URL.Scheme+"://"+r.URL.Host)
-				for _, name := range []string{"Authorization", "Cookie", "Referer", "X-Databricks-Workspace-Id"} {
-					if r.Header.Get(name) != "" {
-						t.Errorf("%s got a header %s", r.URL.Host, name)
-					}
-				}
-				if (r.Header.Get("X-Signed") != "") != (r.URL.Host == "store.example") {
-					t.Errorf("%s: signed header %q", r.URL.Host, r.Header.Get("X-Signed"))
-				}
-				if len(hosts) == 1 {
-					a := answer(302, "", "Location", to)
-					a.Request = r
-					return a, nil
-				}
-				return answer(200, doc), nil
-			}))
-			s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
-			if wantErr == "" {
-				if s.Err != nil || string(s.JSON) != doc || len(hosts) != 2 {
-					t.Errorf("%s, %v, asked %v", s.JSON, s.Err, hosts)
-				}
-			} else if s.Err == nil || !strings.Contains(s.Err.Error(), wantErr) || len(hosts) != 1 || strings.Contains(s.Err.Error(), "SIGNATURE") {
-				t.Errorf("%v, asked %v", s.Err, hosts)
-			}
-		})
-	}
-}
-
 // Certificates are verified for every kind of source, signed addresses included, unless the profile's
 // own skip_verify says otherwise.
 func TestVerifiesCertificates(t *testing.T) {
@@ -230,28 +182,5 @@ func TestAnotherTracesInfo(t *testing.T) {
 	})
 	if _, err := c.TraceInfo(t.Context(), "tr-1"); err == nil || !strings.Contains(err.Error(), "tr-2") {
 		t.Errorf("%v", err)
-	}
-}
-
-// A Retry-After far in the future, as a server with a wrong clock gives it, ends the request instead
-// of holding it for years; one in the past is no reason to hurry.
-func TestRetryAfterOfAWrongClock(t *testing.T) {
-	for _, date := range []time.Duration{-24 * 365 * time.Hour, 24 * 365 * time.Hour} {
-		synctest.Test(t, func(t *testing.T) {
-			n := 0
-			start := time.Now()
-			c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
-				if n++; n == 1 {
-					w.Header().Set("Retry-After", time.Now().Add(date).UTC().Format(http.TimeFormat))
-					w.WriteHeader(http.StatusServiceUnavailable)
-					return
-				}
-				io.WriteString(w, experiment7)
-			})
-			_, err := c.Experiment(t.Context(), "agent")
-			if waited := time.Since(start); waited > 5*time.Minute || (err == nil) != (date < 0) || date < 0 && waited < 250*time.Millisecond {
-				t.Errorf("%v: error %v after %v", date, err, waited)
-			}
-		})
 	}
 }

@@ -1,6 +1,10 @@
 package mlflowclient
 
 import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,5 +95,32 @@ func TestQuota(t *testing.T) {
 				t.Errorf("a rate of %v, want %v", got, want)
 			}
 		})
+	})
+}
+
+func TestRatesHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			n.Add(1)
+			return answer(200, experiment7), nil
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Second, cancel)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					c.Experiment(ctx, "agent")
+				}
+			})
+		}
+		wg.Wait()
+		if got := n.Load(); got < 240 || got > 255 {
+			t.Errorf("%d requests in 10 s, want 25 a second", got)
+		}
 	})
 }

@@ -1,17 +1,10 @@
 package mlflowclient
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
-	"path"
 	"strings"
 	"sync/atomic"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
@@ -88,12 +81,6 @@ func (e *NoWayError) Error() string {
 // archiveRepo is a value of mlflow.TagSpansLocation.
 const archiveRepo = "ARCHIVE_REPO"
 
-// inlineServes tells whether traces/get has the spans of a trace: of one whose spans are artifacts it
-// answers without any, as if it had none.
-func inlineServes(t *mlflow.TraceInfo) bool {
-	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == archiveRepo
-}
-
 // noWay is the result for a trace that no way is left for. more is why a way is none for this trace.
 func (c *Client) noWay(t *mlflow.TraceInfo, more ...error) Spans {
 	e := &NoWayError{Refusals: more}
@@ -108,120 +95,4 @@ func (c *Client) noWay(t *mlflow.TraceInfo, more ...error) Spans {
 // storedRefused tells that the stored form is not to be had.
 func (c *Client) storedRefused() bool {
 	return c.ways.stored.refusal() != nil && (c.base.Path == "" || c.ways.storedAtRoot.refusal() != nil)
-}
-
-// storedSpans asks get-trace-artifact, below the source's address and then at the root of its host.
-// Not served means that another way should be asked.
-func (c *Client) storedSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans, served bool) {
-	for _, at := range []struct {
-		way  *way
-		root bool
-	}{{&c.ways.stored, false}, {&c.ways.storedAtRoot, true}} {
-		if at.way.refusal() != nil || at.root && c.base.Path == "" {
-			continue
-		}
-		// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
-		body, err := c.call(ctx, request{
-			pacer: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
-			check: endsEarly(), patience: patience{faults: downloadFaults}, root: at.root,
-		})
-		// At the root there may be another server, whose word on this one's traces is none.
-		elsewhere := at.root && err != nil && !at.way.works.Load()
-		if (routeRefused(err) || elsewhere) && ctx.Err() == nil && at.way.refuse(err) {
-			continue
-		}
-		switch {
-		case err == nil:
-			at.way.works.Store(true)
-			if t.SpansInTrackingStore() {
-				at.way.inStore.Store(true)
-			}
-			return Spans{JSON: body}, true
-		case t.SpansInTrackingStore() && !at.way.inStore.Load() && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
-			// Servers that keep spans in the tracking store but do not serve them here answer so.
-			if c.ways.inline.refusal() == nil {
-				return Spans{}, false
-			}
-			if s := c.absent(ctx, t, err); s.Missing != MissingLost {
-				return s, true
-			}
-			return c.noWay(t, err), true
-		}
-		return c.absent(ctx, t, err), true
-	}
-	return Spans{}, false
-}
-
-// fileSpans downloads the file that holds a trace's spans as artifacts are downloaded.
-func (c *Client) fileSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
-	const route = "/api/2.0/mlflow-artifacts/artifacts"
-	const name = "traces.json"
-	if c.ways.files.refusal() != nil {
-		return c.noWay(t)
-	}
-	folder, err := c.artifactFolder(t, route)
-	if err != nil {
-		return c.noWay(t, err)
-	}
-	body, err := c.call(ctx, request{
-		pacer: c.download, path: route + "/" + escapePath(path.Join(folder, name)), check: endsEarly(), patience: patience{faults: 2},
-	})
-	if err == nil {
-		c.ways.files.works.Store(true)
-		return Spans{JSON: body}
-	}
-	if !isCode(err, http.StatusNotFound) && !isCode(err, http.StatusInternalServerError) && !routeRefused(err) {
-		return Spans{Err: err}
-	}
-	// Versions differ in how they say that a file is not there. The folder's listing tells.
-	there, lerr := c.holds(ctx, route, folder, name)
-	switch {
-	case lerr != nil && routeRefused(err) && c.ways.files.refuse(err):
-		return c.noWay(t)
-	case lerr != nil || there:
-		return Spans{Err: err}
-	}
-	return c.absent(ctx, t, &APIError{Status: http.StatusNotFound, Code: codeNotThere})
-}
-
-// holds tells whether an artifact folder has a file of that name.
-func (c *Client) holds(ctx context.Context, route, folder, name string) (found bool, err error) {
-	_, err = c.call(ctx, request{pacer: c.download, path: route, query: url.Values{"path": {folder}}, patience: patience{faults: 2}, check: func(b []byte) error {
-		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		return mlflow.ReadObject(dec, func(member string) error {
-			if member != "files" {
-				return dec.SkipValue()
-			}
-			return mlflow.ReadArray(dec, func() error {
-				return readTextAt(dec, []string{"path"}, func(file string) { found = found || path.Base(file) == name })
-			})
-		})
-	}})
-	return found, err
-}
-
-// artifactFolder is the folder of a trace's artifacts as the server's artifact route names it. Where the
-// trace's files are elsewhere, only the server can read them.
-func (c *Client) artifactFolder(t *mlflow.TraceInfo, route string) (string, error) {
-	u, err := url.Parse(t.Tags[mlflow.TagArtifactLocation])
-	if err != nil || u.Scheme == "" {
-		return "", errors.New("the trace does not say where its artifacts are")
-	}
-	if (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, c.base.Host) {
-		if _, below, ok := strings.Cut(u.Path, route+"/"); ok {
-			return below, nil
-		}
-	}
-	if u.Scheme == "mlflow-artifacts" && (u.Host == "" || strings.EqualFold(u.Host, c.base.Host)) {
-		return strings.Trim(u.Path, "/"), nil
-	}
-	return "", fmt.Errorf("the artifacts are in a store (%s:) that the server does not hand out by %s", u.Scheme, route)
-}
-
-func escapePath(p string) string {
-	parts := strings.Split(p, "/")
-	for i, part := range parts {
-		parts[i] = url.PathEscape(part)
-	}
-	return strings.Join(parts, "/")
 }

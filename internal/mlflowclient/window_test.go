@@ -3,11 +3,14 @@ package mlflowclient
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"golang.org/x/time/rate"
 )
 
@@ -161,6 +164,55 @@ func TestPacerGivesUp(t *testing.T) {
 		all.Wait()
 		if w := p.window; w.taken != 0 || w.underWay != 0 || len(w.queue) != 0 {
 			t.Errorf("%d places are taken, %d requests under way and %d wait, want none of either", w.taken, w.underWay, len(w.queue))
+		}
+	})
+}
+
+// A refused request holds back all requests of its kind, and none of another kind.
+func TestRefusalHoldsBackTheKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var mu sync.Mutex
+		var searches, downloads []time.Duration
+		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Limits: unlimited, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
+				downloads = append(downloads, time.Since(start))
+				return answer(200, `{"spans":[{}]}`), nil
+			}
+			searches = append(searches, time.Since(start))
+			if len(searches) == 1 {
+				return answer(429, "", "Retry-After", "60"), nil
+			}
+			return answer(200, experiment7), nil
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				c.Experiment(t.Context(), "agent")
+				c.FetchSpans(t.Context(), []*mlflow.TraceInfo{{TraceID: "tr-1"}})
+			})
+		}
+		wg.Go(func() {
+			time.Sleep(10 * time.Second)
+			c.FetchSpans(t.Context(), []*mlflow.TraceInfo{{TraceID: "tr-1"}})
+		})
+		wg.Wait()
+		for _, d := range searches[1:] {
+			if d < 60*time.Second {
+				t.Errorf("a search started %v after the throttle", d)
+			}
+		}
+		if downloads[0] != 10*time.Second {
+			t.Errorf("the first download started at %v", downloads[0])
+		}
+		if s := c.Stats(); s.Throttled != 60*time.Second {
+			t.Errorf("throttled for %v", s.Throttled)
 		}
 	})
 }

@@ -1,19 +1,12 @@
 package mlflowclient
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
@@ -48,41 +41,6 @@ func (e *UnlistableError) Error() string {
 }
 
 func (e *UnlistableError) Unwrap() error { return e.Err }
-
-// undecodableError says that an answer can't be read, whoever asks for it again.
-type undecodableError struct{ error }
-
-func (e undecodableError) Unwrap() error { return e.error }
-
-func undecodable(err error) error {
-	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return undecodableError{err}
-}
-
-// patience says how long a question is repeated while the source answers that it failed by a fault of its
-// own. The zero value is as long as the retry policy says.
-type patience struct {
-	faults int // so many such answers end it; 0 for as many as the retry policy bears
-	// Two in a row that say the same end it, for callers that then find out whether the server is in trouble
-	// or only what was asked for.
-	twice bool
-}
-
-// counter makes a function that is told each failure, and whether it is such an answer. It says when there
-// were enough.
-func (p patience) counter() func(e *APIError, own bool) (enough bool) {
-	var last *APIError
-	return func(e *APIError, own bool) (enough bool) {
-		if own {
-			p.faults--
-			enough = p.faults == 0 || p.twice && e.same(last)
-		}
-		last = e
-		return enough
-	}
-}
 
 // patience is short while it is found out what can't be listed.
 func (l *lister) patience() patience {
@@ -357,64 +315,4 @@ func (l *lister) from(cursor *int64) (filter []string) {
 		filter = append(filter, fmt.Sprintf("attributes.timestamp_ms < %d", *l.end))
 	}
 	return filter
-}
-
-// stub is as much of a trace as the older search is asked for.
-type stub struct {
-	id string
-	ms int64
-}
-
-const stubPage = 100
-
-// stubs searches by the API of MLflow 2, which newer servers still have: it leaves assessments out, and
-// so lists traces whose assessments can't be listed.
-func (l *lister) stubs(filter []string, token string, size int) (found []stub, next string, err error) {
-	if l.clause != "" {
-		filter = append([]string{l.clause}, filter...)
-	}
-	query := url.Values{
-		"experiment_ids": {l.experimentID}, "filter": {strings.Join(filter, " AND ")},
-		"max_results": {strconv.Itoa(size)}, "order_by": {"timestamp_ms ASC"},
-	}
-	if token != "" {
-		query.Set("page_token", token)
-	}
-	_, err = l.c.call(l.ctx, request{pacer: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2}, check: func(b []byte) error {
-		found, next = nil, ""
-		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		return mlflow.ReadObject(dec, func(name string) error {
-			switch name {
-			case "next_page_token":
-				return readText(dec, &next)
-			case "traces":
-				return mlflow.ReadArray(dec, func() error {
-					s, err := readStub(dec)
-					found = append(found, s)
-					return err
-				})
-			}
-			return dec.SkipValue()
-		})
-	}})
-	return found, next, err
-}
-
-func readStub(dec *jsontext.Decoder) (s stub, err error) {
-	err = mlflow.ReadObject(dec, func(name string) error {
-		switch name {
-		case "request_id":
-			return readText(dec, &s.id)
-		case "timestamp_ms":
-			var text string
-			if err := readText(dec, &text); err != nil {
-				return err
-			}
-			var err error
-			s.ms, err = strconv.ParseInt(text, 10, 64)
-			return err
-		}
-		return dec.SkipValue()
-	})
-	return s, err
 }
