@@ -1,8 +1,8 @@
 // Package mlflowclient reads traces from an MLflow tracking server or a Databricks workspace over
 // REST: experiments, listings, run links and spans. It never writes to the source.
 //
-// A listing neither loses nor repeats a trace (list.go says how), requests stay under the source's
-// quotas and repeat after faults (http.go), and spans come as the bytes the source stores (spans.go).
+// A listing neither loses nor repeats a trace (list.go says how). Requests stay under the source's quotas (quota.go)
+// and are repeated after faults (retries.go). Spans come as the bytes that the source stores (spans.go).
 package mlflowclient
 
 import (
@@ -27,24 +27,26 @@ import (
 // Limits are the requests a second that the client allows itself for each kind of request.
 // Zero means the default.
 type Limits struct {
-	SearchPerSecond   float64 // searches of traces, polls of searches, and experiments by name; default 25
-	RunsPerSecond     float64 // pages of runs and of experiments; default 7
-	DownloadPerSecond float64 // spans, or signed addresses of spans, whose downloads a workspace does not serve itself; default 200
+	SearchPerSecond float64 // searches of traces, polls of searches, and experiments by name; default 25
+	RunsPerSecond   float64 // pages of runs and of experiments; default 7
+	// DownloadPerSecond is for spans or, in a workspace, for signed addresses of spans: their downloads from
+	// object storage have no quota. Default 200.
+	DownloadPerSecond float64
 }
 
-// The quotas that Databricks documents for a workspace are the defaults, for every kind of source.
+// The default limits for every kind of source are the quotas that Databricks documents for a workspace.
 const (
 	DefaultSearchPerSecond   = 25
 	DefaultRunsPerSecond     = 7
 	DefaultDownloadPerSecond = 200
 )
 
-// DefaultMaxTraceBytes is the largest answer that is read, decompressed: room for any trace that people
-// make, and an end to a decompression bomb.
+// DefaultMaxTraceBytes is the largest answer that is read, decompressed. It has room for any trace that people
+// make, and ends a decompression bomb.
 const DefaultMaxTraceBytes = 256 << 20
 
-// largeAnswer is the size from which on an answer waits for its turn: one larger is read at a time, so
-// that the limit above is one on memory, not on memory per connection.
+// largeAnswer is the size from which on only one answer is read at a time, so that DefaultMaxTraceBytes bounds
+// the client's memory rather than that of each connection.
 const largeAnswer = 16 << 20
 
 // Options of a Client; the zero value is usable.
@@ -73,7 +75,7 @@ type Client struct {
 	runs         *pacer
 	download     *pacer
 	signed       *pacer        // downloads from signed addresses: an object store's, without a quota
-	large        chan struct{} // holds a token while an answer over largeAnswer is read
+	large        chan struct{} // full while an answer over largeAnswer is read
 	retry        retry.Policy
 	maxBytes     int64
 	log          *slog.Logger
@@ -83,28 +85,28 @@ type Client struct {
 	overlap      int // how many of them the next page of a walk repeats
 	workspace    string
 	stall        time.Duration
-	trust        string // how to name certificates to trust, for messages
+	trustWith    string // the variables that name certificates to trust, for messages
 
-	// What the source has shown to have, or not to have; remembered so that it is asked once.
+	// What the source has shown to have, or not to have, is remembered so that it is asked once.
 	noLongSearch  atomic.Bool
 	noBatch       atomic.Bool
 	ways          ways
 	reached       atomic.Bool            // it has answered at least once
-	listing       atomic.Pointer[string] // ID of the experiment that was listed last
-	storageWorked atomic.Bool            // the store behind signed addresses has answered something else than a refusal
-	storageFailed atomic.Int64           // attempts in which it has not, before
-	checked       sync.Mutex             // guards hasWorkspaces
-	hasWorkspaces bool                   // the server was seen to have them
+	lastListed    atomic.Pointer[string] // ID of the experiment that was listed last
+	storageWorked atomic.Bool            // the store behind signed addresses has answered, and not with a refusal
+	storageFailed atomic.Int64           // attempts at that store before, which were refused or not answered
+	workspaceMu   sync.Mutex             // guards hasWorkspaces
+	hasWorkspaces bool                   // the server has said that it has them
 
 	requests, retries, received atomic.Int64
-	said                        atomic.Int64 // when a wait was last said aloud, in nanoseconds since the Unix epoch
+	lastWarned                  atomic.Int64 // when users were last warned of a wait, in nanoseconds since the Unix epoch
 }
 
 // Stats are counters since the client was made.
 type Stats struct {
 	Requests  int64
 	Retries   int64
-	Throttled time.Duration // time in which the source had asked to hold back
+	Throttled time.Duration // time for which the source had asked to hold back requests
 	Bytes     int64         // received, decompressed
 }
 
@@ -118,9 +120,9 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-// Identity is the source's address without credentials, such as https://mlflow.example.com, and its
-// workspace where that is not the default one: https://mlflow.example.com?workspace=team. It is the same
-// for two clients of one source.
+// Identity is the source's address without credentials, such as https://mlflow.example.com. It names the
+// workspace unless that is the default one: https://mlflow.example.com?workspace=team. All clients of one source
+// have the same identity.
 func (c *Client) Identity() string {
 	if c.workspace == "" || c.workspace == defaultWorkspace {
 		return c.base.String()
@@ -154,9 +156,11 @@ func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Clie
 		}
 	}
 	c.workspace = strings.TrimSpace(opts.Workspace)
-	c.trust = "MLFLOW_TRACKING_SERVER_CERT_PATH or SSL_CERT_FILE"
+	c.trustWith = "MLFLOW_TRACKING_SERVER_CERT_PATH or SSL_CERT_FILE"
 	if c.authenticate != nil && !private(c.base) && !opts.InsecureHTTP {
-		return nil, fmt.Errorf("refusing to send credentials to %s in plain http, where anyone on the way can read them; use https, or --insecure-http inside a network that you trust, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
+		return nil, fmt.Errorf("refusing to send credentials to %s in plain http, where anyone on the way can read them; "+
+			"use https, or --insecure-http inside a network that you trust, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME "+
+			"and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
 	}
 	return c, nil
 }
@@ -188,7 +192,7 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 	c.renew = login.Renew
 	c.authenticate = func(r *http.Request) error {
 		if cfg.WorkspaceID != "" {
-			// A host that serves several workspaces routes by it; the others ignore it.
+			// A host that serves several workspaces routes requests by this header. Others ignore it.
 			r.Header.Set("X-Databricks-Workspace-Id", cfg.WorkspaceID)
 		}
 		return login.Authenticate(r)
@@ -215,10 +219,10 @@ func newClient(u *url.URL, opts Options) *Client {
 		log:         opts.Logger,
 		userAgent:   opts.UserAgent,
 		warehouseID: opts.WarehouseID,
-		pageSize:    500, // the most that the search API gives
+		pageSize:    500, // the most that the search API takes
 		overlap:     100,
 		stall:       cmp.Or(opts.Timeout, stallTimeout),
-		trust:       "SSL_CERT_FILE",
+		trustWith:   "SSL_CERT_FILE",
 	}
 	if c.retry == (retry.Policy{}) {
 		c.retry = retry.Default
@@ -236,7 +240,7 @@ func newClient(u *url.URL, opts Options) *Client {
 	if rt == nil {
 		rt = newTransport()
 	}
-	// Redirects are answers to look at, not orders: following one could carry credentials away.
+	// Redirects are not followed by themselves: that could carry credentials to another host.
 	asIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.api = &http.Client{Transport: rt, CheckRedirect: asIs}
 	c.storage = &http.Client{Transport: rt, CheckRedirect: asIs}
@@ -245,12 +249,12 @@ func newClient(u *url.URL, opts Options) *Client {
 
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = maxWindow // as many requests are under way to one host
+	t.MaxIdleConnsPerHost = maxWindow // the most requests of one kind that are under way to one host
 	t.MaxIdleConns = 2 * maxWindow
 	return t
 }
 
-// Close drops idle connections. Requests in flight are ended by their context.
+// Close closes idle connections. It does not end requests that are under way, which their context does.
 func (c *Client) Close() {
 	c.api.CloseIdleConnections()
 	c.storage.CloseIdleConnections()

@@ -11,8 +11,14 @@ import (
 	"strings"
 )
 
-// Credentials says of what kind the credentials are that requests to an MLflow server carry, never
-// what they are.
+// ServerCredentials are what an open-source MLflow server asks for. A user with a password comes before a token, as in
+// MLflow's own client.
+type ServerCredentials struct {
+	Token              string
+	Username, Password string
+}
+
+// Credentials says which kind of credentials requests to an MLflow server carry. It never shows their values.
 func (c *Client) Credentials() string {
 	if c.authenticate == nil {
 		return "no credentials"
@@ -27,17 +33,10 @@ func (c *Client) Credentials() string {
 	return "a token"
 }
 
-// ServerCredentials are what an open-source MLflow server asks for. As in MLflow's own client a user
-// with a password comes before a token.
-type ServerCredentials struct {
-	Token              string
-	Username, Password string
-}
-
-// credentials reads those that MLflow's client would send: a user name and a password, of the
-// environment or else of ~/.mlflow/credentials, before a token. What is in the address itself counts
-// where there are none, and what .netrc has of the host comes last.
-func credentials(address *url.URL, getenv func(string) string) (ServerCredentials, error) {
+// serverCredentials reads the credentials that MLflow's client would send. A user name and a password, from the
+// environment or else from ~/.mlflow/credentials, come before a token. Where there are neither, those in the
+// address itself count, and last those that .netrc has for the host.
+func serverCredentials(address *url.URL, getenv func(string) string) (ServerCredentials, error) {
 	home := getenv("HOME")
 	var user, password string
 	if home != "" {
@@ -62,8 +61,8 @@ func credentials(address *url.URL, getenv func(string) string) (ServerCredential
 	return c, nil
 }
 
-// credentialsFile reads the section [mlflow] of an INI file as Python's configparser does. A file that
-// is not there has none.
+// credentialsFile reads the section [mlflow] of an INI file as Python's configparser does. A missing file counts
+// as an empty one.
 func credentialsFile(path string) (user, password string, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -103,45 +102,55 @@ func credentialsFile(path string) (user, password string, err error) {
 	return user, password, nil
 }
 
-// netrc looks a host up in a file of that form; its default entry counts too.
+// netrc looks a host up in a .netrc file. The default entry matches every host.
 func netrc(path, host string) (user, password string, ok bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", "", false
 	}
+	for _, e := range parseNetrc(string(text)) {
+		if (e.everyHost || e.host == host) && e.password != "" {
+			return e.user, e.password, true
+		}
+	}
+	return "", "", false
+}
+
+type netrcEntry struct {
+	host           string
+	everyHost      bool // the default entry
+	user, password string
+}
+
+// parseNetrc reads the entries of a .netrc file. What stands before the first of them is ignored.
+func parseNetrc(text string) []netrcEntry {
 	var words []string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
 			words = append(words, strings.Fields(line)...)
 		}
 	}
-	mine := false
-	for i := 0; i < len(words); i++ {
-		next := ""
-		if i+1 < len(words) {
-			next = words[i+1]
+	entries := []netrcEntry{{}} // The first one takes what stands before all entries.
+	for len(words) > 0 {
+		word, value := words[0], ""
+		if words = words[1:]; len(words) > 0 {
+			value = words[0]
 		}
-		switch words[i] {
-		case "machine", "default":
-			if mine && password != "" {
-				return user, password, true
-			}
-			mine = words[i] == "default" || next == host
-			user, password = "", ""
-			if words[i] == "machine" {
-				i++
-			}
+		switch last := &entries[len(entries)-1]; word {
+		case "machine":
+			entries = append(entries, netrcEntry{host: value})
 		case "login", "user":
-			if i++; mine {
-				user = next
-			}
+			last.user = value
 		case "password":
-			if i++; mine {
-				password = next
-			}
+			last.password = value
 		case "account":
-			i++
+		case "default":
+			entries = append(entries, netrcEntry{everyHost: true})
+			continue // It has no value.
+		default:
+			continue
 		}
+		words = words[min(1, len(words)):]
 	}
-	return user, password, mine && password != ""
+	return entries[1:]
 }

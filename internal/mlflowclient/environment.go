@@ -18,20 +18,20 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Environment is what MLflow's own client takes from its surroundings to reach an open-source tracking
-// server. docs/environment.md lists what it honours, and what it refuses.
+// Environment is what MLflow's own client reads from the environment and the home directory to reach an open-source
+// tracking server. docs/environment.md lists which variables are honoured and which are refused.
 type Environment struct {
 	Credentials ServerCredentials
 	Workspace   string   // of the server, or empty
-	Warnings    []string // to be said in each run
+	Warnings    []string // to be logged by each run
 
 	timeout time.Duration
 	proxy   func(*http.Request) (*url.URL, error)
 	tls     *tls.Config
 }
 
-// EnvironmentError says that a variable can't be honoured, so that the server would be asked as
-// somebody else, or another server.
+// EnvironmentError says that a variable can't be honoured. Without it requests would go to another server, or carry
+// another identity.
 type EnvironmentError struct{ Text string }
 
 func (e *EnvironmentError) Error() string { return e.Text }
@@ -40,8 +40,8 @@ func refused(format string, args ...any) error {
 	return &EnvironmentError{fmt.Sprintf(format, args...)}
 }
 
-// withoutEffect are the variables by which MLflow's client is tuned and tracemig is not: it repeats
-// requests, holds connections and bounds their number by rules of its own.
+// withoutEffect are the variables that tune MLflow's client and don't tune tracemig, which repeats requests, holds
+// connections and bounds their number by rules of its own.
 var withoutEffect = []string{
 	"MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER",
 	"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "MLFLOW_HTTP_POOL_CONNECTIONS", "MLFLOW_HTTP_POOL_MAXSIZE",
@@ -49,8 +49,8 @@ var withoutEffect = []string{
 	"MLFLOW_DATABRICKS_TRAFFIC_ID",
 }
 
-// ReadEnvironment reads what MLflow's client would for the server at trackingURI. Its errors are an
-// *AddressError or an *EnvironmentError, and hold no secret.
+// ReadEnvironment reads what MLflow's client would read for the server at trackingURI. Its errors are an *AddressError
+// or an *EnvironmentError, and hold no secret.
 func ReadEnvironment(trackingURI string, getenv func(string) string) (*Environment, error) {
 	address, err := serverAddress(trackingURI)
 	if err != nil {
@@ -60,7 +60,7 @@ func ReadEnvironment(trackingURI string, getenv func(string) string) (*Environme
 	if err := refuseSigners(getenv); err != nil {
 		return nil, err
 	}
-	if e.Credentials, err = credentials(address, getenv); err != nil {
+	if e.Credentials, err = serverCredentials(address, getenv); err != nil {
 		return nil, err
 	}
 	if e.timeout, err = requestTimeout(getenv); err != nil {
@@ -74,12 +74,13 @@ func ReadEnvironment(trackingURI string, getenv func(string) string) (*Environme
 	}
 	set := slices.DeleteFunc(slices.Clone(withoutEffect), func(name string) bool { return getenv(name) == "" })
 	if len(set) > 0 {
-		e.Warnings = append(e.Warnings, strings.Join(set, ", ")+" without effect: tracemig repeats requests and holds connections by rules of its own")
+		e.Warnings = append(e.Warnings, strings.Join(set, ", ")+
+			" without effect: tracemig repeats requests and holds connections by rules of its own")
 	}
 	return e, nil
 }
 
-// Apply puts what is not the credentials into opts.
+// Apply puts everything but the credentials into opts.
 func (e *Environment) Apply(opts *Options) {
 	opts.Workspace, opts.Timeout = e.Workspace, e.timeout
 	t := newTransport()
@@ -88,18 +89,22 @@ func (e *Environment) Apply(opts *Options) {
 	opts.Transport = t
 }
 
-// refuseSigners refuses the variables that have each request signed by code that is not here.
+// refuseSigners refuses the variables that ask for requests signed by code that tracemig does not have.
 func refuseSigners(getenv func(string) string) error {
 	sigv4, err := boolean(getenv, "MLFLOW_TRACKING_AWS_SIGV4")
 	switch auth := getenv("MLFLOW_TRACKING_AUTH"); {
 	case err != nil:
 		return err
 	case sigv4:
-		return refused("MLFLOW_TRACKING_AWS_SIGV4 asks for requests signed for AWS, which tracemig does not do. Start a proxy that signs them, give its address as the tracking URI, and unset the variable")
+		return refused("MLFLOW_TRACKING_AWS_SIGV4 asks for requests signed for AWS, which tracemig does not do. " +
+			"Start a proxy that signs them, give its address as the tracking URI, and unset the variable")
 	case auth == "kubernetes" || auth == "kubernetes-namespaced":
-		return refused("MLFLOW_TRACKING_AUTH=%s is a plugin of MLflow that tracemig does not have. Unset it, put the service account's token (/var/run/secrets/kubernetes.io/serviceaccount/token) into MLFLOW_TRACKING_TOKEN, and name the workspace with --workspace where the server has several", auth)
+		return refused("MLFLOW_TRACKING_AUTH=%s is a plugin of MLflow that tracemig does not have. Unset it, put the service account's token "+
+			"(/var/run/secrets/kubernetes.io/serviceaccount/token) into MLFLOW_TRACKING_TOKEN, "+
+			"and name the workspace with --workspace where the server has several", auth)
 	case auth != "":
-		return refused("MLFLOW_TRACKING_AUTH names a plugin of MLflow, which tracemig can't load. Unset it and set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+		return refused("MLFLOW_TRACKING_AUTH names a plugin of MLflow, which tracemig can't load. Unset it and set MLFLOW_TRACKING_TOKEN, " +
+			"or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
 	}
 	return nil
 }
@@ -128,8 +133,8 @@ func requestTimeout(getenv func(string) string) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// proxies finds the proxy of a request as Python does: HTTP_PROXY, HTTPS_PROXY, else ALL_PROXY, and none
-// for what NO_PROXY names. Unlike there, nothing goes through a proxy to this machine itself.
+// proxies finds the proxy of a request as Python does: HTTP_PROXY or HTTPS_PROXY, else ALL_PROXY, and none
+// for the hosts that NO_PROXY names. Unlike Python it never uses a proxy for requests to this machine itself.
 func proxies(getenv func(string) string) (func(*http.Request) (*url.URL, error), error) {
 	read := func(name string) string { return cmp.Or(getenv(strings.ToLower(name)), getenv(name)) }
 	all := read("ALL_PROXY")
@@ -137,7 +142,7 @@ func proxies(getenv func(string) string) (func(*http.Request) (*url.URL, error),
 		HTTPProxy: cmp.Or(read("HTTP_PROXY"), all), HTTPSProxy: cmp.Or(read("HTTPS_PROXY"), all),
 		NoProxy: read("NO_PROXY"),
 	}
-	// httpproxy goes without a proxy whose address it can't read.
+	// The package httpproxy silently uses no proxy when it can't read its address.
 	for name, address := range map[string]string{"HTTP_PROXY": c.HTTPProxy, "HTTPS_PROXY": c.HTTPSProxy} {
 		if address != "" && !proxyAddress(address) {
 			return nil, refused("%s, or ALL_PROXY, is no address of a proxy. Write one such as http://proxy.example.com:3128", name)
@@ -147,7 +152,7 @@ func proxies(getenv func(string) string) (func(*http.Request) (*url.URL, error),
 	return func(r *http.Request) (*url.URL, error) { return f(r.URL) }, nil
 }
 
-// proxyAddress tells whether httpproxy takes an address as a proxy's; the scheme may be left out.
+// proxyAddress tells whether httpproxy accepts a proxy's address, whose scheme may be left out.
 func proxyAddress(address string) bool {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
@@ -158,7 +163,11 @@ func proxyAddress(address string) bool {
 
 // readTLS reads which certificates are trusted, and the client's own.
 func (e *Environment) readTLS(getenv func(string) string) error {
-	const insecureName, serverName, clientName = "MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+	const (
+		insecureName = "MLFLOW_TRACKING_INSECURE_TLS"
+		serverName   = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+		clientName   = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
+	)
 	insecure, err := boolean(getenv, insecureName)
 	if err != nil {
 		return err
@@ -168,9 +177,10 @@ func (e *Environment) readTLS(getenv func(string) string) error {
 	}
 	e.tls = &tls.Config{InsecureSkipVerify: insecure, MinVersion: tls.VersionTLS12}
 	if insecure {
-		e.Warnings = append(e.Warnings, insecureName+" is set: the server's certificate is not verified, so anyone on the way can read the credentials and change the traces")
+		e.Warnings = append(e.Warnings, insecureName+
+			" is set: the server's certificate is not verified, so anyone on the way can read the credentials and change the traces")
 	}
-	// The names of requests, which MLflow's client uses, come after MLflow's own.
+	// MLflow's client uses the Python package requests, whose variables come after MLflow's own.
 	for _, name := range []string{serverName, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} {
 		path := getenv(name)
 		if path == "" || insecure {

@@ -41,29 +41,37 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		b.WriteString(" (request " + e.RequestID + ")")
 	}
-	switch status := e.Status; {
-	case strings.HasPrefix(e.Path, signedAddress) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
-		b.WriteString("; a firewall of the storage may not let this machine in")
-	case status == http.StatusUnauthorized:
-		b.WriteString("; check the credentials of the source")
-	case status == http.StatusForbidden:
-		b.WriteString("; check the credentials of the source, and that they may read the experiment")
-	case slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, status):
-		b.WriteString("; run again later")
-	}
+	b.WriteString(e.nextStep())
 	return b.String()
 }
 
-// signedAddress is what a path begins with that is not the source's own: the address itself holds a signature.
+func (e *APIError) nextStep() string {
+	refused := e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+	if refused && strings.HasPrefix(e.Path, signedAddress) {
+		return "; a firewall of the storage may not let this machine in"
+	}
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return "; check the credentials of the source"
+	case http.StatusForbidden:
+		return "; check the credentials of the source, and that they may read the experiment"
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return "; run again later"
+	}
+	return ""
+}
+
+// signedAddress begins the Path of answers from signed addresses. The host follows it and the rest is left out,
+// because it holds the signature.
 const signedAddress = "a signed address at "
 
-// internal tells of a fault that the server takes for its own: it may be in trouble, or stumble over what
-// was asked for.
+// internal tells whether the server says that it failed by a fault of its own. It may be in trouble, or unable to answer
+// this request.
 func (e *APIError) internal() bool {
 	return e.Status == http.StatusInternalServerError || e.Status == http.StatusOK && (e.Code == "" || e.Code == "INTERNAL_ERROR")
 }
 
-// same tells whether two answers say the same.
+// same tells whether two answers have the same status, code and message.
 func (e *APIError) same(o *APIError) bool {
 	return e != nil && o != nil && e.Status == o.Status && e.Code == o.Code && e.Message == o.Message
 }
@@ -75,7 +83,8 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("%s has no experiment %q that this identity can see; give its ID, or its full name (in Databricks the workspace path, such as /Users/me@example.com/agent)", e.Source, e.Ref)
+	return fmt.Sprintf("%s has no experiment %q that this identity can see; give its ID, or its full name "+
+		"(in Databricks the workspace path, such as /Users/me@example.com/agent)", e.Source, e.Ref)
 }
 
 // ListingError says that a server pages in a way that cannot be followed without losing traces.
@@ -85,14 +94,16 @@ type ListingError struct {
 }
 
 func (e *ListingError) Error() string {
-	return fmt.Sprintf("listing the traces of experiment %s: %s; nothing is certain to be missing, but the listing was stopped: try again, or report the server's version", e.ExperimentID, e.Reason)
+	return fmt.Sprintf("listing the traces of experiment %s: %s; nothing is certain to be missing, but the listing was stopped: "+
+		"try again, or report the server's version", e.ExperimentID, e.Reason)
 }
 
 // TooLargeError says that an answer is larger than Options.MaxTraceBytes once decompressed.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the answer is larger than %d bytes once decompressed, which is the most that is read of one trace or page; look at it at the source", e.Limit)
+	return fmt.Sprintf("the answer is larger than %d bytes once decompressed, which is the most that is read of one trace or page; "+
+		"look at it at the source", e.Limit)
 }
 
 // CorruptError says that the stored spans of a trace cannot be read.
@@ -105,7 +116,7 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("the stored spans of trace %s are damaged at the source: %s", e.TraceID, e.Reason)
 }
 
-// withoutURL replaces a *url.Error, whose text repeats the whole address, by what went wrong and where.
+// withoutURL replaces a *url.Error, whose text repeats the whole address with its query, by its cause and where it happened.
 func withoutURL(err error, method, where string) error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
 		err = ue.Err
@@ -113,20 +124,10 @@ func withoutURL(err error, method, where string) error {
 	return fmt.Errorf("%s %s: %w", method, where, err)
 }
 
+// isCode tells whether err is an answer with the status, which is not looked at when 0, or with one of the codes.
 func isCode(err error, status int, codes ...string) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok {
-		return false
-	}
-	if status != 0 && e.Status == status {
-		return true
-	}
-	for _, c := range codes {
-		if e.Code == c {
-			return true
-		}
-	}
-	return false
+	return ok && (status != 0 && e.Status == status || slices.Contains(codes, e.Code))
 }
 
 // The error codes of MLflow that this package decides on.
@@ -137,13 +138,14 @@ const (
 	codeDamaged      = "INVALID_STATE" // with 500: a stored document that the server cannot read
 )
 
-// RefusesToken says whether an answer refuses a token, perhaps for its age, which workspaces tell by several statuses:
-// no other request will be answered.
+// RefusesToken says whether err is an answer that refuses the token, perhaps for its age. Workspaces say so with several
+// statuses. No other request with this token will be answered.
 func RefusesToken(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && databricks.RefusesToken(e.Status, e.Message)
 }
 
+// answerError makes the error of an answer other than 2xx, marked with retry.Again where another try may succeed.
 func answerError(resp *http.Response, method, where string, body []byte) error {
 	e := &APIError{
 		Status:    resp.StatusCode,
@@ -153,7 +155,7 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 	}
 	e.Code, e.Message = errorBody(body)
 	if e.Code == "" && e.Status == http.StatusNotFound {
-		e.Code = codeNoEndpoint // as MLflow's client takes a 404 that is no JSON
+		e.Code = codeNoEndpoint // MLflow's client takes a 404 without JSON for this, too.
 	}
 	switch {
 	case bytes.Contains(body, []byte("--no-serve-artifacts")):
@@ -166,15 +168,15 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 		}
 		return e
 	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:
-		// These stay as they are however often one asks.
+		// Another try would get the same answer.
 	case e.Status == http.StatusTooManyRequests, e.Status >= 500:
 		return retry.Again(e, retry.After(resp.Header, time.Now()))
 	}
 	return e
 }
 
-// errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only
-// repeats the status, and some are no JSON at all; these are a proxy's and are not quoted.
+// errorBody reads {"error_code": …, "message": …}. Some answers have a number for a code, which only repeats the status.
+// Answers that are no JSON come from a proxy and are not quoted, but for the code in the XML of an object store.
 func errorBody(body []byte) (code, message string) {
 	dec := jsontext.NewDecoder(bytes.NewReader(body), mlflow.DecodeOptions...)
 	if dec.PeekKind() != jsontext.KindBeginObject {
@@ -207,6 +209,7 @@ func errorBody(body []byte) (code, message string) {
 // storageCode finds the code in the XML of an object store.
 var storageCode = regexp.MustCompile(`<Error>[^<]*<Code>(\w{1,64})</Code>`)
 
+// shorten makes a server's message fit for an error: one line, not too long, and without signatures.
 func shorten(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > 500 {
@@ -215,8 +218,7 @@ func shorten(s string) string {
 	return redactQueries(s)
 }
 
-// queries finds the query strings of addresses that a server repeats in its messages, which may be
-// signatures.
+// queries finds the query strings of addresses that a server repeats in its messages. They may hold signatures.
 var queries = regexp.MustCompile(`(https?://[^\s?"']+)\?[^\s"']*`)
 
 func redactQueries(s string) string { return queries.ReplaceAllString(s, "$1?…") }

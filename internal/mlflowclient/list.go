@@ -29,7 +29,7 @@ type Window struct {
 // the whole listing is so yielded once; what is added to a time already passed is found by the next
 // listing; memory is bounded by a page and the IDs of one millisecond.
 func (c *Client) ListTraces(ctx context.Context, experimentID string, w Window, yield func(*mlflow.TraceInfo) error) error {
-	c.listing.Store(&experimentID)
+	c.lastListed.Store(&experimentID)
 	return c.list(ctx, experimentID, "", w, yield)
 }
 

@@ -150,7 +150,7 @@ func decodeCredential(b []byte) (cred credential, err error) {
 // whole is the check of a request.
 func (c *Client) signedGet(ctx context.Context, cred credential, whole func([]byte) error) ([]byte, error) {
 	var body []byte
-	err := c.try(ctx, request{pacer: c.signed, patience: patience{faults: downloadFaults}}, func(ctx context.Context) error {
+	err := c.withRetries(ctx, request{pacer: c.signed, patience: patience{faults: downloadFaults}}, func(ctx context.Context) error {
 		at, err := url.Parse(cred.uri)
 		if err != nil {
 			return errors.New("the workspace gave a signed address that is none")

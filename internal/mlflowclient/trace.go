@@ -17,7 +17,7 @@ import (
 // and can't tell what it is.
 func (c *Client) TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error) {
 	t, err := c.traceInfo(ctx, traceID, patience{twice: true})
-	experimentID := c.listing.Load()
+	experimentID := c.lastListed.Load()
 	if !stuck(err) || experimentID == nil {
 		return t, err
 	}

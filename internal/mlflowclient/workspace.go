@@ -20,8 +20,8 @@ const (
 // checkWorkspace makes sure that the server knows workspaces, if one was named: an older server ignores
 // the header and would answer with the experiment of the same name that is everybody's.
 func (c *Client) checkWorkspace(ctx context.Context) error {
-	c.checked.Lock()
-	defer c.checked.Unlock()
+	c.workspaceMu.Lock()
+	defer c.workspaceMu.Unlock()
 	if c.workspace == "" || c.hasWorkspaces {
 		return nil
 	}
