@@ -35,15 +35,12 @@ type searchRequest struct {
 	WarehouseID string     `json:"sql_warehouse_id,omitempty"`
 }
 
-// searchTraces asks for one page: on Databricks by the long-running search, unless the workspace does
-// not know it or does not know it for experiments (where MLflow's own client too turns to the plain
-// one, and for the same answers).
+// searchTraces asks for one page. On Databricks it uses the long-running search, unless the workspace does not have it, or does
+// not have it for experiments. MLflow's own client turns to the plain search after the same answers.
 func (c *Client) searchTraces(ctx context.Context, req searchRequest, how patience) (page, error) {
 	if c.databricks && !c.noLongSearch.Load() {
 		p, err := c.longSearch(ctx, req, how)
-		e, ok := errors.AsType[*APIError](err)
-		known := ok && (e.Code == codeNoEndpoint || e.Code == codeInvalidParam && strings.Contains(e.Message, "locations not yet supported"))
-		if !known {
+		if !isCode(err, 0, codeNoEndpoint) && !notForExperiments(err) {
 			return p, err
 		}
 		c.noLongSearch.Store(true)
@@ -53,55 +50,42 @@ func (c *Client) searchTraces(ctx context.Context, req searchRequest, how patien
 		return page{}, err
 	}
 	var p page
-	_, err = c.call(ctx, request{pacer: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, patience: how, check: func(b []byte) error {
-		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		p = page{}
-		return undecodable(p.read(dec))
-	}})
+	_, err = c.call(ctx, request{
+		pacer: c.search, method: http.MethodPost, path: "/api/3.0/mlflow/traces/search", body: body, patience: how,
+		check: func(b []byte) error {
+			dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+			p = page{}
+			return undecodable(p.read(dec))
+		},
+	})
 	return p, err
 }
 
-// pollTimeout ends the wait for a long-running search.
-const pollTimeout = 15 * time.Minute
+// notForExperiments tells whether a workspace has the long-running search, but not for experiments yet.
+func notForExperiments(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Code == codeInvalidParam && strings.Contains(e.Message, "locations not yet supported")
+}
 
-// longSearch starts a search and polls it until it is done. A search that ends with an error which
-// the service takes for its own is started again.
+const (
+	longSearchPath = "/api/4.0/mlflow/traces/search"
+	// pollTimeout ends the wait for a long-running search.
+	pollTimeout = 15 * time.Minute
+)
+
+// longSearch starts a search and polls it until it is done. It starts the search again where that ends with an error that may
+// pass.
 func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience) (page, error) {
-	const base = "/api/4.0/mlflow/traces/search"
 	req.WarehouseID = c.warehouseID
 	body, err := json.Marshal(req)
 	if err != nil {
 		return page{}, err
 	}
 	var op operation
-	decode := func(b []byte) error { op = operation{}; return undecodable(op.decode(b)) }
 	enough := how.counter()
-	err = retry.Do(ctx, c.retry, func(ctx context.Context) error {
-		_, err := c.call(ctx, request{pacer: c.search, method: http.MethodPost, path: base + "-long-running", body: body, patience: how, check: decode})
-		if err != nil {
+	err = retry.Do(ctx, c.retry, func(ctx context.Context) (err error) {
+		if op, err = c.runLongSearch(ctx, body, how); err != nil || op.failed == nil {
 			return err
-		}
-		deadline := time.Now().Add(pollTimeout)
-		for wait := 100 * time.Millisecond; !op.done; wait = min(wait*3/2, 5*time.Second) {
-			if op.name == "" {
-				return errors.New("the long-running search has no name to poll")
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("the long-running search was not done after %v; a SQL warehouse that starts quicker may help", pollTimeout)
-			}
-			if err := sleep(ctx, wait); err != nil {
-				return err
-			}
-			name := op.name
-			if _, err := c.call(ctx, request{pacer: c.search, path: base + "/operations/" + url.PathEscape(name), check: decode}); err != nil {
-				return err
-			}
-			if op.name == "" {
-				op.name = name
-			}
-		}
-		if op.failed == nil {
-			return nil
 		}
 		if enough(op.failed, op.failed.internal()) {
 			return op.failed
@@ -116,6 +100,37 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 		c.log.LogAttrs(ctx, levelRetry, "long-running search failed, trying again", attrErr(err), attrWait(wait))
 	})
 	return op.page, err
+}
+
+// runLongSearch starts a search once and polls it until it is done, or has failed.
+func (c *Client) runLongSearch(ctx context.Context, body []byte, how patience) (op operation, err error) {
+	decode := func(b []byte) error { op = operation{}; return undecodable(op.decode(b)) }
+	if _, err := c.call(ctx, request{
+		pacer: c.search, method: http.MethodPost, path: longSearchPath + "-long-running", body: body, patience: how, check: decode,
+	}); err != nil {
+		return op, err
+	}
+	deadline := time.Now().Add(pollTimeout)
+	for wait := 100 * time.Millisecond; !op.done; wait = min(wait*3/2, 5*time.Second) {
+		if op.name == "" {
+			return op, errors.New("the long-running search has no name to poll")
+		}
+		if time.Now().After(deadline) {
+			return op, fmt.Errorf("the long-running search was not done after %v; a SQL warehouse that starts quicker may help", pollTimeout)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return op, err
+		}
+		name := op.name
+		poll := request{pacer: c.search, path: longSearchPath + "/operations/" + url.PathEscape(name), check: decode}
+		if _, err := c.call(ctx, poll); err != nil {
+			return op, err
+		}
+		if op.name == "" {
+			op.name = name
+		}
+	}
+	return op, nil
 }
 
 // page is an answer of either search.
@@ -140,7 +155,7 @@ func (p *page) read(dec *jsontext.Decoder) error {
 	})
 }
 
-// operation is an answer of the long-running search and of its polls.
+// operation is an answer of the long-running search, and of a poll of it.
 type operation struct {
 	name   string
 	done   bool
@@ -176,7 +191,7 @@ func (o *operation) decode(b []byte) error {
 	})
 }
 
-// stub is as much of a trace as the older search is asked for.
+// stub is what the older search is asked for of a trace.
 type stub struct {
 	id string
 	ms int64
@@ -184,36 +199,41 @@ type stub struct {
 
 const stubPage = 100
 
-// stubs searches by the API of MLflow 2, which newer servers still have: it leaves assessments out, and
-// so lists traces whose assessments can't be listed.
+// stubs searches by the API of MLflow 2, which newer servers still have. It leaves assessments out, and so lists traces
+// whose assessments can't be listed.
 func (l *lister) stubs(filter []string, token string, size int) (found []stub, next string, err error) {
-	if l.clause != "" {
-		filter = append([]string{l.clause}, filter...)
-	}
 	query := url.Values{
-		"experiment_ids": {l.experimentID}, "filter": {strings.Join(filter, " AND ")},
+		"experiment_ids": {l.experimentID}, "filter": {l.conditions(filter)},
 		"max_results": {strconv.Itoa(size)}, "order_by": {"timestamp_ms ASC"},
 	}
 	if token != "" {
 		query.Set("page_token", token)
 	}
-	_, err = l.c.call(l.ctx, request{pacer: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2}, check: func(b []byte) error {
-		found, next = nil, ""
-		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		return mlflow.ReadObject(dec, func(name string) error {
-			switch name {
-			case "next_page_token":
-				return readText(dec, &next)
-			case "traces":
-				return mlflow.ReadArray(dec, func() error {
-					s, err := readStub(dec)
-					found = append(found, s)
-					return err
-				})
-			}
-			return dec.SkipValue()
-		})
-	}})
+	_, err = l.c.call(l.ctx, request{
+		pacer: l.c.search, path: "/api/2.0/mlflow/traces", query: query, patience: patience{faults: 2},
+		check: func(b []byte) (err error) {
+			found, next, err = readStubs(b)
+			return err
+		},
+	})
+	return found, next, err
+}
+
+func readStubs(b []byte) (found []stub, next string, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+	err = mlflow.ReadObject(dec, func(name string) error {
+		switch name {
+		case "next_page_token":
+			return readText(dec, &next)
+		case "traces":
+			return mlflow.ReadArray(dec, func() error {
+				s, err := readStub(dec)
+				found = append(found, s)
+				return err
+			})
+		}
+		return dec.SkipValue()
+	})
 	return found, next, err
 }
 
@@ -236,7 +256,7 @@ func readStub(dec *jsontext.Decoder) (s stub, err error) {
 	return s, err
 }
 
-// undecodableError says that an answer can't be read, whoever asks for it again.
+// undecodableError says that an answer can't be read. Another try would bring the same answer.
 type undecodableError struct{ error }
 
 func (e undecodableError) Unwrap() error { return e.error }

@@ -11,15 +11,13 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// One trace can make every page that holds it fail: a server that can't put one of its values into JSON
-// answers 500. Such a page is asked for in smaller ones, until it is known which trace it is; that one
-// is told of and left out.
+// One trace can make every page that holds it fail: a server that can't write one of its values as JSON answers 500. The
+// listing then asks for ever smaller pages until it knows which trace it is, reports that one, and goes on behind it.
 
-// UnlistableError says that the source has something in a range of request times, in milliseconds and
-// with both ends in it, that it can't list.
+// UnlistableError says that the source has something in a range of request times that it can't list.
 type UnlistableError struct {
 	TraceID      string // empty where the source does not tell it
-	FromMs, ToMs int64  // 0 where only the ID is known
+	FromMs, ToMs int64  // both ends of the range are in it, in milliseconds; 0 where only the ID is known
 	Err          error  // what the source answers
 }
 
@@ -37,21 +35,14 @@ func (e *UnlistableError) Error() string {
 	case e.FromMs != 0:
 		what += ", requested at " + at(e.FromMs) + ","
 	}
-	return fmt.Sprintf("the source has %s and can't list it: %v; look at it there (a feedback or expectation of NaN, for one, can't be listed) and correct or delete it", what, e.Err)
+	return fmt.Sprintf("the source has %s and can't list it: %v; look at it there (a feedback or expectation of NaN, for one, can't be listed) "+
+		"and correct or delete it", what, e.Err)
 }
 
 func (e *UnlistableError) Unwrap() error { return e.Err }
 
-// patience is short while it is found out what can't be listed.
-func (l *lister) patience() patience {
-	if l.size < l.c.pageSize {
-		return patience{faults: 1}
-	}
-	return patience{twice: true}
-}
-
-// stuck tells of a failure that smaller pages may not meet.
-func stuck(err error) bool {
+// unanswerable tells of a failure that may be due to one trace, so that smaller pages may not have it.
+func unanswerable(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		return e.internal()
 	}
@@ -60,23 +51,31 @@ func stuck(err error) bool {
 	return undecodable || large
 }
 
-// widen lets pages grow again after two in a row that came.
+// patience is short while the listing finds out what can't be listed.
+func (l *lister) patience() patience {
+	if l.size < l.c.pageSize {
+		return patience{faults: 1}
+	}
+	return patience{twice: true}
+}
+
+// widen lets pages grow again, after two in a row that came.
 func (l *lister) widen() {
 	l.troubles = 0
 	if l.size == l.c.pageSize {
 		return
 	}
-	if l.twice {
+	if l.pageCame {
 		l.size = min(2*l.size, l.c.pageSize)
 	}
-	l.twice = !l.twice
+	l.pageCame = !l.pageCame
 }
 
-// narrow is called with what the first page from cursor failed with. It returns from where to go on.
+// narrow is called when the first page from cursor failed with cause. It returns from where to go on.
 func (l *lister) narrow(cursor *int64, cause error) (*int64, error) {
-	l.twice = false
+	l.pageCame = false
 	if l.size == l.c.pageSize || l.size == 1 {
-		if sound, err := l.sound(cause); !sound || err != nil {
+		if healthy, err := l.healthy(cause); !healthy || err != nil {
 			return cursor, err
 		}
 	}
@@ -88,10 +87,12 @@ func (l *lister) narrow(cursor *int64, cause error) (*int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found { // It is listed again.
+	if !found { // It can be listed now.
 		return cursor, l.trouble(cause)
 	}
-	l.seen = keepAt(l.seen, cursor, ms)
+	if cursor == nil || *cursor != ms {
+		l.seen = nil
+	}
 	if err := l.oneMillisecond(ms, cause); err != nil {
 		return nil, err
 	}
@@ -99,86 +100,63 @@ func (l *lister) narrow(cursor *int64, cause error) (*int64, error) {
 	return new(ms + 1), nil
 }
 
-// narrowWalk is called with what the walk of a millisecond failed with. It returns from where to go on:
-// at the millisecond itself, when the source was in trouble.
+// narrowWalk is called when the walk of a millisecond failed with cause. It returns from where to go on: at the
+// millisecond itself when the source was in trouble, else behind it.
 func (l *lister) narrowWalk(ms int64, cause error) (*int64, error) {
-	if sound, err := l.sound(cause); !sound || err != nil {
+	if healthy, err := l.healthy(cause); !healthy || err != nil {
 		return &ms, err
 	}
 	return new(ms + 1), l.oneMillisecond(ms, cause)
 }
 
-// keepAt is what was seen of the cursor's millisecond, if that is the one at hand.
-func keepAt(seen map[string]struct{}, cursor *int64, ms int64) map[string]struct{} {
-	if cursor != nil && *cursor == ms {
-		return seen
-	}
-	return nil
-}
-
-// sound tells whether the source is well, so that a failure is about what was asked for: whether it
-// answers a search that finds nothing. Where it does not, sound waits until it does.
-func (l *lister) sound(cause error) (bool, error) {
-	nothing := func(how patience) error {
+// healthy tells whether the source answers a search that finds nothing. If it does, a failure is due to what was
+// asked for. If not, healthy waits until it does.
+func (l *lister) healthy(cause error) (bool, error) {
+	findNothing := func(how patience) error {
 		_, _, err := l.search([]string{"attributes.timestamp_ms < 0"}, "", 1, "ASC", how)
 		return err
 	}
-	if nothing(patience{faults: 1}) == nil {
+	if findNothing(patience{faults: 1}) == nil {
 		return true, nil
 	}
-	if err := nothing(patience{}); err != nil {
+	if err := findNothing(patience{}); err != nil {
 		return false, err
 	}
 	return false, l.trouble(cause)
 }
 
-// trouble counts how often a source that failed was well a moment later, without a page in between.
-// Whoever goes on for ever like that can't be listed.
+// maxTroubles is how often in a row, without a page in between, a source may fail and be healthy a moment later. One that
+// goes on like that can't be listed.
+const maxTroubles = 10
+
+// trouble counts such failures.
 func (l *lister) trouble(cause error) error {
-	if l.troubles++; l.troubles > 10 {
+	if l.troubles++; l.troubles > maxTroubles {
 		return cause
 	}
 	return nil
 }
 
-// firstFailing finds the millisecond of the oldest trace from cursor on, which can't be listed. Where
-// the source's older form of the search lists it, that tells. Else it is found by asking for ever
-// longer ranges until one fails, and then for halves.
+// firstFailing finds the millisecond of the oldest trace from cursor on, which can't be listed. The source's older search
+// tells it where that lists the trace. Otherwise a range that fails is looked for, and halved until it is a millisecond.
 func (l *lister) firstFailing(cursor *int64) (ms int64, found bool, err error) {
-	if stubs, _, err := l.stubs(l.from(cursor), "", 1); err == nil && len(stubs) == 1 {
+	if stubs, _, err := l.stubs(l.notOlder(cursor), "", 1); err == nil && len(stubs) == 1 {
 		return stubs[0].ms, true, nil
 	}
 	from := int64(0)
 	if cursor != nil {
 		from = *cursor
 	}
-	end := int64(math.MaxInt64 / 2)
-	if l.end != nil {
-		end = *l.end
-	}
-	// All before low is empty, and something at or after low and before high fails.
-	low, high := from, from
-	for step := int64(1); ; step *= 2 {
-		if high >= end || step > math.MaxInt64/4 {
-			return 0, false, nil
-		}
-		high = min(from+step, end)
-		failed, empty, err := l.probe(low, high)
-		if err != nil || !failed && !empty {
-			return 0, false, err
-		}
-		if failed {
-			break
-		}
-		low = high
+	low, high, found, err := l.failingRange(from)
+	if err != nil || !found {
+		return 0, false, err
 	}
 	for high-low > 1 {
 		middle := low + (high-low)/2
-		failed, empty, err := l.probe(low, middle)
-		switch {
-		case err != nil || !failed && !empty:
+		switch result, err := l.probe(low, middle); {
+		case err != nil || result == rangeListed:
 			return 0, false, err
-		case failed:
+		case result == rangeFails:
 			high = middle
 		default:
 			low = middle
@@ -187,18 +165,50 @@ func (l *lister) firstFailing(cursor *int64) (ms int64, found bool, err error) {
 	return low, true, nil
 }
 
+// failingRange doubles a range after from until listing it fails. All between from and low is then empty.
+func (l *lister) failingRange(from int64) (low, high int64, found bool, err error) {
+	end := int64(math.MaxInt64 / 2)
+	if l.end != nil {
+		end = *l.end
+	}
+	low, high = from, from
+	for step := int64(1); high < end && step <= math.MaxInt64/4; step *= 2 {
+		high = min(from+step, end)
+		switch result, err := l.probe(low, high); {
+		case err != nil || result == rangeListed:
+			return 0, 0, false, err
+		case result == rangeFails:
+			return low, high, true, nil
+		}
+		low = high
+	}
+	return 0, 0, false, nil
+}
+
+// probeResult is what became of the search for the oldest trace of a range.
+type probeResult int
+
+const (
+	rangeEmpty probeResult = iota
+	rangeListed
+	rangeFails
+)
+
 // probe asks for the oldest trace of a range.
-func (l *lister) probe(from, before int64) (failed, empty bool, err error) {
+func (l *lister) probe(from, before int64) (probeResult, error) {
 	page, _, err := l.search([]string{
 		fmt.Sprintf("attributes.timestamp_ms >= %d", from), fmt.Sprintf("attributes.timestamp_ms < %d", before),
 	}, "", 1, "ASC", patience{faults: 1})
-	if stuck(err) {
-		return true, false, nil
+	switch {
+	case unanswerable(err):
+		return rangeFails, nil
+	case err != nil || len(page) == 0:
+		return rangeEmpty, err
 	}
-	return false, len(page) == 0, err
+	return rangeListed, nil
 }
 
-// oneMillisecond takes what can be had of a millisecond in which a trace can't be listed, and tells of
+// oneMillisecond takes the traces of a millisecond of which one can't be listed, as far as they can be had, and reports
 // the rest.
 func (l *lister) oneMillisecond(ms int64, cause error) error {
 	err := l.byID(ms)
@@ -214,7 +224,7 @@ var errNoIDs = errors.New("the source does not list IDs by its older search")
 func (l *lister) byID(ms int64) error {
 	tokens := map[string]bool{}
 	for token := ""; ; {
-		stubs, next, err := l.stubs([]string{only(ms)}, token, stubPage)
+		stubs, next, err := l.stubs([]string{atTime(ms)}, token, stubPage)
 		if l.ctx.Err() != nil {
 			return context.Cause(l.ctx)
 		}
@@ -229,9 +239,9 @@ func (l *lister) byID(ms int64) error {
 			switch {
 			case err == nil:
 				err = l.take(t)
-			case stuck(err):
-				err = l.tell(&UnlistableError{TraceID: s.id, FromMs: ms, ToMs: ms, Err: err})
-			case isCode(err, http.StatusNotFound) && !routeRefused(err): // deleted since
+			case unanswerable(err):
+				err = l.report(&UnlistableError{TraceID: s.id, FromMs: ms, ToMs: ms, Err: err})
+			case isCode(err, http.StatusNotFound) && !routeRefused(err): // It was deleted in the meantime.
 				err = nil
 			}
 			if err != nil {
@@ -245,11 +255,11 @@ func (l *lister) byID(ms int64) error {
 	}
 }
 
-// fromBothEnds takes the traces of a millisecond from the first on and from the last back, as far as
-// either way goes, and tells that something is between.
+// fromBothEnds takes the traces of a millisecond from the first one on and from the last one back, as far as pages can be
+// had either way, and reports that something is between.
 func (l *lister) fromBothEnds(ms int64, cause error) error {
 	for _, order := range []string{"ASC", "DESC"} {
-		page, err := l.longest(ms, order)
+		page, err := l.longestPage(ms, order)
 		if err != nil {
 			return err
 		}
@@ -260,22 +270,21 @@ func (l *lister) fromBothEnds(ms int64, cause error) error {
 		}
 	}
 	if l.unnamed++; l.unnamed > maxUnnamed {
-		return fmt.Errorf("listing the traces of experiment %s: at %d times in a row there are traces that the source can't list: %w", l.experimentID, maxUnnamed, cause)
+		return fmt.Errorf("at %d times in a row there are traces that the source can't list: %w", maxUnnamed, cause)
 	}
-	return l.tell(&UnlistableError{FromMs: ms, ToMs: ms, Err: cause})
+	return l.report(&UnlistableError{FromMs: ms, ToMs: ms, Err: cause})
 }
 
-// maxUnnamed ends a listing in which only such traces come as can't be listed, where finding each takes
-// dozens of requests.
+// maxUnnamed ends a listing that finds nothing but traces that can't be listed: finding each of them takes dozens of requests.
 const maxUnnamed = 100
 
-// longest is the longest page of a millisecond's traces that can be had.
-func (l *lister) longest(ms int64, order string) (page []*mlflow.TraceInfo, err error) {
+// longestPage is the longest page of a millisecond's traces that does not fail.
+func (l *lister) longestPage(ms int64, order string) (page []*mlflow.TraceInfo, err error) {
 	good, bad := 0, l.c.pageSize+1
 	for size := 1; bad-good > 1; {
-		p, _, err := l.search([]string{only(ms)}, "", size, order, patience{faults: 1})
+		p, _, err := l.search([]string{atTime(ms)}, "", size, order, patience{faults: 1})
 		switch {
-		case stuck(err):
+		case unanswerable(err):
 			bad = size
 		case err != nil:
 			return nil, err
@@ -291,28 +300,17 @@ func (l *lister) longest(ms int64, order string) (page []*mlflow.TraceInfo, err 
 	return page, nil
 }
 
-// tell reports what can't be listed, once it is sure that the source is not in trouble.
-func (l *lister) tell(u *UnlistableError) error {
-	if sound, err := l.sound(u.Err); err != nil {
+// report tells the caller what can't be listed, once it is sure that the source is not in trouble.
+func (l *lister) report(u *UnlistableError) error {
+	if healthy, err := l.healthy(u.Err); err != nil {
 		return err
-	} else if !sound {
+	} else if !healthy {
 		return u.Err
 	}
 	if l.unlistable == nil {
-		return fmt.Errorf("listing the traces of experiment %s: %w", l.experimentID, u)
+		return u
 	}
-	return l.unlistable(u)
-}
-
-func only(ms int64) string { return fmt.Sprintf("attributes.timestamp_ms = %d", ms) }
-
-// from is the filter for what is not older than cursor.
-func (l *lister) from(cursor *int64) (filter []string) {
-	if cursor != nil {
-		filter = append(filter, fmt.Sprintf("attributes.timestamp_ms >= %d", *cursor))
-	}
-	if l.end != nil {
-		filter = append(filter, fmt.Sprintf("attributes.timestamp_ms < %d", *l.end))
-	}
-	return filter
+	err := l.unlistable(u)
+	l.callerFailed = err != nil
+	return err
 }
