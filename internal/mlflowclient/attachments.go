@@ -14,24 +14,24 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// ErrNoAttachment says that the source does not have an attachment that a span refers to. MLflow's SDK writes
-// the reference first, and goes on when it can't store the bytes.
+// ErrNoAttachment says that the source does not have an attachment that a span refers to. That happens because MLflow's SDK
+// writes the reference first, and goes on when it can't store the bytes.
 var ErrNoAttachment = errors.New("the source does not have it: its bytes were never stored, or have been removed since")
 
 // Attachment gets the bytes of an attachment that trace t refers to.
 //
-// They lie beside the trace that the reference names, which for copies of a trace is the one that was copied; where
-// that one is gone, beside t. A workspace hands out a signed address for them. An open-source server serves them like
-// the spans (get-trace-artifact with a path) or, behind a proxy that passes only the public API on, as any artifact.
+// They are among the artifacts of the trace that the reference names. In a copy of a trace that is the one that was copied.
+// Where that one is gone, they may be among those of t. A workspace hands out a signed address for them. An open-source
+// server serves them like the spans (get-trace-artifact with a path) or, behind a proxy that passes only the public API, as
+// any artifact.
 func (c *Client) Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
 	get := c.servedAttachment
 	if c.databricks {
 		get = c.signedAttachment
 	}
 	body, err := get(ctx, a.TraceID, nil, a)
-	switch {
-	case a.TraceID == t.TraceID:
-	case errors.Is(err, ErrNoAttachment), isCode(err, http.StatusNotFound), isCode(err, http.StatusBadRequest):
+	gone := errors.Is(err, ErrNoAttachment) || isCode(err, http.StatusNotFound) || isCode(err, http.StatusBadRequest)
+	if gone && a.TraceID != t.TraceID {
 		body, err = get(ctx, t.TraceID, t, a)
 	}
 	if isCode(err, http.StatusNotFound) && !isCode(err, 0, codeNoEndpoint) {
@@ -46,23 +46,26 @@ func (c *Client) Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.A
 // artifact is the path of an attachment among the artifacts of its trace.
 func artifact(a mlflow.Attachment) string { return "attachments/" + a.ID }
 
-// otherBytes says that something else than the attachment was answered.
+// otherBytes says that the answer is something else than the attachment.
 type otherBytes struct{ got, want int64 }
 
 func (e *otherBytes) Error() string {
 	if e.want == 0 {
-		return "the server answers with the spans of the trace instead; it is older than attachments, ask its operator for a newer version"
+		return "the server answers with the spans of the trace instead; it is older than attachments, " +
+			"ask its operator for a newer version"
 	}
-	return fmt.Sprintf("the source answers with %d bytes instead of %d, three times; look at it at the source, and whether a proxy stands before it", e.got, e.want)
+	return fmt.Sprintf("the source answers with %d bytes instead of %d, three times; look at it at the source, "+
+		"and whether a proxy stands before it", e.got, e.want)
 }
 
-// isAttachment makes a check of whether the answer is the attachment, as far as can be told. One that may have been
-// cut off is asked for twice more. Servers that don't know attachments answer with the trace's spans.
+// isAttachment makes a check that an answer is the attachment, as far as that can be known. It asks twice more for one that may
+// have been cut off. Servers that don't know attachments answer with the trace's spans.
 func isAttachment(a mlflow.Attachment) func([]byte) error {
 	short := 0
 	return func(b []byte) error {
+		spans := bytes.HasPrefix(bytes.TrimLeft(b, " \r\n\t"), []byte(`{"spans"`))
 		switch n := int64(len(b)); {
-		case a.Size == 0 && !strings.Contains(a.Type, "json") && bytes.HasPrefix(bytes.TrimLeft(b, " \r\n\t"), []byte(`{"spans"`)):
+		case a.Size == 0 && spans && !strings.Contains(a.Type, "json"):
 			return &otherBytes{}
 		case a.Size == 0 || n == a.Size:
 			return nil
@@ -75,15 +78,18 @@ func isAttachment(a mlflow.Attachment) func([]byte) error {
 	}
 }
 
-var errNotServed = error(&APIError{Status: http.StatusNotFound, Code: codeNoEndpoint, Method: http.MethodGet, Path: "get-trace-artifact"})
+// errNotServed stands for the answer of a server that is known not to have the route.
+var errNotServed error = &APIError{
+	Status: http.StatusNotFound, Code: codeNoEndpoint, Method: http.MethodGet, Path: path.Base(traceArtifactRoute),
+}
 
-// servedAttachment asks an open-source server. t is the trace where it is known.
+// servedAttachment asks an open-source server. t is the trace with that ID, or nil where the caller does not have it.
 func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
 	var body []byte
 	err := errNotServed
 	if !c.storedRefused() {
 		body, err = c.call(ctx, request{
-			pacer: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {traceID}, "path": {a.ID}},
+			pacer: c.download, path: traceArtifactRoute, query: url.Values{"request_id": {traceID}, "path": {a.ID}},
 			root: c.ways.stored.refusal() != nil, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults},
 		})
 	}
@@ -92,23 +98,26 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 		return body, err
 	}
 	if t == nil {
-		var unknown error
-		if t, unknown = c.TraceInfo(ctx, traceID); unknown != nil {
-			return nil, unknown
+		var lookUpErr error
+		if t, lookUpErr = c.TraceInfo(ctx, traceID); lookUpErr != nil {
+			return nil, lookUpErr
 		}
 	}
 	root, ok := strings.CutPrefix(t.Tags[mlflow.TagArtifactLocation], "mlflow-artifacts:")
 	if !ok {
-		return nil, fmt.Errorf("%w; its file lies in other storage, which only the server reads: have it or the proxy before it serve /ajax-api/2.0/mlflow/get-trace-artifact", err)
+		return nil, fmt.Errorf("%w; its file lies in other storage, which only the server reads: "+
+			"have it or the proxy before it serve %s", err, traceArtifactRoute)
 	}
 	if u, err := url.Parse(root); err == nil {
-		root = u.Path // without the server's own name, which some locations have
+		root = u.Path // Some locations have the server's own name before the path.
 	}
-	at := (&url.URL{Path: path.Join("/api/2.0/mlflow-artifacts/artifacts", root, artifact(a))}).EscapedPath()
-	return c.call(ctx, request{pacer: c.download, path: at, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults}})
+	at := (&url.URL{Path: path.Join(artifactsRoute, root, artifact(a))}).EscapedPath()
+	return c.call(ctx, request{
+		pacer: c.download, path: at, bytes: true, check: isAttachment(a), patience: patience{faults: downloadFaults},
+	})
 }
 
-// signedAttachment downloads from the signed address that a workspace gives for it.
+// signedAttachment downloads from the signed address that a workspace gives for an attachment.
 func (c *Client) signedAttachment(ctx context.Context, traceID string, _ *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
 	body, _, err := c.signedDownload(ctx, traceID, artifact(a), isAttachment(a))
 	if errors.Is(err, errNotStored) {

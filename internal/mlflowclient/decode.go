@@ -8,7 +8,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// readText reads a string; null and numbers are taken as text.
+// readText reads a string. It takes a number as its text, and null as "".
 func readText(dec *jsontext.Decoder, to *string) error {
 	tok, err := dec.ReadToken()
 	if err != nil {

@@ -47,7 +47,7 @@ func (e *APIError) Error() string {
 
 func (e *APIError) nextStep() string {
 	refused := e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
-	if refused && strings.HasPrefix(e.Path, signedAddress) {
+	if refused && strings.HasPrefix(e.Path, signedPath) {
 		return "; a firewall of the storage may not let this machine in"
 	}
 	switch e.Status {
@@ -61,9 +61,9 @@ func (e *APIError) nextStep() string {
 	return ""
 }
 
-// signedAddress begins the Path of answers from signed addresses. The host follows it and the rest is left out,
+// signedPath begins the Path of answers from signed addresses. The host follows it and the rest is left out,
 // because it holds the signature.
-const signedAddress = "a signed address at "
+const signedPath = "a signed address at "
 
 // internal tells whether the server says that it failed by a fault of its own. It may be in trouble, or unable to answer
 // this request.

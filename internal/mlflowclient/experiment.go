@@ -13,15 +13,15 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// Experiment is what the source tells of an experiment.
+// Experiment is what the source says of an experiment.
 type Experiment struct {
 	ID               string
 	Name             string // in Databricks the workspace path
 	Tags             map[string]string
 	ArtifactLocation string
 	LifecycleStage   string // "active" or "deleted"
-	// TraceLocation is where Unity Catalog keeps the traces that are logged to the experiment now:
-	// catalog.schema.prefix, or catalog.schema of the beta form. Empty for an experiment that keeps them itself.
+	// TraceLocation is where Unity Catalog keeps the traces that are logged to the experiment now: catalog.schema.prefix or, in the
+	// beta form, catalog.schema. It is empty for an experiment that keeps its traces itself.
 	TraceLocation string
 }
 
@@ -36,10 +36,10 @@ func (c *Client) Experiment(ctx context.Context, ref string) (Experiment, error)
 		path, param, value string
 	}{{base + "get-by-name", "experiment_name", ref}}
 	if digits(ref) {
-		// An ID first; but a name may consist of digits too.
+		// It is taken for an ID first. A name may consist of digits, too.
 		try = append(try[:0:0], struct{ path, param, value string }{base + "get", "experiment_id", ref}, try[0])
 	} else if name, ok := strings.CutPrefix(ref, "/Workspace/"); ok && c.databricks {
-		// The file browser shows paths with a prefix that experiment names do not have.
+		// Databricks' file browser shows paths with a prefix that names of experiments don't have.
 		try = append(try, struct{ path, param, value string }{base + "get-by-name", "experiment_name", "/" + name})
 	}
 	for _, t := range try {
@@ -110,8 +110,8 @@ func decodeExperiment(body []byte) (e Experiment, err error) {
 	return e, nil
 }
 
-// readTraceLocation reads the typed location that newer workspaces tell of an experiment. Another kind
-// than tables in Unity Catalog leaves to as it is.
+// readTraceLocation reads the typed location that newer workspaces give for an experiment. It leaves to as it is unless
+// the location is one of tables in Unity Catalog.
 func readTraceLocation(dec *jsontext.Decoder, to *string) error {
 	if dec.PeekKind() != jsontext.KindBeginObject {
 		return dec.SkipValue()

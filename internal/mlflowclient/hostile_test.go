@@ -158,7 +158,7 @@ func TestVerifiesCertificates(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "SSL_CERT_FILE") || c.Stats().Requests != 1 {
 			t.Errorf("%s: %v after %d requests", name, err, c.Stats().Requests)
 		}
-		if _, err := c.signedGet(t.Context(), credential{uri: s.URL + "/traces.json?sig=SIGNATURE"}, endsEarly()); err == nil || strings.Contains(err.Error(), "SIGNATURE") {
+		if _, err := c.signedGet(t.Context(), signedAddress{uri: s.URL + "/traces.json?sig=SIGNATURE"}, endsEarly()); err == nil || strings.Contains(err.Error(), "SIGNATURE") {
 			t.Errorf("%s: signed address: %v", name, err)
 		}
 		c.Close()

@@ -137,7 +137,7 @@ func (c *Client) attempt(p *pacer, via *http.Client, req *http.Request) ([]byte,
 
 	where := c.base.Host + req.URL.Path
 	if via == c.storage {
-		where = signedAddress + req.URL.Host
+		where = signedPath + req.URL.Host
 	}
 	fail := func(err error) error {
 		if outer.Err() != nil {

@@ -14,13 +14,13 @@ import (
 
 // Spans is what the source holds of the spans of one trace.
 type Spans struct {
-	// JSON is a document with the key "spans" (traces.json) or, from traces/get and traces/batchGet,
-	// the array of OTLP spans alone. It is not decoded: it may hold what strict JSON does not (NaN).
+	// JSON is a document with the key "spans" (traces.json) or, from traces/get and traces/batchGet, the array of OTLP
+	// spans alone. It is not decoded, because it may hold what strict JSON does not allow (NaN).
 	JSON []byte
-	// Missing is why there are no spans, or fewer than the trace has: one of the reasons below.
+	// Missing is the reason for which there are no spans, or fewer than the trace has: one of those below.
 	// Empty when all are there.
 	Missing string
-	// Err is a fault of this trace's answer after all retries; the other traces are not concerned.
+	// Err is a fault of this trace's answer after all retries. It says nothing about other traces.
 	Err error
 }
 
@@ -28,13 +28,13 @@ type Spans struct {
 const (
 	MissingLost       = "spans_lost"       // the trace had spans, and the source has none any more
 	MissingNever      = "never_had_spans"  // nothing says that it ever had any
-	MissingIncomplete = "spans_incomplete" // fewer than the trace reported: still arriving, or lost; JSON holds these
+	MissingIncomplete = "spans_incomplete" // fewer than the trace reported, still arriving or lost; JSON holds those that are there
 	MissingArchived   = "archived"         // in an archive that the source does not serve
 	MissingDeleted    = "deleted"          // the trace itself is gone since it was listed
 )
 
-// FetchGroup is how many traces one call of FetchSpans should carry now. It may change once the
-// client has seen what the source serves.
+// FetchGroup is how many traces one call of FetchSpans should be for at present. It may change once the client has
+// seen what the source serves.
 func (c *Client) FetchGroup() int {
 	if !c.databricks && c.storedRefused() && !c.noBatch.Load() {
 		return batchSize
@@ -44,18 +44,17 @@ func (c *Client) FetchGroup() int {
 
 // FetchSpans gets the spans of each trace, in the order of infos.
 //
-// Databricks serves the stored traces.json by a signed address. An open-source server has several ways,
-// see ways.go. get-trace-artifact hands out the stored text of every span wherever it is kept
-// (tracking store, artifacts, archive) and of any version since 2.14; traces/get and batchGet decode
-// each span and encode it as OTLP, in which integers beyond 64 bits fail (in batchGet with the whole
-// group), numbers change their spelling, bytes and links of odd width are dropped. Measured on one
-// worker of MLflow 3.17 with ten spans a trace: get-trace-artifact 110 traces/s, traces/get 100,
-// batchGet 230. Values must survive exactly, so the stored text comes first; the OTLP forms are for
-// servers or proxies that do not serve it.
+// Databricks serves the stored traces.json by a signed address. An open-source server has several ways, see ways.go.
+// get-trace-artifact hands out the stored text of every span, wherever it is kept (tracking store, artifacts, archive), in
+// every version since 2.14. traces/get and batchGet decode each span and encode it as OTLP. That fails on integers beyond
+// 64 bits (in batchGet for the whole group), changes how numbers are written, and drops bytes and links whose IDs
+// have another width. Measured on one worker of MLflow 3.17 with ten spans a trace: get-trace-artifact 110 traces/s,
+// traces/get 100, batchGet 230. Values must survive exactly, so the stored text comes first. The OTLP forms are for servers
+// or proxies that do not serve it.
 func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Spans {
 	out := make([]Spans, len(infos))
-	var rest []int             // those that the stored form was not served of, and traces/get may be
-	without := map[int]Spans{} // of them, why no other way is left
+	var rest []int             // traces whose stored form was not served, and that traces/get may serve
+	without := map[int]Spans{} // for some of them the error that no other way is left
 	for i, t := range infos {
 		var served bool
 		if c.databricks {
@@ -76,59 +75,62 @@ func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Sp
 		rest = rest[n:]
 	}
 	for i, s := range without {
-		// Of spans that are artifacts traces/get answers without any, as if the trace had none.
+		// When spans are artifacts, traces/get answers without any, as if the trace had none.
 		if n, _ := spansIn(out[i].JSON); n == 0 && out[i].Missing != MissingDeleted {
 			out[i] = s
 		}
 	}
 	for i, t := range infos {
-		out[i] = c.assess(t, out[i])
+		out[i] = assess(t, out[i])
 	}
 	return out
 }
 
 // assess compares what was served with what the trace says of itself.
-func (c *Client) assess(t *mlflow.TraceInfo, s Spans) Spans {
-	if isCode(s.Err, 0, codeDamaged) {
-		s.Err = &CorruptError{t.TraceID, s.Err.Error()}
-	}
-	if s.Err != nil {
+func assess(t *mlflow.TraceInfo, s Spans) Spans {
+	switch _, corrupt := errors.AsType[*CorruptError](s.Err); {
+	case isCode(s.Err, 0, codeDamaged):
+		return Spans{Err: &CorruptError{t.TraceID, s.Err.Error()}}
+	case corrupt: // It names the trace.
+		return s
+	case s.Err != nil:
 		s.Err = fmt.Errorf("fetching the spans of trace %s: %w", t.TraceID, s.Err)
 		return s
-	}
-	want, told := spanCount(t)
-	absent := func() string {
-		switch {
-		case told && want > 0:
-			return MissingLost
-		case told:
-			return MissingNever
-		case t.Metadata["mlflow.trace_schema.version"] == "3" && t.Metadata[mlflow.MetadataSizeBytes] == "":
-			// Whoever stores spans in MLflow 3 stores their size too.
-			return MissingNever
-		}
-		return MissingLost
-	}
-	if s.Missing == MissingLost {
-		s.Missing = absent()
+	case s.Missing == MissingLost:
+		s.Missing = missingAll(t)
 	}
 	if s.Missing != "" {
 		return s
 	}
 	have, err := spansIn(s.JSON)
+	want, known := spanCount(t)
 	switch {
 	case webPage(s.JSON):
 		return Spans{Err: &CorruptError{t.TraceID, errWebPage.Error()}}
 	case err != nil:
 		return Spans{Err: &CorruptError{t.TraceID, err.Error()}}
-	case have == 0 && !told:
+	case have == 0 && !known:
 		return Spans{Missing: MissingNever}
 	case have == 0:
-		return Spans{Missing: absent()}
+		return Spans{Missing: missingAll(t)}
 	case have < want:
 		s.Missing = MissingIncomplete
 	}
 	return s
+}
+
+// missingAll is the reason for which a trace has no spans: whether it ever had any.
+func missingAll(t *mlflow.TraceInfo) string {
+	switch want, known := spanCount(t); {
+	case known && want > 0:
+		return MissingLost
+	case known:
+		return MissingNever
+	case t.Metadata["mlflow.trace_schema.version"] == "3" && t.Metadata[mlflow.MetadataSizeBytes] == "":
+		// Clients of MLflow 3 that store spans store their size, too.
+		return MissingNever
+	}
+	return MissingLost
 }
 
 // spansIn counts the spans of Spans.JSON in either form.
@@ -141,7 +143,7 @@ func spansIn(doc []byte) (n int, err error) {
 }
 
 // spanCount is the number of spans that the trace reports of itself.
-func spanCount(t *mlflow.TraceInfo) (n int, told bool) {
+func spanCount(t *mlflow.TraceInfo) (n int, known bool) {
 	stats, ok := t.Metadata[mlflow.MetadataSizeStats]
 	if !ok {
 		return 0, false
@@ -155,7 +157,7 @@ func spanCount(t *mlflow.TraceInfo) (n int, told bool) {
 	return *s.N, true
 }
 
-// absent is the result for a trace whose data the server refused with err, at an endpoint that it has.
+// absent is the result for a trace whose spans the server does not give, but answers err at an endpoint that it has.
 func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spans {
 	switch {
 	case !isCode(err, http.StatusNotFound, codeDamaged) && !isCode(err, http.StatusNotImplemented):
@@ -165,11 +167,11 @@ func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spa
 	case !isCode(err, http.StatusNotFound):
 		return Spans{Err: err}
 	}
-	switch _, err := c.TraceInfo(ctx, t.TraceID); {
+	switch _, err := c.lookUp(ctx, t.TraceID); {
 	case err == nil:
 		return Spans{Missing: MissingLost}
 	case routeRefused(err):
-		return Spans{Err: err} // nothing is said of the trace
+		return Spans{Err: err} // The answer says nothing about the trace.
 	case isCode(err, http.StatusNotFound):
 		return Spans{Missing: MissingDeleted}
 	default:
@@ -177,8 +179,8 @@ func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spa
 	}
 }
 
-// endsEarly makes a check that asks twice more for a document which ends early although the
-// connection did not tell (a proxy may cut). A third one is taken for how the document is stored.
+// endsEarly makes a check of a request's answers. It asks twice more for a document that ends early without an error of the
+// connection, since a proxy may have cut it. The third one is taken for how the document is stored.
 func endsEarly() func([]byte) error {
 	early := 0
 	return func(b []byte) error {

@@ -15,8 +15,15 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// storedSpans asks get-trace-artifact, below the source's address and then at the root of its host.
-// Not served means that another way should be asked.
+// The routes at which an open-source server hands out files of a trace.
+const (
+	// Every version serves the 2.0 form of this route, and only newer ones the 3.0 form.
+	traceArtifactRoute = "/ajax-api/2.0/mlflow/get-trace-artifact"
+	artifactsRoute     = "/api/2.0/mlflow-artifacts/artifacts"
+)
+
+// storedSpans asks get-trace-artifact, below the source's address and then at the root of its host. Where it says
+// that it was not served, another way has to be asked.
 func (c *Client) storedSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans, served bool) {
 	for _, at := range []struct {
 		way  *way
@@ -25,40 +32,45 @@ func (c *Client) storedSpans(ctx context.Context, t *mlflow.TraceInfo) (s Spans,
 		if at.way.refusal() != nil || at.root && c.base.Path == "" {
 			continue
 		}
-		// The 2.0 form of the route is served by every version, the 3.0 form only by newer ones.
 		body, err := c.call(ctx, request{
-			pacer: c.download, path: "/ajax-api/2.0/mlflow/get-trace-artifact", query: url.Values{"request_id": {t.TraceID}},
+			pacer: c.download, path: traceArtifactRoute, query: url.Values{"request_id": {t.TraceID}},
 			check: endsEarly(), patience: patience{faults: downloadFaults}, root: at.root,
 		})
-		// At the root there may be another server, whose word on this one's traces is none.
-		elsewhere := at.root && err != nil && !at.way.works.Load()
-		if (routeRefused(err) || elsewhere) && ctx.Err() == nil && at.way.refuse(err) {
+		// At the root there may be another server, whose errors say nothing about traces of this one.
+		foreign := at.root && err != nil && !at.way.works.Load()
+		if (routeRefused(err) || foreign) && ctx.Err() == nil && at.way.refuse(err) {
 			continue
 		}
-		switch {
-		case err == nil:
-			at.way.works.Store(true)
-			if t.SpansInTrackingStore() {
-				at.way.inStore.Store(true)
-			}
-			return Spans{JSON: body}, true
-		case t.SpansInTrackingStore() && !at.way.inStore.Load() && (isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)):
-			// Servers that keep spans in the tracking store but do not serve them here answer so.
-			if c.ways.inline.refusal() == nil {
-				return Spans{}, false
-			}
-			if s := c.absent(ctx, t, err); s.Missing != MissingLost {
-				return s, true
-			}
-			return c.noWay(t, err), true
-		}
-		return c.absent(ctx, t, err), true
+		return c.storedAnswer(ctx, t, at.way, body, err)
 	}
 	return Spans{}, false
 }
 
-// inlineSpans asks for the traces infos[i] for i in at, at most batchSize of them, and falls back to
-// one request each for those that the batch does not bring.
+// storedAnswer is the result of an answer from get-trace-artifact, which the server has.
+func (c *Client) storedAnswer(ctx context.Context, t *mlflow.TraceInfo, w *way, body []byte, err error) (s Spans, served bool) {
+	if err == nil {
+		w.works.Store(true)
+		if t.SpansInTrackingStore() {
+			w.inStore.Store(true)
+		}
+		return Spans{JSON: body}, true
+	}
+	failed := isCode(err, http.StatusNotFound) || isCode(err, http.StatusInternalServerError)
+	if !failed || !t.SpansInTrackingStore() || w.inStore.Load() {
+		return c.absent(ctx, t, err), true
+	}
+	// Servers that keep spans in the tracking store, and do not serve them here, answer like that.
+	if c.ways.inline.refusal() == nil {
+		return Spans{}, false
+	}
+	if s := c.absent(ctx, t, err); s.Missing != MissingLost {
+		return s, true
+	}
+	return c.noWay(t, err), true
+}
+
+// inlineSpans reads the spans of the traces infos[i] for each i in at, which are at most batchSize, into out[i]. It asks
+// for all of them at once, and then for each that was not in the answer.
 func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at []int, out []Spans) {
 	got := map[string][]byte{}
 	if len(at) > 1 && !c.noBatch.Load() && c.ways.inline.refusal() == nil {
@@ -66,36 +78,39 @@ func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at 
 		for _, i := range at {
 			query.Add("trace_ids", infos[i].TraceID)
 		}
-		body, err := c.call(ctx, request{pacer: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), patience: patience{faults: 1}})
+		body, err := c.call(ctx, request{
+			pacer: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), patience: patience{faults: 1},
+		})
 		if err == nil {
 			got, err = tracesIn(body)
 		}
-		if routeRefused(err) || saysAnother(err, "batchGet") {
+		if routeRefused(err) || takenForID(err, "batchGet") {
 			c.noBatch.Store(true)
 		}
-		// Any other failure may be that of one trace in the group: ask for each.
+		// Any other failure may be due to one trace of the group, so each is asked for.
 	}
 	for _, i := range at {
 		t := infos[i]
 		if spans, ok := got[t.TraceID]; ok {
-			out[i] = Spans{JSON: bytes.Clone(spans)} // the group's answer should not outlive the group
+			out[i] = Spans{JSON: bytes.Clone(spans)} // A copy, so that the group's answer does not stay in memory as long as one trace.
 			continue
 		}
 		out[i] = c.inlineOne(ctx, t)
 	}
 }
 
+// inlineOne asks for one trace.
 func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if c.ways.inline.refusal() != nil {
 		return c.noWay(t)
 	}
 	body, err := c.call(ctx, request{
 		pacer: c.download, path: "/api/3.0/mlflow/traces/get",
-		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess tells incomplete ones
+		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess finds incomplete ones
 		check: endsEarly(), patience: patience{faults: downloadFaults},
 	})
-	// MLflow 3.4 takes this path for that of a trace of the name "get".
-	if (routeRefused(err) || saysAnother(err, "get")) && c.ways.inline.refuse(err) {
+	// MLflow 3.4 takes this path for that of a trace with the ID "get".
+	if (routeRefused(err) || takenForID(err, "get")) && c.ways.inline.refuse(err) {
 		return c.noWay(t)
 	}
 	if err != nil {
@@ -113,19 +128,19 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	return Spans{JSON: spans}
 }
 
-// fileSpans downloads the file that holds a trace's spans as artifacts are downloaded.
+// fileSpans downloads the file that holds a trace's spans, as any artifact is downloaded.
 func (c *Client) fileSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
-	const route = "/api/2.0/mlflow-artifacts/artifacts"
 	const name = "traces.json"
 	if c.ways.files.refusal() != nil {
 		return c.noWay(t)
 	}
-	folder, err := c.artifactFolder(t, route)
+	folder, err := c.artifactFolder(t)
 	if err != nil {
 		return c.noWay(t, err)
 	}
 	body, err := c.call(ctx, request{
-		pacer: c.download, path: route + "/" + escapePath(path.Join(folder, name)), check: endsEarly(), patience: patience{faults: 2},
+		pacer: c.download, path: artifactsRoute + "/" + escapePath(path.Join(folder, name)),
+		check: endsEarly(), patience: patience{faults: 2},
 	})
 	if err == nil {
 		c.ways.files.works.Store(true)
@@ -134,49 +149,52 @@ func (c *Client) fileSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if !isCode(err, http.StatusNotFound) && !isCode(err, http.StatusInternalServerError) && !routeRefused(err) {
 		return Spans{Err: err}
 	}
-	// Versions differ in how they say that a file is not there. The folder's listing tells.
-	there, lerr := c.holds(ctx, route, folder, name)
+	// Versions of MLflow differ in how they say that a file does not exist. Whether it does is in the folder's listing.
+	there, listErr := c.folderHas(ctx, folder, name)
 	switch {
-	case lerr != nil && routeRefused(err) && c.ways.files.refuse(err):
+	case listErr != nil && routeRefused(err) && c.ways.files.refuse(err):
 		return c.noWay(t)
-	case lerr != nil || there:
+	case listErr != nil || there:
 		return Spans{Err: err}
 	}
 	return c.absent(ctx, t, &APIError{Status: http.StatusNotFound, Code: codeNotThere})
 }
 
-// holds tells whether an artifact folder has a file of that name.
-func (c *Client) holds(ctx context.Context, route, folder, name string) (found bool, err error) {
-	_, err = c.call(ctx, request{pacer: c.download, path: route, query: url.Values{"path": {folder}}, patience: patience{faults: 2}, check: func(b []byte) error {
-		dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
-		return mlflow.ReadObject(dec, func(member string) error {
-			if member != "files" {
-				return dec.SkipValue()
-			}
-			return mlflow.ReadArray(dec, func() error {
-				return readTextAt(dec, []string{"path"}, func(file string) { found = found || path.Base(file) == name })
+// folderHas tells whether an artifact folder has a file of that name.
+func (c *Client) folderHas(ctx context.Context, folder, name string) (found bool, err error) {
+	_, err = c.call(ctx, request{
+		pacer: c.download, path: artifactsRoute, query: url.Values{"path": {folder}}, patience: patience{faults: 2},
+		check: func(b []byte) error {
+			dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
+			return mlflow.ReadObject(dec, func(member string) error {
+				if member != "files" {
+					return dec.SkipValue()
+				}
+				return mlflow.ReadArray(dec, func() error {
+					return readTextAt(dec, []string{"path"}, func(file string) { found = found || path.Base(file) == name })
+				})
 			})
-		})
-	}})
+		},
+	})
 	return found, err
 }
 
 // artifactFolder is the folder of a trace's artifacts as the server's artifact route names it. Where the
 // trace's files are elsewhere, only the server can read them.
-func (c *Client) artifactFolder(t *mlflow.TraceInfo, route string) (string, error) {
+func (c *Client) artifactFolder(t *mlflow.TraceInfo) (string, error) {
 	u, err := url.Parse(t.Tags[mlflow.TagArtifactLocation])
 	if err != nil || u.Scheme == "" {
 		return "", errors.New("the trace does not say where its artifacts are")
 	}
 	if (u.Scheme == "http" || u.Scheme == "https") && strings.EqualFold(u.Host, c.base.Host) {
-		if _, below, ok := strings.Cut(u.Path, route+"/"); ok {
+		if _, below, ok := strings.Cut(u.Path, artifactsRoute+"/"); ok {
 			return below, nil
 		}
 	}
 	if u.Scheme == "mlflow-artifacts" && (u.Host == "" || strings.EqualFold(u.Host, c.base.Host)) {
 		return strings.Trim(u.Path, "/"), nil
 	}
-	return "", fmt.Errorf("the artifacts are in a store (%s:) that the server does not hand out by %s", u.Scheme, route)
+	return "", fmt.Errorf("the artifacts are in a store (%s:) that the server does not hand out by %s", u.Scheme, artifactsRoute)
 }
 
 func escapePath(p string) string {
@@ -187,11 +205,11 @@ func escapePath(p string) string {
 	return strings.Join(parts, "/")
 }
 
-// inlineServes tells whether traces/get has the spans of a trace: of one whose spans are artifacts it
-// answers without any, as if it had none.
+// inlineServes tells whether traces/get has the spans of a trace. When they are artifacts, it answers without any, as if the
+// trace had none.
 func inlineServes(t *mlflow.TraceInfo) bool {
 	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == archiveRepo
 }
 
-// batchSize is the number of traces that traces/batchGet takes.
+// batchSize is how many traces one request of traces/batchGet may name.
 const batchSize = 10

@@ -35,8 +35,8 @@ func (e *UnlistableError) Error() string {
 	case e.FromMs != 0:
 		what += ", requested at " + at(e.FromMs) + ","
 	}
-	return fmt.Sprintf("the source has %s and can't list it: %v; look at it there (a feedback or expectation of NaN, for one, can't be listed) "+
-		"and correct or delete it", what, e.Err)
+	return fmt.Sprintf("the source has %s and can't list it: %v; look at it there "+
+		"(a feedback or expectation of NaN, for one, can't be listed) and correct or delete it", what, e.Err)
 }
 
 func (e *UnlistableError) Unwrap() error { return e.Err }

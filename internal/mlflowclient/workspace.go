@@ -10,15 +10,15 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// An MLflow server with workspaces (3.10 and newer) tells them apart by a header. A request without it
-// is of the default workspace.
+// An MLflow server with workspaces (3.10 and newer) tells them apart by a header. A request without the header is one to the
+// default workspace.
 const (
 	workspaceHeader  = "X-MLFLOW-WORKSPACE"
 	defaultWorkspace = "default"
 )
 
-// checkWorkspace makes sure that the server knows workspaces, if one was named: an older server ignores
-// the header and would answer with the experiment of the same name that is everybody's.
+// checkWorkspace makes sure that the server has workspaces, if one was named. An older server ignores the header, and would
+// answer with another experiment of the same name.
 func (c *Client) checkWorkspace(ctx context.Context) error {
 	c.workspaceMu.Lock()
 	defer c.workspaceMu.Unlock()
@@ -26,7 +26,7 @@ func (c *Client) checkWorkspace(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	// The same answer under its present name and under the one of the first versions.
+	// The second is the name that the first of these versions had for the same answer.
 	for _, path := range []string{"/api/3.0/mlflow/server-info", "/api/3.0/mlflow/server-features"} {
 		_, err = c.call(ctx, request{pacer: c.search, path: path, check: func(b []byte) error {
 			dec := jsontext.NewDecoder(bytes.NewBuffer(b), mlflow.DecodeOptions...)
@@ -47,7 +47,8 @@ func (c *Client) checkWorkspace(ctx context.Context) error {
 	case c.hasWorkspaces:
 		return nil
 	case err == nil || isCode(err, 0, codeNoEndpoint):
-		return fmt.Errorf("the workspace %q can't be used: %s has no workspaces; unset MLFLOW_WORKSPACE and leave out --workspace, or have the server started with --enable-workspaces", c.workspace, c.base)
+		return fmt.Errorf("the workspace %q can't be used: %s has no workspaces; unset MLFLOW_WORKSPACE and leave out --workspace, "+
+			"or have the server started with --enable-workspaces", c.workspace, c.base)
 	}
 	return fmt.Errorf("asking whether the server has workspaces: %w", err)
 }
