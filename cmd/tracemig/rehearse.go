@@ -159,7 +159,7 @@ func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yie
 		}
 		spans := src.FetchSpans(ctx, []*mlflow.TraceInfo{t})[0]
 		if spans.Err != nil {
-			return fmt.Errorf("trace %s: %w", t.TraceID, spans.Err)
+			return spans.Err
 		}
 		res, err := convert.Convert(convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}, convert.Options{Source: "rehearsal"})
 		if err != nil {

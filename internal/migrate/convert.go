@@ -65,7 +65,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	}
 	if spans.Err != nil {
 		if r.broken(ctx, info, spans.Err) {
-			return nil, fmt.Errorf("read the spans of trace %s: %w", info.TraceID, spans.Err)
+			return nil, spans.Err
 		}
 		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonFetch, spans.Err.Error()})
 	}

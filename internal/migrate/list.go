@@ -62,7 +62,7 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 		return add(info)
 	})
 	if err != nil {
-		return fmt.Errorf("list the traces of experiment %s: %w", r.job.ExperimentID, err)
+		return err
 	}
 	if err := flush(); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (r *run) pending(ctx context.Context, rec checkpoint.Record, yield func(*ml
 		return r.unlistable(ctx, u)
 	}
 	if err != nil {
-		return fmt.Errorf("look at trace %s again, which an earlier run left %s: %w", rec.TraceID, rec.State, err)
+		return fmt.Errorf("look again at a trace that an earlier run left %s: %w", rec.State, err)
 	}
 	return yield(info)
 }

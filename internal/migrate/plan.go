@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/convert"
@@ -107,7 +106,7 @@ func (p *planner) list(ctx context.Context) error {
 		return flush()
 	})
 	if err != nil {
-		return fmt.Errorf("list the traces of experiment %s: %w", p.job.ExperimentID, err)
+		return err
 	}
 	return flush()
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -176,7 +175,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("look at trace %s again: %w", t.info.TraceID, err)
+				return err
 			}
 			spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
 			if err := ctx.Err(); err != nil {

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -22,7 +21,7 @@ func (v *verification) compareAll(ctx context.Context) error {
 	chunks := make(chan []*mlflow.TraceInfo)
 	g.Go(func() error {
 		defer close(chunks)
-		err := v.list(ctx, func(chunk []*mlflow.TraceInfo) error {
+		return v.list(ctx, func(chunk []*mlflow.TraceInfo) error {
 			select {
 			case chunks <- chunk:
 				return nil
@@ -30,10 +29,6 @@ func (v *verification) compareAll(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 		})
-		if err != nil {
-			return fmt.Errorf("list the traces of experiment %s: %w", v.job.ExperimentID, err)
-		}
-		return nil
 	})
 	read := make(chan []*trace)
 	g.Go(func() error {
