@@ -21,13 +21,13 @@ import (
 	"github.com/tracemig/tracemig/internal/disk"
 )
 
-// ErrNotThere says that there is no such file.
+// ErrNotThere says that a file does not exist.
 var ErrNotThere = errors.New("there is no such file")
 
-// Files reads and writes the files. Those whose path begins with /Volumes/ are in a volume, also on machines that
-// show volumes as folders, where writing is not all or nothing; all others are local.
+// Files reads and writes the files. Those whose path begins with /Volumes/ are in a volume, and all others are local. That
+// is so on machines, too, that show volumes as folders, because a write there may leave a part of a file.
 type Files struct {
-	// Volumes opens the workspace whose volumes are meant; it is called when the first path asks for it.
+	// Volumes gives the workspace that has the volumes. It is called whenever a path is in a volume.
 	Volumes func() (*databricks.Files, error)
 }
 
@@ -48,7 +48,7 @@ func Digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Prepare makes the folder, and fails where no file could be written to it.
+// Prepare makes a folder for attachments, and fails where no file can be written to it.
 func (f *Files) Prepare(ctx context.Context, folder string) error {
 	if InVolume(folder) {
 		v, err := f.Volumes()
@@ -56,7 +56,8 @@ func (f *Files) Prepare(ctx context.Context, folder string) error {
 			err = v.MakeFolder(ctx, folder)
 		}
 		if err != nil {
-			return fmt.Errorf("folder %s for attachments: %w; the volume must be there, with READ VOLUME and WRITE VOLUME on it for this identity", folder, err)
+			return fmt.Errorf("folder %s for attachments: %w; the volume must be there, "+
+				"with READ VOLUME and WRITE VOLUME on it for this identity", folder, err)
 		}
 		return nil
 	}
@@ -73,7 +74,7 @@ func (f *Files) Prepare(ctx context.Context, folder string) error {
 	return nil
 }
 
-// Has says whether a file holds so many bytes with the digest.
+// Has says whether a file exists and has this size and digest.
 func (f *Files) Has(ctx context.Context, name string, size int64, digest string) (bool, error) {
 	n, err := f.Size(ctx, name)
 	if errors.Is(err, ErrNotThere) || err == nil && n != size {
@@ -89,8 +90,8 @@ func (f *Files) Has(ctx context.Context, name string, size int64, digest string)
 	return err == nil && sum == digest, err
 }
 
-// Put writes data, of which digest is the Digest, to a file, whose name never stands for a part of it, and says
-// whether it did: one that holds the same stays.
+// Put writes data to a file, unless the file holds the same already, and says whether it wrote. digest is the Digest of data.
+// The file never has a part of data under its name.
 func (f *Files) Put(ctx context.Context, name string, data []byte, digest string) (written bool, err error) {
 	there, err := f.Has(ctx, name, int64(len(data)), digest)
 	switch {
@@ -115,17 +116,17 @@ func (f *Files) putVolume(ctx context.Context, name string, data []byte) error {
 		err = v.MakeFolder(ctx, path.Dir(name))
 	}
 	if err == nil {
-		err = v.Put(ctx, name, data) // which shows nothing until all is there
+		err = v.Put(ctx, name, data) // The service shows the file once it has all of it.
 	}
 	return err
 }
 
-// put writes a local file under another name, and renames it once the disk has it.
+// put writes a local file under a temporary name, and renames it once it is on disk.
 func put(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err
 	}
-	sweep(name)
+	removeLeft(name)
 	f, err := create(name)
 	if err != nil {
 		return err
@@ -141,19 +142,24 @@ func put(name string, data []byte) error {
 	return disk.SyncFolder(filepath.Dir(name))
 }
 
-// create makes a file beside name with a name of its own, and with the rights that new files have.
+// create makes a file beside name with a temporary name, and with the rights that new files have.
 func create(name string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+rand.Text()+partial), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	return os.OpenFile(temporary(name, rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// partial ends the names of files that are being written.
-const partial = ".part"
+// temporary is the name that a file has while it is written.
+func temporary(name, unique string) string {
+	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+unique+".part")
+}
 
-// sweep removes what killed runs have left of a file: an hour is longer than any write takes.
-func sweep(name string) {
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".*"+partial))
+// maxWriteTime is longer than any write of a file takes.
+const maxWriteTime = time.Hour
+
+// removeLeft removes what killed runs have left of a file under temporary names.
+func removeLeft(name string) {
+	left, _ := filepath.Glob(temporary(name, "*"))
 	for _, at := range left {
-		if s, err := os.Stat(at); err == nil && time.Since(s.ModTime()) > time.Hour {
+		if s, err := os.Stat(at); err == nil && time.Since(s.ModTime()) > maxWriteTime {
 			_ = os.Remove(at)
 		}
 	}
@@ -167,11 +173,11 @@ func (f *Files) Size(ctx context.Context, name string) (int64, error) {
 			return 0, err
 		}
 		n, err := v.Size(ctx, name)
-		return n, told(name, err)
+		return n, readError(name, err)
 	}
 	s, err := os.Stat(name)
 	if err != nil {
-		return 0, told(name, err)
+		return 0, readError(name, err)
 	}
 	if !s.Mode().IsRegular() {
 		return 0, ErrNotThere
@@ -183,12 +189,12 @@ func (f *Files) Size(ctx context.Context, name string) (int64, error) {
 func (f *Files) Sum(ctx context.Context, name string) (string, error) {
 	in, err := f.open(ctx, name)
 	if err != nil {
-		return "", told(name, err)
+		return "", readError(name, err)
 	}
 	defer in.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, in); err != nil {
-		return "", told(name, err)
+		return "", readError(name, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -204,8 +210,8 @@ func (f *Files) open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return v.Open(ctx, name)
 }
 
-// told is err with what it is about, or ErrNotThere.
-func told(name string, err error) error {
+// readError adds to err which file it is about. It is ErrNotThere where the file does not exist.
+func readError(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -215,7 +221,7 @@ func told(name string, err error) error {
 	return fmt.Errorf("read attachment %s: %w", name, cause(err))
 }
 
-// cause leaves out the name that the system's errors repeat.
+// cause is err without the file's name, which the operating system's errors repeat.
 func cause(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

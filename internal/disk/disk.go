@@ -1,5 +1,4 @@
-// Package disk makes files durable, and says what can be done about errors of the file system that are the
-// machine's fault, not the program's: a full disk, a folder that may not be written to.
+// Package disk makes files durable, and says what to do about a full disk and a folder that may not be written to.
 package disk
 
 import (
@@ -11,7 +10,8 @@ import (
 	"syscall"
 )
 
-// Finish makes a file durable and closes it. err is that of writing it, which comes first.
+// Finish makes a file durable and closes it. It returns the first error, which is err, that of writing the file, where
+// there was one.
 func Finish(f *os.File, err error) error {
 	if err == nil {
 		err = f.Sync()
@@ -22,10 +22,10 @@ func Finish(f *os.File, err error) error {
 	return err
 }
 
-// SyncFolder makes the names in a folder durable.
+// SyncFolder makes the names of a folder's files durable.
 func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
-		return nil // folders can't be synced there
+		return nil // Windows can't sync folders.
 	}
 	d, err := os.Open(path)
 	if err != nil {
@@ -34,18 +34,18 @@ func SyncFolder(path string) error {
 	return Finish(d, nil)
 }
 
-// Full says whether err tells of a disk or a quota that is used up.
+// Full says whether err is that of a full disk or an exhausted quota.
 func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// Forbidden says whether err tells of a place that may not be written to.
+// Forbidden says whether err is that of a file or folder that may not be written to.
 func Forbidden(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
-// Explain adds the next step to err where it is one of the above. elsewhere is the clause that says how to
-// name another place.
+// Explain adds the next step to err where that is Full or Forbidden. elsewhere is the clause that says how to choose
+// another place.
 func Explain(err error, elsewhere string) error {
 	switch {
 	case err == nil:

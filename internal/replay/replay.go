@@ -1,6 +1,5 @@
-// Package replay serves a recorded MLflow experiment over HTTP, with the answers of the server that
-// it was recorded from and the same meaning of filters and pages. testdata/sample says what a
-// recording is.
+// Package replay serves a recorded MLflow experiment over HTTP. Its answers are those of the server from which the experiment
+// was recorded, and filters and pages work as there. testdata/sample/README.md says what a recording is.
 package replay
 
 import (
@@ -77,7 +76,7 @@ func Load(files fs.FS) (*Experiment, error) {
 			return err
 		}
 		if info.State == "IN_PROGRESS" {
-			// It began an hour ago: one that has not ended in a day never will.
+			// It is served as one that began an hour ago, because one that has not ended in a day is taken never to end.
 			was := info.RequestTime.Format(time.RFC3339Nano)
 			info.RequestTime = time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)
 			t.Info = bytes.Replace(t.Info, []byte(was), []byte(info.RequestTime.Format(time.RFC3339Nano)), 1)
@@ -139,7 +138,8 @@ func (e *Experiment) serveExperiment(w http.ResponseWriter, r *http.Request) {
 			ID string `json:"experiment_id"`
 		} `json:"experiment"`
 	}
-	if err := json.Unmarshal(e.experiment, &known); err != nil || q.Get("experiment_id") != known.Experiment.ID && q.Get("experiment_name") != e.Name {
+	err := json.Unmarshal(e.experiment, &known)
+	if err != nil || q.Get("experiment_id") != known.Experiment.ID && q.Get("experiment_name") != e.Name {
 		fail(w, http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "No such experiment in the recording")
 		return
 	}
@@ -160,9 +160,10 @@ func (e *Experiment) serveRuns(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, b)
 }
 
+// clause matches one condition of a search filter.
 var clause = regexp.MustCompile(`^\s*(?:trace\.|attributes\.)?(timestamp_ms|run_id)\s*(>=|<=|=|<|>)\s*'?([0-9a-f]+)'?\s*$`)
 
-// matching gives the traces that a search filter selects.
+// matching returns the traces that a search filter selects.
 func (e *Experiment) matching(filter string) ([]trace, error) {
 	out := slices.Clone(e.traces)
 	if strings.TrimSpace(filter) == "" {
@@ -201,7 +202,7 @@ type search struct {
 	PageToken  string `json:"page_token"`
 }
 
-// readSearch reads a search, or answers that it is none.
+// readSearch reads the body of a search. Where it can't, it answers the request and returns false.
 func readSearch(w http.ResponseWriter, r *http.Request) (req search, ok bool) {
 	req.MaxResults = 100
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
@@ -211,7 +212,7 @@ func readSearch(w http.ResponseWriter, r *http.Request) (req search, ok bool) {
 	return req, true
 }
 
-// serveSearch pages as MLflow's own server does: the token is the base64 text of an offset.
+// serveSearch pages as MLflow's own server does, with the base64 text of an offset as token.
 func (e *Experiment) serveSearch(w http.ResponseWriter, r *http.Request) {
 	req, ok := readSearch(w, r)
 	if !ok {
@@ -250,7 +251,7 @@ func (e *Experiment) serveSearch(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, b)
 }
 
-// find gives the trace of that ID, or answers the request that it is not there.
+// find returns the trace with that ID. Where there is none, it answers the request and returns nil.
 func (e *Experiment) find(w http.ResponseWriter, id string) *trace {
 	for i := range e.traces {
 		if e.traces[i].id == id {
@@ -286,7 +287,7 @@ func (e *Experiment) serveArtifact(w http.ResponseWriter, r *http.Request) {
 	}
 	var text string
 	if json.Unmarshal(t.Artifact.Body, &text) == nil {
-		// The file traces.json itself.
+		// The answer was the file traces.json itself.
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.WriteHeader(t.Artifact.Status)
 		w.Write([]byte(text))

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Synthetic is an experiment of any number of traces that are alike, made as they are asked for: a
-// source as fast as HTTP, with the latency and the quotas of a slower one. It is an http.Handler that
-// answers as MLflow's server does. Set its fields before the first request.
+// Synthetic is an experiment of any number of similar traces, which are made when they are asked for. It is an http.Handler
+// that answers as MLflow's server does, with the latency and the quotas of a slower source if wanted. Set its fields
+// before the first request.
 type Synthetic struct {
 	Traces     int // a millisecond apart
 	Spans      int // of each trace
@@ -32,7 +32,7 @@ type Synthetic struct {
 	search   *rate.Limiter
 	download *rate.Limiter
 	parts    [][]byte // of a spans document, between the places that differ
-	marks    []byte   // what stands at each place
+	marks    []byte   // which value belongs at each place
 	mux      *http.ServeMux
 }
 
@@ -42,7 +42,7 @@ const SyntheticID = "1"
 // syntheticEpoch is the request time of the first trace, in milliseconds since the Unix epoch.
 const syntheticEpoch = 1_760_000_000_000
 
-// Handler makes the answers.
+// Handler prepares the answers, and returns s.
 func (s *Synthetic) Handler() http.Handler {
 	limiter := func(perSecond float64) *rate.Limiter {
 		if perSecond == 0 {
@@ -58,12 +58,14 @@ func (s *Synthetic) Handler() http.Handler {
 	}
 	s.mux.HandleFunc("GET /api/2.0/mlflow/experiments/get", experiment)
 	s.mux.HandleFunc("GET /api/2.0/mlflow/experiments/get-by-name", experiment)
-	s.mux.HandleFunc("POST /api/2.0/mlflow/runs/search", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, []byte(`{}`)) })
+	s.mux.HandleFunc("POST /api/2.0/mlflow/runs/search", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, []byte(`{}`))
+	})
 	s.mux.HandleFunc("POST /api/3.0/mlflow/traces/search", s.serveSearch)
 	s.mux.HandleFunc("GET /ajax-api/2.0/mlflow/get-trace-artifact", func(w http.ResponseWriter, r *http.Request) {
 		s.serveSpans(w, r.URL.Query().Get("request_id"))
 	})
-	// Where MLflow's own client reads the same.
+	// MLflow's own client reads the same document here.
 	s.mux.HandleFunc("GET /api/2.0/mlflow-artifacts/artifacts/{trace}/traces.json", func(w http.ResponseWriter, r *http.Request) {
 		s.serveSpans(w, r.PathValue("trace"))
 	})
@@ -97,7 +99,7 @@ func traceID(i int) string {
 	return "tr-" + hex.EncodeToString(b[:])
 }
 
-// index is the trace with an ID, or -1.
+// index is the number of the trace with an ID, or -1.
 func (s *Synthetic) index(traceID string) int {
 	if len(traceID) != 35 {
 		return -1
@@ -158,14 +160,16 @@ func (s *Synthetic) serveSearch(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, append(b, '}'))
 }
 
-// info appends what the listing says of trace i.
+// info appends the entry of trace i in a listing.
 func (s *Synthetic) info(b []byte, i int) []byte {
 	tr := traceID(i)
 	at := time.UnixMilli(syntheticEpoch + int64(i)).UTC().Format("2006-01-02T15:04:05.000Z")
-	return fmt.Appendf(b, `{"trace_id":%q,"trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"1"}},"request_time":%q,"execution_duration":"0.040s","state":"OK",`+
+	return fmt.Appendf(b, `{"trace_id":%q,"trace_location":{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"1"}},`+
+		`"request_time":%q,"execution_duration":"0.040s","state":"OK",`+
 		`"trace_metadata":{"mlflow.user":"ann","mlflow.source.name":"agent.py","mlflow.trace_schema.version":"3","mlflow.trace.sizeBytes":"%d"},`+
 		`"tags":{"mlflow.traceName":"support-agent","team":"support","mlflow.artifactLocation":"mlflow-artifacts:/%s"},`+
-		`"assessments":[{"assessment_id":"a-%s","assessment_name":"helpful","trace_id":%q,"source":{"source_type":"HUMAN","source_id":"bob"},"create_time":%q,"last_update_time":%q,"feedback":{"value":true},"valid":true}]}`,
+		`"assessments":[{"assessment_id":"a-%s","assessment_name":"helpful","trace_id":%q,`+
+		`"source":{"source_type":"HUMAN","source_id":"bob"},"create_time":%q,"last_update_time":%q,"feedback":{"value":true},"valid":true}]}`,
 		tr, at, s.size(i), tr, tr[3:], tr, at, at)
 }
 
@@ -177,7 +181,15 @@ func (s *Synthetic) size(i int) int {
 	return n
 }
 
-// compile writes a spans document with marks where traces differ.
+// The marks in a spans document: bytes that JSON can't have, in the places where traces differ.
+const (
+	markTraceID  = "\x00" // the OTEL trace ID in base64
+	markStart    = "\x01" // nanoseconds since the Unix epoch
+	markEnd      = "\x02"
+	markMLflowID = "\x03" // tr-…
+)
+
+// compile writes a spans document with marks, and cuts it there.
 func (s *Synthetic) compile() {
 	var b strings.Builder
 	b.WriteString(`{"spans":[`)
@@ -188,8 +200,11 @@ func (s *Synthetic) compile() {
 			b.WriteByte(',')
 			parent = `"AAAAAAAAAAE="`
 		}
-		head := fmt.Sprintf(`{"trace_id":"\x00","span_id":%q,"parent_span_id":%s,"name":"step %d","start_time_unix_nano":\x01,"end_time_unix_nano":\x02,"events":[],"status":{"code":"STATUS_CODE_OK","message":""},"links":[],"attributes":{"mlflow.traceRequestId":"\"\x03\"","mlflow.spanType":"\"LLM\"","mlflow.spanOutputs":"{\"answer\":%d,\"score\":0.25}","mlflow.spanInputs":"{\"messages\":[`, spanID, parent, i, i)
-		head = strings.NewReplacer(`\x00`, "\x00", `\x01`, "\x01", `\x02`, "\x02", `\x03`, "\x03").Replace(head)
+		head := fmt.Sprintf(`{"trace_id":"`+markTraceID+`","span_id":%q,"parent_span_id":%s,"name":"step %d",`+
+			`"start_time_unix_nano":`+markStart+`,"end_time_unix_nano":`+markEnd+`,"events":[],`+
+			`"status":{"code":"STATUS_CODE_OK","message":""},"links":[],`+
+			`"attributes":{"mlflow.traceRequestId":"\"`+markMLflowID+`\"","mlflow.spanType":"\"LLM\"",`+
+			`"mlflow.spanOutputs":"{\"answer\":%d,\"score\":0.25}","mlflow.spanInputs":"{\"messages\":[`, spanID, parent, i, i)
 		b.WriteString(head)
 		const tail = `]}"}}`
 		message := `{\"role\":\"user\",\"content\":\"Where is my order? It should have come on Tuesday, says the mail.\",\"n\":4711}`
@@ -205,7 +220,7 @@ func (s *Synthetic) compile() {
 	s.parts, s.marks = nil, nil
 	text := b.String()
 	for {
-		at := strings.IndexAny(text, "\x00\x01\x02\x03")
+		at := strings.IndexAny(text, markTraceID+markStart+markEnd+markMLflowID)
 		if at < 0 {
 			break
 		}
@@ -223,7 +238,7 @@ func (s *Synthetic) serveSpans(w http.ResponseWriter, trace string) {
 	}
 	key := id(i)
 	start := (syntheticEpoch + int64(i)) * 1_000_000
-	values := [4]string{
+	values := [4]string{ // each at the index that its mark is
 		base64.StdEncoding.EncodeToString(key[:]), strconv.FormatInt(start, 10), strconv.FormatInt(start+40_000_000, 10), traceID(i),
 	}
 	b := make([]byte, 0, s.size(i)+1024)
@@ -235,11 +250,14 @@ func (s *Synthetic) serveSpans(w http.ResponseWriter, trace string) {
 	}
 	if i == s.Large {
 		// One more span, with all the bytes in one value.
-		b = append(b[:len(b)], `,{"trace_id":"`+values[0]+`","span_id":"7777777777777777","parent_span_id":"AAAAAAAAAAE=","name":"large","start_time_unix_nano":`+values[1]+`,"end_time_unix_nano":`+values[2]+`,"attributes":{"mlflow.spanOutputs":"\"`...)
-		b = append(append(b, strings.Repeat("0123456789abcdef", s.LargeBytes/16)...), `\""}}`...)
+		b = append(b, `,{"trace_id":"`+values[0]+`","span_id":"7777777777777777","parent_span_id":"AAAAAAAAAAE=","name":"large",`...)
+		b = append(b, `"start_time_unix_nano":`+values[1]+`,"end_time_unix_nano":`+values[2]+`,`...)
+		b = append(b, `"attributes":{"mlflow.spanOutputs":"\"`...)
+		b = append(b, strings.Repeat("0123456789abcdef", s.LargeBytes/16)...)
+		b = append(b, `\""}}`...)
 	}
 	b = append(b, "]}"...)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.Itoa(len(b))) // as servers of files do
+	w.Header().Set("Content-Length", strconv.Itoa(len(b))) // Servers of files set it.
 	w.Write(b)
 }

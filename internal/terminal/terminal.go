@@ -1,5 +1,5 @@
-// Package terminal is the only door to standard error: log lines and a status block that is redrawn
-// in place share it without tearing each other apart.
+// Package terminal writes to standard error. Log lines and a status block that is redrawn in place share it without
+// mixing. All of the program's output to standard error goes through this package.
 package terminal
 
 import (
@@ -27,8 +27,8 @@ type Terminal struct {
 	lines int    // how many lines it takes
 }
 
-// New looks at f and the environment: a terminal gets a status block, unless TERM is dumb; NO_COLOR
-// (https://no-color.org) takes its colors.
+// New makes a Terminal of f. It shows a status block if f is a terminal and TERM is not dumb. The block has colors unless
+// NO_COLOR (https://no-color.org) is set.
 func New(f *os.File, getenv func(string) string) *Terminal {
 	t := &Terminal{out: f, fd: int(f.Fd())}
 	t.tty = term.IsTerminal(t.fd) && getenv("TERM") != "dumb"
@@ -39,7 +39,7 @@ func New(f *os.File, getenv func(string) string) *Terminal {
 // Interactive says whether a status block can be shown.
 func (t *Terminal) Interactive() bool { return t.tty }
 
-// Write prints above the status block. It is what log handlers write to.
+// Write prints above the status block. Log handlers write to it.
 func (t *Terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,8 +60,8 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Printable has the control and bidi characters of a text, line ends and tabs excepted, as \u escapes:
-// names and messages come from servers, and must not steer the terminal that shows them.
+// Printable writes control and bidi characters of a text, but for line ends and tabs, as \u escapes. Names and
+// messages come from servers, and must not control the terminal that shows them.
 func Printable(p []byte) []byte {
 	unsafe := func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r)
@@ -80,8 +80,8 @@ func Printable(p []byte) []byte {
 	return b.Bytes()
 }
 
-// Block shows text as the status block in place of the one before; empty text removes it. It does
-// nothing where no block can be shown.
+// Block shows text as the status block in place of the one before. Empty text removes the block. Block does nothing where
+// none can be shown.
 func (t *Terminal) Block(text string) {
 	if !t.tty {
 		return
@@ -95,7 +95,7 @@ func (t *Terminal) Block(text string) {
 	t.out.Write(b.Bytes())
 }
 
-// fit cuts lines at the terminal's width: a wrapped line could not be cleared again.
+// fit cuts lines at the terminal's width, because clear could not remove a wrapped line.
 func (t *Terminal) fit(text string) string {
 	text = strings.TrimRight(string(Printable([]byte(text))), "\n")
 	width, _, err := term.GetSize(t.fd)
@@ -111,6 +111,7 @@ func (t *Terminal) fit(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// clear removes the block from the screen.
 func (t *Terminal) clear(b *bytes.Buffer) {
 	for range t.lines {
 		b.WriteString("\x1b[1A\x1b[2K")
@@ -118,6 +119,7 @@ func (t *Terminal) clear(b *bytes.Buffer) {
 	t.lines = 0
 }
 
+// draw writes the block.
 func (t *Terminal) draw(b *bytes.Buffer) {
 	if t.block == "" {
 		return
@@ -130,7 +132,7 @@ func (t *Terminal) draw(b *bytes.Buffer) {
 	b.WriteString(text + "\n")
 }
 
-// Logger returns a logger that writes to t in format "text" or "json" from level on.
+// Logger returns a logger that writes records of level and above to t, in format "text" or "json".
 func (t *Terminal) Logger(format string, level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if format == "json" {
