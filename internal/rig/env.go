@@ -1,6 +1,6 @@
 // Package rig starts what the tests with the build tag rig run against: MLflow servers, a stand-in
-// for a Databricks SQL warehouse, and fronts before them. The programs are in testdata/rig; `make rig`
-// installs what they need.
+// for a Databricks SQL warehouse, and fronts, which are proxies before them that answer like a Databricks workspace. The
+// programs are in testdata/rig. `make rig` installs what they need.
 package rig
 
 import (
@@ -25,8 +25,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// readyTimeout is how long a program may take until it says that it serves: Spark on a machine with
-// other work needs most of a minute.
+// readyTimeout is how long a program may take until it says that it serves. Spark needs most of a minute on a busy
+// machine.
 const readyTimeout = 3 * time.Minute
 
 // Root is the root directory of the repository.
@@ -68,7 +68,7 @@ func command(venv, script string, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// environ is the environment of this process without what would lead Python and Spark elsewhere.
+// environ is the environment of this process without the variables that change what Python, Spark and MLflow load or talk to.
 func environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
@@ -126,14 +126,14 @@ func start(name, logDir string, cmd *exec.Cmd) (*Process, error) {
 	}
 	defer logFile.Close()
 
-	// A group of its own, so that Stop gets the children too. The pipe ends with this process however
-	// it ends: programs that watch it never outlive a killed test.
+	// The process has a group of its own, so that Stop ends its children, too. Its standard input is a pipe that closes when this
+	// process ends, however it ends: programs that watch it don't outlive a killed test.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	// An own pipe and not StdoutPipe, whose Wait would close it under the reader.
+	// StdoutPipe would not do: Wait closes it while watch may still read from it.
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -154,26 +154,7 @@ func start(name, logDir string, cmd *exec.Cmd) (*Process, error) {
 		p.kill()
 		return nil, err
 	}
-	go func() {
-		defer close(p.waited)
-		defer output.Close()
-		defer out.Close()
-		r := bufio.NewReader(out)
-		for {
-			line, err := r.ReadString('\n')
-			_, _ = output.WriteString(line)
-			if url, ok := strings.CutPrefix(line, "READY "); ok {
-				select {
-				case ready <- strings.TrimSpace(url):
-				default:
-				}
-			}
-			if err != nil {
-				break
-			}
-		}
-		_ = cmd.Wait() // How it ended stands in its log.
-	}()
+	go p.watch(out, output, ready)
 
 	select {
 	case p.URL = <-ready:
@@ -185,6 +166,28 @@ func start(name, logDir string, cmd *exec.Cmd) (*Process, error) {
 	}
 	p.Stop()
 	return nil, fmt.Errorf("%w; end of its log:\n%s", err, tail(p.LogFile))
+}
+
+// watch copies the process' standard output to its log until it ends, and sends the address that it prints to ready.
+func (p *Process) watch(out, output *os.File, ready chan<- string) {
+	defer close(p.waited)
+	defer output.Close()
+	defer out.Close()
+	r := bufio.NewReader(out)
+	for {
+		line, err := r.ReadString('\n')
+		_, _ = output.WriteString(line)
+		if url, ok := strings.CutPrefix(line, "READY "); ok {
+			select {
+			case ready <- strings.TrimSpace(url):
+			default:
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = p.cmd.Wait() // Its log says how it ended.
 }
 
 // Stop kills the process and its children and waits for its end. A second call does nothing.
@@ -216,8 +219,8 @@ func tail(path string) []byte {
 
 var notName = regexp.MustCompile(`\W+`)
 
-// TablePrefix is a table prefix of this test alone: its name and a random end, so that tests can
-// share a warehouse.
+// TablePrefix is a table prefix that only this test has, so that tests can share a warehouse. It is the test's name
+// and a random end.
 func TablePrefix(t testing.TB) string {
 	t.Helper()
 	var random [4]byte
@@ -231,15 +234,15 @@ var shared struct {
 	stop []func(failed bool)
 }
 
-// AtEnd has Main call f after the tests, and tell whether one failed.
+// AtEnd has Main call f after the tests, with whether one of them failed.
 func AtEnd(f func(failed bool)) {
 	shared.Lock()
 	defer shared.Unlock()
 	shared.stop = append(shared.stop, f)
 }
 
-// stopAtEnd has Main stop the process after the tests and remove dir, where its log lies. It shows the
-// log's end when a test failed: whichever it was, what all share may be why.
+// stopAtEnd has Main stop the process after the tests and remove dir, which has its log. It shows the end of the log
+// when any test failed, since the process that all tests share may be the reason.
 func (p *Process) stopAtEnd(name, dir string) {
 	AtEnd(func(failed bool) {
 		p.Stop()
@@ -250,8 +253,8 @@ func (p *Process) stopAtEnd(name, dir string) {
 	})
 }
 
-// Main runs the tests of a package, stops what they shared, and fails on leaked goroutines. A package
-// that uses SharedWarehouse calls it from its TestMain.
+// Main runs the tests of a package, stops the processes that they shared, and fails on leaked goroutines. A package that
+// uses SharedWarehouse or SharedServer calls it from its TestMain.
 func Main(m *testing.M, opts ...goleak.Option) {
 	code := m.Run()
 	shared.Lock()
@@ -260,8 +263,8 @@ func Main(m *testing.M, opts ...goleak.Option) {
 	}
 	shared.Unlock()
 	if code == 0 {
-		// databricks-sql-go doesn't read its answers to their end, so the timer of each request that
-		// is a session's last, or that was not answered with 200, runs on for its 15 minutes.
+		// databricks-sql-go does not read answers to their end. The timer of a request that was a session's last, or that was not
+		// answered with 200, therefore runs on for its 15 minutes.
 		opts = append(opts, goleak.IgnoreTopFunction("net/http.setRequestCancel.func4"))
 		if err := goleak.Find(opts...); err != nil {
 			fmt.Fprintln(os.Stderr, errors.Join(errors.New("goroutines leaked:"), err))

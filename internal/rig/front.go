@@ -10,28 +10,30 @@ import (
 	"testing"
 )
 
-// FrontOptions says what stands behind a front and how it answers. The zero value with MLflow set is
-// a workspace that supports the V4 search and has no warehouse.
+// FrontOptions says what is behind a front and how the front answers. With MLflow set and all else zero, it is a
+// workspace that supports the V4 search and has no warehouse.
 type FrontOptions struct {
 	MLflow string `json:"-"` // URI of the MLflow server behind it
 
-	// Plain only passes requests on (and fails as told): a plain MLflow server with faults. It asks
-	// for Token, or User and Password, where they are set.
+	// Plain has the front only pass requests on, but for its faults, as a plain MLflow server would answer them. It asks for
+	// Token, or User and Password, where they are set.
 	Plain    bool   `json:"plain,omitempty"`
 	User     string `json:"user,omitempty"`
 	Password string `json:"password,omitempty"`
 
 	Token string `json:"token"` // bearer token; "" for rig-token on a workspace, for none on Plain
 
-	V4      string   `json:"v4,omitempty"`       // V4Supported, V4EndpointNotFound or V4NotYet; "" for V4Supported
-	V4Polls *int     `json:"v4_polls,omitempty"` // polls answered "not done" before the result, nil for 1
-	Forms   []string `json:"forms,omitempty"`    // span forms of traces.json: v2, v30, v3, v350; a trace's ID decides on its one; nil for what MLflow has
-	Lost    []string `json:"lost,omitempty"`     // traces whose traces.json is not there (404)
+	V4      string `json:"v4,omitempty"`       // V4Supported, V4EndpointNotFound or V4NotYet; "" for V4Supported
+	V4Polls *int   `json:"v4_polls,omitempty"` // polls answered "not done" before the result, nil for 1
+	// Forms are the forms of spans in traces.json, of v2, v30, v3 and v350. A trace's ID decides which one it has. With nil
+	// spans are as MLflow has them.
+	Forms []string `json:"forms,omitempty"`
+	Lost  []string `json:"lost,omitempty"` // traces whose traces.json is not there (404)
 
 	SignedSeconds int      `json:"signed_seconds,omitempty"` // how long a signed URL lives, 0 for 900
 	Storage       string   `json:"storage,omitempty"`        // StorageFirewall or StorageUnreachable; "" for one that serves
 	TokenSeconds  int      `json:"token_seconds,omitempty"`  // how long an OAuth token is let in, 0 for 3600
-	TokenTold     int      `json:"token_told,omitempty"`     // how long its answer says that it is, 0 for the same
+	TokenTold     int      `json:"token_told,omitempty"`     // how long the token's answer says that is, 0 for the same
 	Targets       []Target `json:"targets,omitempty"`        // experiments bound to a UC location
 
 	Warehouse      string `json:"warehouse,omitempty"`        // URL of the warehouse behind it, Warehouse.URL()
@@ -42,12 +44,12 @@ type FrontOptions struct {
 	NoWarehouseUse bool   `json:"no_warehouse_use,omitempty"` // the user may see the warehouse, but not use it
 
 	// What the user lacks in Unity Catalog, by full names of catalogs, schemas and tables. The stand-in
-	// for the warehouse does not know: statements work all the same.
+	// for the warehouse does not look at these, so statements work all the same.
 	MissingGrants []string `json:"missing_grants,omitempty"`  // where effective-permissions lists nothing
 	AllPrivileges []string `json:"all_privileges,omitempty"`  // where it lists ALL PRIVILEGES alone
 	OwnGrantsOnly bool     `json:"own_grants_only,omitempty"` // it may ask only for its own grants, not its groups'
 
-	// Requests a second until 429 with Retry-After: 1; 0 for any number.
+	// More requests a second are answered with 429 and Retry-After: 1; 0 for no quota.
 	QuotaSearch   int `json:"quota_search,omitempty"`
 	QuotaDownload int `json:"quota_download,omitempty"`
 	QuotaOther    int `json:"quota_other,omitempty"`
@@ -125,8 +127,8 @@ func (f *Front) HostPort(t testing.TB) (host string, port int) {
 	return u.Hostname(), port
 }
 
-// Kinds of a FrontFault besides "status" and a number, such as status429, which answers that without
-// passing the request on.
+// Kinds of a FrontFault. Further kinds are "status" and a number, such as status429, which answers with that status and does
+// not pass the request on.
 const (
 	FrontReset          = "reset"            // the connection is reset, nothing passed on
 	FrontCutAfterEffect = "cut_after_effect" // passed on, then reset without an answer
@@ -137,20 +139,20 @@ const (
 // FrontFault is a failure of requests to come.
 type FrontFault struct {
 	Match      string `json:"match"`                 // regular expression (Python's) in "METHOD /path?query", "" for all
-	Nth        int    `json:"nth,omitempty"`         // the first matching request it hits, 0 for 1
-	Times      int    `json:"times,omitempty"`       // how many matching requests it hits, one after another, 0 for 1
+	Nth        int    `json:"nth,omitempty"`         // the first matching request that fails, 0 for 1
+	Times      int    `json:"times,omitempty"`       // how many matching requests fail, one after another, 0 for 1
 	Kind       string `json:"kind"`                  // one of the kinds above
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a status fault, 0 for no such header
 	Seconds    int    `json:"seconds,omitempty"`     // of FrontSlow, 0 for 2
 }
 
-// Fault has the requests it matches fail.
+// Fault has the requests that match it fail.
 func (f *Front) Fault(t testing.TB, fault FrontFault) {
 	t.Helper()
 	f.control(t, http.MethodPost, "/_fault", fault, nil)
 }
 
-// FrontStats is what came since the start or the last Reset.
+// FrontStats counts requests since the start or the last Reset.
 type FrontStats struct {
 	Requests        map[string]int `json:"requests"` // by method and path, IDs as {id}, downloads as "GET /__storage/…"
 	Statuses        map[string]int `json:"statuses"` // answers by HTTP status
@@ -160,7 +162,7 @@ type FrontStats struct {
 	Downloads       int            `json:"downloads"`         // requests to signed URLs
 	SignedWithToken int            `json:"signed_with_token"` // those that carried an Authorization header
 	MostInFlight    int            `json:"most_in_flight"`    // most requests at once
-	Writes          []string       `json:"writes"`            // requests to MLflow that are no reads: the source must stay as it is
+	Writes          []string       `json:"writes"`            // requests to MLflow that would change the source
 }
 
 // Stats returns the counts.
@@ -171,7 +173,7 @@ func (f *Front) Stats(t testing.TB) FrontStats {
 	return stats
 }
 
-// Reset forgets counts and faults.
+// Reset clears counts and faults.
 func (f *Front) Reset(t testing.TB) {
 	t.Helper()
 	f.control(t, http.MethodPost, "/_reset", struct{}{}, nil)
@@ -189,7 +191,7 @@ func (f *Front) SetLost(t testing.TB, traceIDs ...string) {
 	f.Set(t, map[string]any{"lost": append([]string{}, traceIDs...)})
 }
 
-// Set changes options, by the names that they have in JSON, while the front runs.
+// Set changes options while the front runs. Their names are those in JSON.
 func (f *Front) Set(t testing.TB, options map[string]any) {
 	t.Helper()
 	f.control(t, http.MethodPost, "/_options", options, nil)
@@ -204,8 +206,8 @@ type TagEdit struct {
 }
 
 // ReadLocation reads all traces of a UC location (catalog.schema.prefix) with MLflow's own client,
-// through this front. A trace of several root spans comes as often. With edits the client makes these
-// first, and reads only the traces they are of.
+// through this front. A trace comes as often as it has root spans. With edits the client makes these first, and reads only
+// the traces that they are about.
 func (f *Front) ReadLocation(t testing.TB, location string, edits ...TagEdit) []ExpectedTrace {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "location.jsonl")

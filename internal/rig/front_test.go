@@ -48,10 +48,10 @@ func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
 	get := f.URL + "/api/2.0/mlflow/traces/" + id + "/credentials-for-data-download"
 
 	if status, _, header, _ := ask(t, "GET", get, "", ""); status != 401 || header.Get("WWW-Authenticate") == "" {
-		t.Errorf("without a token: %d", status)
+		t.Errorf("without a token: %d and WWW-Authenticate %q, want 401 and some", status, header.Get("WWW-Authenticate"))
 	}
 	if status, _, _, _ := ask(t, "GET", get, "wrong", ""); status != 403 {
-		t.Errorf("with a wrong token: %d", status)
+		t.Errorf("with a wrong token: %d, want 403", status)
 	}
 	signed := func(id string) string {
 		status, body, _, err := ask(t, "GET", f.URL+"/api/2.0/mlflow/traces/"+id+"/credentials-for-data-download", f.Token, "")
@@ -68,32 +68,35 @@ func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
 	uri := signed(id)
 	status, body, _, _ := ask(t, "GET", uri, "", "", "x-rig-signed", "1")
 	if status != 200 || !strings.Contains(body, `"status_code": "ERROR"`) || !strings.Contains(body, `"context"`) {
-		t.Errorf("signed URL: %d %.300s", status, body)
+		t.Errorf("signed URL: %d %.300s, want 200 with status_code ERROR and a context", status, body)
 	}
 	if status, _, _, _ := ask(t, "GET", uri, f.Token, "", "x-rig-signed", "1"); status != 400 {
-		t.Errorf("signed URL with the token: %d", status)
+		t.Errorf("signed URL with the token: %d, want 400", status)
 	}
 	if status, _, _, _ := ask(t, "GET", uri, "", ""); status != 403 {
-		t.Errorf("signed URL without its header: %d", status)
+		t.Errorf("signed URL without its header: %d, want 403", status)
 	}
-	if status, body, _, _ := ask(t, "GET", signed(corpus.Cases["no_spans"][0]), "", "", "x-rig-signed", "1"); status != 404 || !strings.Contains(body, "NoSuchKey") {
-		t.Errorf("lost spans: %d %s", status, body)
+	status, body, _, _ = ask(t, "GET", signed(corpus.Cases["no_spans"][0]), "", "", "x-rig-signed", "1")
+	if status != 404 || !strings.Contains(body, "NoSuchKey") {
+		t.Errorf("lost spans: %d %s, want 404 NoSuchKey", status, body)
 	}
 	if status, _, _, _ := ask(t, "GET", signed(corpus.Cases["deep_nesting_1500"][0]), "", "", "x-rig-signed", "1"); status != 200 {
-		t.Errorf("deep nesting: %d", status)
+		t.Errorf("deep nesting: %d, want 200", status)
 	}
 	f.ExpireSigned(t)
 	if status, _, _, _ := ask(t, "GET", uri, "", "", "x-rig-signed", "1"); status != 403 {
-		t.Errorf("expired URL: %d", status)
+		t.Errorf("expired URL: %d, want 403", status)
 	}
 	if stats := f.Stats(t); stats.SignedWithToken != 1 || stats.Downloads != 6 || len(stats.Writes) > 0 {
-		t.Errorf("stats: %+v", stats)
+		t.Errorf("stats %+v, want 1 download with a token, 6 downloads and no writes", stats)
 	}
 
-	search := `{"locations":[{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"` + corpus.ExperimentID + `"}}],"max_results":100}`
+	search := `{"locations":[{"type":"MLFLOW_EXPERIMENT","mlflow_experiment":{"experiment_id":"` + corpus.ExperimentID + `"}}],` +
+		`"max_results":100}`
 	_, body, _, _ = ask(t, "POST", f.URL+"/api/3.0/mlflow/traces/search", f.Token, search)
-	if strings.Contains(body, "TRACKING_STORE") || !strings.Contains(body, `dbfs:/databricks`) || strings.Count(body, `"trace_id"`) < corpus.Listed {
-		t.Errorf("search: %.300s", body)
+	n := strings.Count(body, `"trace_id"`)
+	if strings.Contains(body, "TRACKING_STORE") || !strings.Contains(body, `dbfs:/databricks`) || n < corpus.Listed {
+		t.Errorf("search found %d traces, want %d, all in dbfs:/databricks: %.300s", n, corpus.Listed, body)
 	}
 	_, body, _, _ = ask(t, "POST", f.URL+"/api/4.0/mlflow/traces/search-long-running", f.Token, search)
 	var operation struct {
@@ -110,10 +113,11 @@ func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
 		_, body, _, _ = ask(t, "GET", f.URL+"/api/4.0/mlflow/traces/search/operations/"+operation.Name, f.Token, "")
 	}
 	if len(operation.Response.Infos) != corpus.Listed {
-		t.Errorf("V4 search found %d traces of %d", len(operation.Response.Infos), corpus.Listed)
+		t.Errorf("V4 search found %d traces, want %d", len(operation.Response.Infos), corpus.Listed)
 	}
-	if status, body, _, _ := ask(t, "GET", f.URL+"/api/3.0/mlflow/traces/batchGet?trace_ids="+id, f.Token, ""); status != 404 || !strings.Contains(body, "ENDPOINT_NOT_FOUND") {
-		t.Errorf("batchGet: %d %s", status, body)
+	status, body, _, _ = ask(t, "GET", f.URL+"/api/3.0/mlflow/traces/batchGet?trace_ids="+id, f.Token, "")
+	if status != 404 || !strings.Contains(body, "ENDPOINT_NOT_FOUND") {
+		t.Errorf("batchGet: %d %s, want 404 ENDPOINT_NOT_FOUND", status, body)
 	}
 }
 
@@ -154,8 +158,8 @@ func TestFrontServesTheSDK(t *testing.T) {
 		}
 		states = append(states, answer.State)
 	}
-	if !slices.Equal(states, []string{"STARTING", "STARTING", "RUNNING", "RUNNING"}) {
-		t.Errorf("states after the start: %v", states)
+	if want := []string{"STARTING", "STARTING", "RUNNING", "RUNNING"}; !slices.Equal(states, want) {
+		t.Errorf("states after the start: %v, want %v", states, want)
 	}
 }
 
@@ -171,7 +175,7 @@ func TestFrontFaults(t *testing.T) {
 	for i := range want {
 		status, _, header, _ := ask(t, "GET", url, "", "")
 		if status != want[i] || (status == 429 && header.Get("Retry-After") != "3") {
-			t.Errorf("request %d: %d, Retry-After %q", i, status, header.Get("Retry-After"))
+			t.Errorf("request %d: %d, Retry-After %q, want %d, with 3 for 429", i, status, header.Get("Retry-After"), want[i])
 		}
 	}
 	f.Fault(t, FrontFault{Kind: FrontReset})
@@ -180,16 +184,17 @@ func TestFrontFaults(t *testing.T) {
 	}
 	f.Fault(t, FrontFault{Kind: FrontTruncate})
 	if _, _, _, err := ask(t, "GET", url, "", ""); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("truncated: %v", err)
+		t.Errorf("truncated: error %v, want %v", err, io.ErrUnexpectedEOF)
 	}
 	f.Fault(t, FrontFault{Kind: FrontCutAfterEffect})
-	if _, _, _, err := ask(t, "POST", f.URL+"/api/2.0/mlflow/experiments/create", "", `{"name":"made"}`, "Content-Type", "application/json"); err == nil {
+	experiments := f.URL + "/api/2.0/mlflow/experiments/"
+	if _, _, _, err := ask(t, "POST", experiments+"create", "", `{"name":"made"}`, "Content-Type", "application/json"); err == nil {
 		t.Error("the answer was not cut")
 	}
-	if status, _, _, _ := ask(t, "GET", f.URL+"/api/2.0/mlflow/experiments/get-by-name?experiment_name=made", "", ""); status != 200 {
-		t.Errorf("the request whose answer was cut had no effect: %d", status)
+	if status, _, _, _ := ask(t, "GET", experiments+"get-by-name?experiment_name=made", "", ""); status != 200 {
+		t.Errorf("the request whose answer was cut had no effect: %d, want 200", status)
 	}
 	if stats := f.Stats(t); stats.Faults != 5 || len(stats.Writes) != 1 || stats.Statuses["429"] != 2 {
-		t.Errorf("stats: %+v", stats)
+		t.Errorf("stats %+v, want 5 faults, 1 write and 2 answers 429", stats)
 	}
 }

@@ -62,8 +62,8 @@ var sharedServer = sync.OnceValues(func() (*MLflow, error) {
 	return m, nil
 })
 
-// SharedServer is a server, started once for all tests of the binary, which fill experiments of their
-// own. The package's TestMain calls Main.
+// SharedServer is a server that is started once for all tests of the binary. Each test fills experiments of its own. The
+// package's TestMain has to call Main.
 func SharedServer(t testing.TB) *MLflow {
 	t.Helper()
 	m, err := sharedServer()
@@ -90,8 +90,8 @@ var sharedCorpus = sync.OnceValues(func() (Corpus, error) {
 	return c, err
 })
 
-// SharedMLflow is SharedServer with the corpus in SharedExperiment, written at the first call, which
-// takes most of a minute. Tests leave that experiment as it is.
+// SharedMLflow is SharedServer with the corpus in SharedExperiment. The first call writes it, which takes most of a
+// minute. Tests must not change that experiment.
 func SharedMLflow(t testing.TB) (*MLflow, Corpus) {
 	t.Helper()
 	c, err := sharedCorpus()
@@ -112,9 +112,9 @@ type Corpus struct {
 	Cases        map[string][]string `json:"cases"`  // case to trace IDs; the tag corpus.case names the case
 	Deleted      []string            `json:"deleted"`
 	InProgress   []string            `json:"in_progress"`
-	NoSpans      []string            `json:"no_spans"` // traces that have ended, whose spans the server has not
+	NoSpans      []string            `json:"no_spans"` // traces that have ended, and whose spans the server does not have
 	Errors       map[string]string   `json:"errors"`   // cases that the SDK refused
-	Expected     []ExpectedTrace     `json:"-"`        // what MLflow's own client reads, one a listed trace; not after Add and AddBulk
+	Expected     []ExpectedTrace     `json:"-"`        // what MLflow's own client reads of each listed trace; not after Add and AddBulk
 }
 
 // ExpectedTrace is a trace as MLflow's own client reads it back: an independent view of the source.
@@ -195,13 +195,13 @@ func (m *MLflow) Add(t testing.TB, experiment string, count int) Corpus {
 }
 
 // Change changes tags, assessments and run links of four traces: step 1 adds, 2 changes, 3 removes and
-// 4 adds again. Cases has the traces as "changed".
+// 4 adds again. Cases names the traces as "changed".
 func (m *MLflow) Change(t testing.TB, experiment string, step int) Corpus {
 	t.Helper()
 	return m.dumped(t, "change", experiment, "--count", strconv.Itoa(step))
 }
 
-// Resend has the traces of case otlp_gen_ai, which have ended, get a late span and one with other values.
+// Resend sends a late span, and one with other values, to the traces of case otlp_gen_ai, which have ended.
 func (m *MLflow) Resend(t testing.TB, experiment string, step int) Corpus {
 	t.Helper()
 	return m.dumped(t, "resend", experiment, "--count", strconv.Itoa(step))
@@ -224,8 +224,8 @@ func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
 	return m.dumped(t, "end-in-progress", experiment)
 }
 
-// SetFeedback writes a value into the store beside the server, in place of that of the trace's feedback,
-// as a scorer does that has the store open: NaN is one that the server can't list then.
+// SetFeedback writes the value of a trace's feedback straight into the server's store, as a scorer does that has the store
+// open. When it is NaN, the server can't list the trace any more.
 func (m *MLflow) SetFeedback(t testing.TB, traceID, value string) {
 	t.Helper()
 	if out, err := Command(t, "venv", "set_feedback.py", m.DB, traceID, value).CombinedOutput(); err != nil {
@@ -239,7 +239,7 @@ func (m *MLflow) Dump(t testing.TB, experiment string) []ExpectedTrace {
 	return m.dumped(t, "dump", experiment).Expected
 }
 
-// dumped runs a verb of corpus.py and reads the experiment as it is then into Expected.
+// dumped runs a verb of corpus.py, and reads the experiment as it is afterwards into Expected.
 func (m *MLflow) dumped(t testing.TB, verb, experiment string, args ...string) Corpus {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "expected.jsonl")
@@ -261,8 +261,7 @@ func (m *MLflow) corpus(verb, experiment string, args ...string) (Corpus, error)
 	}
 	out, err := cmd.Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return c, fmt.Errorf("corpus.py %s: %w\n%s", verb, err, exit.Stderr)
 		}
 		return c, err

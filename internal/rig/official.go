@@ -7,27 +7,27 @@ import (
 	"testing"
 )
 
-// OfficialOptions say what the official migration is to leave out. The zero value has it take all.
+// OfficialOptions say what the official migration leaves out. The zero value has it take all traces.
 type OfficialOptions struct {
 	Skip    map[string]string `json:"skip,omitempty"`     // trace ID to why it skips that one for good
-	UntilMS int64             `json:"until_ms,omitempty"` // traces requested later came after its run; 0 for none
+	UntilMS int64             `json:"until_ms,omitempty"` // it leaves out traces requested later; 0 for none
 }
 
 // OfficialRun is what a run of the official migration did. Trace IDs are MLflow's.
 type OfficialRun struct {
 	ExperimentID        string            `json:"experiment_id"`
 	Migrated            []string          `json:"migrated"`
-	Skipped             map[string]string `json:"skipped"` // those of the options and what the SDK can't read, with the reason
-	Left                []string          `json:"left"`    // after UntilMS
+	Skipped             map[string]string `json:"skipped"` // those of the options and those that the SDK can't read, with the reason
+	Left                []string          `json:"left"`    // requested after UntilMS
 	Spans               int               `json:"spans"`   // rows written
 	Annotations         int               `json:"annotations"`
 	LatestRequestTimeMS int64             `json:"latest_request_time_ms"` // as its two tags of the experiment tell
 	LatestTraceID       string            `json:"latest_trace_id"`
 }
 
-// Official writes the rows that the official migration makes of an experiment into the tables of a
-// location (catalog.schema.prefix), which it makes where they are not there, and notes its progress in the
-// experiment (testdata/rig/official.py).
+// Official does what the official migration does (testdata/rig/official.py). It writes the rows of an experiment into the
+// tables of a location (catalog.schema.prefix), which it makes where they don't exist, and notes its progress in tags
+// of the experiment.
 func Official(t testing.TB, m *MLflow, w *Warehouse, experiment, location string, opts OfficialOptions) OfficialRun {
 	t.Helper()
 	options, err := json.Marshal(opts)
@@ -37,8 +37,7 @@ func Official(t testing.TB, m *MLflow, w *Warehouse, experiment, location string
 	out, err := Command(t, "venv", "official.py", "--uri", m.URI, "--experiment", experiment,
 		"--warehouse", w.URL(), "--location", location, "--options", string(options)).Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			t.Fatalf("official.py: %v\n%s", err, exit.Stderr)
 		}
 		t.Fatal(err)

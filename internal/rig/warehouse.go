@@ -30,11 +30,11 @@ type Warehouse struct {
 	client  *http.Client
 }
 
-// WarehouseOptions says how a warehouse is to be; the zero value is fine.
+// WarehouseOptions says how a warehouse is started. The zero value is usable.
 type WarehouseOptions struct {
-	Dir     string // directory of the tables, "" for a temporary one; tables found in it are taken up again
+	Dir     string // directory of the tables, "" for a temporary one; the warehouse has the tables that are in it
 	Memory  string // heap of the JVM, "" for 2g
-	FewRows bool   // statements are many and of few rows: interpreting their plans costs less than compiling them
+	FewRows bool   // the tests send many statements of few rows: interpreting their plans costs less than compiling them
 }
 
 // StartWarehouse starts a warehouse of the test's own. It costs 10 to 15 seconds: prefer
@@ -88,7 +88,7 @@ func newWarehouse(dir string) *Warehouse {
 	}}
 }
 
-// locate reads the process' address.
+// locate reads the address from the process' URL.
 func (w *Warehouse) locate() error {
 	u, err := url.Parse(w.process.URL)
 	if err == nil {
@@ -101,12 +101,12 @@ func (w *Warehouse) locate() error {
 	return nil
 }
 
-// sharedEnv names a warehouse that several test binaries share: its address, a space, and its directory
-// (testdata/rig/with_warehouse.py).
+// sharedEnv is the variable that names a warehouse which several test binaries share. Its value is the warehouse's address, a space
+// and its directory (testdata/rig/with_warehouse.py).
 const sharedEnv = "TRACEMIG_RIG_WAREHOUSE"
 
-// tokenFor is the bearer token for the warehouse at an address: where others use it too, one with a name of this
-// binary's, for settings, faults and statistics of its own.
+// tokenFor is the bearer token for the warehouse at an address. For a shared warehouse it holds this process' ID, by which the
+// warehouse keeps settings, faults and statistics apart.
 func tokenFor(at string) string {
 	if shared, _, ok := strings.Cut(os.Getenv(sharedEnv), " "); ok && shared == at {
 		return token + "." + strconv.Itoa(os.Getpid())
@@ -114,7 +114,7 @@ func tokenFor(at string) string {
 	return token
 }
 
-// token is the one that a warehouse lets in unless told otherwise.
+// token is what a warehouse lets in unless it is started with another one.
 const token = "rig-token"
 
 var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
@@ -141,9 +141,9 @@ var sharedWarehouse = sync.OnceValues(func() (*Warehouse, error) {
 	return w, nil
 })
 
-// SharedWarehouse is the one warehouse of the test binary, started at the first call and stopped by
-// Main, or, under make test, one that all packages share. Tests keep apart by TablePrefix, and give their faults a
-// Match with it; Stats, Reset, Set and ForgetSessions are for all tests of the binary at once.
+// SharedWarehouse is the one warehouse of the test binary. The first call starts it and Main stops it. Under make test
+// it is one that all packages share. Each test uses its own TablePrefix for tables, and in the Match of its faults.
+// Stats, Reset, Set and ForgetSessions concern all tests of the binary at once.
 func SharedWarehouse(t testing.TB) *Warehouse {
 	t.Helper()
 	w, err := sharedWarehouse()
@@ -159,10 +159,9 @@ func (w *Warehouse) Stop() { w.process.Stop() }
 // URL is http://host:port.
 func (w *Warehouse) URL() string { return w.process.URL }
 
-// SQL runs a statement beside the Thrift protocol (no fault meets it, Stats doesn't count it) and
-// returns the rows. Integers come as int64, floating point as float64 (NaN and the infinities as
-// strings), decimals, dates and times as strings, binary as hex, VARIANT as its JSON text, arrays as
-// []any and structs as map[string]any.
+// SQL runs a statement and returns its rows. It does not use the Thrift protocol, so faults don't apply to the statement and
+// Stats does not count it. Integers come as int64, floating point as float64 (NaN and the infinities as strings), decimals,
+// dates and times as strings, binary as hex, VARIANT as its JSON text, arrays as []any and structs as map[string]any.
 func (w *Warehouse) SQL(t testing.TB, query string) [][]any {
 	t.Helper()
 	rows, err := w.TrySQL(query)
@@ -186,7 +185,7 @@ func (w *Warehouse) TrySQL(query string) ([][]any, error) {
 	return answer.Rows, nil
 }
 
-// typed replaces the numbers in a decoded JSON value: those without point and exponent were integers.
+// typed replaces the numbers in a decoded JSON value by int64 and float64. Those without point and exponent are integers.
 func typed(v any) any {
 	switch v := v.(type) {
 	case json.Number:
@@ -209,12 +208,12 @@ func typed(v any) any {
 	return v
 }
 
-// WarehouseStats is what came by the Thrift protocol since the start or the last Reset.
+// WarehouseStats counts what came by the Thrift protocol since the start or the last Reset.
 type WarehouseStats struct {
-	Statements int // executed, failed ones too; what a fault refused is not executed
+	Statements int // executed ones, failed ones included, but not those that a fault refused
 	Writes     int // successful INSERT, MERGE, UPDATE and DELETE statements
 	Faults     int // faults that fired
-	Links      int // results, or parts of them, handed out as links into the storage, which a client asked for
+	Links      int // links into the storage that were handed out in place of results, or of parts of them
 	Log        []WarehouseStatement
 }
 
@@ -227,7 +226,7 @@ type WarehouseStatement struct {
 	Error     string // first line of its error, "" if it succeeded
 }
 
-// Stats returns what came by the Thrift protocol, the last 1000 statements with their texts.
+// Stats returns the counts, and the texts of the last 1000 statements.
 func (w *Warehouse) Stats(t testing.TB) WarehouseStats {
 	t.Helper()
 	var stats WarehouseStats
@@ -235,7 +234,7 @@ func (w *Warehouse) Stats(t testing.TB) WarehouseStats {
 	return stats
 }
 
-// Reset forgets statistics and faults. The tables stay.
+// Reset clears statistics and faults. It leaves the tables as they are.
 func (w *Warehouse) Reset(t testing.TB) {
 	t.Helper()
 	w.must(t, http.MethodPost, "/_reset", struct{}{}, nil)
@@ -253,7 +252,7 @@ const (
 
 	HTTPError           = "http_error"             // HTTP Status with Message, not executed
 	StatusError         = "status_error"           // Message inside of HTTP 200, no operation
-	SessionError        = "session_error"          // the same, and from then on for every statement of the session
+	SessionError        = "session_error"          // the same, for every later statement of the session as well
 	SQLError            = "sql_error"              // a failed operation with Message and State, not executed
 	SQLErrorAfterEffect = "sql_error_after_effect" // the same, once it has taken effect
 )
@@ -261,29 +260,30 @@ const (
 // Fault is a failure of statements to come.
 type Fault struct {
 	Match      string `json:"match"`                 // regular expression (Python's) on the statement text, case-insensitive; "" for all
-	Nth        int    `json:"nth,omitempty"`         // the first matching statement it hits, 0 for 1
+	Nth        int    `json:"nth,omitempty"`         // the first matching statement that fails, 0 for 1
 	Kind       string `json:"kind"`                  // one of the kinds above
-	Times      int    `json:"times,omitempty"`       // how many matching statements it hits, one after another, 0 for 1
+	Times      int    `json:"times,omitempty"`       // how many matching statements fail, one after another, 0 for 1
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a refusal
 	Status     int    `json:"status,omitempty"`
 	Message    string `json:"message,omitempty"`
 	State      string `json:"state,omitempty"` // SQLSTATE
 }
 
-// Fault has the statements it matches fail. The driver's own attempts count as statements each.
+// Fault has the statements that match it fail. Each attempt of the driver counts as a statement.
 func (w *Warehouse) Fault(t testing.TB, f Fault) {
 	t.Helper()
 	w.must(t, http.MethodPost, "/_fault", f, nil)
 }
 
-// WarehouseSettings may change while the warehouse runs, for all of its users; the zero value is how it was started.
+// WarehouseSettings may change while the warehouse runs. The zero value is how it was started.
 type WarehouseSettings struct {
 	MaxParamBytes int     `json:"max_param_bytes"` // a larger parameter is refused with 413, 0 for 64 MiB
-	DirectSeconds float64 `json:"direct_seconds"`  // a statement that takes longer is answered as running and polled for, 0 for 5
-	// Larger requests are refused, 0 for none, in the form of TooLargeAs: 413, 400, exhausted (a 500), or cut while they are sent.
+	DirectSeconds float64 `json:"direct_seconds"`  // a statement that takes longer is answered as running, and has to be polled; 0 for 5
+	// Requests of more than MaxRequestBytes, 0 for no limit, are refused as TooLargeAs says: "413", "400", "exhausted" (with
+	// 500), or "cut" (the connection breaks while the request is sent).
 	MaxRequestBytes int    `json:"max_request_bytes"`
 	TooLargeAs      string `json:"too_large_as"`
-	LinkBytes       int    `json:"link_bytes"` // larger results are handed out as links to who takes them, 0 for 1 MB
+	LinkBytes       int    `json:"link_bytes"` // larger results are handed out as links to clients that take links, 0 for 1 MB
 }
 
 // Set changes the settings.
@@ -292,7 +292,7 @@ func (w *Warehouse) Set(t testing.TB, s WarehouseSettings) {
 	w.must(t, http.MethodPost, "/_settings", s, nil)
 }
 
-// ForgetSessions has the warehouse know no session any more, as after a restart.
+// ForgetSessions has the warehouse forget all sessions, as a restart does.
 func (w *Warehouse) ForgetSessions(t testing.TB) {
 	t.Helper()
 	w.must(t, http.MethodPost, "/_forget_sessions", struct{}{}, nil)

@@ -32,14 +32,14 @@ func (b bearer) Authenticate(r *http.Request) error {
 	return nil
 }
 
-// counter counts the requests that the driver sends to the warehouse, and refuses what it would send
-// elsewhere: its question for feature flags. It reads the answers whole, because the driver doesn't
-// close those with another status than 200, nor a session's last: their connections would stay open.
+// counter counts the requests that the driver sends to the warehouse. It refuses its requests for feature flags, which would
+// go elsewhere. It reads answers to their end, because the driver does not close those with another status than 200, nor
+// a session's last one, and their connections would stay open.
 type counter struct {
 	base     http.RoundTripper
 	path     string
-	storage  bool   // results by links are let through as well
-	token    string // which these requests then bring
+	storage  bool   // requests for results by links are let through as well
+	token    string // the token that those requests are given, or ""
 	mu       sync.Mutex
 	requests int
 }
@@ -157,7 +157,8 @@ func TestWarehouse(t *testing.T) {
 		if n > 0 {
 			lines.WriteByte('\n')
 		}
-		fmt.Fprintf(&lines, `{"id": %d, "attributes": {"big": 9007199254740993, "f": 1.5E0, "s": "snow \u2603 ${x} '; \n", "pad": %q}}`, n, strings.Repeat("x", 2000))
+		fmt.Fprintf(&lines, `{"id": %d, "attributes": {"big": 9007199254740993, "f": 1.5E0, "s": "snow \u2603 ${x} '; \n", "pad": %q}}`,
+			n, strings.Repeat("x", 2000))
 		n++
 	}
 	affected, inserted := counts(t, db, fmt.Sprintf(insertLines, table), rowsParam(lines.String()))
@@ -167,12 +168,13 @@ func TestWarehouse(t *testing.T) {
 
 	var count, big int64
 	var text string
-	err := db.QueryRowContext(t.Context(), "SELECT count(*), max(variant_get(attributes, '$.big', 'bigint')), max(variant_get(attributes, '$.s', 'string')) FROM "+table).Scan(&count, &big, &text)
+	err := db.QueryRowContext(t.Context(), "SELECT count(*), max(variant_get(attributes, '$.big', 'bigint')), "+
+		"max(variant_get(attributes, '$.s', 'string')) FROM "+table).Scan(&count, &big, &text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if count != int64(n) || big != 9007199254740993 || text != "snow ☃ ${x} '; \n" {
-		t.Errorf("read back %d rows, %d, %q", count, big, text)
+	if want := "snow ☃ ${x} '; \n"; count != int64(n) || big != 9007199254740993 || text != want {
+		t.Errorf("read back %d rows, %d, %q, want %d, 9007199254740993, %q", count, big, text, n, want)
 	}
 
 	// A VARIANT column comes as JSON text, and a result of many pages whole and in order.
@@ -197,15 +199,16 @@ func TestWarehouse(t *testing.T) {
 	}
 
 	// The control API reads the same table.
-	got := w.SQL(t, "SELECT id, variant_get(attributes, '$.f', 'double'), attributes IS NULL, named_struct('d', 1.25, 'l', array(id)), timestamp_micros(1700000000123456) FROM "+table+" WHERE id = 1")
+	got := w.SQL(t, "SELECT id, variant_get(attributes, '$.f', 'double'), attributes IS NULL, named_struct('d', 1.25, 'l', array(id)), "+
+		"timestamp_micros(1700000000123456) FROM "+table+" WHERE id = 1")
 	want := [][]any{{int64(1), 1.5, false, map[string]any{"d": "1.25", "l": []any{int64(1)}}, "2023-11-14T22:13:20.123456+00:00"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestPages reads a large result by both ways: in answers, and by links, which the driver takes unless told
-// otherwise, and which the storage gives out to a request without a token alone.
+// TestPages reads a large result both ways: in answers, and by links into the storage, which the driver takes by default. The
+// storage serves only requests without a token.
 func TestPages(t *testing.T) {
 	w := SharedWarehouse(t)
 	for name, links := range map[string]bool{"answers": false, "links": true} {
@@ -230,10 +233,10 @@ func TestPages(t *testing.T) {
 				}
 			}
 			if err := rows.Err(); err != nil || n != 300000 {
-				t.Errorf("%d rows, %v", n, err)
+				t.Errorf("%d rows, error %v, want 300000", n, err)
 			}
 			if got := w.Stats(t).Links; links != (got > 0) {
-				t.Errorf("%d links", got)
+				t.Errorf("%d links, want some: %t", got, links)
 			}
 		})
 	}
@@ -261,9 +264,11 @@ func TestParameterTypes(t *testing.T) {
 	var big, small int64
 	var f float64
 	var null sql.NullString
-	err := db.QueryRowContext(t.Context(), `SELECT concat_ws(',', typeof(:big), typeof(:small), typeof(:f), typeof(:s), typeof(:at), typeof(:b), typeof(:null), typeof(:d)),
+	err := db.QueryRowContext(t.Context(), `SELECT concat_ws(',', typeof(:big), typeof(:small), typeof(:f), typeof(:s), typeof(:at),
+			typeof(:b), typeof(:null), typeof(:d)),
 		:big, :small, :f, :s, date_format(:at, 'yyyy-MM-dd HH:mm:ss.SSSSSS'), :null`,
-		sql.Named("big", int64(-9223372036854775808)), dbsql.Parameter{Name: "small", Type: dbsql.SqlInteger, Value: "7"}, sql.Named("f", 1.5e-7), sql.Named("s", "a'b\\c ☃ 😀 ${x}"),
+		sql.Named("big", int64(-9223372036854775808)), dbsql.Parameter{Name: "small", Type: dbsql.SqlInteger, Value: "7"},
+		sql.Named("f", 1.5e-7), sql.Named("s", "a'b\\c ☃ 😀 ${x}"),
 		sql.Named("at", at), sql.Named("b", true), sql.Named("null", nil),
 		dbsql.Parameter{Name: "d", Type: dbsql.SqlDecimal, Value: "1.25"},
 	).Scan(&types, &big, &small, &f, &s, &ts, &null)
@@ -271,7 +276,8 @@ func TestParameterTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(types, " ", big, small, f, " ", s, " ", ts, null.Valid)
-	want := "bigint,int,double,string,timestamp,boolean,void,decimal(3,2) -9223372036854775808 7 1.5e-07 a'b\\c ☃ 😀 ${x} 2024-02-29 23:59:59.123456false"
+	want := "bigint,int,double,string,timestamp,boolean,void,decimal(3,2) -9223372036854775808 7 1.5e-07 a'b\\c ☃ 😀 ${x} " +
+		"2024-02-29 23:59:59.123456false"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -289,8 +295,8 @@ func TestStatementErrors(t *testing.T) {
 		{`SELECT parse_json('{"a":1,"a":2}')`, "22023", "[VARIANT_DUPLICATE_KEY]"},
 	} {
 		_, err := db.ExecContext(t.Context(), c.query)
-		var e dbsqlerr.DBExecutionError
-		if !errors.As(err, &e) || e.SqlState() != c.state || !strings.Contains(err.Error(), c.text) {
+		e, ok := errors.AsType[dbsqlerr.DBExecutionError](err)
+		if !ok || e.SqlState() != c.state || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v, want SQLSTATE %s and %s", c.query, err, c.state, c.text)
 		}
 	}
@@ -300,8 +306,9 @@ func TestToken(t *testing.T) {
 	w := SharedWarehouse(t)
 	db, _ := connect(t, w, "wrong")
 	err := db.PingContext(t.Context())
-	if !errors.Is(err, dbsqlerr.RequestError) || !strings.Contains(err.Error(), "Invalid access token") || !strings.Contains(err.Error(), "403") {
-		t.Errorf("wrong token: %v", err)
+	if !errors.Is(err, dbsqlerr.RequestError) || !strings.Contains(err.Error(), "Invalid access token") ||
+		!strings.Contains(err.Error(), "403") {
+		t.Errorf("wrong token: error %v, want a request error 403 Invalid access token", err)
 	}
 	resp, err := w.client.Post(w.URL()+w.HTTPPath, "application/x-thrift", nil)
 	if err != nil {
@@ -309,7 +316,7 @@ func TestToken(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("no token: %s", resp.Status)
+		t.Errorf("no token: %s, want 401", resp.Status)
 	}
 }
 
@@ -331,21 +338,25 @@ func TestConcurrentWrites(t *testing.T) {
 	}
 	group.Wait()
 	// A write that adds nothing says so.
-	if affected, inserted := counts(t, db, "INSERT INTO "+table+" (id) SELECT s.id FROM range(1, 5) s LEFT ANTI JOIN "+table+" t ON t.id = s.id"); affected != 0 || inserted != 0 {
-		t.Errorf("empty insert says %d, %d", affected, inserted)
+	insertMissing := "INSERT INTO %[1]s (id) SELECT s.id FROM range(%[2]d, %[3]d) s LEFT ANTI JOIN %[1]s t ON t.id = s.id"
+	affected, inserted := counts(t, db, fmt.Sprintf(insertMissing, table, 1, 5))
+	if affected != 0 || inserted != 0 {
+		t.Errorf("an insert of nothing says %d affected and %d inserted rows, want 0 and 0", affected, inserted)
 	}
-	if affected, inserted := counts(t, db, "MERGE INTO "+table+" t USING (SELECT * FROM range(4, 9)) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"); affected != 4 || inserted != 4 {
-		t.Errorf("merge says %d, %d", affected, inserted)
+	affected, inserted = counts(t, db, "MERGE INTO "+table+" t USING (SELECT * FROM range(4, 9)) s ON t.id = s.id "+
+		"WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)")
+	if affected != 4 || inserted != 4 {
+		t.Errorf("a merge says %d affected and %d inserted rows, want 4 and 4", affected, inserted)
 	}
 
-	// Statements that read the table they write do: one of two wins. They may also miss each other in
-	// time, so try until they meet.
+	// Statements that read the table they write conflict, and one of two wins. Two may also miss each other in time, so this
+	// tries until they conflict.
 	for try := range 20 {
 		var failed []error
 		var mu sync.Mutex
 		for range 2 {
 			group.Go(func() {
-				_, err := db.ExecContext(t.Context(), fmt.Sprintf("INSERT INTO %[1]s (id) SELECT s.id FROM range(%[2]d, %[2]d + 50) s LEFT ANTI JOIN %[1]s t ON t.id = s.id", table, 1000*(try+1)))
+				_, err := db.ExecContext(t.Context(), fmt.Sprintf(insertMissing, table, 1000*(try+1), 1000*(try+1)+50))
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -358,9 +369,9 @@ func TestConcurrentWrites(t *testing.T) {
 			continue
 		}
 		t.Logf("try %d: %v", try, failed[0])
-		var e dbsqlerr.DBExecutionError
-		if len(failed) != 1 || !errors.As(failed[0], &e) || e.SqlState() != "2D521" || !strings.Contains(e.Error(), "[DELTA_CONCURRENT_APPEND") {
-			t.Errorf("conflict: %v", failed)
+		e, ok := errors.AsType[dbsqlerr.DBExecutionError](failed[0])
+		if len(failed) != 1 || !ok || e.SqlState() != "2D521" || !strings.Contains(e.Error(), "[DELTA_CONCURRENT_APPEND") {
+			t.Errorf("errors %v, want one with SQLSTATE 2D521 and [DELTA_CONCURRENT_APPEND", failed)
 		}
 		if got := w.SQL(t, "SELECT count(*) - count(DISTINCT id) FROM "+table+" WHERE id >= 1000"); !cmp.Equal(got, [][]any{{int64(0)}}) {
 			t.Errorf("duplicates: %v", got)
@@ -370,7 +381,7 @@ func TestConcurrentWrites(t *testing.T) {
 	t.Error("two statements never conflicted")
 }
 
-// TestFaults pins down how the driver takes each fault: the facts that testdata/rig/README.md tells.
+// TestFaults holds what testdata/rig/README.md says of how the driver takes each fault.
 func TestFaults(t *testing.T) {
 	w := SharedWarehouse(t)
 	table := TablePrefix(t)
@@ -415,10 +426,14 @@ func TestFaults(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.fails)
 			}
 			if err != nil {
-				var e dbsqlerr.DBExecutionError
-				refused := strings.HasPrefix(c.fault.Kind, "refuse")
-				if !errors.As(err, &e) || e.SqlState() != "" || e.IsRetryable() != refused || e.RetryAfter() != time.Duration(c.fault.RetryAfter)*time.Second {
-					t.Errorf("error is %T, retryable %t after %v, SQLSTATE %q", err, e.IsRetryable(), e.RetryAfter(), e.SqlState())
+				e, ok := errors.AsType[dbsqlerr.DBExecutionError](err)
+				if !ok {
+					t.Fatalf("error is %T, want a DBExecutionError", err)
+				}
+				refused, after := strings.HasPrefix(c.fault.Kind, "refuse"), time.Duration(c.fault.RetryAfter)*time.Second
+				if e.SqlState() != "" || e.IsRetryable() != refused || e.RetryAfter() != after {
+					t.Errorf("error is retryable %t after %v, SQLSTATE %q, want %t after %v and none",
+						e.IsRetryable(), e.RetryAfter(), e.SqlState(), refused, after)
 				}
 				if errors.Is(err, dbsqlerr.RequestError) != (c.fault.Kind != Hang) ||
 					errors.Is(err, context.DeadlineExceeded) != (c.fault.Kind == Hang) ||
@@ -437,9 +452,9 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%v rows, want %d", got, total)
 			}
 			if stats := w.Stats(t); stats.Faults == 0 || stats.Writes == 1 != c.effect {
-				t.Errorf("stats %+v", stats)
+				t.Errorf("stats %+v, want a fault, and one write: %t", stats, c.effect)
 			}
-			// The session is usable afterwards.
+			// The session can be used afterwards.
 			w.Reset(t)
 			if err := db.PingContext(t.Context()); err != nil {
 				t.Errorf("afterwards: %v", err)
@@ -462,7 +477,7 @@ func TestOptions(t *testing.T) {
 	// A statement that takes longer than that is polled for.
 	_, n := counts(t, db, "INSERT INTO "+table+" SELECT 8L FROM range(1) WHERE reflect('java.lang.Thread', 'sleep', 500L) IS NOT NULL")
 	if n != 1 {
-		t.Errorf("inserted %d rows", n)
+		t.Errorf("inserted %d rows, want 1", n)
 	}
 	// The driver takes a session that the server forgot for a bad connection: database/sql sends the statement
 	// again in a new one.
