@@ -22,7 +22,13 @@ func TestEnvironmentCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(filepath.Join(home, ".mlflow", "credentials"), "; a comment\n[mlflow]\nmlflow_tracking_username = ann\nMLFLOW_TRACKING_PASSWORD : p=100%%\n[x]\nmlflow_tracking_username = eve\n")
+	write(filepath.Join(home, ".mlflow", "credentials"), `; a comment
+[mlflow]
+mlflow_tracking_username = ann
+MLFLOW_TRACKING_PASSWORD : p=100%%
+[x]
+mlflow_tracking_username = eve
+`)
 	netrc := filepath.Join(bare, "netrc")
 	write(netrc, "# mine\nmachine other.example login eve password no\nmachine mlflow.example\n  login bob\n  password word\n")
 	for name, tt := range map[string]struct {
@@ -30,15 +36,21 @@ func TestEnvironmentCredentials(t *testing.T) {
 		env  []string
 		want ServerCredentials
 	}{
-		"none":                      {want: ServerCredentials{}},
-		"the file":                  {env: []string{"HOME", home}, want: ServerCredentials{Username: "ann", Password: "p=100%"}},
-		"a user of the environment": {env: []string{"HOME", home, "MLFLOW_TRACKING_USERNAME", "bo"}, want: ServerCredentials{Username: "bo", Password: "p=100%"}},
-		"a token beside the file":   {env: []string{"HOME", home, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t", Username: "ann", Password: "p=100%"}},
-		"no home":                   {env: []string{"HOME", bare}, want: ServerCredentials{}},
-		"netrc":                     {env: []string{"HOME", bare, "NETRC", netrc}, want: ServerCredentials{Username: "bob", Password: "word"}},
-		"netrc after a token":       {env: []string{"NETRC", netrc, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t"}},
-		"netrc of another host":     {uri: "https://elsewhere.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
-		"the address before netrc":  {uri: "https://u:p@mlflow.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
+		"none":     {want: ServerCredentials{}},
+		"the file": {env: []string{"HOME", home}, want: ServerCredentials{Username: "ann", Password: "p=100%"}},
+		"a user of the environment": {
+			env:  []string{"HOME", home, "MLFLOW_TRACKING_USERNAME", "bo"},
+			want: ServerCredentials{Username: "bo", Password: "p=100%"},
+		},
+		"a token beside the file": {
+			env:  []string{"HOME", home, "MLFLOW_TRACKING_TOKEN", "t"},
+			want: ServerCredentials{Token: "t", Username: "ann", Password: "p=100%"},
+		},
+		"no home":                  {env: []string{"HOME", bare}, want: ServerCredentials{}},
+		"netrc":                    {env: []string{"HOME", bare, "NETRC", netrc}, want: ServerCredentials{Username: "bob", Password: "word"}},
+		"netrc after a token":      {env: []string{"NETRC", netrc, "MLFLOW_TRACKING_TOKEN", "t"}, want: ServerCredentials{Token: "t"}},
+		"netrc of another host":    {uri: "https://elsewhere.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
+		"the address before netrc": {uri: "https://u:p@mlflow.example", env: []string{"NETRC", netrc}, want: ServerCredentials{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.uri == "" {
@@ -46,7 +58,7 @@ func TestEnvironmentCredentials(t *testing.T) {
 			}
 			e, err := ReadEnvironment(tt.uri, env(tt.env...))
 			if err != nil || e.Credentials != tt.want {
-				t.Errorf("%+v, %v, want %+v", e, err, tt.want)
+				t.Errorf("%+v, error %v, want the credentials %+v", e, err, tt.want)
 			}
 		})
 	}
@@ -58,19 +70,21 @@ func TestCredentialsGoWhereTheyMay(t *testing.T) {
 		creds ServerCredentials
 		want  string // Authorization, or "refused"
 	}{
-		"none over http":          {"http://mlflow.example:5000", ServerCredentials{}, ""},
-		"token over http":         {"http://mlflow.example:5000", ServerCredentials{Token: "s3cret"}, "refused"},
-		"password over http":      {"http://mlflow.example:5000", ServerCredentials{Username: "u", Password: "s3cret"}, "refused"},
-		"in the address":          {"http://u:s3cret@mlflow.example:5000", ServerCredentials{}, "refused"},
-		"in the address, https":   {"https://u:s3cret@mlflow.example", ServerCredentials{}, "Basic dTpzM2NyZXQ="},
-		"token over https":        {"https://mlflow.example", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
-		"token to loopback":       {"http://localhost:5000", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
-		"token to ::1":            {"http://[::1]:5000", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
-		"password before a token": {"https://mlflow.example", ServerCredentials{Token: "t", Username: "u", Password: "s3cret"}, "Basic dTpzM2NyZXQ="},
-		"a user alone":            {"https://mlflow.example", ServerCredentials{Token: "s3cret", Username: "u"}, "Bearer s3cret"},
-		"databricks":              {"databricks://prod", ServerCredentials{}, "refused"},
-		"no address":              {"u:s3cret@host", ServerCredentials{}, "refused"},
-		"a file":                  {"file:///tmp/store", ServerCredentials{}, "refused"},
+		"none over http":        {"http://mlflow.example:5000", ServerCredentials{}, ""},
+		"token over http":       {"http://mlflow.example:5000", ServerCredentials{Token: "s3cret"}, "refused"},
+		"password over http":    {"http://mlflow.example:5000", ServerCredentials{Username: "u", Password: "s3cret"}, "refused"},
+		"in the address":        {"http://u:s3cret@mlflow.example:5000", ServerCredentials{}, "refused"},
+		"in the address, https": {"https://u:s3cret@mlflow.example", ServerCredentials{}, "Basic dTpzM2NyZXQ="},
+		"token over https":      {"https://mlflow.example", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
+		"token to loopback":     {"http://localhost:5000", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
+		"token to ::1":          {"http://[::1]:5000", ServerCredentials{Token: "s3cret"}, "Bearer s3cret"},
+		"password before a token": {
+			"https://mlflow.example", ServerCredentials{Token: "t", Username: "u", Password: "s3cret"}, "Basic dTpzM2NyZXQ=",
+		},
+		"a user alone": {"https://mlflow.example", ServerCredentials{Token: "s3cret", Username: "u"}, "Bearer s3cret"},
+		"databricks":   {"databricks://prod", ServerCredentials{}, "refused"},
+		"no address":   {"u:s3cret@host", ServerCredentials{}, "refused"},
+		"a file":       {"file:///tmp/store", ServerCredentials{}, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := "nothing sent"
@@ -83,7 +97,7 @@ func TestCredentialsGoWhereTheyMay(t *testing.T) {
 				})})
 			if err != nil {
 				if tt.want != "refused" || strings.Contains(err.Error(), "s3cret") {
-					t.Errorf("error %v", err)
+					t.Errorf("error %v, want %s", err, tt.want)
 				}
 				return
 			}
@@ -101,7 +115,7 @@ func TestCredentialsGoWhereTheyMay(t *testing.T) {
 	for host, ok := range map[string]bool{"http://dbx.example": false, "https://dbx.example": true, "http://127.0.0.1:8080": true} {
 		_, err := NewDatabricks(workspace(host), Options{})
 		if (err == nil) != ok {
-			t.Errorf("%s: %v", host, err)
+			t.Errorf("%s: error %v, want one: %t", host, err, !ok)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,23 +36,35 @@ func TestEnvironmentRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"MLFLOW_TRACKING_AWS_SIGV4": "True", "MLFLOW_TRACKING_AUTH": "my-plugin", "MLFLOW_TRACKING_INSECURE_TLS": "yes", "MLFLOW_HTTP_REQUEST_TIMEOUT": "soon",
-		"MLFLOW_TRACKING_SERVER_CERT_PATH": file, "MLFLOW_TRACKING_CLIENT_CERT_PATH": file, "REQUESTS_CA_BUNDLE": file + ".not", "HTTPS_PROXY": "http://u:s3cret@", "all_proxy": "ftp://s3cret",
+		"MLFLOW_TRACKING_AWS_SIGV4":        "True",
+		"MLFLOW_TRACKING_AUTH":             "my-plugin",
+		"MLFLOW_TRACKING_INSECURE_TLS":     "yes",
+		"MLFLOW_HTTP_REQUEST_TIMEOUT":      "soon",
+		"MLFLOW_TRACKING_SERVER_CERT_PATH": file,
+		"MLFLOW_TRACKING_CLIENT_CERT_PATH": file,
+		"REQUESTS_CA_BUNDLE":               file + ".not",
+		"HTTPS_PROXY":                      "http://u:s3cret@",
+		"all_proxy":                        "ftp://s3cret",
 	} {
 		_, err := ReadEnvironment("https://mlflow.example", env(name, value))
-		var e *EnvironmentError
-		if !errors.As(err, &e) || !strings.Contains(strings.ToUpper(err.Error()), strings.ToUpper(name)) || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v", name, err)
+		e, ok := errors.AsType[*EnvironmentError](err)
+		if !ok {
+			t.Errorf("%s: error %v, want an *EnvironmentError", name, err)
+			continue
+		}
+		if !strings.Contains(strings.ToUpper(e.Text), strings.ToUpper(name)) || strings.Contains(e.Text, "s3cret") {
+			t.Errorf("%s: error %v, want one with the name and without the value", name, err)
 		}
 	}
 	for _, name := range withoutEffect {
-		if e, err := ReadEnvironment("https://mlflow.example", env(name, "1")); err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], name) {
-			t.Errorf("%s: %+v, %v", name, e, err)
+		e, err := ReadEnvironment("https://mlflow.example", env(name, "1"))
+		if err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], name) {
+			t.Errorf("%s: %+v, error %v, want a warning with the name", name, e, err)
 		}
 	}
 }
 
-// A server that wants a client's certificate and shows one that nobody else vouches for.
+// The server asks for a client's certificate, and its own is signed by no known authority.
 func TestEnvironmentTLS(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, experiment7) }))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -67,17 +80,18 @@ func TestEnvironmentTLS(t *testing.T) {
 		os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	const serverName, clientName = "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 	for name, tt := range map[string]struct {
 		env []string
 		ok  bool
 	}{
-		"both":                      {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca, "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
-		"a folder of authorities":   {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", filepath.Dir(ca), "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
-		"the bundle of requests":    {[]string{"REQUESTS_CA_BUNDLE", ca, "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
-		"MLflow's before requests'": {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca, "REQUESTS_CA_BUNDLE", "/nowhere", "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
-		"not verified":              {[]string{"MLFLOW_TRACKING_INSECURE_TLS", "TRUE", "MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, true},
-		"no client's certificate":   {[]string{"MLFLOW_TRACKING_SERVER_CERT_PATH", ca}, false},
-		"no authority":              {[]string{"MLFLOW_TRACKING_CLIENT_CERT_PATH", client}, false},
+		"both":                      {[]string{serverName, ca, clientName, client}, true},
+		"a folder of authorities":   {[]string{serverName, filepath.Dir(ca), clientName, client}, true},
+		"the bundle of requests":    {[]string{"REQUESTS_CA_BUNDLE", ca, clientName, client}, true},
+		"MLflow's before requests'": {[]string{serverName, ca, "REQUESTS_CA_BUNDLE", "/nowhere", clientName, client}, true},
+		"not verified":              {[]string{"MLFLOW_TRACKING_INSECURE_TLS", "TRUE", clientName, client}, true},
+		"no client's certificate":   {[]string{serverName, ca}, false},
+		"no authority":              {[]string{clientName, client}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := ReadEnvironment(s.URL, env(tt.env...))
@@ -85,7 +99,7 @@ func TestEnvironmentTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			opts := Options{Limits: unlimited}
-			opts.Retry.Budget = time.Millisecond // a handshake that ends is tried again otherwise
+			opts.Retry.Budget = time.Millisecond // Otherwise a handshake that fails is tried again.
 			e.Apply(&opts)
 			c, err := NewServer(s.URL, e.Credentials, opts)
 			if err != nil {
@@ -93,10 +107,10 @@ func TestEnvironmentTLS(t *testing.T) {
 			}
 			defer c.Close()
 			if _, err := c.Experiment(t.Context(), "7"); (err == nil) != tt.ok {
-				t.Errorf("%v", err)
+				t.Errorf("error %v, want one: %t", err, !tt.ok)
 			}
 			if insecure := strings.HasPrefix(name, "not"); insecure != (len(e.Warnings) == 1) {
-				t.Errorf("warnings %q", e.Warnings)
+				t.Errorf("warnings %q, want one: %t", e.Warnings, insecure)
 			}
 		})
 	}
@@ -109,8 +123,11 @@ func clientCertificate(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rig"}, NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rig"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +136,8 @@ func clientCertificate(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	return slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func TestEnvironmentProxies(t *testing.T) {
@@ -147,7 +165,7 @@ func TestEnvironmentProxies(t *testing.T) {
 			got = u.String()
 		}
 		if err != nil || got != tt.want {
-			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
+			t.Errorf("%s: %q, error %v, want %q", name, got, err, tt.want)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func TestDecompressionBomb(t *testing.T) {
 	}
 }
 
-// What is no gzip under the name of gzip stays so however often one asks.
+// An answer that says to be gzip and is not is asked for once.
 func TestNotCompressedAsItSays(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -64,11 +64,11 @@ func TestNotCompressedAsItSays(t *testing.T) {
 	defer c.Close()
 	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 	if got.Err == nil || !strings.Contains(got.Err.Error(), "not compressed as it says") || c.Stats().Requests != 1 {
-		t.Errorf("%v after %d requests", got.Err, c.Stats().Requests)
+		t.Errorf("error %v after %d requests, want one that it is not compressed as it says, after 1", got.Err, c.Stats().Requests)
 	}
 }
 
-// Of large answers one is read at a time; small ones go past it.
+// Large answers are read one at a time. Small ones don't wait for them.
 func TestOneLargeAnswerAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		large := `{"spans":[{"x":"` + strings.Repeat("x", largeAnswer) + `"}]}`
@@ -86,7 +86,7 @@ func TestOneLargeAnswerAtATime(t *testing.T) {
 		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-small", "", 1)})[0]; s.Err != nil {
 			t.Error(s.Err)
 		}
-		time.Sleep(2 * stallTimeout) // waiting for one's turn is no stall
+		time.Sleep(2 * stallTimeout) // Waiting for its turn is no stall.
 		select {
 		case <-done:
 			t.Error("a second large answer was read beside the first")
@@ -94,7 +94,7 @@ func TestOneLargeAnswerAtATime(t *testing.T) {
 		}
 		<-c.large
 		if s := <-done; s.Err != nil || string(s.JSON) != large {
-			t.Errorf("%d bytes, %v", len(s.JSON), s.Err)
+			t.Errorf("%d bytes, error %v, want %d", len(s.JSON), s.Err, len(large))
 		}
 		if len(c.large) != 0 {
 			t.Error("the turn was not given back")
@@ -102,7 +102,7 @@ func TestOneLargeAnswerAtATime(t *testing.T) {
 	})
 }
 
-// A login page or a proxy's error with status 200 is told from damaged data, and asked for once.
+// A login page, or a proxy's error with status 200, is told from damaged data and asked for once.
 func TestWebPages(t *testing.T) {
 	n := 0
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,9 +125,11 @@ func TestWebPages(t *testing.T) {
 		}
 		return inProcess{page}.RoundTrip(r)
 	})).FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
-	for name, err := range map[string]error{"experiment": experiment, "listing": listing, "runs": runs, "trace": info, "spans": spans, "signed download": signed} {
+	for name, err := range map[string]error{
+		"experiment": experiment, "listing": listing, "runs": runs, "trace": info, "spans": spans, "signed download": signed,
+	} {
 		if err == nil || !strings.Contains(err.Error(), "a web page, not JSON") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v, want one of a web page", name, err)
 		}
 	}
 }
@@ -137,7 +139,7 @@ func TestWebPages(t *testing.T) {
 func TestVerifiesCertificates(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/traces.json" {
-			t.Error("an address that is not to be trusted was asked")
+			t.Error("a request went to an address that is not trusted")
 		}
 		io.WriteString(w, experiment7)
 	}))
@@ -155,11 +157,15 @@ func TestVerifiesCertificates(t *testing.T) {
 	}
 	for name, c := range map[string]*Client{"server": server, "workspace": databricks} {
 		_, err := c.Experiment(t.Context(), "7")
-		if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "SSL_CERT_FILE") || c.Stats().Requests != 1 {
-			t.Errorf("%s: %v after %d requests", name, err, c.Stats().Requests)
+		if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+			t.Errorf("%s: error %v, want one with certificate and SSL_CERT_FILE", name, err)
 		}
-		if _, err := c.signedGet(t.Context(), signedAddress{uri: s.URL + "/traces.json?sig=SIGNATURE"}, endsEarly()); err == nil || strings.Contains(err.Error(), "SIGNATURE") {
-			t.Errorf("%s: signed address: %v", name, err)
+		if n := c.Stats().Requests; n != 1 {
+			t.Errorf("%s: %d requests, want 1", name, n)
+		}
+		_, err = c.signedGet(t.Context(), signedAddress{uri: s.URL + "/traces.json?sig=SIGNATURE"}, endsEarly())
+		if err == nil || strings.Contains(err.Error(), "SIGNATURE") {
+			t.Errorf("%s: signed address: error %v, want one without the signature", name, err)
 		}
 		c.Close()
 	}
@@ -175,12 +181,12 @@ func TestVerifiesCertificates(t *testing.T) {
 	}
 }
 
-// A listing of one trace that is another one is no news of the trace asked for.
+// An answer with another trace says nothing about the trace that was asked for.
 func TestAnotherTracesInfo(t *testing.T) {
 	c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"trace":{"trace_info":{"trace_id":"tr-2","request_time":"2026-01-01T00:00:00Z"}}}`)
 	})
 	if _, err := c.TraceInfo(t.Context(), "tr-1"); err == nil || !strings.Contains(err.Error(), "tr-2") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want one that names tr-2", err)
 	}
 }

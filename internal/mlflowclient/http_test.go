@@ -17,8 +17,20 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// clientOf makes a client of a server at a loopback address.
+func clientOf(t testing.TB, opts Options) *Client {
+	t.Helper()
+	c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func answer(status int, body string, header ...string) *http.Response {
-	resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+	resp := &http.Response{
+		StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		resp.Header.Set(header[i], header[i+1])
 	}
@@ -33,23 +45,20 @@ func TestCancelledStartsNothing(t *testing.T) {
 	cause := errors.New("interrupted")
 	cancel(cause)
 	if _, err := c.Experiment(ctx, "agent"); !errors.Is(err, cause) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %v", err, cause)
 	}
 	if s := c.FetchSpans(ctx, []*mlflow.TraceInfo{{TraceID: "tr-1"}}); !errors.Is(s[0].Err, cause) {
-		t.Errorf("error %v", s[0].Err)
+		t.Errorf("error %v, want %v", s[0].Err, cause)
 	}
 	if err := c.ListTraces(ctx, "7", Window{}, nil); !errors.Is(err, cause) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %v", err, cause)
 	}
 }
 
 func TestAnswersAreBounded(t *testing.T) {
-	c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{MaxTraceBytes: 100, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+	c := clientOf(t, Options{MaxTraceBytes: 100, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		return answer(200, `{"spans":[`+strings.Repeat(" ", 1000)+`]}`), nil
 	})})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{{TraceID: "tr-1"}})[0]
 	if e, ok := errors.AsType[*TooLargeError](s.Err); !ok || e.Limit != 100 {
 		t.Errorf("got %v, want a *TooLargeError", s.Err)
@@ -73,11 +82,11 @@ func TestWorkspaceAsksAgainAfter401(t *testing.T) {
 		return answer(200, experiment7), nil
 	}))
 	if _, err := c.Experiment(t.Context(), "/Users/me/agent"); err != nil || n != 2 {
-		t.Errorf("error %v after %d requests", err, n)
+		t.Errorf("error %v after %d requests, want none after 2", err, n)
 	}
 	c = databricksClient(t, roundTrip(func(*http.Request) (*http.Response, error) { n++; return answer(401, ""), nil }))
 	n = 0
 	if _, err := c.Experiment(t.Context(), "7"); !isCode(err, 401) || n != 2 {
-		t.Errorf("error %v after %d requests", err, n)
+		t.Errorf("error %v after %d requests, want 401 after 2", err, n)
 	}
 }

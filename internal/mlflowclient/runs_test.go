@@ -11,7 +11,8 @@ import (
 
 func TestListExperiments(t *testing.T) {
 	pages := map[string]string{
-		`{"view_type":"ALL","max_results":1000}`:                  `{"experiments":[{"experiment_id":"1","name":"a","tags":[]},{"experiment_id":"2","lifecycle_stage":"deleted"}],"next_page_token":"x"}`,
+		`{"view_type":"ALL","max_results":1000}`: `{"experiments":[{"experiment_id":"1","name":"a","tags":[]},` +
+			`{"experiment_id":"2","lifecycle_stage":"deleted"}],"next_page_token":"x"}`,
 		`{"view_type":"ALL","max_results":1000,"page_token":"x"}`: `{"next_page_token":"y"}`,
 		`{"view_type":"ALL","max_results":1000,"page_token":"y"}`: `{"experiments":[{"experiment_id":"3"}]}`,
 	}
@@ -26,15 +27,15 @@ func TestListExperiments(t *testing.T) {
 	var ids []string
 	add := func(id string) error { ids = append(ids, id); return nil }
 	if err := c.ListExperiments(t.Context(), add); err != nil || !slices.Equal(ids, []string{"1", "2", "3"}) {
-		t.Errorf("%v, %v", ids, err)
+		t.Errorf("%v, error %v, want 1, 2 and 3", ids, err)
 	}
 	stop := errors.New("stop")
 	if err := c.ListExperiments(t.Context(), func(string) error { return stop }); err != stop {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, stop)
 	}
 	pages[`{"view_type":"ALL","max_results":1000,"page_token":"y"}`] = `{"next_page_token":"x"}`
 	if err := c.ListExperiments(t.Context(), add); err == nil || !strings.Contains(err.Error(), "repeats its page tokens") {
-		t.Errorf("a server that repeats its pages for ever: %v", err)
+		t.Errorf("error %v of a server that repeats its pages for ever, want one that says so", err)
 	}
 }
 
@@ -44,7 +45,8 @@ func TestListRunsAndTheirTraces(t *testing.T) {
 		body := string(b)
 		switch {
 		case r.URL.Path == "/api/2.0/mlflow/runs/search" && !strings.Contains(body, `"max_results":100,`):
-			http.Error(w, `{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid value 1000 for parameter 'max_results'"}`, http.StatusBadRequest)
+			http.Error(w, `{"error_code":"INVALID_PARAMETER_VALUE","message":"Invalid value 1000 for parameter 'max_results'"}`,
+				http.StatusBadRequest)
 		case r.URL.Path == "/api/2.0/mlflow/runs/search" && !strings.Contains(body, "page_token"):
 			io.WriteString(w, `{"runs":[{"info":{"run_id":"r1","status":"FINISHED"},"data":{}},{"info":{"run_id":"r2"}}],"next_page_token":"x"}`)
 		case r.URL.Path == "/api/2.0/mlflow/runs/search":
@@ -59,11 +61,12 @@ func TestListRunsAndTheirTraces(t *testing.T) {
 	if err := c.ListRuns(t.Context(), "7", func(id string) error { runs = append(runs, id); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.ListRunTraces(t.Context(), "7", "r2", Window{StartMs: new(int64(3))}, func(id string) error { traces = append(traces, id); return nil }); err != nil {
+	add := func(id string) error { traces = append(traces, id); return nil }
+	if err := c.ListRunTraces(t.Context(), "7", "r2", Window{StartMs: new(int64(3))}, add); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(runs, []string{"r1", "r2", "r3"}) || !slices.Equal(traces, []string{"tr-a"}) {
-		t.Errorf("runs %v, traces %v", runs, traces)
+		t.Errorf("runs %v, traces %v, want r1, r2, r3 and tr-a", runs, traces)
 	}
 	if err := c.ListRunTraces(t.Context(), "7", "x' OR '1", Window{}, nil); err == nil {
 		t.Error("a run ID with a quote was put into a filter")

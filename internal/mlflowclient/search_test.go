@@ -13,7 +13,13 @@ import (
 )
 
 func TestLongRunningSearch(t *testing.T) {
-	const start, plain, poll = "/api/4.0/mlflow/traces/search-long-running", "/api/3.0/mlflow/traces/search", "/api/4.0/mlflow/traces/search/operations/op1"
+	const (
+		start = "/api/4.0/mlflow/traces/search-long-running"
+		poll  = "/api/4.0/mlflow/traces/search/operations/op1"
+		plain = "/api/3.0/mlflow/traces/search"
+		done  = `{"name":"op1","done":true,"response":{"trace_infos":[{"trace_id":"tr-1","request_time":"2026-01-01T00:00:00Z"}]}}`
+	)
+	// list lists the traces twice.
 	list := func(t *testing.T, h http.HandlerFunc) (ids []string, paths []string, err error) {
 		synctest.Test(t, func(t *testing.T) {
 			c := databricksClient(t, inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,7 +39,7 @@ func TestLongRunningSearch(t *testing.T) {
 			case start:
 				b, _ := io.ReadAll(r.Body)
 				if !strings.Contains(string(b), `"sql_warehouse_id":"w1"`) {
-					t.Errorf("request %s", b)
+					t.Errorf("request %s, want the warehouse w1", b)
 				}
 				io.WriteString(w, `{"name":"op1","metadata":{},"done":false}`)
 			case poll:
@@ -41,11 +47,11 @@ func TestLongRunningSearch(t *testing.T) {
 					io.WriteString(w, `{"name":"op1","done":false}`)
 					return
 				}
-				io.WriteString(w, `{"name":"op1","done":true,"response":{"trace_infos":[{"trace_id":"tr-1","request_time":"2026-01-01T00:00:00Z"}]}}`)
+				io.WriteString(w, done)
 			}
 		})
 		if err != nil || !slices.Equal(ids, []string{"tr-1", "tr-1"}) || polls != 8 {
-			t.Errorf("%v, error %v, %d polls", ids, err, polls)
+			t.Errorf("%v, error %v, %d polls, want tr-1 twice after 8", ids, err, polls)
 		}
 	})
 	for name, refusal := range map[string]string{
@@ -61,7 +67,7 @@ func TestLongRunningSearch(t *testing.T) {
 				io.WriteString(w, listing([]row{{5, "tr-1"}}, ""))
 			})
 			if err != nil || len(ids) != 2 || !slices.Equal(paths, []string{start, plain, plain}) {
-				t.Errorf("%v, error %v, asked %v", ids, err, paths)
+				t.Errorf("%v, error %v, asked for %v, want tr-1 twice, the long-running search once and then the plain one", ids, err, paths)
 			}
 		})
 	}
@@ -70,7 +76,7 @@ func TestLongRunningSearch(t *testing.T) {
 			io.WriteString(w, `{"name":"op1","done":true,"error":{"error_code":"INVALID_PARAMETER_VALUE","message":"bad filter"}}`)
 		})
 		if e, ok := errors.AsType[*APIError](err); !ok || e.Message != "bad filter" || !slices.Equal(paths, []string{start, start}) {
-			t.Errorf("error %v, asked %v", err, paths)
+			t.Errorf("error %v, asked for %v, want bad filter from the long-running search, twice", err, paths)
 		}
 	})
 	t.Run("failed for the moment", func(t *testing.T) {
@@ -80,10 +86,10 @@ func TestLongRunningSearch(t *testing.T) {
 				io.WriteString(w, `{"name":"op1","done":true,"error":{"error_code":"INTERNAL_ERROR","message":"try again"}}`)
 				return
 			}
-			io.WriteString(w, `{"name":"op1","done":true,"response":{"trace_infos":[{"trace_id":"tr-1","request_time":"2026-01-01T00:00:00Z"}]}}`)
+			io.WriteString(w, done)
 		})
 		if err != nil || len(ids) != 2 {
-			t.Errorf("%v, error %v", ids, err)
+			t.Errorf("%v, error %v, want tr-1 twice", ids, err)
 		}
 	})
 }

@@ -25,8 +25,8 @@ func databricksClient(t *testing.T, rt http.RoundTripper) *Client {
 	return c
 }
 
-// A signed download carries the listed headers and nothing of the workspace's, over redirects and
-// with new addresses for those that have ended.
+// A signed download carries the headers of its address and none of the API's, also after redirects. A new address is asked for
+// when one has ended.
 func TestSignedDownload(t *testing.T) {
 	const doc = `{"spans":[{"name":"root","attributes":{"x":NaN}}]}`
 	var mu sync.Mutex
@@ -62,7 +62,8 @@ func TestSignedDownload(t *testing.T) {
 		switch r.URL.Path {
 		case "/api/2.0/mlflow/traces/tr-1/credentials-for-data-download":
 			asked++
-			fmt.Fprintf(w, `{"credential_info":{"signed_uri":"%s/b/traces.json?n=%d&sig=SIGNATURE","headers":[{"name":"x-ms-blob","value":"v"}]}}`, storage.URL, asked)
+			fmt.Fprintf(w, `{"credential_info":{"signed_uri":"%s/b/traces.json?n=%d&sig=SIGNATURE",`+
+				`"headers":[{"name":"x-ms-blob","value":"v"}]}}`, storage.URL, asked)
 		case "/api/3.0/mlflow/traces/tr-1":
 			io.WriteString(w, `{"trace":{"trace_info":{"trace_id":"tr-1","request_time":"2026-01-01T00:00:00Z"}}}`)
 		default:
@@ -77,13 +78,20 @@ func TestSignedDownload(t *testing.T) {
 	})
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 
+	text := func(doc string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, doc) }
+	}
+	redirect := func(to string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
+	}
+	refuse := func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }
 	tests := map[string]struct {
 		trace   *mlflow.TraceInfo
-		reply   http.HandlerFunc
-		other   http.HandlerFunc
+		reply   http.HandlerFunc // of the object store
+		other   http.HandlerFunc // of the host to which it redirects
 		want    Spans
 		wantErr string
-		asked   int
+		asked   int // for addresses
 	}{
 		"as stored": {reply: func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("X-Ms-Blob") != "v" {
@@ -98,21 +106,21 @@ func TestSignedDownload(t *testing.T) {
 			}
 			io.WriteString(w, doc)
 		}, want: Spans{JSON: []byte(doc)}, asked: 3},
-		"always refused": {reply: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }, wantErr: "not reachable from here", asked: 10},
+		"always refused": {reply: refuse, wantErr: "not reachable from here", asked: 10},
 		"lost":           {reply: http.NotFound, want: Spans{Missing: MissingLost}, asked: 1},
 		"never had any":  {trace: trace("tr-1", "", 0), reply: http.NotFound, want: Spans{Missing: MissingNever}, asked: 1},
 		"deleted":        {trace: trace("tr-2", "", 1), want: Spans{Missing: MissingDeleted}},
 		"archived":       {trace: trace("tr-1", "ARCHIVE_REPO", 1), want: Spans{Missing: MissingArchived}},
-		"incomplete": {trace: trace("tr-1", "", 2), reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, doc) },
-			want: Spans{JSON: []byte(doc), Missing: MissingIncomplete}, asked: 1},
-		"elsewhere": {reply: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
-			other: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, doc) }, want: Spans{JSON: []byte(doc)}, asked: 1},
-		"elsewhere in plain text": {reply: func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://storage.example/?sig=SIGNATURE", http.StatusFound)
-		}, wantErr: "https", asked: 1},
-		"for ever elsewhere": {reply: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) }, wantErr: "too many redirects", asked: 1},
-		"damaged":            {reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"spans":1}`) }, wantErr: "damaged", asked: 1},
-		"stored in part":     {reply: func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, doc[:20]) }, wantErr: "damaged", asked: 1},
+		"incomplete": {
+			trace: trace("tr-1", "", 2), reply: text(doc), want: Spans{JSON: []byte(doc), Missing: MissingIncomplete}, asked: 1,
+		},
+		"elsewhere": {reply: redirect(elsewhere.URL), other: text(doc), want: Spans{JSON: []byte(doc)}, asked: 1},
+		"elsewhere in plain text": {
+			reply: redirect("http://storage.example/?sig=SIGNATURE"), wantErr: "https", asked: 1,
+		},
+		"for ever elsewhere": {reply: redirect("/again"), wantErr: "too many redirects", asked: 1},
+		"damaged":            {reply: text(`{"spans":1}`), wantErr: "damaged", asked: 1},
+		"stored in part":     {reply: text(doc[:20]), wantErr: "damaged", asked: 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +137,7 @@ func TestSignedDownload(t *testing.T) {
 					t.Errorf("the error shows a secret: %v", s.Err)
 				}
 			} else if s.Err != nil || string(s.JSON) != string(tt.want.JSON) || s.Missing != tt.want.Missing {
-				t.Errorf("got %q, missing %q, error %v", s.JSON, s.Missing, s.Err)
+				t.Errorf("got %q, missing %q, error %v, want %q, missing %q", s.JSON, s.Missing, s.Err, tt.want.JSON, tt.want.Missing)
 			}
 			if asked != tt.asked {
 				t.Errorf("asked for %d addresses, want %d", asked, tt.asked)
@@ -138,8 +146,8 @@ func TestSignedDownload(t *testing.T) {
 	}
 }
 
-// A storage that nobody reaches from here is told as such, before many traces have failed by it; one that has given
-// something is borne with like any other server.
+// A storage that this machine can't reach is reported as such before many traces have failed because of it. A storage that has
+// answered before is tried again like any other server.
 func TestStorageBehindFirewall(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first, rest func(*http.Request) (*http.Response, error)
@@ -172,12 +180,16 @@ func TestStorageBehindFirewall(t *testing.T) {
 						}
 						continue
 					}
-					_, told := errors.AsType[*StorageError](s.Err)
-					if told != tt.unreachable || strings.Contains(s.Err.Error(), "credentials of the source") || strings.Contains(s.Err.Error(), "SIGNATURE") {
-						t.Errorf("trace %d: %v", i, s.Err)
+					e, unreachable := errors.AsType[*StorageError](s.Err)
+					if unreachable != tt.unreachable {
+						t.Fatalf("trace %d: error %v, want a *StorageError: %t", i, s.Err, tt.unreachable)
 					}
-					if told && (!strings.Contains(s.Err.Error(), "storage.example") || !strings.Contains(s.Err.Error(), "inside its network")) {
-						t.Errorf("trace %d: %v", i, s.Err)
+					text := s.Err.Error()
+					if strings.Contains(text, "credentials of the source") || strings.Contains(text, "SIGNATURE") {
+						t.Errorf("trace %d: error %v, want one without the signature that does not blame the credentials", i, s.Err)
+					}
+					if unreachable && (e.Host != "storage.example" || !strings.Contains(text, "inside its network")) {
+						t.Errorf("trace %d: error %v, want one with the host and the next step", i, s.Err)
 					}
 				}
 				if asked != tt.asked {
@@ -188,7 +200,7 @@ func TestStorageBehindFirewall(t *testing.T) {
 	}
 }
 
-// A trace that is deleted while its address ends is deleted, not failed.
+// A trace that is deleted while its address ends counts as deleted, not as failed.
 func TestDeletedBetweenAddresses(t *testing.T) {
 	asked := 0
 	c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -204,12 +216,12 @@ func TestDeletedBetweenAddresses(t *testing.T) {
 		})}.RoundTrip(r)
 	}))
 	if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Missing != MissingDeleted || s.Err != nil {
-		t.Errorf("missing %q, error %v", s.Missing, s.Err)
+		t.Errorf("missing %q, error %v, want missing %q", s.Missing, s.Err, MissingDeleted)
 	}
 }
 
-// Neither the token nor signed headers follow a redirect to another host, the workspace's own
-// included, and https is never left.
+// Neither the token nor signed headers go to the host of a redirect, even when that is the workspace's own, and a redirect
+// never leads from https to http.
 func TestRedirectsOfSignedAddresses(t *testing.T) {
 	const doc = `{"spans":[{}]}`
 	for to, wantErr := range map[string]string{
@@ -217,7 +229,7 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 		"https://127.0.0.1:8443/x":      "", // the workspace's host
 		"/elsewhere/on/the/same/host":   "",
 		"http://store.example/x":        "without https",
-		"http://127.0.0.1:9/x":          "without https", // loopback is no exception from https on
+		"http://127.0.0.1:9/x":          "without https", // after https even to this machine
 		"http://169.254.169.254/latest": "without https",
 		"file:///etc/passwd":            "without https",
 		"//other.example/x":             "",
@@ -226,7 +238,8 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 			var hosts []string
 			c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 				if strings.HasSuffix(r.URL.Path, "credentials-for-data-download") {
-					return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE","headers":[{"name":"x-signed","value":"v"}]}}`), nil
+					return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE",`+
+						`"headers":[{"name":"x-signed","value":"v"}]}}`), nil
 				}
 				hosts = append(hosts, r.URL.Scheme+"://"+r.URL.Host)
 				for _, name := range []string{"Authorization", "Cookie", "Referer", "X-Databricks-Workspace-Id"} {
@@ -235,7 +248,7 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 					}
 				}
 				if (r.Header.Get("X-Signed") != "") != (r.URL.Host == "store.example") {
-					t.Errorf("%s: signed header %q", r.URL.Host, r.Header.Get("X-Signed"))
+					t.Errorf("%s: signed header %q, want one only for store.example", r.URL.Host, r.Header.Get("X-Signed"))
 				}
 				if len(hosts) == 1 {
 					a := answer(302, "", "Location", to)
@@ -247,10 +260,15 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 			s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 			if wantErr == "" {
 				if s.Err != nil || string(s.JSON) != doc || len(hosts) != 2 {
-					t.Errorf("%s, %v, asked %v", s.JSON, s.Err, hosts)
+					t.Errorf("%s, error %v, asked %v, want %s from the second host", s.JSON, s.Err, hosts, doc)
 				}
-			} else if s.Err == nil || !strings.Contains(s.Err.Error(), wantErr) || len(hosts) != 1 || strings.Contains(s.Err.Error(), "SIGNATURE") {
-				t.Errorf("%v, asked %v", s.Err, hosts)
+				return
+			}
+			if s.Err == nil || !strings.Contains(s.Err.Error(), wantErr) || strings.Contains(s.Err.Error(), "SIGNATURE") {
+				t.Errorf("error %v, want one of %q, without the signature", s.Err, wantErr)
+			}
+			if len(hosts) != 1 {
+				t.Errorf("asked %v, want only the first host", hosts)
 			}
 		})
 	}
@@ -264,5 +282,6 @@ func firewall(r *http.Request) (*http.Response, error) {
 func dropped(*http.Request) (*http.Response, error) { return nil, syscall.ETIMEDOUT }
 
 func stored(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"spans":[{}]}`))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"spans":[{}]}`))}, nil
 }

@@ -19,13 +19,13 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// broken models a server that answers 500 to whatever holds one of the bad traces, as MLflow 3.17 does
-// for a feedback of NaN. Its older search, which leaves assessments out, has them all.
+// broken models a server that answers 500 instead of an answer with one of the bad traces, as MLflow 3.17 does for a feedback
+// of NaN. Its older search, which leaves assessments out, lists all traces.
 type broken struct {
 	store
 	bad      map[string]bool
 	older    bool // it has the older search
-	trouble  int  // so many answers are 500 whatever is asked for
+	trouble  int  // so many answers, to any request, are 500
 	requests int
 }
 
@@ -69,7 +69,8 @@ func (b *broken) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "<html>500</html>", http.StatusInternalServerError)
 			return
 		}
-		fmt.Fprintf(w, `{"trace":{"trace_info":{"trace_id":%q,"request_time":%q}}}`, id, time.UnixMilli(b.rows[at].ms).UTC().Format("2006-01-02T15:04:05.000Z"))
+		fmt.Fprintf(w, `{"trace":{"trace_info":{"trace_id":%q,"request_time":%q}}}`, id,
+			time.UnixMilli(b.rows[at].ms).UTC().Format("2006-01-02T15:04:05.000Z"))
 	default:
 		http.NotFound(w, r)
 	}
@@ -98,8 +99,8 @@ func (b *broken) stubs(w http.ResponseWriter, q url.Values) {
 	fmt.Fprintf(w, `{"traces":[%s],"next_page_token":%q}`, strings.Join(hits, ","), token)
 }
 
-// Whichever traces can't be listed, the others come once each, and each of those is told of: by its ID
-// where the older search tells it, else by its time.
+// Whichever traces can't be listed, the others come once each. Those that can't be listed are reported, by their ID where the older
+// search tells it, else by their time.
 func TestUnlistableTracesHideNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &broken{bad: map[string]bool{}, older: rapid.Bool().Draw(t, "older")}
@@ -119,11 +120,11 @@ func TestUnlistableTracesHideNothing(t *testing.T) {
 		}
 		c.retry.Initial = 1
 		c.pageSize, c.overlap = rapid.IntRange(2, 8).Draw(t, "page"), 1
-		got, told, toldAt := map[string]int{}, map[string]bool{}, map[int64]bool{}
+		got, reported, reportedAt := map[string]int{}, map[string]bool{}, map[int64]bool{}
 		err = c.ListTraces(t.Context(), "7", Window{Unlistable: func(u *UnlistableError) error {
-			told[u.TraceID], toldAt[u.FromMs] = true, true
+			reported[u.TraceID], reportedAt[u.FromMs] = true, true
 			if u.FromMs != u.ToMs || badAt[u.FromMs] == 0 || u.TraceID != "" && !b.bad[u.TraceID] || (u.TraceID != "") != b.older {
-				t.Errorf("told of %+v", u)
+				t.Errorf("%+v is reported, want a bad trace, with its ID: %t", u, b.older)
 			}
 			return nil
 		}}, func(ti *mlflow.TraceInfo) error { got[ti.TraceID]++; return nil })
@@ -132,12 +133,13 @@ func TestUnlistableTracesHideNothing(t *testing.T) {
 		}
 		for _, r := range b.rows {
 			switch n := got[r.id]; {
-			case b.bad[r.id] && (n > 0 || b.older && !told[r.id] || !toldAt[r.ms]):
-				t.Errorf("%s at %d, which can't be listed, came %d times, told: %v", r.id, r.ms, n, toldAt[r.ms])
+			case b.bad[r.id] && (n > 0 || b.older && !reported[r.id] || !reportedAt[r.ms]):
+				t.Errorf("%s at %d, which can't be listed, came %d times and is reported: %t, want only a report", r.id, r.ms, n, reportedAt[r.ms])
 			case b.bad[r.id] || n == 1:
-			case n == 0 && !b.older && (badAt[r.ms] > 1 || badAt[r.ms] == 1 && at[r.ms] > c.pageSize): // too far from both ends of its millisecond
+			case n == 0 && !b.older && (badAt[r.ms] > 1 || badAt[r.ms] == 1 && at[r.ms] > c.pageSize):
+				// It may be too far from both ends of its millisecond.
 			default:
-				t.Errorf("%s at %d came %d times", r.id, r.ms, n)
+				t.Errorf("%s at %d came %d times, want once", r.id, r.ms, n)
 			}
 		}
 	})
@@ -156,27 +158,31 @@ func TestUnlistableTraceIsFoundSoon(t *testing.T) {
 				t.Fatal(err)
 			}
 			start, n := time.Now(), 0
-			var told []*UnlistableError
-			if err := c.ListTraces(t.Context(), "7", Window{Unlistable: func(u *UnlistableError) error { told = append(told, u); return nil }},
-				func(*mlflow.TraceInfo) error { n++; return nil }); err != nil {
+			var reported []*UnlistableError
+			w := Window{Unlistable: func(u *UnlistableError) error { reported = append(reported, u); return nil }}
+			if err := c.ListTraces(t.Context(), "7", w, func(*mlflow.TraceInfo) error { n++; return nil }); err != nil {
 				t.Fatal(err)
 			}
-			if n != 2999 || len(told) != 1 || told[0].FromMs != 1740787200000+1700*60_000 || b.requests > most || time.Since(start) > 10*time.Second {
-				t.Errorf("%d traces, told of %v, in %d requests and %v", n, told, b.requests, time.Since(start))
+			if want := b.rows[1700].ms; n != 2999 || len(reported) != 1 || reported[0].FromMs != want {
+				t.Errorf("%d traces and reports %v, want 2999 and one at %d", n, reported, want)
 			}
-			// Whoever does not ask to be told gets an error.
+			if took := time.Since(start); b.requests > most || took > 10*time.Second {
+				t.Errorf("%d requests in %v, want at most %d in 10s", b.requests, took, most)
+			}
+			// Without a function for reports it is an error.
 			err = c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })
 			if _, ok := errors.AsType[*UnlistableError](err); !ok {
-				t.Errorf("error %v", err)
+				t.Errorf("error %v, want an *UnlistableError", err)
 			}
-			if _, err := c.TraceInfo(t.Context(), "tr-01700"); !errors.As(err, new(*UnlistableError)) {
-				t.Errorf("its info: %v", err)
+			_, err = c.TraceInfo(t.Context(), "tr-01700")
+			if _, ok := errors.AsType[*UnlistableError](err); !ok {
+				t.Errorf("error %v of its info, want an *UnlistableError", err)
 			}
 		})
 	}
 }
 
-// A server in trouble is waited for; nothing is said to be unlistable.
+// A server in trouble is waited for, and nothing is reported as unlistable.
 func TestTroubleIsNoUnlistableTrace(t *testing.T) {
 	for trouble, wantErr := range map[int]bool{3: false, 9: false, 1000: true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -186,16 +192,16 @@ func TestTroubleIsNoUnlistableTrace(t *testing.T) {
 			}
 			c := serverClient(t, b.ServeHTTP)
 			n := 0
-			err := c.ListTraces(t.Context(), "7", Window{Unlistable: func(u *UnlistableError) error { t.Errorf("told of %v", u); return nil }},
-				func(*mlflow.TraceInfo) error { n++; return nil })
+			w := Window{Unlistable: func(u *UnlistableError) error { t.Errorf("%v is reported, want nothing", u); return nil }}
+			err := c.ListTraces(t.Context(), "7", w, func(*mlflow.TraceInfo) error { n++; return nil })
 			if (err != nil) != wantErr || !wantErr && n != 700 {
-				t.Errorf("%d traces, error %v", n, err)
+				t.Errorf("%d traces, error %v, want 700 or an error: %t", n, err, wantErr)
 			}
 		})
 	}
 }
 
-// What the client can't read of one trace hides the others as little.
+// A trace that the client can't read does not hide the others, either.
 func TestUnreadableListing(t *testing.T) {
 	s := &store{}
 	for i := range 20 {
@@ -209,12 +215,12 @@ func TestUnreadableListing(t *testing.T) {
 		io.WriteString(w, strings.ReplaceAll(recordOf(s, r), `"trace_id":"tr-07","request_time":"1970`, `"trace_id":"tr-07","request_time":"x`))
 	})
 	var got []string
-	var told []*UnlistableError
-	if err := c.ListTraces(t.Context(), "7", Window{Unlistable: func(u *UnlistableError) error { told = append(told, u); return nil }},
-		func(ti *mlflow.TraceInfo) error { got = append(got, ti.TraceID); return nil }); err != nil {
+	var reported []*UnlistableError
+	w := Window{Unlistable: func(u *UnlistableError) error { reported = append(reported, u); return nil }}
+	if err := c.ListTraces(t.Context(), "7", w, func(ti *mlflow.TraceInfo) error { got = append(got, ti.TraceID); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 19 || len(told) != 1 || told[0].FromMs != 1007 {
-		t.Errorf("%v, told of %v", got, told)
+	if len(got) != 19 || len(reported) != 1 || reported[0].FromMs != 1007 {
+		t.Errorf("%v and reports %v, want 19 traces and one at 1007", got, reported)
 	}
 }

@@ -174,7 +174,7 @@ func TestRefusalHoldsBackTheKind(t *testing.T) {
 		start := time.Now()
 		var mu sync.Mutex
 		var searches, downloads []time.Duration
-		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Limits: unlimited, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c := clientOf(t, Options{Limits: unlimited, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
@@ -187,9 +187,6 @@ func TestRefusalHoldsBackTheKind(t *testing.T) {
 			}
 			return answer(200, experiment7), nil
 		})})
-		if err != nil {
-			t.Fatal(err)
-		}
 		var wg sync.WaitGroup
 		for i := range 5 {
 			wg.Go(func() {
@@ -205,14 +202,14 @@ func TestRefusalHoldsBackTheKind(t *testing.T) {
 		wg.Wait()
 		for _, d := range searches[1:] {
 			if d < 60*time.Second {
-				t.Errorf("a search started %v after the throttle", d)
+				t.Errorf("a search started %v after the refusal, want at least 60s", d)
 			}
 		}
 		if downloads[0] != 10*time.Second {
-			t.Errorf("the first download started at %v", downloads[0])
+			t.Errorf("the first download started after %v, want 10s", downloads[0])
 		}
 		if s := c.Stats(); s.Throttled != 60*time.Second {
-			t.Errorf("throttled for %v", s.Throttled)
+			t.Errorf("throttled for %v, want 60s", s.Throttled)
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The workspace goes with each request, and makes another source of the same server.
+// The workspace goes with each request. The same server with another workspace is another source.
 func TestWorkspace(t *testing.T) {
 	for _, tt := range []struct{ workspace, answer, identity, err string }{
 		{" team a ", `{"store_type":"SqlStore","workspaces_enabled":true}`, "http://127.0.0.1:5000?workspace=team+a", ""},
@@ -16,10 +16,10 @@ func TestWorkspace(t *testing.T) {
 		{"team", "", "http://127.0.0.1:5000?workspace=team", "no workspaces"}, // an older server
 	} {
 		var sent []string
-		c, err := NewServer("http://127.0.0.1:5000", ServerCredentials{}, Options{Workspace: tt.workspace, Limits: unlimited, Transport: inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serve := func(w http.ResponseWriter, r *http.Request) {
 			sent = append(sent, r.URL.Path)
 			if got := r.Header.Get("X-MLFLOW-WORKSPACE"); got != strings.TrimSpace(tt.workspace) {
-				t.Errorf("%s with the workspace %q", r.URL.Path, got)
+				t.Errorf("%s with the workspace %q, want %q", r.URL.Path, got, strings.TrimSpace(tt.workspace))
 			}
 			switch {
 			case strings.HasPrefix(r.URL.Path, "/api/2.0/"):
@@ -29,18 +29,20 @@ func TestWorkspace(t *testing.T) {
 			default:
 				io.WriteString(w, tt.answer)
 			}
-		})}})
-		if err != nil {
-			t.Fatal(err)
 		}
+		c := clientOf(t, Options{Workspace: tt.workspace, Limits: unlimited, Transport: inProcess{http.HandlerFunc(serve)}})
+		var err error
 		for range 2 {
 			_, err = c.Experiment(t.Context(), "agent")
 		}
-		if c.Identity() != tt.identity || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("%q: %s, %v", tt.workspace, c.Identity(), err)
+		if got := c.Identity(); got != tt.identity {
+			t.Errorf("%q: identity %s, want %s", tt.workspace, got, tt.identity)
 		}
-		if tt.err == "" && len(sent) != 3 { // it is asked once whether it has workspaces
-			t.Errorf("%q: asked %v", tt.workspace, sent)
+		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%q: error %v, want %q", tt.workspace, err, tt.err)
+		}
+		if tt.err == "" && len(sent) != 3 {
+			t.Errorf("%q: asked for %v, want the workspaces once and the experiment twice", tt.workspace, sent)
 		}
 	}
 }
