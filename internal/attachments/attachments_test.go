@@ -27,23 +27,23 @@ func TestLocalFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left, _ := os.ReadDir(folder); len(left) != 0 {
-		t.Errorf("the probe is left: %v", left)
+		t.Errorf("Prepare leaves %v, want nothing", left)
 	}
 	at := Place(folder, "t1", id)
-	if at != filepath.Join(folder, "t1", id) {
-		t.Errorf("place %s", at)
+	if want := filepath.Join(folder, "t1", id); at != want {
+		t.Errorf("place %s, want %s", at, want)
 	}
 	if _, err := f.Size(ctx, at); !errors.Is(err, ErrNotThere) {
-		t.Errorf("size of none: %v", err)
+		t.Errorf("size of no file: error %v, want %v", err, ErrNotThere)
 	}
 	data := []byte("picture")
 	put := func(want bool) {
 		t.Helper()
 		if written, err := f.Put(ctx, at, data, Digest(data)); err != nil || written != want {
-			t.Errorf("written %v, %v; want %v", written, err, want)
+			t.Errorf("written %v, error %v, want %v", written, err, want)
 		}
 		if got, err := os.ReadFile(at); err != nil || string(got) != string(data) {
-			t.Errorf("%q, %v", got, err)
+			t.Errorf("the file has %q, error %v, want %q", got, err, data)
 		}
 	}
 	put(true)
@@ -63,10 +63,10 @@ func TestLocalFiles(t *testing.T) {
 		put(true)
 	}
 	if sum, err := f.Sum(ctx, at); err != nil || sum != Digest(data) {
-		t.Errorf("%s, %v", sum, err)
+		t.Errorf("sum %s, error %v, want %s", sum, err, Digest(data))
 	}
-	// What killed runs left of the file goes once nobody can be writing it.
-	old, young := filepath.Join(filepath.Dir(at), "."+id+".old.part"), filepath.Join(filepath.Dir(at), "."+id+".young.part")
+	// What killed runs have left of the file is removed once it is too old to be still written.
+	old, young := temporary(at, "old"), temporary(at, "young")
 	for _, name := range []string{old, young} {
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestLocalFiles(t *testing.T) {
 	}
 	put(true)
 	if left, _ := os.ReadDir(filepath.Dir(at)); len(left) != 2 {
-		t.Errorf("left beside the file: %v", left)
+		t.Errorf("the folder has %v, want the file and the young temporary one", left)
 	}
 }
 
@@ -90,15 +90,16 @@ func TestLocalFolderThatCantBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &Files{}
-	if err := f.Prepare(t.Context(), filepath.Join(file, "x")); err == nil || !strings.Contains(err.Error(), "name one in which this user may write") {
-		t.Errorf("%v", err)
+	want := "name one in which this user may write"
+	if err := f.Prepare(t.Context(), filepath.Join(file, "x")); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
 	}
 	if _, err := f.Put(t.Context(), filepath.Join(file, "x", id), []byte("1"), Digest([]byte("1"))); err == nil {
 		t.Error("written below a file")
 	}
 }
 
-// volume is the Files API over a map. Like the service it wants a file's folder to be there.
+// volume serves the Files API from a map. Like the service it refuses a file whose folder does not exist.
 type volume struct {
 	mu      sync.Mutex
 	files   map[string]string
@@ -115,7 +116,8 @@ func (v *volume) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPut && !isFile:
 		v.folders[folder] = true
-	case r.Method == http.MethodPut && !v.folders[filepath.Dir(name)], (r.Method == http.MethodGet || r.Method == http.MethodHead) && !there:
+	case r.Method == http.MethodPut && !v.folders[filepath.Dir(name)],
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) && !there:
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, `{"error_code":"NOT_FOUND","message":"not found"}`)
 	case r.Method == http.MethodPut:
@@ -131,33 +133,35 @@ func TestVolumeFiles(t *testing.T) {
 	v := &volume{files: map[string]string{}, folders: map[string]bool{}}
 	server := httptest.NewServer(v)
 	defer server.Close()
+	policy := retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Second}
 	f := &Files{Volumes: sync.OnceValues(func() (*databricks.Files, error) {
-		return databricks.NewFiles(&config.Config{Host: server.URL, Token: "t"}, retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Second}, nil)
+		return databricks.NewFiles(&config.Config{Host: server.URL, Token: "t"}, policy, nil)
 	})}
 	ctx := context.Background()
 	if err := f.Prepare(ctx, "/Volumes/c/s/v/a"); err != nil {
 		t.Fatal(err)
 	}
 	at := Place("/Volumes/c/s/v/a/", "t1", id)
-	if at != "/Volumes/c/s/v/a/t1/"+id {
-		t.Errorf("place %s", at)
+	if want := "/Volumes/c/s/v/a/t1/" + id; at != want {
+		t.Errorf("place %s, want %s", at, want)
 	}
 	if _, err := f.Size(ctx, at); !errors.Is(err, ErrNotThere) {
-		t.Errorf("size of none: %v", err)
+		t.Errorf("size of no file: error %v, want %v", err, ErrNotThere)
 	}
 	if _, err := f.Sum(ctx, at); !errors.Is(err, ErrNotThere) {
-		t.Errorf("sum of none: %v", err)
+		t.Errorf("sum of no file: error %v, want %v", err, ErrNotThere)
 	}
 	for i, want := range []bool{true, false, true} {
 		if i == 2 {
 			v.files[at] = "PICTURE"
 		}
-		if written, err := f.Put(ctx, at, []byte("picture"), Digest([]byte("picture"))); err != nil || written != want || v.files[at] != "picture" {
-			t.Errorf("%d: written %v, %v, %q", i, written, err, v.files[at])
+		written, err := f.Put(ctx, at, []byte("picture"), Digest([]byte("picture")))
+		if err != nil || written != want || v.files[at] != "picture" {
+			t.Errorf("%d: written %v, error %v, the volume has %q, want %v and %q", i, written, err, v.files[at], want, "picture")
 		}
 	}
 	if n, err := f.Size(ctx, at); n != 7 || err != nil || v.puts != 2 {
-		t.Errorf("size %d, %v after %d writes", n, err, v.puts)
+		t.Errorf("size %d, error %v after %d writes, want 7 after 2", n, err, v.puts)
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }

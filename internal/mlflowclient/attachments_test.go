@@ -42,7 +42,7 @@ func TestServedAttachment(t *testing.T) {
 	}{
 		"served": {of("tr-1", "image/svg+xml", len(svg)), func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != served || r.FormValue("request_id") != "tr-1" || r.FormValue("path") != picture {
-				t.Errorf("asked for %s", r.URL)
+				t.Errorf("asked for %s, want %s of tr-1", r.URL, picture)
 			}
 			io.WriteString(w, svg)
 		}, svg, "", 1},
@@ -55,7 +55,7 @@ func TestServedAttachment(t *testing.T) {
 		}(), "1234", "", 3},
 		"of another trace, which a copy refers to": {of("tr-9", "image/png", 4), func(w http.ResponseWriter, r *http.Request) {
 			if r.FormValue("request_id") != "tr-9" {
-				t.Errorf("asked for %s", r.URL)
+				t.Errorf("asked for %s, want an attachment of tr-9", r.URL)
 			}
 			io.WriteString(w, "1234")
 		}, "1234", "", 1},
@@ -173,7 +173,7 @@ func TestSignedAttachment(t *testing.T) {
 				t.Errorf("%s: %q, error %v, want %q or error %v", name, got, err, bytes, tt.is)
 			}
 			if err != nil && strings.Contains(err.Error(), "SIGNATURE") {
-				t.Errorf("%s: the error shows the signature: %v", name, err)
+				t.Errorf("%s: error %v, want one without the signature", name, err)
 			}
 			want := "/api/2.0/mlflow/traces/tr-1/credentials-for-data-download?path=attachments%2F" + picture
 			if !slices.Equal(asked, slices.Repeat([]string{want}, tt.asked)) {

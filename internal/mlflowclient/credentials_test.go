@@ -107,7 +107,7 @@ func TestCredentialsGoWhereTheyMay(t *testing.T) {
 			}
 			for _, text := range []string{err.Error(), c.Identity(), log.String()} {
 				if strings.Contains(text, "s3cret") || strings.Contains(text, "sig=") {
-					t.Errorf("a secret shows in %q", text)
+					t.Errorf("%q, want no secret in it", text)
 				}
 			}
 		})

@@ -41,7 +41,7 @@ func TestDecompressionBomb(t *testing.T) {
 		t.Errorf("got %v, want a *TooLargeError", got.Err)
 	}
 	if stats := c.Stats(); stats.Bytes > limit+1 || stats.Requests != 1 {
-		t.Errorf("read %d bytes in %d requests, the limit is %d", stats.Bytes, stats.Requests, limit)
+		t.Errorf("read %d bytes in %d requests, want at most %d in 1", stats.Bytes, stats.Requests, limit+1)
 	}
 	// A listing has the same limit.
 	err = c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })

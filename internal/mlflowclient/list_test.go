@@ -135,15 +135,15 @@ func listing(rows []row, token string) string {
 	return b.String()
 }
 
-// Whatever is added and deleted during a listing, each trace that was there all the time comes once,
-// and no other comes twice or from outside the window.
+// Whatever is added and deleted during a listing, each trace that is there all the time comes once, and no other comes twice or
+// from outside the window.
 func TestListTracesLosesAndRepeatsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ms := rapid.Int64Range(0, 4)
 		s := &store{}
 		stable, fleeting := map[string]int64{}, []string(nil)
 		next := 0
-		id := func() string { // in no order of time
+		id := func() string { // The order of IDs is not that of times.
 			next++
 			return fmt.Sprintf("tr-%03d%d", rapid.IntRange(0, 999).Draw(t, "id"), next)
 		}
@@ -192,10 +192,10 @@ func TestListTracesLosesAndRepeatsNothing(t *testing.T) {
 		got := map[string]bool{}
 		err = c.ListTraces(t.Context(), "7", w, func(ti *mlflow.TraceInfo) error {
 			if got[ti.TraceID] {
-				t.Errorf("%s came twice", ti.TraceID)
+				t.Errorf("%s came twice, want once", ti.TraceID)
 			}
 			if !within(ti.RequestTime.UnixMilli()) {
-				t.Errorf("%s at %v is outside the window", ti.TraceID, ti.RequestTime)
+				t.Errorf("%s at %v came, want none outside of the window", ti.TraceID, ti.RequestTime)
 			}
 			got[ti.TraceID] = true
 			return nil
@@ -205,7 +205,7 @@ func TestListTracesLosesAndRepeatsNothing(t *testing.T) {
 		}
 		for id, ms := range stable {
 			if within(ms) && !got[id] {
-				t.Errorf("%s at %d ms is lost", id, ms)
+				t.Errorf("%s at %d ms did not come, want once", id, ms)
 			}
 		}
 	})
@@ -225,7 +225,7 @@ func TestListTracesManyInOneMillisecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got) != 2345 {
-		t.Errorf("listed %d of 2345", len(got))
+		t.Errorf("listed %d traces, want 2345", len(got))
 	}
 }
 
@@ -263,7 +263,7 @@ func TestListTracesStops(t *testing.T) {
 		})
 		n := 0
 		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return nil }); err != nil || n != 1 {
-			t.Errorf("%d traces, error %v", n, err)
+			t.Errorf("%d traces, error %v, want 1", n, err)
 		}
 	})
 	t.Run("the caller's error ends it", func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestListTracesStops(t *testing.T) {
 		c := serverClient(t, s.ServeHTTP)
 		stop, n := errors.New("stop"), 0
 		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return stop }); err != stop || n != 1 {
-			t.Errorf("%d traces, error %v", n, err)
+			t.Errorf("%d traces, error %v, want %v after 1", n, err, stop)
 		}
 	})
 }

@@ -23,14 +23,14 @@ import (
 
 func TestMain(m *testing.M) { rig.Main(m) }
 
-// read is all that the client brings of an experiment.
+// read is all that the client reads of an experiment.
 type read struct {
 	infos map[string]*mlflow.TraceInfo
 	spans map[string]Spans
 	runs  map[string][]string // trace ID to the runs it is linked to
 }
 
-// readAll reads ref whole and checks that nothing came twice.
+// readAll reads all of the experiment ref, and checks that no trace comes twice.
 func readAll(t *testing.T, c *Client, ref string, halfway func()) read {
 	t.Helper()
 	e, err := c.Experiment(t.Context(), ref)
@@ -41,7 +41,7 @@ func readAll(t *testing.T, c *Client, ref string, halfway func()) read {
 	var infos []*mlflow.TraceInfo
 	if err := c.ListTraces(t.Context(), e.ID, Window{}, func(ti *mlflow.TraceInfo) error {
 		if out.infos[ti.TraceID] != nil {
-			t.Errorf("%s came twice", ti.TraceID)
+			t.Errorf("%s came twice, want once", ti.TraceID)
 		}
 		out.infos[ti.TraceID] = ti
 		infos = append(infos, ti)
@@ -66,11 +66,11 @@ func readAll(t *testing.T, c *Client, ref string, halfway func()) read {
 	return out
 }
 
-// check compares what came with what MLflow's own client reads.
+// check compares what was read with what MLflow's own client reads.
 func check(t *testing.T, corpus rig.Corpus, got read) {
 	t.Helper()
 	if len(got.infos) != len(corpus.Expected) {
-		t.Errorf("listed %d traces of %d", len(got.infos), len(corpus.Expected))
+		t.Errorf("listed %d traces, want %d", len(got.infos), len(corpus.Expected))
 	}
 	for _, want := range corpus.Expected {
 		ti := got.infos[want.TraceID]
@@ -79,12 +79,14 @@ func check(t *testing.T, corpus rig.Corpus, got read) {
 			continue
 		}
 		if ti.RequestTime.UnixMilli() != want.RequestTimeMS || string(ti.State) != want.State || len(ti.Assessments) != len(want.Assessments) {
-			t.Errorf("%s: listed as %v %s with %d assessments", want.Case, ti.RequestTime, ti.State, len(ti.Assessments))
+			t.Errorf("%s: listed as %d %s with %d assessments, want %d %s with %d", want.Case, ti.RequestTime.UnixMilli(), ti.State,
+				len(ti.Assessments), want.RequestTimeMS, want.State, len(want.Assessments))
 		}
-		if d := cmp.Diff([]*string{want.ClientRequestID, want.RequestPreview, want.ResponsePreview}, []*string{ti.ClientRequestID, ti.RequestPreview, ti.ResponsePreview}); d != "" {
+		if d := cmp.Diff([]*string{want.ClientRequestID, want.RequestPreview, want.ResponsePreview},
+			[]*string{ti.ClientRequestID, ti.RequestPreview, ti.ResponsePreview}); d != "" {
 			t.Errorf("%s: request, previews (-want +got):\n%s", want.Case, d)
 		}
-		delete(want.Metadata, "mlflow.trace.infoFinalized") // the server's own, which a workspace has not
+		delete(want.Metadata, "mlflow.trace.infoFinalized") // A workspace does not have it.
 		delete(ti.Metadata, "mlflow.trace.infoFinalized")
 		if d := cmp.Diff(want.Metadata, ti.Metadata); d != "" && len(want.Metadata) > 0 {
 			t.Errorf("%s: metadata (-want +got):\n%s", want.Case, d)
@@ -106,12 +108,12 @@ func check(t *testing.T, corpus rig.Corpus, got read) {
 			t.Errorf("%s: %d spans (missing %q, error %v), want %d", want.Case, n, s.Missing, s.Err, len(want.Spans))
 		case want.Case == "partial_spans":
 			if s.Missing != MissingIncomplete {
-				t.Errorf("%s: missing %q", want.Case, s.Missing)
+				t.Errorf("%s: missing %q, want %q", want.Case, s.Missing, MissingIncomplete)
 			}
 		case want.Error == nil && n > 0 && s.Missing != "" && want.State != "IN_PROGRESS":
-			t.Errorf("%s: %d spans said to be %s", want.Case, n, s.Missing)
+			t.Errorf("%s: %d spans, missing %q, want none missing", want.Case, n, s.Missing)
 		case n == 0 && s.Missing == "" && s.Err == nil:
-			t.Errorf("%s: nothing, and no reason", want.Case)
+			t.Errorf("%s: no spans, and no reason, want one", want.Case)
 		}
 		if want.Error != nil {
 			t.Logf("%s, which MLflow's client cannot read: %d spans, missing %q, error %v", want.Case, n, s.Missing, s.Err)
@@ -119,26 +121,27 @@ func check(t *testing.T, corpus rig.Corpus, got read) {
 	}
 }
 
-// few are cases of each form. That the client reads the whole corpus as MLflow's own does, internal/e2e proves by the
-// rows that come of it.
-const few = "json_types,links,events,feedback_values,in_run_and_linked,state_error,otlp_two_roots,otlp_gen_ai,same_millisecond,tags," +
+// sampleCases has a case of each form. internal/e2e reads the whole corpus, and compares the rows with what MLflow's own
+// client reads.
+const sampleCases = "json_types,links,events,feedback_values,in_run_and_linked,state_error,otlp_two_roots,otlp_gen_ai," +
+	"same_millisecond,tags," +
 	"no_spans,no_spans_info_only,in_progress,partial_spans,integers_beyond_64_bits"
 
-// fewTraces is an experiment with them on the server of all tests.
-func fewTraces(t *testing.T) (*rig.MLflow, rig.Corpus) {
+// sampleTraces is an experiment with these cases on the server of all tests.
+func sampleTraces(t *testing.T) (*rig.MLflow, rig.Corpus) {
 	t.Helper()
 	m := rig.SharedServer(t)
-	fillFew.Do(func() { fewFilled = m.FillCases(t, "/Shared/few", few) })
-	return m, fewFilled
+	fillSample.Do(func() { sample = m.FillCases(t, "/Shared/sample", sampleCases) })
+	return m, sample
 }
 
 var (
-	fillFew   sync.Once
-	fewFilled rig.Corpus
+	fillSample sync.Once
+	sample     rig.Corpus
 )
 
 func TestServerCorpus(t *testing.T) {
-	m, corpus := fewTraces(t)
+	m, corpus := sampleTraces(t)
 	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -146,9 +149,9 @@ func TestServerCorpus(t *testing.T) {
 	defer c.Close()
 	check(t, corpus, readAll(t, c, corpus.Experiment, nil))
 	if c.ways.stored.refusal() != nil {
-		t.Error("the server is said not to serve stored spans")
+		t.Errorf("stored spans are refused with %v, want them served", c.ways.stored.refusal())
 	}
-	// The OTLP forms bring the same numbers of spans, but for what they cannot hold.
+	// The OTLP forms have as many spans, but for those that they can't hold.
 	c.ways.stored.works.Store(false)
 	c.ways.stored.refuse(errWebPage)
 	var infos []*mlflow.TraceInfo
@@ -175,7 +178,7 @@ func TestServerCorpus(t *testing.T) {
 }
 
 func TestWindowOnServer(t *testing.T) {
-	m, corpus := fewTraces(t)
+	m, corpus := sampleTraces(t)
 	c, err := NewServer(m.URI, ServerCredentials{}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +190,9 @@ func TestWindowOnServer(t *testing.T) {
 	}
 	slices.Sort(times)
 	at := times[len(times)/2]
-	for _, w := range []Window{{StartMs: new(at)}, {EndMs: new(at)}, {StartMs: new(at), EndMs: new(at + 1)}, {StartMs: new(at + 1)}, {StartMs: new(at), EndMs: new(at)}} {
+	for _, w := range []Window{
+		{StartMs: new(at)}, {EndMs: new(at)}, {StartMs: new(at), EndMs: new(at + 1)}, {StartMs: new(at + 1)}, {StartMs: new(at), EndMs: new(at)},
+	} {
 		want, got := 0, 0
 		for _, ms := range times {
 			if (w.StartMs == nil || ms >= *w.StartMs) && (w.EndMs == nil || ms < *w.EndMs) {
@@ -203,8 +208,20 @@ func TestWindowOnServer(t *testing.T) {
 	}
 }
 
+// workspaceClient makes a client with what is in cfg, and nothing from the environment.
+func workspaceClient(t *testing.T, cfg *config.Config, opts Options) *Client {
+	t.Helper()
+	cfg.Loaders = []config.Loader{config.ConfigAttributes}
+	c, err := NewDatabricks(cfg, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
 func TestWorkspaceCorpus(t *testing.T) {
-	m, corpus := fewTraces(t)
+	m, corpus := sampleTraces(t)
 	for _, v4 := range []string{rig.V4Supported, rig.V4EndpointNotFound, rig.V4NotYet} {
 		t.Run(v4, func(t *testing.T) {
 			f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, V4: v4, Forms: []string{"v2", "v30", "v3", "v350"}, QuotaDownload: 150})
@@ -212,31 +229,25 @@ func TestWorkspaceCorpus(t *testing.T) {
 			f.Fault(t, rig.FrontFault{Match: "/search", Nth: 3, Kind: rig.FrontReset})
 			f.Fault(t, rig.FrontFault{Match: "credentials-for-data-download", Nth: 5, Times: 2, Kind: "status503"})
 			f.Fault(t, rig.FrontFault{Match: "__storage", Nth: 7, Kind: rig.FrontTruncate})
-			c, err := NewDatabricks(&config.Config{Host: f.URL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, AuthType: "oauth-m2m", Loaders: []config.Loader{config.ConfigAttributes}}, Options{WarehouseID: "rig"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := workspaceClient(t, &config.Config{
+				Host: f.URL, ClientID: f.ClientID, ClientSecret: f.ClientSecret, AuthType: "oauth-m2m",
+			}, Options{WarehouseID: "rig"})
 			check(t, corpus, readAll(t, c, corpus.ExperimentID, func() { f.ExpireSigned(t) }))
 			stats := f.Stats(t)
 			if stats.SignedWithToken > 0 || len(stats.Writes) > 0 {
-				t.Errorf("the front saw %+v", stats)
+				t.Errorf("the front saw %+v, want no token at signed addresses and no writes", stats)
 			}
 			if s := c.Stats(); s.Retries < 4 || s.Throttled == 0 {
-				t.Errorf("the faults were not met: %+v", s)
+				t.Errorf("%+v, want at least 4 retries and a throttled time", s)
 			}
 		})
 	}
 	t.Run("lost spans", func(t *testing.T) {
 		var lost *mlflow.TraceInfo
 		f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI})
-		c, err := NewDatabricks(&config.Config{Host: f.URL, Token: f.Token, AuthType: "pat", Loaders: []config.Loader{config.ConfigAttributes}}, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := workspaceClient(t, &config.Config{Host: f.URL, Token: f.Token, AuthType: "pat"}, Options{})
 		if err := c.ListTraces(t.Context(), corpus.ExperimentID, Window{}, func(ti *mlflow.TraceInfo) error {
-			if n, told := spanCount(ti); lost == nil && told && n > 0 && ti.State == mlflow.StateOK {
+			if n, known := spanCount(ti); lost == nil && known && n > 0 && ti.State == mlflow.StateOK {
 				lost = ti
 			}
 			return nil
@@ -245,23 +256,19 @@ func TestWorkspaceCorpus(t *testing.T) {
 		}
 		f.SetLost(t, lost.TraceID)
 		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{lost})[0]; s.Missing != MissingLost || s.Err != nil {
-			t.Errorf("missing %q, error %v", s.Missing, s.Err)
+			t.Errorf("missing %q, error %v, want missing %q", s.Missing, s.Err, MissingLost)
 		}
 	})
 	t.Run("a wrong token", func(t *testing.T) {
 		f := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI})
-		c, err := NewDatabricks(&config.Config{Host: f.URL, Token: "wr0ng", AuthType: "pat", Loaders: []config.Loader{config.ConfigAttributes}}, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := workspaceClient(t, &config.Config{Host: f.URL, Token: "wr0ng", AuthType: "pat"}, Options{})
 		if _, err := c.Experiment(t.Context(), corpus.Experiment); !isCode(err, 403) || strings.Contains(err.Error(), "wr0ng") {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want 403 without the token", err)
 		}
 	})
 }
 
-// One feedback of NaN in a real server's store: found in seconds, told of by its ID, and the others come.
+// One feedback of NaN in a real server's store is found in seconds and reported by its ID, and the other traces come.
 func TestNaNFeedbackOnServer(t *testing.T) {
 	m := rig.SharedServer(t)
 	corpus := m.Add(t, "/Shared/nan", 12)
@@ -278,22 +285,25 @@ func TestNaNFeedbackOnServer(t *testing.T) {
 	}
 	defer c.Close()
 	start := time.Now()
-	var got, told []string
-	if err := c.ListTraces(t.Context(), corpus.ExperimentID, Window{Unlistable: func(u *UnlistableError) error { told = append(told, u.TraceID); return nil }},
-		func(ti *mlflow.TraceInfo) error { got = append(got, ti.TraceID); return nil }); err != nil {
+	var got, reported []string
+	w := Window{Unlistable: func(u *UnlistableError) error { reported = append(reported, u.TraceID); return nil }}
+	if err := c.ListTraces(t.Context(), corpus.ExperimentID, w, func(ti *mlflow.TraceInfo) error {
+		got = append(got, ti.TraceID)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(got)
-	if want := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == bad }); !slices.Equal(got, want) || !slices.Equal(told, []string{bad}) {
-		t.Errorf("listed %v, told of %v, want all of %v but %s", got, told, ids, bad)
+	want := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == bad })
+	if !slices.Equal(got, want) || !slices.Equal(reported, []string{bad}) {
+		t.Errorf("listed %v and reported %v, want all of %v but %s, which is reported", got, reported, ids, bad)
 	}
 	if d := time.Since(start); d > 30*time.Second {
-		t.Errorf("it took %v", d)
+		t.Errorf("it took %v, want at most 30s", d)
 	}
-	if _, err := c.TraceInfo(t.Context(), bad); err == nil {
-		t.Error("its info could be read")
-	} else if _, ok := errors.AsType[*UnlistableError](err); !ok {
-		t.Errorf("its info: %v", err)
+	_, err = c.TraceInfo(t.Context(), bad)
+	if _, ok := errors.AsType[*UnlistableError](err); !ok {
+		t.Errorf("error %v of its info, want an *UnlistableError", err)
 	}
 }
 
@@ -317,7 +327,7 @@ func TestWorkspacesOnServer(t *testing.T) {
 		defer resp.Body.Close()
 		b, _ := io.ReadAll(resp.Body)
 		if resp.StatusCode/100 != 2 {
-			t.Fatalf("%s: %d %s", path, resp.StatusCode, b)
+			t.Fatalf("%s: %d %s, want 2xx", path, resp.StatusCode, b)
 		}
 		return string(b)
 	}
@@ -355,6 +365,6 @@ func TestWorkspacesOnServer(t *testing.T) {
 	}
 	defer c.Close()
 	if _, err := c.Experiment(t.Context(), "Default"); err == nil || !strings.Contains(err.Error(), "has no workspaces") {
-		t.Errorf("a server without them: %v", err)
+		t.Errorf("error %v of a server without workspaces, want one that says so", err)
 	}
 }

@@ -38,7 +38,7 @@ func TestSignedDownload(t *testing.T) {
 		fetched++
 		for name := range r.Header {
 			if !slices.Contains([]string{"User-Agent", "Accept-Encoding", "X-Ms-Blob"}, name) {
-				t.Errorf("the object store got a header %s", name)
+				t.Errorf("the object store got a header %s, want only that of the address", name)
 			}
 		}
 		reply(w, r)
@@ -57,7 +57,7 @@ func TestSignedDownload(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if r.Header.Get("Authorization") != "Bearer s3cret" || r.Header.Get("X-Databricks-Workspace-Id") != "4711" {
-			t.Errorf("headers of the API call: %v", r.Header)
+			t.Errorf("headers of the API call %v, want the token and the workspace 4711", r.Header)
 		}
 		switch r.URL.Path {
 		case "/api/2.0/mlflow/traces/tr-1/credentials-for-data-download":
@@ -134,7 +134,7 @@ func TestSignedDownload(t *testing.T) {
 					t.Errorf("error %v, want one with %q and the trace", s.Err, tt.wantErr)
 				}
 				if s.Err != nil && (strings.Contains(s.Err.Error(), "SIGNATURE") || strings.Contains(s.Err.Error(), "s3cret")) {
-					t.Errorf("the error shows a secret: %v", s.Err)
+					t.Errorf("error %v, want one without secrets", s.Err)
 				}
 			} else if s.Err != nil || string(s.JSON) != string(tt.want.JSON) || s.Missing != tt.want.Missing {
 				t.Errorf("got %q, missing %q, error %v, want %q, missing %q", s.JSON, s.Missing, s.Err, tt.want.JSON, tt.want.Missing)
@@ -176,7 +176,7 @@ func TestStorageBehindFirewall(t *testing.T) {
 					s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace(fmt.Sprintf("tr-%d", i), "", 1)})[0]
 					if i == 0 && !tt.unreachable {
 						if s.Err != nil {
-							t.Errorf("the first: %v", s.Err)
+							t.Errorf("the first trace: error %v, want none", s.Err)
 						}
 						continue
 					}
@@ -244,7 +244,7 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 				hosts = append(hosts, r.URL.Scheme+"://"+r.URL.Host)
 				for _, name := range []string{"Authorization", "Cookie", "Referer", "X-Databricks-Workspace-Id"} {
 					if r.Header.Get(name) != "" {
-						t.Errorf("%s got a header %s", r.URL.Host, name)
+						t.Errorf("%s got a header %s, want none of the API's", r.URL.Host, name)
 					}
 				}
 				if (r.Header.Get("X-Signed") != "") != (r.URL.Host == "store.example") {

@@ -37,7 +37,7 @@ func TestServerSpans(t *testing.T) {
 	}{
 		"the stored text": {func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != artifact {
-				t.Errorf("asked for %s", r.URL)
+				t.Errorf("asked for %s, want %s", r.URL, artifact)
 			}
 			io.WriteString(w, `{"spans":[{"id":"`+r.FormValue("request_id")+`"}]}`)
 		}, []string{`{"spans":[{"id":"tr-1"}]}`, `{"spans":[{"id":"tr-2"}]}`, `{"spans":[{"id":"tr-3"}]}`}, 1},
@@ -98,7 +98,7 @@ func TestServerSpans(t *testing.T) {
 					case s.Err != nil:
 						got = "error"
 						if !strings.Contains(s.Err.Error(), infos[i].TraceID) {
-							t.Errorf("the error does not name the trace: %v", s.Err)
+							t.Errorf("error %v, want one that names %s", s.Err, infos[i].TraceID)
 						}
 					case s.Missing != "":
 						got = "missing: " + s.Missing
@@ -108,7 +108,7 @@ func TestServerSpans(t *testing.T) {
 					}
 				}
 				if time.Since(start) > 20*time.Second {
-					t.Errorf("one bad trace took %v", time.Since(start))
+					t.Errorf("one bad trace took %v, want at most 20s", time.Since(start))
 				}
 				if c.FetchGroup() != tt.group {
 					t.Errorf("group of %d, want %d", c.FetchGroup(), tt.group)

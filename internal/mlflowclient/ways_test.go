@@ -200,7 +200,7 @@ func TestAWayThatWorksIsKept(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "get-trace-artifact"):
 			w.WriteHeader(http.StatusForbidden)
 		default:
-			t.Errorf("asked for %s", r.URL.Path)
+			t.Errorf("asked for %s, want only the way that works", r.URL.Path)
 		}
 	})
 	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{
@@ -219,7 +219,7 @@ func TestWorkspaceWithoutDownloads(t *testing.T) {
 	} {
 		c := databricksClient(t, roundTrip(func(r *http.Request) (*http.Response, error) {
 			if !strings.HasSuffix(r.URL.Path, "credentials-for-data-download") {
-				t.Errorf("asked for %s", r.URL.Path)
+				t.Errorf("asked for %s, want only signed addresses", r.URL.Path)
 			}
 			return reply, nil
 		}))

@@ -30,12 +30,12 @@ func TestSynthetic(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(infos) != 1203 || infos[1202].TraceID != traceID(1202) {
-		t.Fatalf("%d traces", len(infos))
+		t.Fatalf("%d traces, want 1203, the last one %s", len(infos), traceID(1202))
 	}
 	for _, i := range []int{0, 7, 1202} {
 		spans := c.FetchSpans(t.Context(), infos[i:i+1])[0]
 		if spans.Err != nil || spans.Missing != "" || !json.Valid(spans.JSON) {
-			t.Fatalf("trace %d: %v %s", i, spans.Err, spans.Missing)
+			t.Fatalf("trace %d: error %v, missing %q, want valid JSON and nothing missing", i, spans.Err, spans.Missing)
 		}
 		want, size := 6, 12_000
 		if i == 7 {
@@ -43,7 +43,8 @@ func TestSynthetic(t *testing.T) {
 		}
 		res, err := convert.Convert(convert.Input{Info: infos[i], Spans: spans.JSON}, convert.Options{Source: "s"})
 		if err != nil || len(res.Trace.Spans) != want || len(res.Notes) > 0 || len(res.Trace.Annotations) != 4 {
-			t.Errorf("trace %d: %v, %d spans, %d annotations, notes %v", i, err, len(res.Trace.Spans), len(res.Trace.Annotations), res.Notes)
+			t.Errorf("trace %d: error %v, %d spans, %d annotations, notes %v, want %d spans, 4 annotations and no notes",
+				i, err, len(res.Trace.Spans), len(res.Trace.Annotations), res.Notes, want)
 		}
 		if off := len(spans.JSON) - size; off < -2000 || off > 2000 {
 			t.Errorf("trace %d has %d bytes, want about %d", i, len(spans.JSON), size)

@@ -27,7 +27,7 @@ func TestDoHonoursRetryAfterAndBackoff(t *testing.T) {
 			return nil
 		}, func(_ error, w time.Duration) { waits = append(waits, w) })
 		if err != nil || tries != 6 {
-			t.Fatalf("err %v after %d tries", err, tries)
+			t.Fatalf("error %v after %d tries, want none after 6", err, tries)
 		}
 		for i, top := range []time.Duration{1, 2, 4, 4} {
 			if w := waits[i]; w < top*time.Second/2 || w > top*time.Second {
@@ -45,14 +45,14 @@ func TestDoStops(t *testing.T) {
 		p := Policy{Initial: time.Second, Max: time.Second, Budget: 10 * time.Second}
 		permanent := errors.New("permanent")
 		if err := Do(t.Context(), p, func(context.Context) error { return permanent }, nil); err != permanent {
-			t.Errorf("permanent error: got %v", err)
+			t.Errorf("error %v, want %v at once", err, permanent)
 		}
 		start := time.Now()
 		if err := Do(t.Context(), p, func(context.Context) error { return Again(errBusy, time.Minute) }, nil); err != errBusy {
-			t.Errorf("hopeless wait: got %v", err)
+			t.Errorf("a wait beyond the budget: error %v, want %v", err, errBusy)
 		}
 		if time.Since(start) != 0 {
-			t.Errorf("slept %v before giving up", time.Since(start))
+			t.Errorf("slept %v before giving up, want no time", time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		tries := 0
@@ -62,15 +62,16 @@ func TestDoStops(t *testing.T) {
 			return Again(errBusy, 0)
 		}, nil)
 		if !errors.Is(err, context.Canceled) || tries != 1 {
-			t.Errorf("cancelled: %v after %d tries", err, tries)
+			t.Errorf("cancelled: error %v after %d tries, want %v after 1", err, tries, context.Canceled)
 		}
-		if err := Do(ctx, p, func(context.Context) error { t.Error("started on a cancelled context"); return nil }, nil); !errors.Is(err, context.Canceled) {
-			t.Errorf("started cancelled: %v", err)
+		err = Do(ctx, p, func(context.Context) error { t.Error("started on a cancelled context"); return nil }, nil)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled before: error %v, want %v", err, context.Canceled)
 		}
 	})
 }
 
-// Lost races are tried again soon, for longer than faults are, and leave these their budget.
+// Lost races are tried again soon and for longer than faults, and don't use up the budget for faults.
 func TestDoGoesOnAfterLostRaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Policy{Initial: time.Second, Max: 30 * time.Second, Budget: time.Minute}
@@ -89,21 +90,21 @@ func TestDoGoesOnAfterLostRaces(t *testing.T) {
 			}
 		})
 		if err != nil || longest > 4*time.Second {
-			t.Errorf("%v after %d tries, the longest wait %v", err, tries, longest)
+			t.Errorf("error %v after %d tries, the longest wait %v, want none with waits of at most 4s", err, tries, longest)
 		}
 
 		began := time.Now()
 		if err := Do(t.Context(), p, func(context.Context) error { return Lost(errBusy) }, nil); err != errBusy {
-			t.Errorf("endless races: %v", err)
+			t.Errorf("endless races: error %v, want %v", err, errBusy)
 		}
 		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {
-			t.Errorf("endless races were run for %v", d)
+			t.Errorf("endless races were run for %v, want about an hour", d)
 		}
 	})
 }
 
-// A busy service is waited for longer than faults are borne, by the waits of the policy or its own, and leaves faults
-// their budget.
+// A busy service is waited for longer than faults are tried again, with the waits of the policy or those it asks for. That does
+// not use up the budget for faults.
 func TestDoWaitsForTheBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Policy{Initial: time.Second, Max: 30 * time.Second, Budget: time.Minute}
@@ -120,14 +121,14 @@ func TestDoWaitsForTheBusy(t *testing.T) {
 			return nil
 		}, func(_ error, w time.Duration) { longest = max(longest, w) })
 		if err != nil || longest != 50*time.Second {
-			t.Errorf("%v after %d tries, the longest wait %v", err, tries, longest)
+			t.Errorf("error %v after %d tries, the longest wait %v, want none and 50s", err, tries, longest)
 		}
 		began := time.Now()
 		if err := Do(t.Context(), p, func(context.Context) error { return Busy(errBusy, 0) }, nil); err != errBusy {
-			t.Errorf("busy for ever: %v", err)
+			t.Errorf("busy for ever: error %v, want %v", err, errBusy)
 		}
 		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {
-			t.Errorf("waited for %v", d)
+			t.Errorf("waited for %v, want about an hour", d)
 		}
 	})
 }

@@ -61,7 +61,7 @@ func TestFrontGuardsSpansBySignedURLs(t *testing.T) {
 			} `json:"credential_info"`
 		}
 		if err != nil || status != 200 || json.Unmarshal([]byte(body), &answer) != nil {
-			t.Fatalf("credentials: %d %v %s", status, err, body)
+			t.Fatalf("credentials: %d, error %v, %s, want 200 and JSON", status, err, body)
 		}
 		return answer.Info.URI
 	}
@@ -137,15 +137,15 @@ func TestFrontServesTheSDK(t *testing.T) {
 		}
 		me, err := w.CurrentUser.Me(t.Context(), iam.MeRequest{})
 		if err != nil || me.UserName != "ann@example.com" {
-			t.Fatalf("%s: %v %v", name, me, err)
+			t.Fatalf("%s: %v, error %v, want ann@example.com", name, me, err)
 		}
 		target, err := w.Experiments.GetByName(t.Context(), ml.GetByNameRequest{ExperimentName: "/Shared/target"})
 		if err != nil || target.Experiment.TraceLocation == nil || target.Experiment.TraceLocation.UcTraceLocation.EffectiveTablePrefix != "p" {
-			t.Errorf("%s: target %+v %v", name, target, err)
+			t.Errorf("%s: target %+v, error %v, want one with the prefix p", name, target, err)
 		}
 		source, err := w.Experiments.GetExperiment(t.Context(), ml.GetExperimentRequest{ExperimentId: corpus.ExperimentID})
 		if err != nil || source.Experiment.Name != "/Shared/sdk" {
-			t.Errorf("%s: source %+v %v", name, source, err)
+			t.Errorf("%s: source %+v, error %v, want /Shared/sdk", name, source, err)
 		}
 	}
 	var states []string
@@ -168,7 +168,7 @@ func TestFrontFaults(t *testing.T) {
 	f := StartFront(t, FrontOptions{MLflow: m.URI, Plain: true})
 	url := f.URL + "/api/2.0/mlflow/experiments/get?experiment_id=0"
 	if status, body, _, err := ask(t, "GET", url, "", ""); status != 200 || !strings.Contains(body, "Default") {
-		t.Fatalf("passed on: %d %s %v", status, body, err)
+		t.Fatalf("passed on: %d %s, error %v, want 200 and the experiment Default", status, body, err)
 	}
 	f.Fault(t, FrontFault{Match: "^GET .*experiments/get", Nth: 2, Times: 2, Kind: "status429", RetryAfter: 3})
 	want := []int{200, 429, 429, 200}

@@ -131,7 +131,7 @@ func counts(t *testing.T, db *sql.DB, query string, args ...any) (affected, inse
 		t.Fatal(err)
 	}
 	if columns[0] != "num_affected_rows" || columns[len(columns)-1] != "num_inserted_rows" {
-		t.Fatalf("result columns %q", columns)
+		t.Fatalf("result columns %q, want num_affected_rows first and num_inserted_rows last", columns)
 	}
 	return *values[0].(*int64), *values[len(values)-1].(*int64)
 }
@@ -195,7 +195,7 @@ func TestWarehouse(t *testing.T) {
 		count--
 	}
 	if err := rows.Err(); err != nil || count != 0 {
-		t.Errorf("%d rows missing, %v", count, err)
+		t.Errorf("%d rows are missing, error %v, want none of either", count, err)
 	}
 
 	// The control API reads the same table.
@@ -229,7 +229,7 @@ func TestPages(t *testing.T) {
 					t.Fatal(err)
 				}
 				if id != n || len(text) != 100 {
-					t.Fatalf("row %d: %d, %q", n, id, text)
+					t.Fatalf("row %d: %d, %q, want its number and 100 characters", n, id, text)
 				}
 			}
 			if err := rows.Err(); err != nil || n != 300000 {
@@ -332,7 +332,7 @@ func TestConcurrentWrites(t *testing.T) {
 		group.Go(func() {
 			lines := strings.TrimSuffix(strings.Repeat(`{"id":`+strconv.Itoa(i)+`}`+"\n", i), "\n")
 			if _, n := counts(t, db, fmt.Sprintf(insertLines, table), rowsParam(lines)); n != int64(i) {
-				t.Errorf("insert of %d rows says %d", i, n)
+				t.Errorf("an insert says %d rows, want %d", n, i)
 			}
 		})
 	}
@@ -374,7 +374,7 @@ func TestConcurrentWrites(t *testing.T) {
 			t.Errorf("errors %v, want one with SQLSTATE 2D521 and [DELTA_CONCURRENT_APPEND", failed)
 		}
 		if got := w.SQL(t, "SELECT count(*) - count(DISTINCT id) FROM "+table+" WHERE id >= 1000"); !cmp.Equal(got, [][]any{{int64(0)}}) {
-			t.Errorf("duplicates: %v", got)
+			t.Errorf("duplicates: %v, want 0", got)
 		}
 		return
 	}
@@ -439,7 +439,7 @@ func TestFaults(t *testing.T) {
 					errors.Is(err, context.DeadlineExceeded) != (c.fault.Kind == Hang) ||
 					errors.Is(err, syscall.ECONNRESET) != (c.fault.Kind == ResetBefore) ||
 					errors.Is(err, io.EOF) != (c.fault.Kind == CutAfterEffect) {
-					t.Errorf("what the error wraps: %+v", err)
+					t.Errorf("the error wraps %+v, want what %s causes", err, c.fault.Kind)
 				}
 			}
 			if requests != c.requests {
@@ -457,7 +457,7 @@ func TestFaults(t *testing.T) {
 			// The session can be used afterwards.
 			w.Reset(t)
 			if err := db.PingContext(t.Context()); err != nil {
-				t.Errorf("afterwards: %v", err)
+				t.Errorf("afterwards: error %v, want none", err)
 			}
 		})
 	}
@@ -472,7 +472,7 @@ func TestOptions(t *testing.T) {
 	t.Cleanup(func() { w.Set(t, WarehouseSettings{}) })
 	_, err := db.ExecContext(t.Context(), "SELECT :rows", rowsParam(strings.Repeat("x", 1001)))
 	if err == nil || !strings.Contains(err.Error(), "413 Request Entity Too Large") {
-		t.Errorf("large parameter: %v", err)
+		t.Errorf("large parameter: error %v, want 413", err)
 	}
 	// A statement that takes longer than that is polled for.
 	_, n := counts(t, db, "INSERT INTO "+table+" SELECT 8L FROM range(1) WHERE reflect('java.lang.Thread', 'sleep', 500L) IS NOT NULL")

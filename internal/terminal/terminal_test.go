@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// screen plays what was written on a terminal and returns its lines.
+// screen returns the lines of a terminal to which out was written.
 func screen(out string) []string {
 	lines := []string{""}
 	for len(out) > 0 {
@@ -45,7 +45,7 @@ func TestLogLinesStandAboveTheBlock(t *testing.T) {
 	}
 	term.Block(strings.Repeat("ü", 200))
 	if got := screen(b.String()); len([]rune(got[3])) != 79 {
-		t.Errorf("long line: %q", got[3])
+		t.Errorf("long line %q, want 79 characters", got[3])
 	}
 	term.Block("")
 	log("four")
@@ -65,11 +65,11 @@ func TestPipeGetsNoBlock(t *testing.T) {
 	term.Logger("json", slog.LevelInfo).Info("line", "n", 1)
 	got, _ := os.ReadFile(f.Name())
 	if term.Interactive() || strings.Contains(string(got), "block") || !strings.Contains(string(got), `"msg":"line","n":1`) {
-		t.Errorf("wrote %q", got)
+		t.Errorf("wrote %q, want the log line and no block", got)
 	}
 }
 
-// What a server put into a name is shown, not obeyed.
+// Control characters that a server has put into a name are shown and have no effect.
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain, naïve, 日本\n\t":  "plain, naïve, 日本\n\t",
@@ -87,7 +87,7 @@ func TestPrintable(t *testing.T) {
 	var b bytes.Buffer
 	term := &Terminal{out: &b, fd: -1, tty: true}
 	term.Block("\x1b[2Jname")
-	if got := screen(b.String())[0]; got != `\u001b[2Jname` {
-		t.Errorf("the block shows %q", got)
+	if got, want := screen(b.String())[0], `\u001b[2Jname`; got != want {
+		t.Errorf("the block shows %q, want %q", got, want)
 	}
 }
