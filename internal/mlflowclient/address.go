@@ -42,8 +42,8 @@ const (
 	folderServer = "MLFLOW_ALLOW_FILE_STORE=true mlflow server"
 )
 
-// hostAndPort matches an address whose scheme was forgotten. It does not match one with an @, because what stands
-// before the @ may be a password.
+// hostAndPort matches an address whose scheme was forgotten. It does not match one with an @, because the text before
+// the @ may be a password.
 var hostAndPort = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]+(/[A-Za-z0-9./_-]*)?$`)
 
 // noServer says what a tracking URI that is no server's address is. MLflow's client also opens databases and folders

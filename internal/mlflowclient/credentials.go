@@ -122,7 +122,7 @@ type netrcEntry struct {
 	user, password string
 }
 
-// parseNetrc reads the entries of a .netrc file. What stands before the first of them is ignored.
+// parseNetrc reads the entries of a .netrc file. It ignores words before the first entry.
 func parseNetrc(text string) []netrcEntry {
 	var words []string
 	for line := range strings.Lines(text) {
@@ -130,7 +130,7 @@ func parseNetrc(text string) []netrcEntry {
 			words = append(words, strings.Fields(line)...)
 		}
 	}
-	entries := []netrcEntry{{}} // The first one takes what stands before all entries.
+	entries := []netrcEntry{{}} // The first one takes the words before all entries, and is left out.
 	for len(words) > 0 {
 		word, value := words[0], ""
 		if words = words[1:]; len(words) > 0 {

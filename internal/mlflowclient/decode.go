@@ -25,7 +25,7 @@ func readText(dec *jsontext.Decoder, to *string) error {
 	return nil
 }
 
-// readTextAt reads the text that stands in an object below the given names, if it is there.
+// readTextAt reads the text to which the given names lead in nested objects, and calls found if there is one.
 func readTextAt(dec *jsontext.Decoder, names []string, found func(string)) error {
 	if len(names) == 0 {
 		var text string

@@ -124,7 +124,7 @@ func withoutURL(err error, method, where string) error {
 	return fmt.Errorf("%s %s: %w", method, where, err)
 }
 
-// isCode tells whether err is an answer with the status, which is not looked at when 0, or with one of the codes.
+// isCode tells whether err is an answer with the status or one of the codes. A status of 0 matches none.
 func isCode(err error, status int, codes ...string) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && (status != 0 && e.Status == status || slices.Contains(codes, e.Code))

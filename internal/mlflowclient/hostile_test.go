@@ -102,7 +102,7 @@ func TestOneLargeAnswerAtATime(t *testing.T) {
 	})
 }
 
-// A login page, or a proxy's error with status 200, is told from damaged data and asked for once.
+// A login page, or a proxy's error with status 200, is not taken for damaged data, and asked for once.
 func TestWebPages(t *testing.T) {
 	n := 0
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

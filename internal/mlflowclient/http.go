@@ -125,7 +125,7 @@ func checkBody(check func([]byte) error, body []byte) error {
 // errStalled says that an attempt ended because nothing had arrived for a while.
 var errStalled = errors.New("nothing arrived")
 
-// attempt sends req once, and tells the window of p how long the answer took. Its errors carry retry.Again when
+// attempt sends req once, and reports to the window of p how long the answer took. Its errors carry retry.Again when
 // another attempt may succeed.
 func (c *Client) attempt(p *pacer, via *http.Client, req *http.Request) ([]byte, error) {
 	c.requests.Add(1)
@@ -219,7 +219,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 var errWebPage = errors.New("the answer is a web page, not JSON; check the address of the source, " +
 	"and whether a proxy or a login page stands before it")
 
-// webPage tells HTML and XML, which begin with <, from JSON, which never does.
+// webPage tells whether a body is HTML or XML, which begin with <. JSON never does.
 func webPage(body []byte) bool {
 	i := jsonscan.SkipSpace(body, 0)
 	return i < len(body) && body[i] == '<'

@@ -16,7 +16,7 @@ import (
 type Window struct {
 	StartMs *int64 // inclusive
 	EndMs   *int64 // exclusive
-	// Unlistable is called once for everything that the source has and can't list. The listing goes on behind it, unless
+	// Unlistable is called once for everything that the source has and can't list. The listing then continues behind it, unless
 	// Unlistable returns an error. Without Unlistable the listing ends with that *UnlistableError.
 	Unlistable func(*UnlistableError) error
 }
@@ -116,8 +116,8 @@ func (l *lister) step(cursor *int64) (next *int64, done bool, err error) {
 	return new(last + 1), false, err
 }
 
-// takePage yields the traces of a page. It returns the last one's millisecond, and whether the page lies whole within
-// the cursor's millisecond.
+// takePage yields the traces of a page. It returns the millisecond of the last one, and whether all of them are of the
+// cursor's millisecond.
 func (l *lister) takePage(page []*mlflow.TraceInfo, cursor *int64) (last int64, whole bool, err error) {
 	last = page[0].RequestTime.UnixMilli()
 	if cursor != nil && last < *cursor {

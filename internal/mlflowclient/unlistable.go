@@ -12,7 +12,7 @@ import (
 )
 
 // One trace can make every page that holds it fail: a server that can't write one of its values as JSON answers 500. The
-// listing then asks for ever smaller pages until it knows which trace it is, reports that one, and goes on behind it.
+// listing then asks for ever smaller pages until it knows which trace it is, reports that one, and continues behind it.
 
 // UnlistableError says that the source has something in a range of request times that it can't list.
 type UnlistableError struct {
@@ -41,7 +41,7 @@ func (e *UnlistableError) Error() string {
 
 func (e *UnlistableError) Unwrap() error { return e.Err }
 
-// unanswerable tells of a failure that may be due to one trace, so that smaller pages may not have it.
+// unanswerable tells whether a failure may be due to one trace, so that pages without that trace can be had.
 func unanswerable(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		return e.internal()
@@ -125,8 +125,8 @@ func (l *lister) healthy(cause error) (bool, error) {
 	return false, l.trouble(cause)
 }
 
-// maxTroubles is how often in a row, without a page in between, a source may fail and be healthy a moment later. One that
-// goes on like that can't be listed.
+// maxTroubles is how often in a row, without a page in between, a source may fail and be healthy a moment later. After that
+// the listing gives up.
 const maxTroubles = 10
 
 // trouble counts such failures.
@@ -138,7 +138,7 @@ func (l *lister) trouble(cause error) error {
 }
 
 // firstFailing finds the millisecond of the oldest trace from cursor on, which can't be listed. The source's older search
-// tells it where that lists the trace. Otherwise a range that fails is looked for, and halved until it is a millisecond.
+// says it, if that lists the trace. Otherwise a range that fails is looked for, and halved until it is a millisecond.
 func (l *lister) firstFailing(cursor *int64) (ms int64, found bool, err error) {
 	if stubs, _, err := l.stubs(l.notOlder(cursor), "", 1); err == nil && len(stubs) == 1 {
 		return stubs[0].ms, true, nil
@@ -220,7 +220,7 @@ func (l *lister) oneMillisecond(ms int64, cause error) error {
 
 var errNoIDs = errors.New("the source does not list IDs by its older search")
 
-// byID asks for each trace of the millisecond alone, by the IDs that the source's older search tells.
+// byID asks for each trace of the millisecond alone, by the IDs that the source's older search lists.
 func (l *lister) byID(ms int64) error {
 	tokens := map[string]bool{}
 	for token := ""; ; {

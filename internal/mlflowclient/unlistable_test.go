@@ -99,8 +99,8 @@ func (b *broken) stubs(w http.ResponseWriter, q url.Values) {
 	fmt.Fprintf(w, `{"traces":[%s],"next_page_token":%q}`, strings.Join(hits, ","), token)
 }
 
-// Whichever traces can't be listed, the others come once each. Those that can't be listed are reported, by their ID where the older
-// search tells it, else by their time.
+// Whichever traces can't be listed, the others come once each. Those that can't be listed are reported, by their ID if the
+// older search lists them, else by their time.
 func TestUnlistableTracesHideNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &broken{bad: map[string]bool{}, older: rapid.Bool().Draw(t, "older")}

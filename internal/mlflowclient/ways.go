@@ -98,7 +98,7 @@ func (c *Client) noWay(t *mlflow.TraceInfo, more ...error) Spans {
 	return Spans{Err: e}
 }
 
-// storedRefused tells whether the server serves the stored form nowhere.
+// storedRefused tells whether the server refuses the stored form, below its address and at the root.
 func (c *Client) storedRefused() bool {
 	return c.ways.stored.refusal() != nil && (c.base.Path == "" || c.ways.storedAtRoot.refusal() != nil)
 }
