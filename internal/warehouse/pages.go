@@ -1,0 +1,88 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// Rows of an answer: a trace in what is read of all has some 300 bytes.
+const (
+	pageRows  = 50_000 // of a statement, whose rows are held until they have all come
+	fetchRows = 10_000 // of one request of the driver
+)
+
+// Migrated calls yield for each trace of source that is complete in the tables.
+func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
+	last := uctables.Provenance{RequestMicros: math.MinInt64}
+	return w.pages(ctx, func(limit int) (found int, err error) {
+		params := []any{sql.Named(tablesql.ParamSource, source), sql.Named(tablesql.ParamLow, last.RequestMicros), sql.Named(tablesql.ParamAfter, last.TraceID)}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, func(rows *sql.Rows) (uctables.Provenance, error) {
+			p := uctables.Provenance{Source: source}
+			var sourceTrace, digest, missing, attachments sql.NullString
+			var spans sql.NullInt64
+			if err := rows.Scan(&sourceTrace, &p.TraceID, &digest, &spans, &missing, &p.RequestMicros, &attachments); err != nil {
+				return p, fmt.Errorf("%s: read what was migrated: %w", w, err)
+			}
+			p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
+			p.Attachments = attachments.String
+			return p, nil
+		}, func(p uctables.Provenance) error {
+			found, last = found+1, p
+			return yield(p)
+		})
+		return found, err
+	})
+}
+
+// Official implements target.Writer.
+func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
+	last := ""
+	return w.pages(ctx, func(limit int) (found int, err error) {
+		params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamAfter, last)}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, func(rows *sql.Rows) (id string, err error) {
+			if err = rows.Scan(&id); err != nil {
+				err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
+			}
+			return id, err
+		}, func(id string) error {
+			found, last = found+1, id
+			return yield(id)
+		})
+		return found, err
+	})
+}
+
+// pages asks for one page after another until one is not full. What is read of all traces does not fit into
+// memory, nor should it begin anew where a connection breaks.
+func (w *Warehouse) pages(ctx context.Context, page func(limit int) (found int, err error)) error {
+	for {
+		if found, err := page(w.pageRows); err != nil || found < w.pageRows {
+			return err
+		}
+	}
+}
+
+// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration has
+// skipped on their way to the location; nil where it has not skipped any.
+func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error) {
+	l := w.opts.Location
+	var skips map[string]int64
+	params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
+	err := w.ask(ctx, uctables.Table{Suffix: tablesql.OfficialSkippedTable}, tablesql.CountOfficialSkips(l), params, func(rows *sql.Rows) error {
+		var reason string
+		var traces int64
+		err := rows.Scan(&reason, &traces)
+		skips[reason] = traces
+		return err
+	}, func() { skips = map[string]int64{} })
+	if errors.Is(err, errNoTable) {
+		return nil, nil
+	}
+	return skips, err
+}

@@ -1,0 +1,45 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// CreateViews makes the two views where they are missing. The service makes its own, and refuses to bind
+// an experiment to a location where others stand in their place: they are for where there is no service.
+// It returns the names of those that it made.
+func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) {
+	// The views read the tables: tell of a wrong table before they fail on it.
+	if err := w.Check(ctx); err != nil {
+		return nil, err
+	}
+	for _, v := range tablesql.Views(w.opts.Location) {
+		view := uctables.Table{Suffix: v.Suffix}
+		missing, err := w.createMissing(ctx, view, v.Create)
+		if err != nil {
+			return made, err
+		}
+		if missing {
+			made = append(made, w.opts.Location.Name(view))
+		}
+	}
+	return made, nil
+}
+
+// OwnViews are those of the location's views that CreateViews has made.
+func (w *Warehouse) OwnViews(ctx context.Context) (own []tablesql.View, err error) {
+	for _, v := range tablesql.Views(w.opts.Location) {
+		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, tablesql.ShowViewProperties(w.opts.Location, v), nil)
+		switch {
+		case errors.Is(err, errNoTable):
+		case err != nil:
+			return nil, err
+		case properties[tablesql.MadeProperty] == "true":
+			own = append(own, v)
+		}
+	}
+	return own, nil
+}
