@@ -11,129 +11,81 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// write sends the rows as one statement until it is known to have taken effect.
-func write[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b batch[R, K]) (target.Written, error) {
+const (
+	// unrecognizedTries bounds how often a statement is sent again after errors of which nothing is known.
+	unrecognizedTries = 3
+	// unsentTries is how often a connection may break while a statement is sent before the cause is taken to be a gateway that
+	// cuts large requests off.
+	unsentTries = 3
+)
+
+// commit is one atomic write of rows to a table. It is made by a statement, which is tried until it is known to have taken
+// effect, or to be of no use.
+type commit struct {
+	w      *Warehouse
+	table  uctables.Table
+	rows   int                          // distinct ones
+	row    func(b []byte, i int) []byte // appends the line of a row
+	times  []any                        // parameters: the range of times in which the statement looks for the rows
+	insert string                       // the statement
+	parse  func() string                // text of a query that reads the rows and writes nothing
+	lookup func() (string, []any)       // query that counts the rows' keys in the table; nil if keys there prove nothing
+	subset bool                         // the statement may leave rows out, which the table then need not have
+
+	in         *input
+	uncertain  int  // tries after which it was uncertain what they did, or why they failed
+	unsent     int  // tries in which the connection broke while the statement was sent
+	unanswered bool // an earlier try of which nothing is known may have written the rows
+	inserted   int64
+	unsure     bool // inserted is not from an answer
+}
+
+// commitRows writes rows in one commit.
+func commitRows[R any, K comparable](ctx context.Context, w *Warehouse, rows []R, b batch[R, K]) (target.Written, error) {
 	if len(rows) == 0 {
 		return target.Written{}, nil
 	}
-	// The statement compares rows with the table but not with each other.
-	distinct := make([]*R, 0, len(rows))
-	seen := make(map[K]bool, len(rows))
-	for i := range rows {
-		if k := b.key(&rows[i]); !seen[k] {
-			seen[k] = true
-			distinct = append(distinct, &rows[i])
-		}
-	}
+	distinct := distinctRows(rows, b.key)
 	within := target.NoTimes
 	for _, r := range distinct {
 		b.times(r, &within)
 	}
-	times := []any{sql.Named(tablesql.ParamLow, within.Low), sql.Named(tablesql.ParamHigh, within.High)}
-	table, err := w.table(ctx, b.table)
+	actual, err := w.table(ctx, b.table)
 	if err != nil {
 		return target.Written{}, err
 	}
-	line := func(text []byte, i int) []byte { return b.row(text, distinct[i]) }
-	in, err := w.lay(ctx, len(distinct), line)
-	if err != nil {
+	c := &commit{
+		w: w, table: b.table, rows: len(distinct), subset: b.subset,
+		row:    func(text []byte, i int) []byte { return b.row(text, distinct[i]) },
+		times:  []any{sql.Named(tablesql.ParamLow, within.Low), sql.Named(tablesql.ParamHigh, within.High)},
+		insert: b.insert(w.opts.Location, actual),
+		parse:  func() string { return b.parse(w.opts.Location, actual) },
+	}
+	if b.count != "" {
+		c.lookup = func() (string, []any) { return b.count, append(rowsParam(lines(distinct, b.rowKey)), c.times...) }
+	}
+	if err := c.run(ctx); err != nil {
 		return target.Written{}, err
 	}
-	defer func() { w.remove(ctx, in) }()
+	// Where a MERGE does not say what it inserted, the rows that it affected are more than it was given.
+	inserted := int(min(c.inserted, int64(c.rows)))
+	return target.Written{Inserted: inserted, Present: len(rows) - inserted, Bytes: c.in.bytes, Unsure: c.unsure}, nil
+}
 
-	// Statements that read the table they write conflict with each other, and the loser has to run
-	// again: of one process, one at a time is sent. Other processes are left to the retry.
-	lock := w.locks[b.table.Suffix]
-	select {
-	case lock <- struct{}{}:
-		defer func() { <-lock }()
-	case <-ctx.Done():
-		return target.Written{}, context.Cause(ctx)
+// distinctRows are the first rows of each key: the statement compares rows with the table, but not with each other.
+func distinctRows[R any, K comparable](rows []R, key func(*R) K) []*R {
+	distinct := make([]*R, 0, len(rows))
+	seen := make(map[K]bool, len(rows))
+	for i := range rows {
+		if k := key(&rows[i]); !seen[k] {
+			seen[k] = true
+			distinct = append(distinct, &rows[i])
+		}
 	}
-
-	var inserted int64
-	var doubts, unsent int
-	var unanswered bool // a statement of which nothing is known may have done it
-	unsure := false
-	mark := w.mark()
-	err = retry.Do(ctx, w.policy, func(ctx context.Context) error {
-		var err error
-		inserted, err = w.insert(ctx, in.statement(b.insert(w.opts.Location, table))+mark, slices.Concat(in.params, times))
-		if err == nil {
-			if unanswered {
-				inserted = int64(len(distinct)) // by this statement or by that one
-			}
-			return nil
-		}
-		f := w.failure(ctx, b.table, in.bytes, err)
-		if f.unsent {
-			if unsent++; unsent >= unsentTries && in.bytes >= LeastStatementBytes {
-				f = failure{kind: refused, err: &target.TooLargeError{Table: w.opts.Location.Name(b.table), Bytes: in.bytes, Err: f.err}}
-			}
-		}
-		switch f.kind {
-		case again:
-			if f.lost {
-				return retry.Lost(f.err)
-			}
-			return w.again(ctx, f)
-		case unexplained:
-			// A failed task's error may lack its cause. Reading the rows without writing names it.
-			if _, err := w.number(ctx, in.statement(b.parse(w.opts.Location, table)), in.params); err != nil {
-				var row *target.RowError
-				if p := w.failure(ctx, b.table, in.bytes, err); errors.As(p.err, &row) {
-					return p.err
-				}
-			}
-			if doubts++; doubts > unknownTries {
-				return f.err
-			}
-			return retry.Again(f.err, 0)
-		case gone:
-			if doubts++; in.folder == "" || doubts > unknownTries {
-				return f.err
-			}
-			w.remove(ctx, in)
-			if in, err = w.lay(ctx, len(distinct), line); err != nil {
-				return err
-			}
-			return retry.Again(f.err, 0)
-		case doubtful:
-			// The answer got lost, or it does not count. The rows may be there, or may yet come: a statement that the
-			// server still runs can't be waited for without its handle. Trying again is safe all the
-			// same: whichever of the two commits second has read the table before the first one's
-			// commit, so Delta fails it with a conflict, and its next try finds the rows.
-			uncounted := errors.Is(err, errNoCount) // It took effect.
-			if b.count == "" {
-				if uncounted {
-					inserted, unsure = int64(len(distinct)), true
-					return nil
-				}
-				unanswered = true // that the keys are there says nothing; whether the values are, the next try sees
-			} else if found, lookupErr := w.number(ctx, b.count, append(rowsParam(lines(distinct, b.rowKey)), times...)); lookupErr == nil &&
-				(found == int64(len(distinct)) || b.some && uncounted) {
-				inserted, unsure = found, true
-				return nil
-			}
-			if doubts++; f.unknown && doubts > unknownTries {
-				return f.err
-			}
-			return w.again(ctx, f)
-		}
-		var large *target.TooLargeError
-		if errors.As(f.err, &large) && !large.Slow {
-			w.learn(in.bytes)
-		}
-		return f.err
-	}, w.opts.Waiting)
-	if err != nil {
-		return target.Written{}, err
-	}
-	// What a MERGE affected, where it does not say what it inserted, are more rows than it was given.
-	inserted = min(inserted, int64(len(distinct)))
-	return target.Written{Inserted: int(inserted), Present: len(rows) - int(inserted), Bytes: in.bytes, Unsure: unsure}, nil
+	return distinct
 }
 
 // lines are the rows in the form of ParamRows.
@@ -148,23 +100,148 @@ func lines[R any](rows []*R, line func([]byte, *R) []byte) string {
 	return string(text)
 }
 
+// run prepares the rows and tries the statement until next says that no other try is needed.
+func (c *commit) run(ctx context.Context) (err error) {
+	w := c.w
+	if c.in, err = w.prepareRows(ctx, c.rows, c.row); err != nil {
+		return err
+	}
+	defer func() { w.removeFiles(ctx, c.in) }()
+
+	// Statements that read the table they write conflict with each other, and the loser has to run again. Therefore one process
+	// sends one at a time. Conflicts with other processes are left to the retry.
+	lock := w.locks[c.table.Suffix]
+	select {
+	case lock <- struct{}{}:
+		defer func() { <-lock }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	mark := w.runComment()
+	return retry.Do(ctx, w.policy, func(ctx context.Context) error {
+		return c.next(ctx, c.try(ctx, mark))
+	}, w.opts.Waiting)
+}
+
+// try sends the statement once. Where its answer leaves open what it did, or why it failed, a query finds that out.
+func (c *commit) try(ctx context.Context, mark string) failure {
+	inserted, err := c.w.insert(ctx, c.in.statement(c.insert)+mark, slices.Concat(c.in.params, c.times))
+	if err == nil {
+		c.inserted = inserted
+		if c.unanswered {
+			c.inserted = int64(c.rows) // by this try or by that one
+		}
+		return failure{outcome: outcomeCommitted}
+	}
+	f := c.w.failure(ctx, c.table, c.in.bytes, err)
+	switch f.outcome {
+	case outcomeUnsent:
+		return c.judgeUnsent(f)
+	case outcomeTaskFailed:
+		return c.findBadRow(ctx, f)
+	case outcomeUncounted, outcomeUnknown:
+		return c.lookUp(ctx, f)
+	}
+	return f
+}
+
+// next says whether to try again after f: it returns nil where the rows are written, an error marked by package retry where
+// another try can help, and any other error where none can.
+func (c *commit) next(ctx context.Context, f failure) error {
+	switch f.outcome {
+	case outcomeCommitted:
+		return nil
+	case outcomeRaceLost:
+		return retry.Lost(f.err)
+	case outcomeNotRun, outcomeUnsent:
+		return c.w.again(ctx, f)
+	case outcomeUncounted, outcomeUnknown:
+		// Another try is safe even where the server still runs this one, which can't be waited for without its handle: whichever of
+		// the two commits second has read the table before the first one's commit, so Delta fails it with a conflict, and its next
+		// try finds the rows.
+		if c.uncertain++; f.unrecognized && c.uncertain > unrecognizedTries {
+			return f.err
+		}
+		return c.w.again(ctx, f)
+	case outcomeTaskFailed:
+		if c.uncertain++; c.uncertain > unrecognizedTries {
+			return f.err
+		}
+		return retry.Again(f.err, 0)
+	case outcomeFileMissing:
+		if c.uncertain++; c.in.folder == "" || c.uncertain > unrecognizedTries {
+			return f.err
+		}
+		c.w.removeFiles(ctx, c.in)
+		var err error
+		if c.in, err = c.w.prepareRows(ctx, c.rows, c.row); err != nil {
+			return err
+		}
+		return retry.Again(f.err, 0)
+	case outcomeTooLarge:
+		c.w.learnTooLarge(c.in.bytes)
+	}
+	return f.err
+}
+
+// judgeUnsent takes a statement that several connections did not carry to be too large for a gateway, unless it is small.
+func (c *commit) judgeUnsent(f failure) failure {
+	if c.unsent++; c.unsent < unsentTries || c.in.bytes < LeastStatementBytes {
+		return f
+	}
+	name := c.w.opts.Location.Name(c.table)
+	return failure{outcome: outcomeTooLarge, err: &target.TooLargeError{Table: name, Bytes: c.in.bytes, Err: f.err}}
+}
+
+// findBadRow reads the rows without writing them, since the error of a failed task may lack its cause: a row that is refused
+// then is the cause.
+func (c *commit) findBadRow(ctx context.Context, f failure) failure {
+	if _, err := c.w.queryNumber(ctx, c.in.statement(c.parse()), c.in.params); err != nil {
+		parse := c.w.failure(ctx, c.table, c.in.bytes, err)
+		if _, ok := errors.AsType[*target.RowError](parse.err); ok {
+			return parse
+		}
+	}
+	return f
+}
+
+// lookUp asks the table whether it holds the rows. They may be there, or may yet come.
+func (c *commit) lookUp(ctx context.Context, f failure) failure {
+	uncounted := f.outcome == outcomeUncounted
+	if c.lookup == nil {
+		if uncounted {
+			c.inserted, c.unsure = int64(c.rows), true
+			return failure{outcome: outcomeCommitted}
+		}
+		c.unanswered = true // That the keys are there would prove nothing; the next try compares the values.
+		return f
+	}
+	text, params := c.lookup()
+	found, err := c.w.queryNumber(ctx, text, params)
+	if err == nil && (found == int64(c.rows) || c.subset && uncounted) {
+		c.inserted, c.unsure = found, true
+		return failure{outcome: outcomeCommitted}
+	}
+	return f
+}
+
 // SetRun names the run whose rows are written from now on.
 func (w *Warehouse) SetRun(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.run, w.written = id, 0
+	w.run, w.commits = id, 0
 }
 
-var notPlain = regexp.MustCompile(`[^0-9A-Za-z._-]+`)
+var notInComment = regexp.MustCompile(`[^0-9A-Za-z._-]+`)
 
-// mark is a comment at the end of a statement that writes, by which the query history (system.query.history) tells
-// which run sent it; tries of one write have the same.
-func (w *Warehouse) mark() string {
+// runComment is the end of a statement that writes. By it the query history (system.query.history) tells which run sent the
+// statement, and which of the run's commits it belongs to. All tries of a commit have the same.
+func (w *Warehouse) runComment() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.run == "" {
 		return ""
 	}
-	w.written++
-	return fmt.Sprintf("\n/* tracemig run %s, write %d */", notPlain.ReplaceAllString(w.run, "_"), w.written)
+	w.commits++
+	return fmt.Sprintf("\n/* tracemig run %s, write %d */", notInComment.ReplaceAllString(w.run, "_"), w.commits)
 }

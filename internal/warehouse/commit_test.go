@@ -18,10 +18,10 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// server is a driver that answers the tries of one commit. Where answers is set, they are given in their order; else each
-// INSERT or MERGE gets columns and values, and each question for keys gets there.
+// server is a driver that answers the statements of one commit: by answers, one after the other, or where there are none,
+// each INSERT or MERGE by columns and values, and each query for keys by there.
 type server struct {
-	answers []answer
+	answers []scripted
 	columns []string
 	values  []driver.Value // nil for an answer without rows
 	there   int64
@@ -29,8 +29,8 @@ type server struct {
 	log     []string // the kinds of the statements sent, and what happened between them
 }
 
-// answer is that to one statement: an error together with what the HTTP layer saw, or a number of rows.
-type answer struct {
+// scripted is the answer to one statement: an error together with what the HTTP layer saw, or a number of rows.
+type scripted struct {
 	failed *statementError
 	rows   int64
 }
@@ -120,15 +120,18 @@ func (s *server) warehouse(t *testing.T) *Warehouse {
 // A MERGE that replaces two spans affects four rows: two that go and two that come.
 func TestReplaceWithoutCount(t *testing.T) {
 	s := &server{columns: []string{"num_affected_rows", "num_inserted_rows"}, values: []driver.Value{int64(4), nil}}
-	got, err := s.warehouse(t).ReplaceSpans(t.Context(), []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}}, target.AllTimes)
+	rows := []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}}
+	got, err := s.warehouse(t).ReplaceSpans(t.Context(), rows, target.AllTimes)
 	if err != nil || got.Inserted != 2 || got.Present != 0 {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("%+v, error %v; want 2 inserted", got, err)
 	}
 }
 
-// An INSERT of three rows whose answer does not count is looked up in the table: its rows are not told as
-// having been there, nor as written where the table lacks some.
+// Where the answer to an INSERT of three rows does not count them, the table is asked. The rows count neither as present
+// before, nor as inserted if the table lacks some.
 func TestInsertWithoutCount(t *testing.T) {
+	rows := []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}, {TraceID: "1", SpanID: "3"}}
+	const problem = "c.s.p_otel_spans: the warehouse does not say how many rows it inserted, and the table does not hold them all. Look at"
 	both := []string{"num_affected_rows", "num_inserted_rows"}
 	for name, try := range map[string]struct {
 		columns []string
@@ -146,16 +149,16 @@ func TestInsertWithoutCount(t *testing.T) {
 		"null":                    {both, []driver.Value{nil, nil}, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
 		"no such column":          {[]string{"result"}, []driver.Value{"OK"}, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
 		"no row":                  {both, nil, 3, target.Written{Inserted: 3, Unsure: true}, false, 1},
-		"not known, not there":    {both, []driver.Value{int64(-1), int64(-1)}, 2, target.Written{}, true, 1 + unknownTries},
+		"not known, not there":    {both, []driver.Value{int64(-1), int64(-1)}, 2, target.Written{}, true, 1 + unrecognizedTries},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{columns: try.columns, values: try.values, there: try.there}
 				w := s.warehouse(t)
 				began := time.Now()
-				got, err := w.WriteSpans(t.Context(), []uctables.Span{{TraceID: "1", SpanID: "1"}, {TraceID: "1", SpanID: "2"}, {TraceID: "1", SpanID: "3"}})
-				if (err != nil) != try.fails || err != nil && !strings.Contains(err.Error(), "c.s.p_otel_spans: the warehouse does not say how many rows it inserted, and the table does not hold them all. Look at") {
-					t.Errorf("after %v: %v", time.Since(began), err)
+				got, err := w.WriteSpans(t.Context(), rows)
+				if (err != nil) != try.fails || err != nil && !strings.Contains(err.Error(), problem) {
+					t.Errorf("after %v: error %v, want one: %t", time.Since(began), err, try.fails)
 				}
 				if got.Bytes = 0; got != try.want || s.inserts != try.inserts {
 					t.Errorf("%+v after %d statements, want %+v after %d", got, s.inserts, try.want, try.inserts)
@@ -166,35 +169,37 @@ func TestInsertWithoutCount(t *testing.T) {
 }
 
 // failed is the answer by which a statement fails.
-func failed(err error, x exchange) answer {
+func failed(err error, x exchange) scripted {
 	x.statement = true
 	x.requests = max(1, x.requests)
-	return answer{failed: &statementError{err: err, exchange: &x}}
+	return scripted{failed: &statementError{err: err, exchange: &x}}
 }
 
 // failedAs is the answer of a server that says why the statement failed.
-func failedAs(text, state string) answer {
+func failedAs(text, state string) scripted {
 	return failed(executionError{text: text, state: state}, exchange{requests: 2, status: http.StatusOK})
 }
 
 // failedBy is the answer of a server that refuses the statement by an HTTP status.
-func failedBy(status int) answer { return failed(requestError(errNotTaken), exchange{status: status}) }
+func failedBy(status int) scripted {
+	return failed(requestError(errNotTaken), exchange{status: status})
+}
 
 // TestCommitTries has a commit meet each outcome of a try. It compares the statements that are sent, the waits between
 // them, the questions whether the warehouse runs, and the result.
 func TestCommitTries(t *testing.T) {
 	spans := func(bytes int) []uctables.Span {
-		return []uctables.Span{{TraceID: "1", SpanID: "1", Name: strings.Repeat("x", bytes)}, {TraceID: "1", SpanID: "2"}, {TraceID: "1", SpanID: "3"}}
+		long := uctables.Span{TraceID: "1", SpanID: "1", Name: strings.Repeat("x", bytes)}
+		return []uctables.Span{long, {TraceID: "1", SpanID: "2"}, {TraceID: "1", SpanID: "3"}}
 	}
-	type write = func(*Warehouse) (target.Written, error)
-	var small, large, merge, replace write = func(w *Warehouse) (target.Written, error) { return w.WriteSpans(t.Context(), spans(1)) },
-		func(w *Warehouse) (target.Written, error) { return w.WriteSpans(t.Context(), spans(200<<10)) },
-		func(w *Warehouse) (target.Written, error) {
-			return w.ReplaceSpans(t.Context(), spans(1), target.NoTimes)
-		},
-		func(w *Warehouse) (target.Written, error) {
-			return w.ReplaceAnnotations(t.Context(), []uctables.Replacement{{}, {Annotation: uctables.Annotation{AnnotationID: "2"}}})
-		}
+	small := func(w *Warehouse) (target.Written, error) { return w.WriteSpans(t.Context(), spans(1)) }
+	large := func(w *Warehouse) (target.Written, error) { return w.WriteSpans(t.Context(), spans(200<<10)) }
+	merge := func(w *Warehouse) (target.Written, error) {
+		return w.ReplaceSpans(t.Context(), spans(1), target.NoTimes)
+	}
+	replace := func(w *Warehouse) (target.Written, error) {
+		return w.ReplaceAnnotations(t.Context(), []uctables.Replacement{{}, {Annotation: uctables.Annotation{AnnotationID: "2"}}})
+	}
 	var (
 		lost      = failed(requestError(io.ErrUnexpectedEOF), exchange{err: io.ErrUnexpectedEOF})
 		cut       = failed(requestError(io.ErrUnexpectedEOF), exchange{err: io.ErrUnexpectedEOF, unsent: true})
@@ -204,57 +209,84 @@ func TestCommitTries(t *testing.T) {
 		timeout   = failedAs("[STATEMENT_TIMEOUT] x", "57KD0")
 		noFile    = failedAs("[PATH_NOT_FOUND] x", "42K03")
 		nameless  = failedAs("something went wrong", "")
-		uncounted = answer{rows: -1}
+		uncounted = scripted{rows: -1}
 	)
-	rows := func(n int64) answer { return answer{rows: n} }
+	rows := func(n int64) scripted { return scripted{rows: n} }
 	// repeat is n times the answers, and then the last ones.
-	repeat := func(n int, answers []answer, last ...answer) []answer {
+	repeat := func(n int, answers []scripted, last ...scripted) []scripted {
 		return append(slices.Repeat(answers, n), last...)
 	}
 	for name, c := range map[string]struct {
-		write   write
-		answers []answer
+		write   func(*Warehouse) (target.Written, error)
+		answers []scripted
 		log     string
 		want    target.Written
 		err     string
 		limit   int64 // of statements afterwards, 0 for none
 	}{
-		"committed":      {write: small, answers: []answer{rows(2)}, log: "INSERT", want: target.Written{Inserted: 2, Present: 1}},
-		"not taken":      {write: small, answers: []answer{failedBy(429), rows(3)}, log: "INSERT wait INSERT", want: target.Written{Inserted: 3}},
-		"may not run":    {write: small, answers: []answer{failedBy(503), rows(3)}, log: "INSERT running? wait INSERT", want: target.Written{Inserted: 3}},
-		"refused":        {write: small, answers: []answer{failedBy(403)}, log: "INSERT", err: "CAN USE"},
-		"a row refused":  {write: small, answers: []answer{malformed}, log: "INSERT", err: "refuses a row"},
-		"a file is gone": {write: small, answers: []answer{noFile}, log: "INSERT", err: "can't read a file"},
-		"too large":      {write: large, answers: []answer{failedBy(413)}, log: "INSERT", err: "bytes in one write", limit: 100 << 10},
-		"413, but small": {write: small, answers: []answer{failedBy(413)}, log: "INSERT", err: "bytes in one write", limit: LeastStatementBytes},
-		"out of time":    {write: large, answers: []answer{timeout}, log: "INSERT", err: "bytes in one write"},
+		"committed": {write: small, answers: []scripted{rows(2)}, log: "INSERT", want: target.Written{Inserted: 2, Present: 1}},
+		"not taken": {
+			write: small, answers: []scripted{failedBy(429), rows(3)},
+			log: "INSERT wait INSERT", want: target.Written{Inserted: 3},
+		},
+		"may not run": {
+			write: small, answers: []scripted{failedBy(503), rows(3)},
+			log: "INSERT running? wait INSERT", want: target.Written{Inserted: 3},
+		},
+		"refused":        {write: small, answers: []scripted{failedBy(403)}, log: "INSERT", err: "CAN USE"},
+		"a row refused":  {write: small, answers: []scripted{malformed}, log: "INSERT", err: "refuses a row"},
+		"a file is gone": {write: small, answers: []scripted{noFile}, log: "INSERT", err: "can't read a file"},
+		"too large":      {write: large, answers: []scripted{failedBy(413)}, log: "INSERT", err: "bytes in one write", limit: 100 << 10},
+		"413, but small": {
+			write: small, answers: []scripted{failedBy(413)},
+			log: "INSERT", err: "bytes in one write", limit: LeastStatementBytes,
+		},
+		"out of time": {write: large, answers: []scripted{timeout}, log: "INSERT", err: "bytes in one write"},
 		"races lost": {
-			write: small, answers: repeat(5, []answer{race}, rows(3)), log: strings.Repeat("INSERT wait ", 5) + "INSERT", want: target.Written{Inserted: 3}},
+			write: small, answers: repeat(5, []scripted{race}, rows(3)),
+			log: strings.Repeat("INSERT wait ", 5) + "INSERT", want: target.Written{Inserted: 3},
+		},
 		"no answer, committed": {
-			write: small, answers: []answer{lost, rows(3)}, log: "INSERT LOOKUP", want: target.Written{Inserted: 3, Unsure: true}},
+			write: small, answers: []scripted{lost, rows(3)}, log: "INSERT LOOKUP", want: target.Written{Inserted: 3, Unsure: true}},
 		"no answer, not committed": {
-			write: small, answers: []answer{lost, rows(0), rows(2)}, log: "INSERT LOOKUP wait INSERT", want: target.Written{Inserted: 2, Present: 1}},
+			write: small, answers: []scripted{lost, rows(0), rows(2)},
+			log: "INSERT LOOKUP wait INSERT", want: target.Written{Inserted: 2, Present: 1},
+		},
 		"no answer, nor to the lookup": {
-			write: small, answers: []answer{lost, lost, rows(0)}, log: "INSERT LOOKUP wait INSERT", want: target.Written{Present: 3}},
+			write: small, answers: []scripted{lost, lost, rows(0)}, log: "INSERT LOOKUP wait INSERT", want: target.Written{Present: 3}},
 		"no answers at all, many times": {
-			write: small, answers: repeat(6, []answer{lost, rows(1)}, rows(3)), log: strings.Repeat("INSERT LOOKUP wait ", 6) + "INSERT",
+			write: small, answers: repeat(6, []scripted{lost, rows(1)}, rows(3)), log: strings.Repeat("INSERT LOOKUP wait ", 6) + "INSERT",
 			want: target.Written{Inserted: 3}},
-		"nameless": {write: small, answers: repeat(4, []answer{nameless, rows(0)}), log: strings.Repeat("INSERT LOOKUP running? wait ", 3) + "INSERT LOOKUP",
-			err: "reports an error without a name"},
-		"task failed by a row": {write: small, answers: []answer{task, malformed}, log: "INSERT PARSE", err: "refuses a row: MALFORMED_RECORD_IN_PARSING"},
+		"nameless": {
+			write: small, answers: repeat(4, []scripted{nameless, rows(0)}),
+			log: strings.Repeat("INSERT LOOKUP running? wait ", 3) + "INSERT LOOKUP", err: "reports an error without a name",
+		},
+		"task failed by a row": {
+			write: small, answers: []scripted{task, malformed},
+			log: "INSERT PARSE", err: "refuses a row: MALFORMED_RECORD_IN_PARSING",
+		},
 		"task failed": {
-			write: small, answers: repeat(4, []answer{task, rows(3)}), log: strings.Repeat("INSERT PARSE wait ", 3) + "INSERT PARSE", err: "could not write"},
-		"task failed once": {write: small, answers: []answer{task, rows(3), rows(3)}, log: "INSERT PARSE wait INSERT", want: target.Written{Inserted: 3}},
+			write: small, answers: repeat(4, []scripted{task, rows(3)}),
+			log: strings.Repeat("INSERT PARSE wait ", 3) + "INSERT PARSE", err: "could not write",
+		},
+		"task failed once": {
+			write: small, answers: []scripted{task, rows(3), rows(3)},
+			log: "INSERT PARSE wait INSERT", want: target.Written{Inserted: 3},
+		},
 		"cut while large rows are sent": {
-			write: large, answers: repeat(3, []answer{cut}), log: "INSERT wait INSERT wait INSERT", err: "bytes in one write", limit: 100 << 10},
+			write: large, answers: repeat(3, []scripted{cut}), log: "INSERT wait INSERT wait INSERT", err: "bytes in one write", limit: 100 << 10},
 		"cut while small rows are sent": {
-			write: small, answers: repeat(5, []answer{cut}, rows(3)), log: strings.Repeat("INSERT wait ", 5) + "INSERT", want: target.Written{Inserted: 3}},
-		"merge, no answer": {write: merge, answers: []answer{lost, rows(0)}, log: "MERGE wait MERGE", want: target.Written{Inserted: 3}},
-		"merge, uncounted": {write: merge, answers: []answer{uncounted}, log: "MERGE", want: target.Written{Inserted: 3, Unsure: true}},
+			write: small, answers: repeat(5, []scripted{cut}, rows(3)),
+			log: strings.Repeat("INSERT wait ", 5) + "INSERT", want: target.Written{Inserted: 3},
+		},
+		"merge, no answer": {write: merge, answers: []scripted{lost, rows(0)}, log: "MERGE wait MERGE", want: target.Written{Inserted: 3}},
+		"merge, uncounted": {write: merge, answers: []scripted{uncounted}, log: "MERGE", want: target.Written{Inserted: 3, Unsure: true}},
 		"replacements, uncounted": {
-			write: replace, answers: []answer{uncounted, rows(1)}, log: "INSERT LOOKUP", want: target.Written{Inserted: 1, Present: 1, Unsure: true}},
+			write: replace, answers: []scripted{uncounted, rows(1)},
+			log: "INSERT LOOKUP", want: target.Written{Inserted: 1, Present: 1, Unsure: true},
+		},
 		"replacements, no answer": {
-			write: replace, answers: []answer{lost, rows(1), rows(0)}, log: "INSERT LOOKUP wait INSERT", want: target.Written{Present: 2}},
+			write: replace, answers: []scripted{lost, rows(1), rows(0)}, log: "INSERT LOOKUP wait INSERT", want: target.Written{Present: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{answers: c.answers}

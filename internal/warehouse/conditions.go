@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// meaning is what an error that the server reports says about the statement that met it.
+// meaning is what an error of the server says about the statement that failed with it.
 type meaning int
 
 const (
@@ -19,27 +19,27 @@ const (
 	noRight
 	badRow      // a row holds what can't be stored
 	tooLarge    // it asks for more than the server takes at once
-	exhausted   // the server had not enough memory, perhaps since the statement was large
-	tooLong     // it ran out of time
+	exhausted   // the server had not enough memory, perhaps because the statement was large
+	outOfTime   // it ran out of time
 	noFile      // a file that it reads is not there
 	writeFailed // a task failed while writing, perhaps for what a row holds
 	noSession   // the session is gone, and perhaps the statement with it
 	notReady    // it did not run: the warehouse starts, or has no room for it
-	passing     // trouble that passes, in which it may have taken effect
+	transient   // trouble that passes, in which it may have taken effect
 	cancelled   // somebody has ended it
 	noThrift    // the warehouse does not speak this protocol
 )
 
-// condition says what the errors mean that have one of its names (or states, or words).
+// condition says what those errors mean that have one of its names, or else one of its states, or else its words.
 type condition struct {
 	means meaning
-	// names are error conditions; each stands for its sub-conditions too, and one that ends in _* for all that begin so.
+	// names are names of error conditions. Each stands for its sub-conditions too, and one that ends in _* for all that begin so.
 	names []string
-	// states are SQLSTATEs, or their classes (two characters). They count where the name is not in this list.
+	// states are SQLSTATEs, or classes of them (two characters). They count where no condition has the name.
 	states []string
-	// words are looked for where neither name nor state is in this list: a message may quote rows.
+	// words are looked for where no condition has the name or the state, since a message may quote rows.
 	words  *regexp.Regexp
-	source string
+	source string // where this is documented or reported
 }
 
 // Where the conditions are documented.
@@ -50,51 +50,93 @@ const (
 	ofStates     = "docs.databricks.com/en/error-messages/sqlstates.html"
 )
 
-// conditions are in the order in which they are looked through. testdata/conditions.tsv is what is documented.
+// conditions are in the order in which they are looked through. testdata/conditions.tsv lists all that are documented.
 var conditions = []condition{
-	{means: conflict, names: []string{"DELTA_CONCURRENT_*", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED", "DELTA_MAX_COMMIT_RETRIES_EXCEEDED"},
-		states: []string{"40"}, source: ofDelta},
-	// Both have states of another kind: 2DKD0, XXKDS.
+	{
+		means:  conflict,
+		names:  []string{"DELTA_CONCURRENT_*", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED", "DELTA_MAX_COMMIT_RETRIES_EXCEEDED"},
+		states: []string{"40"}, source: ofDelta,
+	},
+	// Their states, 2DKD0 and XXKDS, are of other classes.
 	{means: committed, names: []string{"DELTA_POST_COMMIT_HOOK_FAILED", "DELTA_INVALID_COMMITTED_VERSION"}, source: ofDelta},
-	{means: noTable, names: []string{"TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"}, states: []string{"42P01"}, source: ofSpark + ", " + ofDelta},
-	{means: noSchema, names: []string{"SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION"}, source: ofSpark + ", " + ofDatabricks},
-	{means: noRight, names: []string{"INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS"}, states: []string{"42501"},
-		words: regexp.MustCompile(`PERMISSION_DENIED`), source: ofDatabricks + "; Unity Catalog's errors have no brackets"},
-	// Before its class, 58: what failed in a task may be the row's fault.
-	{means: writeFailed, names: []string{"TASK_WRITE_FAILED"}, states: []string{"58030"}, words: regexp.MustCompile(`Job aborted`), source: ofSpark},
-	{means: badRow, names: []string{
-		"MALFORMED_RECORD_IN_PARSING", "MALFORMED_VARIANT", "VARIANT_SIZE_LIMIT", "VARIANT_CONSTRUCTOR_SIZE_LIMIT", "VARIANT_DUPLICATE_KEY",
-		"USER_RAISED_EXCEPTION", "DATETIME_OVERFLOW", "CAST_OVERFLOW", "CAST_INVALID_INPUT",
-		"DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
-	}, states: []string{"22", "23"}, source: ofSpark + ", " + ofDelta},
-	{means: exhausted, names: []string{"RESOURCE_EXHAUSTED"}, words: regexp.MustCompile(`OutOfMemoryError|RESOURCE_EXHAUSTED`), source: ofDatabricks + "; gRPC's name for too large a message"},
-	{means: tooLarge, names: []string{"COLLECTION_SIZE_LIMIT_EXCEEDED", "KRYO_BUFFER_OVERFLOW"}, states: []string{"54"},
-		words:  regexp.MustCompile(`(?i)(request|statement|query|parameter|message|body)[^.]{0,80}(too large|too long|exceed|larger than)|RequestSize\b.*Limit\b`),
-		source: ofStates + "; " + ofSpark + "; the front door's words as clients of model serving quote them"},
-	{means: tooLong, names: []string{"QUERY_EXECUTION_TIMEOUT_EXCEEDED", "STATEMENT_TIMEOUT"}, states: []string{"57KD0"},
-		words: regexp.MustCompile(`(?i)TIMEDOUT_STATE|cancelled due to timeout|query (execution )?timed out`), source: "docs.databricks.com/en/sql/language-manual/parameters/statement_timeout.html"},
+	{
+		means: noTable, names: []string{"TABLE_OR_VIEW_NOT_FOUND", "DELTA_TABLE_NOT_FOUND"}, states: []string{"42P01"},
+		source: ofSpark + ", " + ofDelta,
+	},
+	{
+		means: noSchema, names: []string{"SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "NO_SUCH_CATALOG_EXCEPTION"},
+		source: ofSpark + ", " + ofDatabricks,
+	},
+	{
+		means: noRight, names: []string{"INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "UNAUTHORIZED_ACCESS"}, states: []string{"42501"},
+		words:  regexp.MustCompile(`PERMISSION_DENIED`),
+		source: ofDatabricks + "; Unity Catalog's errors have no brackets",
+	},
+	// It stands before the class of its state, 58: when a task fails, a row may be the cause.
+	{
+		means: writeFailed, names: []string{"TASK_WRITE_FAILED"}, states: []string{"58030"},
+		words: regexp.MustCompile(`Job aborted`), source: ofSpark,
+	},
+	{
+		means: badRow,
+		names: []string{
+			"MALFORMED_RECORD_IN_PARSING", "MALFORMED_VARIANT", "VARIANT_SIZE_LIMIT", "VARIANT_CONSTRUCTOR_SIZE_LIMIT", "VARIANT_DUPLICATE_KEY",
+			"USER_RAISED_EXCEPTION", "DATETIME_OVERFLOW", "CAST_OVERFLOW", "CAST_INVALID_INPUT",
+			"DELTA_VIOLATE_CONSTRAINT_WITH_VALUES", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+		},
+		states: []string{"22", "23"}, source: ofSpark + ", " + ofDelta,
+	},
+	{
+		means: exhausted, names: []string{"RESOURCE_EXHAUSTED"}, words: regexp.MustCompile(`OutOfMemoryError|RESOURCE_EXHAUSTED`),
+		source: ofDatabricks + "; gRPC's name for too large a message",
+	},
+	{
+		means: tooLarge, names: []string{"COLLECTION_SIZE_LIMIT_EXCEEDED", "KRYO_BUFFER_OVERFLOW"}, states: []string{"54"},
+		words: regexp.MustCompile(`(?i)(request|statement|query|parameter|message|body)[^.]{0,80}(too large|too long|exceed|larger than)` +
+			`|RequestSize\b.*Limit\b`),
+		source: ofStates + "; " + ofSpark + "; the front door's words as clients of model serving quote them",
+	},
+	{
+		means: outOfTime, names: []string{"QUERY_EXECUTION_TIMEOUT_EXCEEDED", "STATEMENT_TIMEOUT"}, states: []string{"57KD0"},
+		words:  regexp.MustCompile(`(?i)TIMEDOUT_STATE|cancelled due to timeout|query (execution )?timed out`),
+		source: "docs.databricks.com/en/sql/language-manual/parameters/statement_timeout.html",
+	},
 	{means: noFile, names: []string{"PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "FAILED_READ_FILE", "FILE_NOT_EXIST"}, source: ofSpark},
-	{means: noSession, names: []string{"INVALID_HANDLE"},
-		words:  regexp.MustCompile(`(?i)Invalid SessionHandle|Session handle.*(not been initialized|already closed)|Session \[[^\]]*\] is closed|thrift: invalid handle|no SparkSession is attached`),
-		source: ofSpark + "; databricks-sql-python issue 400, databricks-sql-go issue 77, lightdash issue 27953, sqlframe issue 429"},
+	{
+		means: noSession, names: []string{"INVALID_HANDLE"},
+		words: regexp.MustCompile(`(?i)Invalid SessionHandle|Session handle.*(not been initialized|already closed)` +
+			`|Session \[[^\]]*\] is closed|thrift: invalid handle|no SparkSession is attached`),
+		source: ofSpark + "; databricks-sql-python issue 400, databricks-sql-go issue 77, lightdash issue 27953, sqlframe issue 429",
+	},
 	// A server that is busy has not begun with the statement.
-	{means: notReady, states: []string{"08KD1"},
-		words:  regexp.MustCompile(`(?i)Couldn't create directory /local_disk0|not ready to accept connections|max(imum)? capacity|at capacity|queue (is )?full|background threadpool cannot accept|ClusterNotReadyException|warehouse [^.]{0,80}(is stopped|is starting)`),
-		source: ofStates + "; lightdash pull request 28654, databricks-sdk-go apierr"},
+	{
+		means: notReady, states: []string{"08KD1"},
+		words: regexp.MustCompile(`(?i)Couldn't create directory /local_disk0|not ready to accept connections|max(imum)? capacity|at capacity` +
+			`|queue (is )?full|background threadpool cannot accept|ClusterNotReadyException|warehouse [^.]{0,80}(is stopped|is starting)`),
+		source: ofStates + "; lightdash pull request 28654, databricks-sdk-go apierr",
+	},
 	{means: noThrift, states: []string{"KP001"}, words: regexp.MustCompile(`not supported for Thrift`), source: "databricks-jdbc's tests"},
-	{means: cancelled, names: []string{"OPERATION_CANCELED"}, states: []string{"HY008"}, words: regexp.MustCompile(`CANCELED_STATE|CLOSED_STATE`), source: ofSpark},
-	// The connection, resources, an operator's doing, the system.
-	{means: passing, names: []string{"UNABLE_TO_ACQUIRE_MEMORY"}, states: []string{"08", "53", "57", "58"}, source: ofStates},
-	{means: permanent, names: []string{"CONFIG_NOT_AVAILABLE", "DELTA_DUPLICATE_ACTIONS_FOUND", "DELTA_DELETION_VECTOR_MISSING_NUM_RECORDS"}, source: ofDelta + ", " + ofDatabricks},
+	{
+		means: cancelled, names: []string{"OPERATION_CANCELED"}, states: []string{"HY008"},
+		words: regexp.MustCompile(`CANCELED_STATE|CLOSED_STATE`), source: ofSpark,
+	},
+	// The classes are those of connections, of resources, of an operator's interventions, and of system errors.
+	{means: transient, names: []string{"UNABLE_TO_ACQUIRE_MEMORY"}, states: []string{"08", "53", "57", "58"}, source: ofStates},
+	{
+		means: permanent, names: []string{"CONFIG_NOT_AVAILABLE", "DELTA_DUPLICATE_ACTIONS_FOUND", "DELTA_DELETION_VECTOR_MISSING_NUM_RECORDS"},
+		source: ofDelta + ", " + ofDatabricks,
+	},
 	// Older releases name only Delta's exception classes.
-	{means: conflict, states: []string{"2D521"},
+	{
+		means: conflict, states: []string{"2D521"},
 		words:  regexp.MustCompile(`\b(Concurrent(Append|Write|DeleteRead|DeleteDelete|Transaction)|MetadataChanged|ProtocolChanged)Exception\b`),
-		source: ofDelta},
+		source: ofDelta,
+	},
 }
 
-// reported is an error as the server tells it.
+// reported is an error as the server reports it.
 type reported struct {
-	names []string // of conditions, as the message has them
+	names []string // of conditions, in the order of the message
 	state string   // SQLSTATE
 	text  string
 }
@@ -105,7 +147,7 @@ var (
 	sqlState   = regexp.MustCompile(`SQLSTATE: ([0-9A-Z]{5})`)
 )
 
-// readReport takes a server's message apart; state is what came beside it, if anything did.
+// readReport reads a message of the server. state is the SQLSTATE that came beside it, or empty.
 func readReport(text, state string) reported {
 	r := reported{state: state, text: text}
 	if m := sqlState.FindStringSubmatch(text); state == "" && m != nil {
@@ -117,7 +159,10 @@ func readReport(text, state string) reported {
 	return r
 }
 
-// String is what of it may be shown: its text quotes statements and rows.
+// nameless says whether the report has neither a name nor a state.
+func (r reported) nameless() bool { return r.state == "" && len(r.names) == 0 }
+
+// String is the part of the report that may be shown: its text quotes statements and rows.
 func (r reported) String() string {
 	s := "an error without a name"
 	if len(r.names) > 0 {
@@ -129,8 +174,8 @@ func (r reported) String() string {
 	return s
 }
 
-// meaning judges by the first name, since what follows may be a row's; but what wraps the failure of a task
-// is judged by what that names.
+// meaning judges by the first name, since later ones may be quoted from a row. Only where the first one says that a task
+// failed, a later one may say that a row is the cause.
 func (r reported) meaning() meaning {
 	means := r.byName(0)
 	if means == writeFailed {
@@ -159,8 +204,8 @@ func (r reported) meaning() meaning {
 	return unknownMeaning
 }
 
-// meaningFor is the meaning for a statement with so many bytes of rows: what exhausted a server is too large only
-// where it is large.
+// meaningFor is the meaning for a statement with so many bytes of rows: where the server had not enough memory, the statement
+// is too large only if it is large at all.
 func (r reported) meaningFor(bytes int64) meaning {
 	switch means := r.meaning(); {
 	case means != exhausted:
@@ -168,10 +213,10 @@ func (r reported) meaningFor(bytes int64) meaning {
 	case bytes > LeastStatementBytes:
 		return tooLarge
 	}
-	return passing
+	return transient
 }
 
-// byName is what the name says, whatever the state; a name and its sub-condition are one.
+// byName is what name i says, whatever the state. A condition and its sub-conditions say the same.
 func (r reported) byName(i int) meaning {
 	if i >= len(r.names) {
 		return unknownMeaning

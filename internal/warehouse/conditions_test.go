@@ -20,19 +20,19 @@ func documented(t *testing.T) map[string]string {
 		}
 	}
 	if len(states) < 1000 {
-		t.Fatalf("%d conditions", len(states))
+		t.Fatalf("%d conditions are documented, want more than 1000", len(states))
 	}
 	return states
 }
 
-// TestConditions holds the table of conditions against what is documented: no name in it is misspelt, and what
-// its classes say of all documented conditions is what it is meant to.
+// TestConditions compares the table of conditions with the documented ones: no name in the table is misspelt, and the states
+// give each documented condition the meaning that is intended for its class.
 func TestConditions(t *testing.T) {
 	states := documented(t)
 	named := map[string]bool{}
 	for _, c := range conditions {
 		if c.source == "" || c.means == unknownMeaning || len(c.names)+len(c.states) == 0 && c.words == nil {
-			t.Errorf("%+v says nothing, or not whence", c)
+			t.Errorf("%+v lacks what it is recognized by, its meaning, or its source", c)
 		}
 		for _, name := range c.names {
 			start, all := strings.CutSuffix(name, "*")
@@ -48,8 +48,9 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	byClass := map[string]meaning{
-		"22": badRow, "23": badRow, "40": conflict, "2D521": conflict, "42P01": noTable, "42501": noRight, "54": tooLarge, "HY008": cancelled,
-		"08": passing, "53": passing, "57": passing, "58": passing, "58030": writeFailed, "57KD0": tooLong, "08KD1": notReady, "KP001": noThrift,
+		"22": badRow, "23": badRow, "40": conflict, "2D521": conflict, "42P01": noTable, "42501": noRight, "54": tooLarge,
+		"HY008": cancelled, "08": transient, "53": transient, "57": transient, "58": transient, "58030": writeFailed,
+		"57KD0": outOfTime, "08KD1": notReady, "KP001": noThrift,
 	}
 	for condition, state := range states {
 		want, ok := byClass[state]

@@ -11,18 +11,21 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Rows of an answer: a trace in what is read of all has some 300 bytes.
+// How many rows are read at once of a result with a row for each trace, of some 300 bytes.
 const (
-	pageRows  = 50_000 // of a statement, whose rows are held until they have all come
-	fetchRows = 10_000 // of one request of the driver
+	pageRows  = 50_000 // by one statement, whose rows are held in memory until all have come
+	fetchRows = 10_000 // by one request of the driver
 )
 
-// Migrated calls yield for each trace of source that is complete in the tables.
+// Migrated implements target.Writer: it calls yield for each trace of source that is complete in the tables.
 func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
 	last := uctables.Provenance{RequestMicros: math.MinInt64}
 	return w.pages(ctx, func(limit int) (found int, err error) {
-		params := []any{sql.Named(tablesql.ParamSource, source), sql.Named(tablesql.ParamLow, last.RequestMicros), sql.Named(tablesql.ParamAfter, last.TraceID)}
-		err = collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, func(rows *sql.Rows) (uctables.Provenance, error) {
+		params := []any{
+			sql.Named(tablesql.ParamSource, source), sql.Named(tablesql.ParamLow, last.RequestMicros),
+			sql.Named(tablesql.ParamAfter, last.TraceID),
+		}
+		scan := func(rows *sql.Rows) (uctables.Provenance, error) {
 			p := uctables.Provenance{Source: source}
 			var sourceTrace, digest, missing, attachments sql.NullString
 			var spans sql.NullInt64
@@ -32,34 +35,38 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 			p.SourceTraceID, p.Digest, p.Spans, p.SpansMissing = sourceTrace.String, digest.String, int(spans.Int64), missing.String
 			p.Attachments = attachments.String
 			return p, nil
-		}, func(p uctables.Provenance) error {
-			found, last = found+1, p
-			return yield(p)
-		})
+		}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, scan,
+			func(p uctables.Provenance) error {
+				found, last = found+1, p
+				return yield(p)
+			})
 		return found, err
 	})
 }
 
-// Official implements target.Writer.
+// Official implements target.Writer: it calls yield for each trace that Databricks' own migration wrote from the experiment.
 func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
 	last := ""
 	return w.pages(ctx, func(limit int) (found int, err error) {
 		params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamAfter, last)}
-		err = collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, func(rows *sql.Rows) (id string, err error) {
+		scan := func(rows *sql.Rows) (id string, err error) {
 			if err = rows.Scan(&id); err != nil {
 				err = fmt.Errorf("%s: read what Databricks' own migration wrote: %w", w, err)
 			}
 			return id, err
-		}, func(id string) error {
-			found, last = found+1, id
-			return yield(id)
-		})
+		}
+		err = collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, scan,
+			func(id string) error {
+				found, last = found+1, id
+				return yield(id)
+			})
 		return found, err
 	})
 }
 
-// pages asks for one page after another until one is not full. What is read of all traces does not fit into
-// memory, nor should it begin anew where a connection breaks.
+// pages asks for one page after another until one is not full. A result with a row for each trace does not fit into memory,
+// and where a connection breaks, its reading should not begin anew.
 func (w *Warehouse) pages(ctx context.Context, page func(limit int) (found int, err error)) error {
 	for {
 		if found, err := page(w.pageRows); err != nil || found < w.pageRows {
@@ -68,13 +75,17 @@ func (w *Warehouse) pages(ctx context.Context, page func(limit int) (found int, 
 	}
 }
 
-// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration has
-// skipped on their way to the location; nil where it has not skipped any.
+// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration has skipped on their way
+// to the location. It is nil where the table in which that migration notes them does not exist.
 func (w *Warehouse) OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error) {
 	l := w.opts.Location
 	var skips map[string]int64
-	params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix)}
-	err := w.ask(ctx, uctables.Table{Suffix: tablesql.OfficialSkippedTable}, tablesql.CountOfficialSkips(l), params, func(rows *sql.Rows) error {
+	params := []any{
+		sql.Named(tablesql.ParamExperiment, experimentID),
+		sql.Named(tablesql.ParamLocation, l.Catalog+"."+l.Schema+"."+l.Prefix),
+	}
+	table := uctables.Table{Suffix: tablesql.OfficialSkippedTable}
+	err := w.query(ctx, table, tablesql.CountOfficialSkips(l), params, func(rows *sql.Rows) error {
 		var reason string
 		var traces int64
 		err := rows.Scan(&reason, &traces)

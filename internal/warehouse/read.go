@@ -12,7 +12,9 @@ import (
 )
 
 // SumSpans implements target.Reader: the warehouse computes the sums.
-func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
+func (w *Warehouse) SumSpans(
+	ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error,
+) error {
 	text := func(l uctables.Location, t uctables.Table) string { return tablesql.SumSpans(l, t, deep) }
 	return read(ctx, w, uctables.Spans, text, traceIDs, times, func(rows *sql.Rows) (s target.SpanSum, err error) {
 		err = rows.Scan(&s.TraceID, &s.Rows, &s.Spans, &s.RecordIDs, &s.Digest)
@@ -21,7 +23,9 @@ func (w *Warehouse) SumSpans(ctx context.Context, traceIDs []string, times targe
 }
 
 // SumAnnotations implements target.Reader: the warehouse computes the sums.
-func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error) error {
+func (w *Warehouse) SumAnnotations(
+	ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error,
+) error {
 	text := func(l uctables.Location, t uctables.Table) string { return tablesql.SumAnnotations(l, t, deep) }
 	return read(ctx, w, uctables.Annotations, text, traceIDs, times, func(rows *sql.Rows) (s target.AnnotationSum, err error) {
 		var name sql.NullString
@@ -32,27 +36,30 @@ func (w *Warehouse) SumAnnotations(ctx context.Context, traceIDs []string, times
 }
 
 // ReadSpans implements target.Reader.
-func (w *Warehouse) ReadSpans(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Span) error) error {
-	return read(ctx, w, uctables.Spans, tablesql.ReadSpans, traceIDs, times, line(uctables.ParseSpan), yield)
+func (w *Warehouse) ReadSpans(
+	ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Span) error,
+) error {
+	return read(ctx, w, uctables.Spans, tablesql.ReadSpans, traceIDs, times, scanLine(uctables.ParseSpan), yield)
 }
 
 // ReadAnnotations implements target.Reader.
-func (w *Warehouse) ReadAnnotations(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
-	return read(ctx, w, uctables.Annotations, tablesql.ReadAnnotations, traceIDs, times, line(uctables.ParseAnnotation), yield)
+func (w *Warehouse) ReadAnnotations(
+	ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error,
+) error {
+	return read(ctx, w, uctables.Annotations, tablesql.ReadAnnotations, traceIDs, times, scanLine(uctables.ParseAnnotation), yield)
 }
 
-// CountDuplicates counts the keys of spans, and those of annotations, that the tables hold more than once in a range
-// of times.
+// CountDuplicates counts the keys of spans, and those of annotations, that the tables hold more than once in a range of
+// times.
 func (w *Warehouse) CountDuplicates(ctx context.Context, times target.Times) (spans, annotations int64, err error) {
 	params := []any{sql.Named(tablesql.ParamLow, times.Low), sql.Named(tablesql.ParamHigh, times.High)}
-	err = w.ask(ctx, uctables.Spans, tablesql.CountDuplicates(w.opts.Location), params, func(rows *sql.Rows) error {
-		return rows.Scan(&spans, &annotations)
-	}, nil)
+	text := tablesql.CountDuplicates(w.opts.Location)
+	err = w.query(ctx, uctables.Spans, text, params, func(rows *sql.Rows) error { return rows.Scan(&spans, &annotations) }, nil)
 	return spans, annotations, err
 }
 
-// line reads a row whose one column is a text for parse.
-func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
+// scanLine reads a row whose only column is a text, and parses that.
+func scanLine[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 	return func(rows *sql.Rows) (T, error) {
 		var text string
 		if err := rows.Scan(&text); err != nil {
@@ -63,8 +70,11 @@ func line[T any](parse func([]byte) (T, error)) func(*sql.Rows) (T, error) {
 	}
 }
 
-// read asks for something of some traces; text is the statement for the table as it is.
-func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Location, uctables.Table) string, traceIDs []string, times target.Times, scan func(*sql.Rows) (T, error), yield func(T) error) error {
+// read sends a query about some traces. text makes it for the table with the columns that it really has.
+func read[T any](
+	ctx context.Context, w *Warehouse, t uctables.Table, text func(uctables.Location, uctables.Table) string,
+	traceIDs []string, times target.Times, scan func(*sql.Rows) (T, error), yield func(T) error,
+) error {
 	if len(traceIDs) == 0 {
 		return nil
 	}
@@ -85,10 +95,13 @@ func read[T any](ctx context.Context, w *Warehouse, t uctables.Table, text func(
 	}, yield)
 }
 
-// collect is ask for rows that yield gets once the answer is complete: one that breaks off is asked for again.
-func collect[T any](ctx context.Context, w *Warehouse, t uctables.Table, text string, params []any, scan func(*sql.Rows) (T, error), yield func(T) error) error {
+// collect sends a query, and calls yield for its rows once all have come: a query whose answer breaks off is sent again.
+func collect[T any](
+	ctx context.Context, w *Warehouse, t uctables.Table, text string, params []any,
+	scan func(*sql.Rows) (T, error), yield func(T) error,
+) error {
 	var found []T
-	if err := w.ask(ctx, t, text, params, func(rows *sql.Rows) error {
+	if err := w.query(ctx, t, text, params, func(rows *sql.Rows) error {
 		v, err := scan(rows)
 		found = append(found, v)
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// authenticator lends the SDK's credentials to the driver: one identity for REST and SQL.
+// authenticator gives the SDK's credentials to the driver, so that REST and SQL have one identity.
 type authenticator struct{ *databricks.Login }
 
 func (a authenticator) Authenticate(r *http.Request) error {
@@ -32,19 +32,19 @@ func (a authenticator) Authenticate(r *http.Request) error {
 	return nil
 }
 
-// exchange is what the HTTP layer saw of one call of the driver, whose errors only have words for it.
-// It is read after the call and written by its requests, which follow one another.
+// exchange is what the HTTP layer saw of one call of the driver, whose errors tell of it only in words. The requests of the
+// call write it one after the other, and it is read after the call.
 type exchange struct {
 	statement  bool // the first request is an ExecuteStatement
 	requests   int
-	status     int // of the last response; 0 when there was none
+	status     int // of the last response; 0 if there was none
 	retryAfter time.Duration
-	said       string // what a response other than 200 says, fit to be shown
+	message    string // the words of a response other than 200 that may be shown
 	noSession  bool   // the server does not know the session (any more)
-	ended      bool   // the token has ended
-	unsent     bool   // the connection broke before the request was out
-	err        error  // of the last request, when there was no response
-	auth       error  // why there are no credentials
+	tokenEnded bool
+	unsent     bool  // the connection broke before the whole request was sent
+	err        error // of the last request, if there was no response
+	auth       error // why there are no credentials
 }
 
 type exchangeKey struct{}
@@ -53,8 +53,8 @@ func withExchange(ctx context.Context, x *exchange) context.Context {
 	return context.WithValue(ctx, exchangeKey{}, x)
 }
 
-// errNotTaken stops the driver from trying a statement again by itself: how long to wait, whether to
-// split, and whether it may have taken effect is for the writer to decide.
+// errNotTaken keeps the driver from trying a statement again by itself. The package decides how long to wait, whether to
+// split the rows, and whether the statement may have taken effect.
 var errNotTaken = errors.New("the server did not take the statement")
 
 func newTransport(cfg *config.Config) *http.Transport {
@@ -66,8 +66,8 @@ func newTransport(cfg *config.Config) *http.Transport {
 	return t
 }
 
-// watcher notes statuses in the context's exchange. It lets only the warehouse's own protocol
-// through: the driver would otherwise ask the workspace whether to send telemetry.
+// watcher writes what it sees of requests into the exchange of their context. It sends only those of the SQL protocol: the
+// driver would otherwise ask the workspace whether to send telemetry.
 type watcher struct {
 	base http.RoundTripper
 	auth authenticator
@@ -81,99 +81,45 @@ func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s is not part of the SQL protocol", r.URL.Path)
 	}
 	var sent atomic.Bool
-	if r.Body != nil {
-		r = r.Clone(r.Context())
-		r.Body = whole{r.Body, &sent}
-		if again := r.GetBody; again != nil { // of a connection that was closed before anything was sent
-			r.GetBody = func() (io.ReadCloser, error) {
-				body, err := again()
-				sent.Store(false)
-				return whole{body, &sent}, err
-			}
-		}
-	}
-	resp, err := w.base.RoundTrip(r)
-	var said string
-	if err == nil && resp.StatusCode != http.StatusOK {
-		said = words(resp)
-		if databricks.RefusesToken(resp.StatusCode, said) {
-			resp, err = w.afresh(r, resp)
-			if err == nil && resp.StatusCode != http.StatusOK {
-				said = words(resp)
-			}
-		}
-	}
+	r = watchBody(r, &sent)
+	resp, message, err := w.send(r)
 	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return resp, err
 	}
-	x.requests++
-	x.status, x.retryAfter, x.err, x.said, x.noSession, x.ended = 0, 0, err, "", false, false
+	x.note(resp, message, err)
 	x.unsent = err != nil && r.Body != nil && !sent.Load()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	x.status = resp.StatusCode
-	if resp.StatusCode == http.StatusOK {
-		return resp, nil
-	}
-	x.said = fit(said)
-	x.noSession = (reported{text: said}).meaning() == noSession
-	x.ended = databricks.RefusesToken(resp.StatusCode, said) && databricks.EndedToken(said)
-	x.retryAfter = retry.After(resp.Header, time.Now())
-	if x.statement && x.requests == 1 {
+	case resp.StatusCode != http.StatusOK && x.statement && x.requests == 1:
 		_ = resp.Body.Close()
 		return nil, errNotTaken
 	}
 	return resp, nil
 }
 
-// whole notes when a body was read to its end, which is when the last of it goes out.
-type whole struct {
-	io.ReadCloser
-	ended *atomic.Bool
-}
-
-func (w whole) Read(p []byte) (int, error) {
-	n, err := w.ReadCloser.Read(p)
-	if err == io.EOF {
-		w.ended.Store(true)
+// send sends a request, and once more with another token where the first is refused. message is what a response other than
+// 200 says.
+func (w watcher) send(r *http.Request) (resp *http.Response, message string, err error) {
+	resp, err = w.base.RoundTrip(r)
+	if err != nil || resp.StatusCode == http.StatusOK {
+		return resp, "", err
 	}
-	return n, err
-}
-
-// words are those of an answer that is no success. The driver shows some of the headers and drops the body, where
-// gateways say why; it is read here, and given back for the driver to close.
-func words(resp *http.Response) string {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	said := []string{resp.Header.Get("X-Thriftserver-Error-Message"), resp.Header.Get("X-Databricks-Reason-Phrase")}
-	if !strings.Contains(resp.Header.Get("Content-Type"), "html") {
-		said = append(said, string(body))
+	message = readMessage(resp)
+	if !databricks.RefusesToken(resp.StatusCode, message) {
+		return resp, message, nil
 	}
-	return strings.TrimSpace(strings.Join(said, " "))
-}
-
-var (
-	// A server may quote a statement or a row.
-	quotedWords = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|\\{[^{}]*\\}")
-	tokenWords  = regexp.MustCompile(`\S{32,}`) // and tokens or addresses
-)
-
-// fit is what may be shown of a server's words.
-func fit(said string) string {
-	said = tokenWords.ReplaceAllString(quotedWords.ReplaceAllString(said, "…"), "…")
-	said = strings.Join(strings.Fields(said), " ")
-	if r := []rune(said); len(r) > 160 {
-		said = string(r[:160]) + "…"
+	resp, err = w.sendWithNewToken(r, resp)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		message = readMessage(resp)
 	}
-	return strings.Trim(said, " …")
+	return resp, message, err
 }
 
-// afresh sends a request whose token was refused, and which so was not taken, once more with another token, where
-// there is one by now.
-func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response, error) {
+// sendWithNewToken sends a request once more whose token was refused, and which therefore had no effect. Where there is no
+// other token, it returns the refusal.
+func (w watcher) sendWithNewToken(r *http.Request, refused *http.Response) (*http.Response, error) {
 	if r.GetBody == nil {
 		return refused, nil
 	}
@@ -190,4 +136,81 @@ func (w watcher) afresh(r *http.Request, refused *http.Response) (*http.Response
 	}
 	_ = refused.Body.Close()
 	return w.base.RoundTrip(r)
+}
+
+// note writes down how a request ended.
+func (x *exchange) note(resp *http.Response, message string, err error) {
+	x.requests++
+	x.status, x.retryAfter, x.err, x.message, x.noSession, x.tokenEnded = 0, 0, err, "", false, false
+	if err != nil {
+		return
+	}
+	x.status = resp.StatusCode
+	if resp.StatusCode == http.StatusOK {
+		return
+	}
+	x.message = redact(message)
+	x.noSession = (reported{text: message}).meaning() == noSession
+	x.tokenEnded = databricks.RefusesToken(resp.StatusCode, message) && databricks.EndedToken(message)
+	x.retryAfter = retry.After(resp.Header, time.Now())
+}
+
+// watchBody returns the request with a body that sets sent when it was read to its end, which is when its last part is sent.
+func watchBody(r *http.Request, sent *atomic.Bool) *http.Request {
+	if r.Body == nil {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Body = watchedBody{r.Body, sent}
+	if again := r.GetBody; again != nil { // for a connection that was closed before anything was sent
+		r.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			sent.Store(false)
+			return watchedBody{body, sent}, err
+		}
+	}
+	return r
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	sent *atomic.Bool
+}
+
+func (b watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.sent.Store(true)
+	}
+	return n, err
+}
+
+// readMessage is what a response that is no success says in its headers and its body. The driver shows some of the headers and
+// drops the body, where gateways say why. The body can be read again by the driver.
+func readMessage(resp *http.Response) string {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	parts := []string{resp.Header.Get("X-Thriftserver-Error-Message"), resp.Header.Get("X-Databricks-Reason-Phrase")}
+	if !strings.Contains(resp.Header.Get("Content-Type"), "html") {
+		parts = append(parts, string(body))
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+var (
+	// A server may quote a statement or a row,
+	quotedText = regexp.MustCompile("'[^']*'|\"[^\"]*\"|`[^`]*`|\\[[^\\]]*\\]|\\{[^{}]*\\}")
+	// and name tokens or addresses.
+	longWord = regexp.MustCompile(`\S{32,}`)
+)
+
+// redact is the part of a server's message that may be shown.
+func redact(message string) string {
+	message = longWord.ReplaceAllString(quotedText.ReplaceAllString(message, "…"), "…")
+	message = strings.Join(strings.Fields(message), " ")
+	if r := []rune(message); len(r) > 160 {
+		message = string(r[:160]) + "…"
+	}
+	return strings.Trim(message, " …")
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// CreateViews makes the two views where they are missing. The service makes its own, and refuses to bind
-// an experiment to a location where others stand in their place: they are for where there is no service.
-// It returns the names of those that it made.
+// CreateViews makes the two views where they are missing, and returns the names of those that it made. They are for where
+// there is no service: the service makes its own views, and refuses to bind an experiment to a location where others stand
+// in their place.
 func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) {
-	// The views read the tables: tell of a wrong table before they fail on it.
+	// The views read the tables, so an error about a wrong table comes before the one of a view.
 	if err := w.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -32,7 +32,8 @@ func (w *Warehouse) CreateViews(ctx context.Context) (made []string, err error) 
 // OwnViews are those of the location's views that CreateViews has made.
 func (w *Warehouse) OwnViews(ctx context.Context) (own []tablesql.View, err error) {
 	for _, v := range tablesql.Views(w.opts.Location) {
-		properties, err := w.pairs(ctx, uctables.Table{Suffix: v.Suffix}, tablesql.ShowViewProperties(w.opts.Location, v), nil)
+		view := uctables.Table{Suffix: v.Suffix}
+		properties, err := w.nameValues(ctx, view, tablesql.ShowViewProperties(w.opts.Location, v), nil)
 		switch {
 		case errors.Is(err, errNoTable):
 		case err != nil:

@@ -1,5 +1,9 @@
-// Package warehouse writes rows into the OTEL tables of a Unity Catalog trace location through a
-// Databricks SQL warehouse.
+// Package warehouse writes rows into the OTEL tables of a Unity Catalog trace location through a Databricks SQL warehouse,
+// and reads them back.
+//
+// A statement is SQL text that is sent to the warehouse. A commit is an atomic write of rows: one statement, of which several
+// tries may be needed (commit.go). What came of a try that failed is judged by tables of causes (failure.go,
+// failure_http.go, failure_sql.go) and by the list of the error conditions that are documented or reported (conditions.go).
 package warehouse
 
 import (
@@ -29,68 +33,66 @@ type Options struct {
 	WarehouseID string
 	Location    uctables.Location
 	UserAgent   string                              // product/version, shown in the workspace's query history
-	Waiting     func(err error, wait time.Duration) // hears of every wait before another try; may be nil
-	Progress    func(warehouseState string)         // hears of the warehouse's states while it starts; may be nil
+	Waiting     func(err error, wait time.Duration) // is called before every wait for another try; may be nil
+	Progress    func(warehouseState string)         // is called for the warehouse's states while it starts; may be nil
 	Retry       *retry.Policy                       // nil: retry.Default
-	Volume      *uctables.Volume                    // to put large batches into, see Stage; nil for none
+	Volume      *uctables.Volume                    // for large batches, see Stage; nil for none
 	MakeVolume  bool                                // Stage makes the volume where it is missing
-	// StatementBytes is how many bytes of rows a statement has at most, 0 for 8 MiB. Rows that are staged are not
-	// bound by it.
+	// StatementBytes is how many bytes of rows a statement has at most, 0 for 8 MiB. It does not bound rows in files.
 	StatementBytes int64
-	Warn           func(error) // hears of what does no harm; may be nil
+	Warn           func(error) // is called for faults that do no harm; may be nil
 }
 
 // Warehouse implements target.Writer. Its methods may be called at the same time.
 type Warehouse struct {
-	opts      Options
-	policy    retry.Policy
-	db        *sql.DB
-	transport *http.Transport
-	locks     map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
-	staging   *staging                 // nil until Stage
-	pageRows  int                      // of a statement that reads of all traces
-	most      atomic.Int64             // bytes that statements may have, after larger ones were refused; 0 for none was
+	opts        Options
+	policy      retry.Policy
+	db          *sql.DB
+	transport   *http.Transport
+	locks       map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
+	staging     *staging                 // nil until Stage
+	pageRows    int                      // rows of a page, see pages
+	learntBytes atomic.Int64             // bytes of rows that a statement may have, after larger ones were refused; 0 if none was
 
 	mu      sync.Mutex
-	actual  map[string]uctables.Table // by suffix, as last described
-	run     string                    // whose rows are written, see SetRun
-	written int                       // writes of it
+	actual  map[string]uctables.Table // by suffix: tables with the columns that they really have
+	run     string                    // the run whose rows are written, see SetRun
+	commits int                       // of the run
 }
 
-// quiet switches the driver's logger off: it writes failed statements with their texts to standard
-// error.
-var quiet = sync.OnceValue(func() error { return dbsqllog.SetLogLevel("disabled") })
+var _ interface {
+	target.Writer
+	target.SpanProber
+	target.DuplicateCounter
+	target.Stager
+	target.ViewCreator
+	target.StatementSender
+} = (*Warehouse)(nil)
+
+// silenceDriver switches the driver's logger off, which writes failed statements with their texts to standard error.
+var silenceDriver = sync.OnceValue(func() error { return dbsqllog.SetLogLevel("disabled") })
 
 // Open starts the warehouse if it is stopped and returns a writer. It opens no session yet.
 func Open(ctx context.Context, opts Options) (*Warehouse, error) {
-	if err := quiet(); err != nil {
+	if err := silenceDriver(); err != nil {
 		return nil, err
 	}
 	if err := databricks.EnsureRunning(ctx, opts.Config, opts.WarehouseID, opts.Progress); err != nil {
 		return nil, err
 	}
-	w := &Warehouse{opts: opts, policy: retry.Default, pageRows: pageRows, actual: make(map[string]uctables.Table), locks: map[string]chan struct{}{
-		uctables.Spans.Suffix:       make(chan struct{}, 1),
-		uctables.Annotations.Suffix: make(chan struct{}, 1),
-	}}
+	w := &Warehouse{
+		opts: opts, policy: retry.Default, pageRows: pageRows, actual: make(map[string]uctables.Table),
+		locks: map[string]chan struct{}{
+			uctables.Spans.Suffix:       make(chan struct{}, 1),
+			uctables.Annotations.Suffix: make(chan struct{}, 1),
+		},
+	}
 	if opts.Retry != nil {
 		w.policy = *opts.Retry
 	}
-	u, err := url.Parse(opts.Config.Host)
-	if err != nil || u.Hostname() == "" {
-		return nil, fmt.Errorf("workspace host %q is no URL. Write it as https://<workspace>", opts.Config.Host)
-	}
-	if u.Scheme != "https" && !databricks.Loopback(u.Hostname()) {
-		return nil, fmt.Errorf("the SQL warehouse of %s would be reached without encryption. Write the host as https://%s", u.Host, u.Host)
-	}
-	port := 443
-	if u.Scheme == "http" {
-		port = 80
-	}
-	if p := u.Port(); p != "" {
-		if port, err = strconv.Atoi(p); err != nil {
-			return nil, fmt.Errorf("workspace host %q has no valid port", opts.Config.Host)
-		}
+	host, port, err := address(opts.Config.Host)
+	if err != nil {
+		return nil, err
 	}
 	path := "/sql/1.0/warehouses/" + url.PathEscape(opts.WarehouseID)
 	if id := opts.Config.WorkspaceID; id != "" {
@@ -103,16 +105,16 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	}
 	login := authenticator{databricks.NewLogin(opts.Config)}
 	connector, err := dbsql.NewConnector(
-		dbsql.WithServerHostname(u.Scheme+"://"+u.Hostname()),
+		dbsql.WithServerHostname(host),
 		dbsql.WithPort(port),
 		dbsql.WithHTTPPath(path),
 		dbsql.WithAuthenticator(login),
 		dbsql.WithTransport(watcher{base, login}),
 		dbsql.WithUserAgentEntry(opts.UserAgent),
-		// The driver's own retries serve sessions, polling and fetching; a statement is ours, see watcher.
+		// The driver's own retries are for sessions, polling and fetching. It does not retry statements, see watcher.
 		dbsql.WithRetries(4, 500*time.Millisecond, 10*time.Second),
-		// Results come in the answers. As links into the object storage behind the workspace, which the driver takes
-		// by default, they would need a way there, which a firewall often leaves to the workspace alone.
+		// Results come in the answers. By default the driver takes them by links into the object storage behind the workspace,
+		// which a firewall often lets only the workspace reach.
 		dbsql.WithCloudFetch(false),
 		dbsql.WithMaxRows(fetchRows),
 	)
@@ -125,16 +127,28 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	return w, nil
 }
 
-var _ interface {
-	target.Writer
-	target.SpanProber
-	target.DuplicateCounter
-	target.Stager
-	target.ViewCreator
-	target.StatementSender
-} = (*Warehouse)(nil)
+// address is the host, with its scheme, and the port of a workspace.
+func address(workspace string) (host string, port int, err error) {
+	u, err := url.Parse(workspace)
+	if err != nil || u.Hostname() == "" {
+		return "", 0, fmt.Errorf("workspace host %q is no URL. Write it as https://<workspace>", workspace)
+	}
+	if u.Scheme != "https" && !databricks.Loopback(u.Hostname()) {
+		return "", 0, fmt.Errorf("the SQL warehouse of %s would be reached without encryption. Write the host as https://%s", u.Host, u.Host)
+	}
+	port = 443
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.Atoi(p); err != nil {
+			return "", 0, fmt.Errorf("workspace host %q has no valid port", workspace)
+		}
+	}
+	return u.Scheme + "://" + u.Hostname(), port, nil
+}
 
-// Close ends the sessions.
+// Close ends the sessions, after files that are being removed are gone.
 func (w *Warehouse) Close() error {
 	if w.staging != nil {
 		w.staging.removals.Wait()

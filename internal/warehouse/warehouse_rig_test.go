@@ -635,7 +635,7 @@ func TestLearnsSize(t *testing.T) {
 	t.Cleanup(func() { s.Set(t, rig.WarehouseSettings{}) })
 	for i, form := range []string{"413", "400", "exhausted", "cut"} {
 		t.Run(form, func(t *testing.T) {
-			w.most.Store(0)
+			w.learntBytes.Store(0)
 			rows := spans(7000+i, 4)
 			for j := range rows {
 				rows[j].Attributes = uctables.JSON(fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", 1<<20)))
