@@ -13,10 +13,11 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// hard are documents of which Spark and tracemig must write the same text.
-var hard = []string{
+// hardDocuments are documents that are hard to write: Spark and tracemig must write the same text.
+var hardDocuments = []string{
 	`{"z":1,"a":{"n":null,"t":true},"é":[1,2.50,1e2,-0.0,1.0],"":"empty key"}`,
-	`"\b\f\n\r\t\u0001\u001f\u007f\u2028/\\\" <>&'😀"`, `[0.001,0.00099,1e7,9999999.0,12345678901234567890123456789012345678,1e-7,1.5e300,9007199254740993,123.4560e-1]`,
+	`"\b\f\n\r\t\u0001\u001f\u007f\u2028/\\\" <>&'😀"`,
+	`[0.001,0.00099,1e7,9999999.0,12345678901234567890123456789012345678,1e-7,1.5e300,9007199254740993,123.4560e-1]`,
 	`null`, `[]`, `{}`, `""`,
 }
 
@@ -24,12 +25,14 @@ func TestReadBack(t *testing.T) {
 	_, w := open(t, true)
 	ctx := t.Context()
 	all := spans(0, 3)
-	for i, text := range hard {
+	for i, text := range hardDocuments {
 		s := spans(1, 1)[0]
 		s.TraceID, s.SpanID = fmt.Sprintf("%032x", 2), fmt.Sprintf("%016x", i+1)
 		s.Attributes, s.ResourceAttributes = uctables.JSON(text), uctables.JSON(`{"service.name":"a"}`)
 		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = ptr("a"), ptr("x=y"), ptr(""), nil, nil
-		s.Events = []uctables.Event{{TimeUnixNano: 1 << 60, Name: "e\x01"}, {Name: "", Attributes: uctables.JSON(text), DroppedAttributesCount: 1}}
+		s.Events = []uctables.Event{
+			{TimeUnixNano: 1 << 60, Name: "e\x01"}, {Name: "", Attributes: uctables.JSON(text), DroppedAttributesCount: 1},
+		}
 		s.Links = []uctables.Link{{TraceID: "t", SpanID: "s"}, {TraceState: ptr(""), Attributes: uctables.JSON(text), Flags: 1}}
 		all = append(all, s)
 	}
@@ -37,9 +40,10 @@ func TestReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes := append(annotations(0, 3, "src"), annotations(1, 3, "src")...)
-	for i, text := range hard {
+	for i, text := range hardDocuments {
 		a := annotations(1, 0, "src")[1]
-		a.AnnotationID, a.Value, a.Comment, a.CreatedBy, a.UpdatedBy = fmt.Sprint("hard", i), uctables.JSON(text), ptr("c\x1f\n"), ptr("ann"), ptr("bob")
+		a.AnnotationID, a.Value, a.Comment = fmt.Sprint("hard", i), uctables.JSON(text), ptr("c\x1f\n")
+		a.CreatedBy, a.UpdatedBy = ptr("ann"), ptr("bob")
 		a.Metadata = nil
 		notes = append(notes, a)
 	}
@@ -71,7 +75,10 @@ func TestReadBack(t *testing.T) {
 			t.Errorf("deep %t (-want +got):\n%s", deep, diff)
 		}
 		got := map[string]target.AnnotationSum{}
-		if err := w.SumAnnotations(ctx, ids, target.AllTimes, deep, func(s target.AnnotationSum) error { got[s.AnnotationID] = s; return nil }); err != nil {
+		if err := w.SumAnnotations(ctx, ids, target.AllTimes, deep, func(s target.AnnotationSum) error {
+			got[s.AnnotationID] = s
+			return nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		wantNotes := map[string]target.AnnotationSum{}
@@ -115,7 +122,10 @@ func TestReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Pruned by time.
-	if err := w.ReadSpans(ctx, ids, target.Times{Low: 0, High: 1}, func(s *uctables.Span) error { t.Errorf("%s is not in this time", s.SpanID); return nil }); err != nil {
+	if err := w.ReadSpans(ctx, ids, target.Times{Low: 0, High: 1}, func(s *uctables.Span) error {
+		t.Errorf("span %s at %d is outside of the times", s.SpanID, s.TimeMicros)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -140,12 +150,12 @@ func TestReplace(t *testing.T) {
 	}{
 		{newer(`"b"`, now, first.UpdatedAtMicros), 1, `"b"`},
 		{newer(`"b"`, now, first.UpdatedAtMicros), 0, `"b"`},   // again, as after a lost answer
-		{newer(`"c"`, now+5, first.UpdatedAtMicros), 0, `"b"`}, // by another run that had not seen it
+		{newer(`"c"`, now+5, first.UpdatedAtMicros), 0, `"b"`}, // by another run that does not know of the newer version
 		{newer(`"d"`, now+5, now), 1, `"d"`},
 	} {
 		done, err := w.ReplaceAnnotations(ctx, []uctables.Replacement{step.row})
 		if err != nil || done.Inserted != step.inserted {
-			t.Errorf("%s: inserted %d, %v", step.row.Value, done.Inserted, err)
+			t.Errorf("%s: %d inserted, error %v; want %d", step.row.Value, done.Inserted, err, step.inserted)
 		}
 		if err := w.ReadAnnotations(ctx, []string{first.TargetID}, target.AllTimes, func(a *uctables.Annotation) error {
 			if string(a.Value) != step.value {

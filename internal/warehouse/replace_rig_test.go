@@ -54,7 +54,7 @@ func TestReplaceSpansFaults(t *testing.T) {
 			s.Fault(t, rig.Fault{Match: merge, Kind: kind})
 			got, err := w.ReplaceSpans(t.Context(), renamed(rows, kind), target.NoTimes)
 			if err != nil || got.Inserted != 30 || got.Present != 0 {
-				t.Errorf("%+v, %v", got, err)
+				t.Errorf("%+v, error %v; want 30 inserted", got, err)
 			}
 			if d := cmp.Diff(map[string]int64{kind: 30}, named(t, s, w)); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
@@ -65,15 +65,14 @@ func TestReplaceSpansFaults(t *testing.T) {
 		s.Reset(t)
 		s.Fault(t, rig.Fault{Match: merge, Kind: rig.TooLarge})
 		_, err := w.ReplaceSpans(t.Context(), renamed(rows, "large"), target.NoTimes)
-		var tooLarge *target.TooLargeError
-		if !errors.As(err, &tooLarge) || tooLarge.Bytes == 0 {
-			t.Errorf("%v", err)
+		if large, ok := errors.AsType[*target.TooLargeError](err); !ok || large.Bytes == 0 {
+			t.Errorf("error %v, want a TooLargeError with its bytes", err)
 		}
 		if n := named(t, s, w)["large"]; n != 0 {
-			t.Errorf("%d rows of a refused statement", n)
+			t.Errorf("%d rows of a refused statement, want none", n)
 		}
 	})
-	// Delta sees at which times it has to look, so that it prunes files.
+	// The predicate that Delta notes has the times as values, by which it prunes files.
 	s.Reset(t)
 	history := fmt.Sprint(s.SQL(t, "DESCRIBE HISTORY "+w.opts.Location.Name(uctables.Spans)+" LIMIT 1"))
 	if strings.Contains(history, "timestamp_micros") || !strings.Contains(history, "2023-11-14") {
@@ -100,14 +99,14 @@ func TestConcurrentReplace(t *testing.T) {
 				got, err = other.ReplaceSpans(t.Context(), rows, target.NoTimes)
 			}
 			if err != nil || i > 0 && got.Inserted != 40 {
-				t.Errorf("%d: %+v, %v", i, got, err)
+				t.Errorf("writer %d: %+v, error %v; want 40 inserted by those that replace", i, got, err)
 			}
 		})
 	}
 	wg.Wait()
-	// The one that came last has replaced all.
+	// The last one has replaced all.
 	if got := named(t, s, w); len(got) != 1 || got["new 1"]+got["new 2"] != 40 {
-		t.Errorf("%v", got)
+		t.Errorf("spans by name are %v, want 40 of new 1, or of new 2", got)
 	}
 }
 
@@ -121,17 +120,17 @@ func TestReplaceSpansOtherColumns(t *testing.T) {
 // TestReplaceSpansStaged sends the rows by way of files.
 func TestReplaceSpansStaged(t *testing.T) {
 	s, w, folder := staged(t, nil)
-	rows := large(0, 300)
+	rows := largeSpans(0, 300)
 	if _, err := w.WriteSpans(t.Context(), rows); err != nil {
 		t.Fatal(err)
 	}
 	for _, inserted := range []int{300, 0} {
 		if got, err := w.ReplaceSpans(t.Context(), renamed(rows, "new"), target.NoTimes); err != nil || got.Inserted != inserted {
-			t.Errorf("%+v, %v, want %d inserted", got, err, inserted)
+			t.Errorf("%+v, error %v; want %d inserted", got, err, inserted)
 		}
 	}
 	if got := named(t, s, w); len(got) != 1 || got["new"] != 300 {
-		t.Errorf("%v", got)
+		t.Errorf("spans by name are %v, want 300 of new", got)
 	}
 	if e := entries(t, w, folder); len(e) > 0 {
 		t.Errorf("files are left: %v", e)

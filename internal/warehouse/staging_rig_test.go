@@ -5,6 +5,7 @@ package warehouse
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -42,11 +43,12 @@ func staged(t *testing.T, before func(*http.Request) *http.Response) (*rig.Wareh
 	return s, w, folder
 }
 
-// large makes n spans of trace number i, of 8 KB each.
-func large(i, n int) []uctables.Span {
+// largeSpans makes n spans of trace number i, of 8 KB each.
+func largeSpans(i, n int) []uctables.Span {
 	rows := spans(i, n)
 	for j := range rows {
-		rows[j].Attributes = append(rows[j].Attributes[:len(rows[j].Attributes)-1:len(rows[j].Attributes)-1], []byte(`,"long":"`+strings.Repeat("long ${x} ", 800)+`"}`)...)
+		object := bytes.TrimSuffix(rows[j].Attributes, []byte("}"))
+		rows[j].Attributes = fmt.Appendf(nil, `%s,"long":"%s"}`, object, strings.Repeat("long ${x} ", 800))
 	}
 	return rows
 }
@@ -90,24 +92,24 @@ func TestStagedWrite(t *testing.T) {
 		}
 		return nil
 	})
-	rows := large(0, 1200)
+	rows := largeSpans(0, 1200)
 	for _, want := range []target.Written{{Inserted: len(rows)}, {Present: len(rows)}} {
 		got, err := w.WriteSpans(t.Context(), rows)
 		if err != nil || got.Inserted != want.Inserted || got.Present != want.Present || got.Bytes < fileBytes {
-			t.Errorf("%+v, %v; want %+v", got, err, want)
+			t.Errorf("%+v, error %v; want %+v", got, err, want)
 		}
 		if e := entries(t, w, folder); len(e) > 0 {
-			t.Errorf("files are left: %v", e)
+			t.Errorf("files are left: %v, want none", e)
 		}
 	}
 	if n := len(inserts(t, s, w)); n != 2 || puts.Load() != 6 {
-		t.Errorf("%d inserts, %d files; want 2 of 3 files each", n, puts.Load())
+		t.Errorf("%d inserts of %d files; want 2 of 3 files each", n, puts.Load())
 	}
 
-	// The parameter's way gives the same rows.
+	// Rows in a parameter become the same rows of the table.
 	other := openAt(t, s, w.opts.Location.Prefix+"p", true, "")
 	if got, err := other.WriteSpans(t.Context(), rows); err != nil || got.Inserted != len(rows) {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("%+v, error %v; want %d inserted", got, err, len(rows))
 	}
 	const sum = "SELECT count(*), CAST(sum(CAST(xxhash64(to_json(struct(*))) AS DECIMAL(38))) AS STRING) FROM "
 	a, b := s.SQL(t, sum+w.opts.Location.Name(uctables.Spans)), s.SQL(t, sum+other.opts.Location.Name(uctables.Spans))
@@ -118,33 +120,32 @@ func TestStagedWrite(t *testing.T) {
 	// A lost answer is looked up, the rows are not written twice.
 	s.Reset(t)
 	s.Fault(t, rig.Fault{Match: "INSERT.*" + w.opts.Location.Prefix, Kind: rig.CutAfterEffect})
-	if got, err := w.WriteSpans(t.Context(), large(1, 200)); err != nil || got.Inserted != 200 {
-		t.Errorf("%+v, %v", got, err)
+	if got, err := w.WriteSpans(t.Context(), largeSpans(1, 200)); err != nil || got.Inserted != 200 {
+		t.Errorf("%+v, error %v; want 200 inserted", got, err)
 	}
 	if n := len(inserts(t, s, w)); n != 1 {
-		t.Errorf("%d inserts", n)
+		t.Errorf("%d inserts, want 1", n)
 	}
 
-	// A refused row is told as such, and leaves no files.
-	bad := large(2, 200)
+	// A refused row is an error of its own, and leaves no files.
+	bad := largeSpans(2, 200)
 	bad[100].Attributes = uctables.JSON(`{"a":"secretword","a":1}`)
-	var row *target.RowError
-	if _, err := w.WriteSpans(t.Context(), bad); !errors.As(err, &row) || strings.Contains(err.Error(), "secretword") {
-		t.Errorf("%v", err)
+	if _, err := w.WriteSpans(t.Context(), bad); !isRowError(err) || strings.Contains(err.Error(), "secretword") {
+		t.Errorf("error %v, want a RowError without the value", err)
 	}
-	if err := w.ProbeSpans(t.Context(), bad); !errors.As(err, &row) {
-		t.Errorf("a probe says %v", err)
+	if err := w.ProbeSpans(t.Context(), bad); !isRowError(err) {
+		t.Errorf("a probe: error %v, want a RowError", err)
 	}
-	if err := w.ProbeSpans(t.Context(), large(2, 200)); err != nil {
-		t.Errorf("a probe of good rows says %v", err)
+	if err := w.ProbeSpans(t.Context(), largeSpans(2, 200)); err != nil {
+		t.Errorf("a probe of good rows: error %v, want none", err)
 	}
 	if e := entries(t, w, folder); len(e) > 0 {
-		t.Errorf("files are left: %v", e)
+		t.Errorf("files are left: %v, want none", e)
 	}
 }
 
-// What another process has removed is put there again.
-func TestStagedFileGone(t *testing.T) {
+// Files that another process has removed are put there again.
+func TestStagedFileMissing(t *testing.T) {
 	var folder string
 	losses := 0
 	var keep atomic.Bool
@@ -175,41 +176,41 @@ func TestStagedFileGone(t *testing.T) {
 		return nil
 	})
 	losses = 2
-	got, err := w.WriteSpans(t.Context(), large(0, 200))
+	got, err := w.WriteSpans(t.Context(), largeSpans(0, 200))
 	if err != nil || got.Inserted != 200 {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("%+v, error %v; want 200 inserted", got, err)
 	}
 	if all := inserts(t, s, w); len(all) != 3 || all[0].Error == "" || all[1].Error == "" || all[2].Error != "" {
-		t.Errorf("%+v", all)
+		t.Errorf("the inserts are %+v, want two that fail and one that does not", all)
 	}
 	if e := entries(t, w, folder); len(e) > 0 {
-		t.Errorf("files are left: %v", e)
+		t.Errorf("files are left: %v, want none", e)
 	}
 
-	// Files that can't be removed do no harm, and are what the next run removes.
+	// Files that can't be removed do no harm, and the next run removes them.
 	keep.Store(true)
 	var warnings []error
 	w.opts.Warn = func(err error) { warnings = append(warnings, err) }
-	if got, err := w.WriteSpans(t.Context(), large(1, 200)); err != nil || got.Inserted != 200 {
-		t.Errorf("%+v, %v", got, err)
+	if got, err := w.WriteSpans(t.Context(), largeSpans(1, 200)); err != nil || got.Inserted != 200 {
+		t.Errorf("%+v, error %v; want 200 inserted", got, err)
 	}
 	if e := entries(t, w, folder); len(e) != 2 || len(warnings) != 1 || !strings.Contains(warnings[0].Error(), "could not be removed") {
-		t.Errorf("left: %v; warnings: %v", e, warnings)
+		t.Errorf("left: %v, warnings: %v; want a folder with a file, and one warning", e, warnings)
 	}
 	if err := w.Stage(t.Context(), owner); err != nil || len(warnings) != 2 {
-		t.Errorf("%v; warnings: %v", err, warnings)
+		t.Errorf("error %v, warnings: %v; want no error and two warnings", err, warnings)
 	}
 	keep.Store(false)
 	if err := w.Stage(t.Context(), owner); err != nil {
 		t.Error(err)
 	}
 	if e := entries(t, w, folder); len(e) > 0 {
-		t.Errorf("files are left: %v", e)
+		t.Errorf("files are left: %v, want none", e)
 	}
 }
 
-// Runs remove what they or nobody owns.
-func TestSweep(t *testing.T) {
+// Stage removes the files of its owner, and those that nobody has written to for a day.
+func TestRemoveLeftovers(t *testing.T) {
 	_, w, folder := staged(t, nil)
 	old := time.Now().Add(-25 * time.Hour)
 	for name, at := range map[string]time.Time{
@@ -220,7 +221,10 @@ func TestSweep(t *testing.T) {
 		"fedcba9876543210-0000000000000003/0.parquet": old, "fedcba9876543210-0000000000000003/1.parquet": time.Now(),
 	} {
 		path := filepath.Join(folder, "tracemig", name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644), os.Chtimes(path, at, at), os.Chtimes(filepath.Dir(path), old, old)); err != nil {
+		folder := filepath.Dir(path)
+		if err := errors.Join(
+			os.MkdirAll(folder, 0o755), os.WriteFile(path, nil, 0o644), os.Chtimes(path, at, at), os.Chtimes(folder, old, old),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,7 +238,8 @@ func TestSweep(t *testing.T) {
 		"of-the-user",
 		"tracemig/backup", "tracemig/backup/0.parquet",
 		"tracemig/fedcba9876543210-0000000000000001", "tracemig/fedcba9876543210-0000000000000001/0.parquet",
-		"tracemig/fedcba9876543210-0000000000000003", "tracemig/fedcba9876543210-0000000000000003/0.parquet", "tracemig/fedcba9876543210-0000000000000003/1.parquet",
+		"tracemig/fedcba9876543210-0000000000000003",
+		"tracemig/fedcba9876543210-0000000000000003/0.parquet", "tracemig/fedcba9876543210-0000000000000003/1.parquet",
 	}
 	if diff := cmp.Diff(want, entries(t, w, folder)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -254,7 +259,7 @@ func TestStageErrors(t *testing.T) {
 	says := func(err error, want string) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v; want an error with %q", err, want)
+			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
 	says(w.Stage(t.Context(), owner), "CREATE VOLUME `spark_catalog`.`default`.`"+v.Name+"`")
@@ -268,7 +273,7 @@ func TestStageErrors(t *testing.T) {
 	w.actual[uctables.Spans.Suffix] = uctables.Spans // there is no table to ask about
 	const grant = "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `spark_catalog`.`default`."
 	says(w.Stage(t.Context(), owner), grant)
-	_, err := w.WriteSpans(t.Context(), large(0, 200))
+	_, err := w.WriteSpans(t.Context(), largeSpans(0, 200))
 	says(err, grant)
 	says(w.Stage(t.Context(), "../../x"), "can't be the owner")
 }
