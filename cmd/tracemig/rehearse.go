@@ -110,7 +110,7 @@ func (a *app) rehearse(o runOptions) error {
 		a.terminal.Block("")
 		out.step(s)
 	}
-	kind, err := ws.WarehouseKind(a.stop, id)
+	tried, err := ws.Warehouse(a.stop, id)
 	if err != nil {
 		return fmt.Errorf("SQL warehouse %s: %w", id, err)
 	}
@@ -121,7 +121,7 @@ func (a *app) rehearse(o runOptions) error {
 	if len(steps) == 0 && err != nil {
 		return err
 	}
-	worse := out.summary(kind, steps, time.Since(began))
+	worse := out.summary(tried.Kind(), steps, time.Since(began))
 	switch {
 	case err != nil:
 		return err

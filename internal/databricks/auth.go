@@ -16,30 +16,29 @@ import (
 	"github.com/databricks/databricks-sdk-go/logger"
 )
 
-// Options are what the user says about a workspace; empty ones are left to the environment and to
-// .databrickscfg.
+// Options are what the user says about a workspace. Empty ones come from the environment and from .databrickscfg.
 type Options struct {
 	Host    string
 	Profile string
 }
 
-// requestsPerSecond is what the SDK allows itself without DATABRICKS_RATE_LIMIT. The clients that
-// need it have limiters of their own, by endpoint class; the SDK's default of 15 would undercut them.
+// requestsPerSecond is the limit of the SDK without DATABRICKS_RATE_LIMIT. The clients that need one have limiters of their own,
+// by the quotas of endpoints, and the SDK's default of 15 would be lower.
 const requestsPerSecond = 500
 
-// patience is how many seconds the SDK tries to reach a workspace, in place of five minutes: it does so
-// before anything is known to be right, even the host's name, and while Load runs nothing interrupts it.
-const patience = 20
+// reachSeconds is for how many seconds the SDK tries to reach a workspace, in place of five minutes: it does so before anything
+// is known to be right, even the host's name, and nothing can interrupt it while Load runs.
+const reachSeconds = 20
 
 // Load resolves credentials by the unified authentication of the Databricks SDK. The result serves
 // REST calls and SQL warehouse alike.
 //
-// As in the Databricks CLI, a profile named in opts beats credentials in the environment: only what
-// says nothing about identity is then still taken from there. Plain http is refused but for hosts of
-// the loopback interface. It does not log in: a wrong token shows at the first call.
+// As in the Databricks CLI, a profile named in opts takes precedence over credentials in the environment: only settings that say
+// nothing about the identity are then taken from there. Plain http is refused except for hosts of the loopback interface. Load
+// does not log in: a wrong token is refused at the first request.
 func Load(opts Options) (*config.Config, error) {
-	quiet()
-	cfg := &config.Config{Host: opts.Host, Profile: opts.Profile, RetryTimeoutSeconds: patience}
+	silenceSDK()
+	cfg := &config.Config{Host: opts.Host, Profile: opts.Profile, RetryTimeoutSeconds: reachSeconds}
 	cfg.Loaders = []config.Loader{config.ConfigAttributes, config.ConfigFile, hostCheck{}}
 	if opts.Profile != "" {
 		if cfg.ConfigFile == "" {
@@ -48,14 +47,15 @@ func Load(opts Options) (*config.Config, error) {
 		cfg.Loaders = []config.Loader{config.ConfigFile, neutralEnvironment{}, hostCheck{}}
 	}
 	if err := cfg.EnsureResolved(); err != nil {
-		var h *hostError
-		if errors.As(err, &h) {
+		if h, ok := errors.AsType[*hostError](err); ok {
 			if opts.Profile != "" && cfg.Host == "" {
-				return nil, fmt.Errorf("profile %q names no Databricks workspace. Look for it in .databrickscfg, or make it with: databricks auth login", opts.Profile)
+				return nil, fmt.Errorf("profile %q names no Databricks workspace. "+
+					"Look for it in .databrickscfg, or make it with: databricks auth login", opts.Profile)
 			}
 			return nil, h
 		}
-		return nil, fmt.Errorf("Databricks credentials: %w. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)
+		return nil, fmt.Errorf("Databricks credentials: %w. "+
+			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)
 	}
 	if cfg.RateLimitPerSecond == 0 {
 		cfg.RateLimitPerSecond = requestsPerSecond
@@ -63,7 +63,7 @@ func Load(opts Options) (*config.Config, error) {
 	return cfg, nil
 }
 
-// neutralEnvironment loads from the environment what is neither a credential nor the choice of one.
+// neutralEnvironment loads from the environment those settings that are neither credentials nor a choice of credentials.
 type neutralEnvironment struct{}
 
 func (neutralEnvironment) Name() string { return "environment" }
@@ -84,8 +84,7 @@ func (neutralEnvironment) Configure(cfg *config.Config) error {
 	return nil
 }
 
-// hostCheck is the last loader: it refuses a host before the SDK asks it anything, also one at which nothing
-// listens.
+// hostCheck is the last loader. It refuses a wrong host before the SDK sends it anything, also one at which nothing listens.
 type hostCheck struct{}
 
 func (hostCheck) Name() string { return "host-check" }
@@ -105,7 +104,7 @@ func (hostCheck) Configure(cfg *config.Config) error {
 	if strings.EqualFold(u.Scheme, "http") && !Loopback(u.Hostname()) {
 		return &hostError{fmt.Sprintf("plain http would send the credentials for %s unencrypted. Write https://%s", u.Host, u.Host)}
 	}
-	return listens(u, net.DialTimeout)
+	return checkListens(u, net.DialTimeout)
 }
 
 type hostError struct{ text string }
@@ -121,9 +120,8 @@ func Loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// quiet switches the SDK's logger off: it writes to standard error by itself, and what matters of it
-// comes back in errors.
-var quiet = sync.OnceFunc(func() { logger.DefaultLogger = silent{} })
+// silenceSDK switches the SDK's logger off, which writes to standard error. What matters of it is in errors too.
+var silenceSDK = sync.OnceFunc(func() { logger.DefaultLogger = silent{} })
 
 type silent struct{}
 

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// environment is empty of credentials but for those given, and has the given .databrickscfg.
+// environment removes all credentials from the environment except those in env, and makes a .databrickscfg with the text cfg.
 func environment(t *testing.T, cfg string, env map[string]string) {
 	t.Helper()
 	for _, kv := range os.Environ() {
@@ -32,8 +32,8 @@ func environment(t *testing.T, cfg string, env map[string]string) {
 	}
 }
 
-// workspace is a server that has no endpoint but those given; hosts of tests must answer, since the
-// SDK asks every host what it is.
+// workspace is a server with the endpoints of routes. The hosts of all tests need one that answers, since the SDK asks every
+// host what it is.
 func workspace(t *testing.T, routes map[string]http.HandlerFunc) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -68,17 +68,20 @@ func TestLoad(t *testing.T) {
 		host, token, clientID string
 		err                   string
 	}{
-		"environment":                            {env: env, host: envHost, token: "env-token"},
-		"file":                                   {host: fileHost, token: "default-token"},
-		"explicit profile beats the environment": {env: env, opts: Options{Profile: "work"}, host: fileHost, token: "work-token"},
-		"of another kind too":                    {env: env, opts: Options{Profile: "m2m"}, host: fileHost, clientID: "id"},
-		"auth type of the environment as well":   {env: with("DATABRICKS_AUTH_TYPE", "azure-cli"), opts: Options{Profile: "work"}, host: fileHost, token: "work-token"},
-		"profile of the environment does not":    {env: with("DATABRICKS_CONFIG_PROFILE", "work"), host: envHost, token: "env-token"},
-		"explicit host":                          {env: env, opts: Options{Host: flagHost}, host: flagHost, token: "env-token"},
-		"no such profile":                        {env: env, opts: Options{Profile: "nope"}, err: "nope"},
-		"profile without host":                   {env: env, opts: Options{Profile: "hostless"}, err: `profile "hostless" names no Databricks workspace`},
-		"plain http elsewhere":                   {opts: Options{Host: "http://workspace.test"}, err: "unencrypted"},
-		"plain http by environment":              {env: map[string]string{"DATABRICKS_HOST": "http://10.0.0.1:80", "DATABRICKS_TOKEN": "env-token"}, err: "unencrypted"},
+		"environment": {env: env, host: envHost, token: "env-token"},
+		"file":        {host: fileHost, token: "default-token"},
+		"explicit profile before the environment": {env: env, opts: Options{Profile: "work"}, host: fileHost, token: "work-token"},
+		"of another kind too":                     {env: env, opts: Options{Profile: "m2m"}, host: fileHost, clientID: "id"},
+		"auth type of the environment as well": {env: with("DATABRICKS_AUTH_TYPE", "azure-cli"), opts: Options{Profile: "work"},
+			host: fileHost, token: "work-token"},
+		"profile of the environment does not": {env: with("DATABRICKS_CONFIG_PROFILE", "work"), host: envHost, token: "env-token"},
+		"explicit host":                       {env: env, opts: Options{Host: flagHost}, host: flagHost, token: "env-token"},
+		"no such profile":                     {env: env, opts: Options{Profile: "nope"}, err: "nope"},
+		"profile without host": {env: env, opts: Options{Profile: "hostless"},
+			err: `profile "hostless" names no Databricks workspace`},
+		"plain http elsewhere": {opts: Options{Host: "http://workspace.test"}, err: "unencrypted"},
+		"plain http by environment": {env: map[string]string{"DATABRICKS_HOST": "http://10.0.0.1:80", "DATABRICKS_TOKEN": "env-token"},
+			err: "unencrypted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment(t, file, c.env)
@@ -93,15 +96,15 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			if cfg.Host != c.host || cfg.Token != c.token || cfg.ClientID != c.clientID {
-				t.Errorf("host %s, token %s, client ID %s", cfg.Host, cfg.Token, cfg.ClientID)
+				t.Errorf("host %s, token %s, client ID %s; want %s, %s, %s", cfg.Host, cfg.Token, cfg.ClientID, c.host, c.token, c.clientID)
 			}
 			if cfg.RateLimitPerSecond != requestsPerSecond {
-				t.Errorf("rate limit %d", cfg.RateLimitPerSecond)
+				t.Errorf("rate limit %d, want %d", cfg.RateLimitPerSecond, requestsPerSecond)
 			}
 			if c.token != "" {
 				r := httptest.NewRequest(http.MethodGet, cfg.Host, nil)
 				if err := cfg.Authenticate(r); err != nil || r.Header.Get("Authorization") != "Bearer "+c.token {
-					t.Errorf("%v, %s", err, r.Header.Get("Authorization"))
+					t.Errorf("error %v, authorization %q; want token %q", err, r.Header.Get("Authorization"), c.token)
 				}
 			}
 		})
@@ -109,10 +112,10 @@ func TestLoad(t *testing.T) {
 
 	environment(t, "", map[string]string{})
 	if _, err := Load(Options{}); err == nil || !strings.Contains(err.Error(), "--profile") {
-		t.Errorf("nothing named: %v", err)
+		t.Errorf("no workspace named: error %v, want one with --profile", err)
 	}
 	environment(t, file, map[string]string{"DATABRICKS_RATE_LIMIT": "7"})
 	if cfg, err := Load(Options{Profile: "work"}); err != nil || cfg.RateLimitPerSecond != 7 {
-		t.Errorf("the user's own rate limit: %v, %v", cfg, err)
+		t.Errorf("rate limit of the user: %+v, error %v; want 7", cfg, err)
 	}
 }

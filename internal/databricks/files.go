@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,16 +17,16 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// Files puts files into the volumes of a workspace and takes them out again. Its methods retry by
-// themselves; their errors are those of a Workspace.
+// Files writes, reads and removes files in the volumes of a workspace. Its methods retry by themselves. Their errors are those
+// of a Workspace.
 type Files struct {
 	c       *client.DatabricksClient
 	policy  retry.Policy
 	waiting func(err error, wait time.Duration)
 }
 
-// NewFiles is the files of the workspace that cfg reaches. waiting, which may be nil, hears of every
-// wait before another try.
+// NewFiles is the files of the workspace that cfg names. waiting, which may be nil, is called before every wait for another
+// try.
 func NewFiles(cfg *config.Config, policy retry.Policy, waiting func(err error, wait time.Duration)) (*Files, error) {
 	c, err := client.New(cfg)
 	return &Files{c, policy, waiting}, err
@@ -40,7 +41,7 @@ func (f *Files) HasVolume(ctx context.Context, fullName string) (bool, error) {
 	return err == nil, err
 }
 
-// CreateVolume makes a managed volume; that it is there already is no error.
+// CreateVolume makes a managed volume. If it exists already, that is no error.
 func (f *Files) CreateVolume(ctx context.Context, catalog, schema, name string) error {
 	err := f.do(ctx, http.MethodPost, "/api/2.1/unity-catalog/volumes", nil, map[string]string{
 		"catalog_name": catalog, "schema_name": schema, "name": name, "volume_type": "MANAGED",
@@ -50,7 +51,7 @@ func (f *Files) CreateVolume(ctx context.Context, catalog, schema, name string) 
 		return nil
 	}
 	if there, _ := f.HasVolume(ctx, catalog+"."+schema+"."+name); there {
-		return nil // another run was quicker
+		return nil // another run has made it
 	}
 	return err
 }
@@ -62,7 +63,7 @@ type Entry struct {
 	ModifiedMs int64  `json:"last_modified"` // milliseconds since the Unix epoch; folders may have none
 }
 
-// List is what a folder (/Volumes/…) holds, ErrNotThere when it does not exist.
+// List is the entries of a folder (/Volumes/…). The error is ErrNotThere when it does not exist.
 func (f *Files) List(ctx context.Context, folder string) ([]Entry, error) {
 	var all []Entry
 	for token := ""; ; {
@@ -71,7 +72,7 @@ func (f *Files) List(ctx context.Context, folder string) ([]Entry, error) {
 			Next     string  `json:"next_page_token"`
 		}
 		// The SDK makes the query of a GET from its data.
-		if err := f.do(ctx, http.MethodGet, folders(folder), nil, map[string]string{"page_token": token}, &page); err != nil {
+		if err := f.do(ctx, http.MethodGet, folderPath(folder), nil, map[string]string{"page_token": token}, &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Contents...)
@@ -81,38 +82,58 @@ func (f *Files) List(ctx context.Context, folder string) ([]Entry, error) {
 	}
 }
 
-// MakeFolder makes a folder and those around it, inside of a volume.
+// MakeFolder makes a folder of a volume, and those that it is in.
 func (f *Files) MakeFolder(ctx context.Context, folder string) error {
-	return f.do(ctx, http.MethodPut, folders(folder), nil, nil, nil)
+	return f.do(ctx, http.MethodPut, folderPath(folder), nil, nil, nil)
 }
 
-// Put writes a file, in place of an earlier one of its name.
+// Size is how many bytes a file has. The error is ErrNotThere when it does not exist.
+func (f *Files) Size(ctx context.Context, path string) (int64, error) {
+	var head struct {
+		Length int64 `json:"-" url:"-" header:"content-length,omitempty"`
+	}
+	err := f.do(ctx, http.MethodHead, filePath(path), nil, nil, &head)
+	return head.Length, err
+}
+
+// Open reads a file from its beginning; the caller closes it. The error is ErrNotThere when it does not exist.
+func (f *Files) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	var body struct {
+		Contents io.ReadCloser `json:"-" url:"-"`
+	}
+	err := f.do(ctx, http.MethodGet, filePath(path), nil, nil, &body)
+	return body.Contents, err
+}
+
+// Put writes a file, in place of an earlier one with its name.
 func (f *Files) Put(ctx context.Context, path string, data []byte) error {
-	return f.do(ctx, http.MethodPut, files(path), map[string]any{"overwrite": true}, data, nil)
+	return f.do(ctx, http.MethodPut, filePath(path), map[string]any{"overwrite": true}, data, nil)
 }
 
-// Remove removes a folder with the named files in it. What is not there is no error.
+// Remove removes a folder with the named files in it. If any of them is not there, that is no error.
 func (f *Files) Remove(ctx context.Context, folder string, names ...string) error {
 	for _, name := range names {
-		if err := f.do(ctx, http.MethodDelete, files(folder+"/"+name), nil, nil, nil); err != nil && !errors.Is(err, ErrNotThere) {
+		if err := f.do(ctx, http.MethodDelete, filePath(folder+"/"+name), nil, nil, nil); err != nil && !errors.Is(err, ErrNotThere) {
 			return err
 		}
 	}
-	if err := f.do(ctx, http.MethodDelete, folders(folder), nil, nil, nil); err != nil && !errors.Is(err, ErrNotThere) {
+	if err := f.do(ctx, http.MethodDelete, folderPath(folder), nil, nil, nil); err != nil && !errors.Is(err, ErrNotThere) {
 		return err
 	}
 	return nil
 }
 
-func files(path string) string {
+// filePath is the path of the REST API for a file.
+func filePath(path string) string {
 	return "/api/2.0/fs/files" + httpclient.EncodeMultiSegmentPathParameter(path)
 }
 
-func folders(path string) string {
+// folderPath is the path of the REST API for a folder.
+func folderPath(path string) string {
 	return "/api/2.0/fs/directories" + httpclient.EncodeMultiSegmentPathParameter(path)
 }
 
-// do sends one request until it is answered. All of them may be sent twice.
+// do sends one request until it is answered. All requests of Files may be sent twice.
 func (f *Files) do(ctx context.Context, method, path string, query map[string]any, data, into any) error {
 	return retry.Do(ctx, f.policy, func(ctx context.Context) error {
 		body, headers := data, map[string]string{}
@@ -120,15 +141,14 @@ func (f *Files) do(ctx context.Context, method, path string, query map[string]an
 			body, headers["Content-Type"] = bytes.NewReader(content), "application/octet-stream"
 		}
 		err := send(ctx, f.c, method, path, headers, query, body, into)
-		var api *apierr.APIError
-		if errors.As(err, &api) && api.StatusCode == http.StatusTooManyRequests {
+		if api, ok := errors.AsType[*apierr.APIError](err); ok && api.StatusCode == http.StatusTooManyRequests {
 			var after time.Duration
 			if api.ResponseWrapper != nil && api.ResponseWrapper.Response != nil {
 				after = retry.After(api.ResponseWrapper.Response.Header, time.Now())
 			}
 			return retry.Again(err, after)
 		}
-		if passes(err) {
+		if isTransient(err) {
 			return retry.Again(err, 0)
 		}
 		return err

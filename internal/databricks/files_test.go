@@ -14,7 +14,8 @@ import (
 
 func newTestFiles(t *testing.T, waiting func(error, time.Duration), routes map[string]http.HandlerFunc) *Files {
 	t.Helper()
-	f, err := NewFiles(configFor(workspace(t, routes)), retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Minute}, waiting)
+	policy := retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Minute}
+	f, err := NewFiles(configFor(workspace(t, routes)), policy, waiting)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestFiles(t *testing.T) {
 		t.Error(err)
 	}
 	if diff := cmp.Diff([]string{"overwrite=true abc", "overwrite=true abc"}, puts); diff != "" || waits != 1 {
-		t.Errorf("%d waits (-want +got):\n%s", waits, diff)
+		t.Errorf("%d waits, want 1 (-want +got):\n%s", waits, diff)
 	}
 	got, err := f.List(ctx, at)
 	if diff := cmp.Diff([]Entry{{Name: "0", ModifiedMs: 5}, {Name: "b", Folder: true}}, got); diff != "" || err != nil {
@@ -68,20 +69,20 @@ func TestFiles(t *testing.T) {
 		t.Error(err)
 	}
 	if err := f.Remove(ctx, at+"x", "0"); !errors.Is(err, ErrNoRight) {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, ErrNoRight)
 	}
 	for name, want := range map[string]bool{"a": true, "b": false} {
 		if there, err := f.HasVolume(ctx, name); there != want || err != nil {
-			t.Errorf("%s: %v, %v", name, there, err)
+			t.Errorf("%s: %t, error %v; want %t", name, there, err, want)
 		}
 	}
 	if _, err := f.HasVolume(ctx, "c"); !errors.Is(err, ErrNoRight) {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, ErrNoRight)
 	}
 	if err := f.CreateVolume(ctx, "d", "d", "d"); err != nil {
-		t.Errorf("made by another run: %v", err)
+		t.Errorf("made by another run: error %v, want none", err)
 	}
 	if err := f.CreateVolume(ctx, "a", "b", "missing"); err == nil {
-		t.Error("no error")
+		t.Error("a volume that can't be made: no error, want one")
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 )
 
-// Login authenticates requests as a configuration says, and outlives the configuration's tokens.
+// Login authenticates requests as a configuration says, also after the end of the configuration's tokens.
 //
-// The SDK renews a token when it is about to end by the clock of this machine. A workspace goes by its own, may
-// refuse a token half a minute early, and ends one at will: Renew has the SDK forget the token that it holds.
+// The SDK renews a token when it is about to end by the clock of this machine. A workspace goes by its own clock, may refuse a
+// token half a minute early, and may end one at any time: Renew has the SDK forget the token that it holds.
 type Login struct {
 	mu      sync.Mutex
 	cfg     *config.Config
 	renewed time.Time
 }
 
-// NewLogin is a login by cfg, which is resolved.
+// NewLogin is a login by cfg, which has been resolved.
 func NewLogin(cfg *config.Config) *Login { return &Login{cfg: cfg} }
 
 // Authenticate adds the credentials to a request.
@@ -30,23 +30,23 @@ func (l *Login) Authenticate(r *http.Request) error {
 	return cfg.Authenticate(r)
 }
 
-// renewals are this far apart: what is refused right after it is not refused for its age.
-const renewals = 5 * time.Second
+// renewInterval is the least time between two renewals. What a workspace refuses sooner, it does not refuse for its age.
+const renewInterval = 5 * time.Second
 
-// Renew has the next request bring a new token, if the configuration can get one. Requests that are refused
-// together renew it once.
+// Renew has the next request bring a new token, if the configuration can get one. When several requests are refused at the
+// same time, they renew it once.
 func (l *Login) Renew() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.renewed) < renewals {
+	if time.Since(l.renewed) < renewInterval {
 		return
 	}
 	l.renewed = time.Now()
-	l.cfg = forgetful(l.cfg)
+	l.cfg = withoutToken(l.cfg)
 }
 
-// forgetful is cfg without the token that it holds. What is wrong with it, the next request is told.
-func forgetful(cfg *config.Config) *config.Config {
+// withoutToken is cfg without the token that it holds. If that can't be made it is cfg, and the next request fails as before.
+func withoutToken(cfg *config.Config) *config.Config {
 	fresh, err := cfg.NewWithWorkspaceHost(cfg.Host)
 	if err != nil {
 		return cfg
@@ -55,15 +55,15 @@ func forgetful(cfg *config.Config) *config.Config {
 	return fresh
 }
 
-// Tokens that have ended, as workspaces were seen to say so with any of the statuses 400, 401 and 403.
+// endedToken matches the words by which workspaces were seen to say, with status 400, 401 or 403, that a token has ended.
 var endedToken = regexp.MustCompile(`(?i)(token|jwt)\b[^.]{0,60}\bexpir|expired[^.]{0,20}(token|jwt)|ExpiredJwt`)
 
-// RefusesToken says whether an answer refuses the token, perhaps for its age, and not what it is used for: by its HTTP
-// status and its words.
-func RefusesToken(status int, said string) bool {
+// RefusesToken says, by the HTTP status and the message of an answer, whether it refuses the token, perhaps for its age, and not
+// what the token is used for.
+func RefusesToken(status int, message string) bool {
 	return status == http.StatusUnauthorized ||
-		(status == http.StatusForbidden || status == http.StatusBadRequest) && EndedToken(said)
+		(status == http.StatusForbidden || status == http.StatusBadRequest) && EndedToken(message)
 }
 
-// EndedToken says whether the words of a refusal are about a token that has ended or is about to.
-func EndedToken(said string) bool { return endedToken.MatchString(said) }
+// EndedToken says whether the message of a refusal is about a token that has ended or is about to end.
+func EndedToken(message string) bool { return endedToken.MatchString(message) }

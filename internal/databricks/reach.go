@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// refusals is how long a port at which nothing listens is asked again: what listens there may just be
-// starting. After that it is more likely that the address is wrong, and the SDK would keep silent about it for
-// ten times as long, at each of its requests.
-const refusals = 2 * time.Second
+// refusedTime is for how long a port that refuses connections is tried: the server may just be starting. After that it is more
+// likely that the address is wrong. The SDK would say nothing about it for ten times as long, at each of its requests.
+const refusedTime = 2 * time.Second
 
-// listens says whether connections to u are refused, and nothing else: names, certificates and slow
-// networks are for the first request to tell.
-func listens(u *url.URL, dial func(network, address string, timeout time.Duration) (net.Conn, error)) error {
+// checkListens fails where connections to u are refused, and only then: the first request tells of unknown names, of
+// certificates and of slow networks.
+func checkListens(u *url.URL, dial func(network, address string, timeout time.Duration) (net.Conn, error)) error {
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err != nil || proxy != nil {
-		return nil // which alone knows the way
+		return nil // only the proxy can reach it
 	}
 	port := u.Port()
 	if port == "" {
@@ -28,8 +27,8 @@ func listens(u *url.URL, dial func(network, address string, timeout time.Duratio
 			port = "80"
 		}
 	}
-	for end := time.Now().Add(refusals); ; time.Sleep(refusals / 4) {
-		conn, err := dial("tcp", net.JoinHostPort(u.Hostname(), port), refusals)
+	for end := time.Now().Add(refusedTime); ; time.Sleep(refusedTime / 4) {
+		conn, err := dial("tcp", net.JoinHostPort(u.Hostname(), port), refusedTime)
 		if err == nil {
 			return conn.Close()
 		}
@@ -37,7 +36,8 @@ func listens(u *url.URL, dial func(network, address string, timeout time.Duratio
 			return nil
 		}
 		if !time.Now().Before(end) {
-			return &hostError{fmt.Sprintf("nothing listens at %s: %v. Check the host that --host, the profile or DATABRICKS_HOST names, and the network", u.Host, syscall.ECONNREFUSED)}
+			return &hostError{fmt.Sprintf("nothing listens at %s: %v. "+
+				"Check the host that --host, the profile or DATABRICKS_HOST names, and the network", u.Host, syscall.ECONNREFUSED)}
 		}
 	}
 }

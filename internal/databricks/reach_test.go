@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A port that refuses is told after two seconds; one that opens meanwhile, and any other fault, is not for
-// this to tell.
-func TestListens(t *testing.T) {
+// A port that refuses connections is an error after two seconds. One that opens meanwhile is not, and neither is any other
+// fault.
+func TestCheckListens(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	for name, try := range map[string]struct {
 		refusals int // before err
@@ -31,7 +31,7 @@ func TestListens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tries, began := 0, time.Now()
-				err := listens(&url.URL{Scheme: "https", Host: "workspace.example"}, func(_, address string, _ time.Duration) (net.Conn, error) {
+				err := checkListens(&url.URL{Scheme: "https", Host: "workspace.example"}, func(_, address string, _ time.Duration) (net.Conn, error) {
 					if tries++; address != "workspace.example:443" {
 						t.Errorf("asked %s", address)
 					}
@@ -45,11 +45,13 @@ func TestListens(t *testing.T) {
 					there.Close()
 					return here, nil
 				})
-				if tries != try.tries || (err != nil) != try.fails || time.Since(began) > refusals {
-					t.Errorf("after %d tries and %v: %v", tries, time.Since(began), err)
+				if tries != try.tries || (err != nil) != try.fails || time.Since(began) > refusedTime {
+					t.Errorf("after %d tries and %v: error %v; want %d tries, and an error: %t",
+						tries, time.Since(began), err, try.tries, try.fails)
 				}
-				if _, ok := errors.AsType[*hostError](err); try.fails && (!ok || !strings.Contains(err.Error(), "nothing listens at workspace.example: connection refused. Check the host")) {
-					t.Errorf("it says: %v", err)
+				const want = "nothing listens at workspace.example: connection refused. Check the host"
+				if _, ok := errors.AsType[*hostError](err); try.fails && (!ok || !strings.Contains(err.Error(), want)) {
+					t.Errorf("error %v, want a hostError with %q", err, want)
 				}
 			})
 		})

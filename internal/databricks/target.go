@@ -15,35 +15,36 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Tags of an experiment that is bound to a trace location. MLflow's client reads the same ones.
+// The tags of an experiment that is bound to a trace location. MLflow's client reads the same ones.
 const (
 	tagDestination = mlflow.TagTraceDestination // catalog.schema.prefix; catalog.schema in the beta form
 	tagSpansTable  = "mlflow.experiment.databricksTraceSpanStorageTable"
 	tagWarehouse   = "mlflow.monitoring.sqlWarehouseId"
 )
 
-// Why a target can't be used; errors of ResolveTarget wrap one of them.
+// The reasons why a target can't be used. Errors of ResolveTarget wrap one of them.
 var (
 	ErrNoExperiment = errors.New("there is no such experiment")
 	ErrNotBound     = errors.New("the experiment is not bound to a Unity Catalog trace location")
-	ErrBeta         = errors.New("the experiment is bound to tables of the beta form (" + uctables.SchemaVersionProperty + " " + uctables.BetaSchemaVersion + ")")
+	ErrBeta         = errors.New("the experiment is bound to tables of the beta form (" +
+		uctables.SchemaVersionProperty + " " + uctables.BetaSchemaVersion + ")")
 )
 
-// Target is where traces go.
+// Target is the place that traces are migrated to.
 type Target struct {
 	Location     uctables.Location
 	ExperimentID string // empty when the location itself was named
 	WarehouseTag string // the experiment's monitoring warehouse, or empty
 }
 
-// ResolveTarget finds the trace location that ref names: catalog.schema.prefix itself, or the ID or
-// name of an experiment that is bound to one.
+// ResolveTarget finds the trace location that ref names: as catalog.schema.prefix, or by the ID or the name of an experiment
+// that is bound to one.
 func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target, error) {
 	if !IsExperiment(ref) {
 		l, err := uctables.ParseLocation(ref)
 		return Target{Location: l}, err
 	}
-	// The SDK's workspace client would do, but it takes every service of the platform into the binary.
+	// The SDK's workspace client would bring the code of every service of the platform into the binary.
 	c, err := client.New(cfg)
 	if err != nil {
 		return Target{}, fmt.Errorf("target %q: %w", ref, err)
@@ -51,9 +52,11 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 	e, err := experiment(ctx, ml.NewExperiments(c), ref)
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
-		return Target{}, fmt.Errorf("target %q: %w in %s. Check the name, or name the tables as catalog.schema.prefix", ref, ErrNoExperiment, cfg.Host)
+		return Target{}, fmt.Errorf("target %q: %w in %s. Check the name, or name the tables as catalog.schema.prefix",
+			ref, ErrNoExperiment, cfg.Host)
 	case errors.Is(err, apierr.ErrPermissionDenied):
-		return Target{}, fmt.Errorf("target %q: the workspace refuses to show the experiment: %w. Ask its owner for CAN READ, or name the tables as catalog.schema.prefix", ref, err)
+		return Target{}, fmt.Errorf("target %q: the workspace refuses to show the experiment: %w. "+
+			"Ask its owner for CAN READ, or name the tables as catalog.schema.prefix", ref, err)
 	case err != nil:
 		return Target{}, fmt.Errorf("target %q: read the experiment: %w", ref, err)
 	}
@@ -69,35 +72,37 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 	return t, nil
 }
 
-// IsExperiment tells experiment IDs and names (workspace paths, mostly) from catalog.schema.prefix.
+// IsExperiment says whether ref is the ID or the name of an experiment (mostly a path in the workspace), and not
+// catalog.schema.prefix.
 func IsExperiment(ref string) bool {
 	return strings.HasPrefix(ref, "/") || (ref != "" && !strings.Contains(ref, "."))
 }
 
+// experiment asks for an experiment by its ID or its name.
 func experiment(ctx context.Context, experiments *ml.ExperimentsAPI, ref string) (*ml.Experiment, error) {
 	if strings.Trim(ref, "0123456789") == "" {
 		r, err := experiments.GetExperiment(ctx, ml.GetExperimentRequest{ExperimentId: ref})
 		if err != nil || r.Experiment == nil {
-			return nil, orMissing(err)
+			return nil, orNotFound(err)
 		}
 		return r.Experiment, nil
 	}
 	r, err := experiments.GetByName(ctx, ml.GetByNameRequest{ExperimentName: ref})
 	if err != nil || r.Experiment == nil {
-		return nil, orMissing(err)
+		return nil, orNotFound(err)
 	}
 	return r.Experiment, nil
 }
 
-// orMissing takes an answer without an experiment for one that says there is none.
-func orMissing(err error) error {
+// orNotFound is the error of an answer without an experiment.
+func orNotFound(err error) error {
 	if err == nil {
 		return apierr.ErrNotFound
 	}
 	return err
 }
 
-// location reads the typed location, else the tags.
+// location is the experiment's typed location, or that of its tags.
 func location(e *ml.Experiment, tags map[string]string) (uctables.Location, error) {
 	if e.TraceLocation != nil && e.TraceLocation.UcTraceLocation != nil {
 		u := e.TraceLocation.UcTraceLocation
@@ -110,10 +115,12 @@ func location(e *ml.Experiment, tags map[string]string) (uctables.Location, erro
 	}
 	path := tags[tagDestination]
 	if strings.HasSuffix(tags[tagSpansTable], "."+uctables.BetaSpansTable) || strings.Count(path, ".") == 1 {
-		return uctables.Location{}, fmt.Errorf("%w in %s, and tracemig writes version %s. Create a new experiment with a table prefix and migrate into that one", ErrBeta, path, uctables.SchemaVersion)
+		return uctables.Location{}, fmt.Errorf("%w in %s, and tracemig writes version %s. "+
+			"Create a new experiment with a table prefix and migrate into that one", ErrBeta, path, uctables.SchemaVersion)
 	}
 	if path == "" {
-		return uctables.Location{}, fmt.Errorf("%w, which only its creation can do. Create a new experiment with a location, or name the tables as catalog.schema.prefix", ErrNotBound)
+		return uctables.Location{}, fmt.Errorf("%w, which only its creation can do. "+
+			"Create a new experiment with a location, or name the tables as catalog.schema.prefix", ErrNotBound)
 	}
 	return uctables.ParseLocation(path)
 }

@@ -29,8 +29,8 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
-// experiments answers experiments/get and get-by-name. The form is MLflow's proto Experiment with the
-// trace_location and tags that a workspace adds.
+// experiments answers experiments/get and experiments/get-by-name. The form is MLflow's proto Experiment, with the trace_location
+// and the tags that a workspace adds.
 func experiments(byID, byName map[string]string) map[string]http.HandlerFunc {
 	find := func(in map[string]string, param string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -70,14 +70,17 @@ func tagged(id string, tags ...string) string {
 func TestResolveTarget(t *testing.T) {
 	loc := uctables.Location{Catalog: "main", Schema: "agents", Prefix: "prod"}
 	host := workspace(t, experiments(map[string]string{
-		"1": `{"experiment_id":"1","trace_location":{"uc_trace_location":{"catalog":"main","schema":"agents","effective_table_prefix":"prod"}},"tags":[{"key":"mlflow.monitoring.sqlWarehouseId","value":"wh"}]}`,
+		"1": `{"experiment_id":"1",
+			"trace_location":{"uc_trace_location":{"catalog":"main","schema":"agents","effective_table_prefix":"prod"}},
+			"tags":[{"key":"mlflow.monitoring.sqlWarehouseId","value":"wh"}]}`,
 		"2": `{"experiment_id":"2","trace_location":{"uc_trace_location":{"catalog":"main","schema":"agents","table_prefix":"prod"}}}`,
 		"3": tagged("3", tagDestination, "main.agents.prod", tagSpansTable, "main.agents.prod_otel_spans", tagWarehouse, "wh"),
 		"4": tagged("4"),
 		"5": tagged("5", tagDestination, "main.agents", tagSpansTable, "main.agents.mlflow_experiment_trace_otel_spans"),
 		"6": tagged("6", tagDestination, "main.agents"),
 		"7": "forbidden",
-		"9": `{"experiment_id":"9","trace_location":{"uc_trace_location":{"catalog":"main","schema":"agents","effective_table_prefix":"p;DROP"}}}`,
+		"9": `{"experiment_id":"9",
+			"trace_location":{"uc_trace_location":{"catalog":"main","schema":"agents","effective_table_prefix":"p;DROP"}}}`,
 	}, map[string]string{"/Shared/a.b.c": tagged("8", tagDestination, "main.agents.prod")}))
 	for ref, c := range map[string]struct {
 		want Target
@@ -111,7 +114,7 @@ func TestResolveTarget(t *testing.T) {
 			continue
 		}
 		if err == nil || (c.is != nil && !errors.Is(err, c.is)) || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%s: error %v", ref, err)
+			t.Errorf("%s: error %v, want %v with %q", ref, err, c.is, c.text)
 		}
 	}
 }
@@ -122,7 +125,7 @@ func TestWarehouseID(t *testing.T) {
 	check := func(flag, tag, want string) {
 		t.Helper()
 		if got, err := WarehouseID(flag, getenv, tag); err != nil || got != want {
-			t.Errorf("%s, %v, want %s", got, err, want)
+			t.Errorf("%s, error %v; want %s", got, err, want)
 		}
 	}
 	check("flag", "tag", "flag")
@@ -132,23 +135,25 @@ func TestWarehouseID(t *testing.T) {
 	delete(env, "DATABRICKS_WAREHOUSE_ID")
 	check("", "tag", "tag")
 	if _, err := WarehouseID("", getenv, ""); !errors.Is(err, ErrNoWarehouse) {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, ErrNoWarehouse)
 	}
 }
 
 func TestEnsureRunning(t *testing.T) {
-	// The states that one GET after the other sees; a start moves on from STOPPED.
+	// The states that one request after the other gets. A start leads on from STOPPED.
 	for name, c := range map[string]struct {
 		states []string
 		starts int
 		want   []string
 		err    string
 	}{
-		"running":  {states: []string{"RUNNING"}},
-		"stopped":  {states: []string{"STOPPED", "STARTING", "STARTING", "RUNNING"}, starts: 1, want: []string{"STOPPED", "STARTING", "RUNNING"}},
-		"stopping": {states: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}, starts: 1, want: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}},
-		"deleted":  {states: []string{"DELETED"}, want: []string{"DELETED"}, err: "--warehouse-id"},
-		"missing":  {err: "no SQL warehouse w1"},
+		"running": {states: []string{"RUNNING"}},
+		"stopped": {states: []string{"STOPPED", "STARTING", "STARTING", "RUNNING"}, starts: 1,
+			want: []string{"STOPPED", "STARTING", "RUNNING"}},
+		"stopping": {states: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}, starts: 1,
+			want: []string{"STOPPING", "STOPPED", "STARTING", "RUNNING"}},
+		"deleted": {states: []string{"DELETED"}, want: []string{"DELETED"}, err: "--warehouse-id"},
+		"missing": {err: "no SQL warehouse w1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gets, starts := 0, 0
@@ -172,7 +177,7 @@ func TestEnsureRunning(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 			if diff := cmp.Diff(c.want, states); diff != "" || starts != c.starts {
-				t.Errorf("%d starts, states (-want +got):\n%s", starts, diff)
+				t.Errorf("%d starts, want %d; states (-want +got):\n%s", starts, c.starts, diff)
 			}
 		})
 	}
@@ -183,6 +188,6 @@ func TestEnsureRunning(t *testing.T) {
 	why := errors.New("interrupted")
 	err := ensureRunning(ctx, configFor(host), "w1", func(string) { cancel(why) }, time.Hour)
 	if !errors.Is(err, why) {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, why)
 	}
 }

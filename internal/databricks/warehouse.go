@@ -1,11 +1,11 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"syscall"
+	"net/url"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
@@ -16,11 +16,12 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// ErrNoWarehouse says that nobody names a SQL warehouse.
-var ErrNoWarehouse = errors.New("no SQL warehouse is named. Give --warehouse-id, or set MLFLOW_TRACING_SQL_WAREHOUSE_ID or DATABRICKS_WAREHOUSE_ID")
+// ErrNoWarehouse says that nothing names a SQL warehouse.
+var ErrNoWarehouse = errors.New("no SQL warehouse is named. " +
+	"Give --warehouse-id, or set MLFLOW_TRACING_SQL_WAREHOUSE_ID or DATABRICKS_WAREHOUSE_ID")
 
-// WarehouseID is the first one named: by the flag, by MLFLOW_TRACING_SQL_WAREHOUSE_ID, by
-// DATABRICKS_WAREHOUSE_ID, by the target experiment's monitoring warehouse (Target.WarehouseTag).
+// WarehouseID is the first ID that is given: by the flag, by MLFLOW_TRACING_SQL_WAREHOUSE_ID, by DATABRICKS_WAREHOUSE_ID, by
+// the target experiment's monitoring warehouse (Target.WarehouseTag).
 func WarehouseID(flag string, getenv func(string) string, tag string) (string, error) {
 	for _, id := range []string{flag, getenv("MLFLOW_TRACING_SQL_WAREHOUSE_ID"), getenv("DATABRICKS_WAREHOUSE_ID"), tag} {
 		if id != "" {
@@ -30,26 +31,38 @@ func WarehouseID(flag string, getenv func(string) string, tag string) (string, e
 	return "", ErrNoWarehouse
 }
 
+// Warehouse is what the workspace says of a SQL warehouse.
+type Warehouse struct {
+	Name       string `json:"name"`
+	State      string `json:"state"` // RUNNING, STOPPED, ...
+	Type       string `json:"warehouse_type"`
+	Size       string `json:"cluster_size"`
+	Serverless bool   `json:"enable_serverless_compute"`
+}
+
+// Kind describes the kind of the warehouse, such as "PRO serverless, Small".
+func (h Warehouse) Kind() string {
+	kind := cmp.Or(h.Type, "unknown")
+	if h.Serverless {
+		kind += " serverless"
+	}
+	if h.Size != "" {
+		kind += ", " + h.Size
+	}
+	return kind
+}
+
+// Warehouse asks for a SQL warehouse.
+func (w *Workspace) Warehouse(ctx context.Context, id string) (Warehouse, error) {
+	var h Warehouse
+	err := w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &h)
+	return h, err
+}
+
 const pollInterval = 3 * time.Second
 
-// passing is for what the SDK does not try again by itself: it takes 429, 503 and some network errors.
-var passing = retry.Policy{Initial: retry.Default.Initial, Max: 5 * time.Second, Budget: time.Minute}
-
-func passes(err error) bool {
-	var api *apierr.APIError
-	if errors.As(err, &api) {
-		return api.StatusCode >= 500
-	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
-}
-
-// unauthenticated says whether the workspace refuses the credentials, and not what they are used for.
-func unauthenticated(err error) bool {
-	return errors.Is(err, apierr.ErrUnauthenticated) || err != nil && EndedToken(err.Error())
-}
-
-// EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may
-// be nil, hears of each new state (STARTING, RUNNING, ...), but not of a warehouse that runs already.
+// EnsureRunning starts the warehouse if it is stopped and waits until it runs. progress, which may be nil, is called for each
+// new state (STARTING, RUNNING, ...), but not for a warehouse that runs already.
 func EnsureRunning(ctx context.Context, cfg *config.Config, id string, progress func(state string)) error {
 	return ensureRunning(ctx, cfg, id, progress, pollInterval)
 }
@@ -59,50 +72,25 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 	if err != nil {
 		return fmt.Errorf("SQL warehouse %s: %w", id, err)
 	}
-	warehouses := sql.NewWarehouses(c)
+	h := &warehouseClient{cfg: cfg, id: id, api: sql.NewWarehouses(c)}
 	var last sql.State
-	refusedBefore := false
 	for {
-		var r *sql.GetWarehouseResponse
-		err := retry.Do(ctx, passing, func(ctx context.Context) (err error) {
-			r, err = warehouses.Get(ctx, sql.GetWarehouseRequest{Id: id})
-			refused := unauthenticated(err)
-			if refused && !refusedBefore {
-				refusedBefore = true // a token may end early, and another be there by now
-				if c, nerr := client.New(forgetful(cfg)); nerr == nil {
-					warehouses = sql.NewWarehouses(c)
-				}
-				return retry.Again(err, 0)
-			}
-			if passes(err) {
-				err = retry.Again(err, 0)
-			}
+		state, err := h.state(ctx)
+		if err != nil {
 			return err
-		}, nil)
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case errors.Is(err, apierr.ErrNotFound):
-			return fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", id, cfg.Host)
-		case errors.Is(err, apierr.ErrPermissionDenied) && !unauthenticated(err):
-			return fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", id, err)
-		case unauthenticated(err):
-			return fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w. Log in again, or check the token", id, err)
-		case err != nil:
-			return fmt.Errorf("SQL warehouse %s: read its state: %w. Run again later", id, err)
 		}
-		if r.State != last && progress != nil && (last != "" || r.State != sql.StateRunning) {
-			progress(string(r.State))
+		if state != last && progress != nil && (last != "" || state != sql.StateRunning) {
+			progress(string(state))
 		}
-		last = r.State
-		switch r.State {
+		last = state
+		switch state {
 		case sql.StateRunning:
 			return nil
 		case sql.StateDeleted, sql.StateDeleting:
 			return fmt.Errorf("SQL warehouse %s is being deleted. Name another one with --warehouse-id", id)
 		case sql.StateStopped:
-			// Start's own wait is not used: it ends after 20 minutes and says nothing meanwhile.
-			if _, err := warehouses.Start(ctx, sql.StartRequest{Id: id}); err != nil {
+			// The wait of the SDK's Start is not used: it ends after 20 minutes and says nothing meanwhile.
+			if _, err := h.api.Start(ctx, sql.StartRequest{Id: id}); err != nil {
 				return fmt.Errorf("SQL warehouse %s: start it: %w. Ask for CAN USE on it, or start it by hand", id, err)
 			}
 		}
@@ -113,5 +101,54 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 			return context.Cause(ctx)
 		case <-t.C:
 		}
+	}
+}
+
+// warehouseClient asks for the state of a warehouse.
+type warehouseClient struct {
+	cfg     *config.Config
+	id      string
+	api     *sql.WarehousesAPI
+	refused bool // the credentials were refused once
+}
+
+// state is the warehouse's state. The error says what to do.
+func (h *warehouseClient) state(ctx context.Context) (sql.State, error) {
+	var state sql.State
+	err := retry.Do(ctx, transientPolicy, func(ctx context.Context) error {
+		r, err := h.api.Get(ctx, sql.GetWarehouseRequest{Id: h.id})
+		switch {
+		case err == nil:
+			state = r.State
+			return nil
+		case unauthenticated(err) && !h.refused:
+			h.refused = true
+			h.forgetToken()
+			return retry.Again(err, 0)
+		case isTransient(err):
+			return retry.Again(err, 0)
+		}
+		return err
+	}, nil)
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case errors.Is(err, apierr.ErrNotFound):
+		return "", fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", h.id, h.cfg.Host)
+	case unauthenticated(err):
+		return "", fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w. "+
+			"Log in again, or check the token", h.id, err)
+	case errors.Is(err, apierr.ErrPermissionDenied):
+		return "", fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", h.id, err)
+	case err != nil:
+		return "", fmt.Errorf("SQL warehouse %s: read its state: %w. Run again later", h.id, err)
+	}
+	return state, nil
+}
+
+// forgetToken has the next request bring a new token: one may end early, and another be there by now.
+func (h *warehouseClient) forgetToken() {
+	if c, err := client.New(withoutToken(h.cfg)); err == nil {
+		h.api = sql.NewWarehouses(c)
 	}
 }

@@ -1,7 +1,6 @@
 package databricks
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +15,10 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 )
 
-// Workspace answers what a migration may do there. Its questions only read.
+// Workspace asks a workspace what a migration may do there. Its requests only read.
 type Workspace struct{ c *client.DatabricksClient }
 
-// NewWorkspace is a workspace as cfg reaches it.
+// NewWorkspace is the workspace that cfg names.
 func NewWorkspace(cfg *config.Config) (*Workspace, error) {
 	c, err := client.New(cfg)
 	return &Workspace{c}, err
@@ -28,21 +27,20 @@ func NewWorkspace(cfg *config.Config) (*Workspace, error) {
 // Host is the workspace's address.
 func (w *Workspace) Host() string { return w.c.Config.Host }
 
-// Identity is who the credentials speak for.
+// Identity is the one that the credentials stand for.
 type Identity struct {
 	Name     string   // user name, or the application ID of a service principal
 	Groups   []string // those that the workspace names
 	AuthType string   // how it has logged in: pat, oauth-m2m, databricks-cli, ...
 }
 
-// is says whether a grant to the principal is one to the identity.
-func (i Identity) is(principal string) bool {
+// includedIn says whether a grant to the principal is one to the identity.
+func (i Identity) includedIn(principal string) bool {
 	return principal != "" && (strings.EqualFold(principal, i.Name) || slices.Contains(i.Groups, principal) ||
-		principal == "account users" || principal == "users") // everybody is one of these
+		principal == "account users" || principal == "users") // groups that include everybody
 }
 
-// Me asks for the identity. It is the first question to ask: ErrRefused in its errors means that no
-// other one will be answered.
+// Me asks for the identity. Ask it first: after ErrRefused no other request will be answered.
 func (w *Workspace) Me(ctx context.Context) (Identity, error) {
 	var a struct {
 		UserName string `json:"userName"`
@@ -58,7 +56,7 @@ func (w *Workspace) Me(ctx context.Context) (Identity, error) {
 	return me, err
 }
 
-// Errors of a Workspace, beside those of the network.
+// Errors of a Workspace and of Files, beside those of the network.
 var (
 	ErrRefused   = errors.New("the workspace does not accept the credentials")
 	ErrNoRight   = errors.New("this identity may not ask")
@@ -66,9 +64,8 @@ var (
 	invalidToken = regexp.MustCompile(`(?i)(invalid|expired|revoked)( access)? token|token( is| has)?( been)? (invalid|expired|revoked)`)
 )
 
-// Privileges are those on a securable (CATALOG, SCHEMA or TABLE, full name) that the identity has, with
-// inherited ones, named as in SQL. complete is false where only grants to the identity itself could be
-// seen, none to its groups.
+// Privileges are the privileges that the identity has on a securable (CATALOG, SCHEMA or TABLE, full name), with inherited
+// ones, named as in SQL. complete is false where only grants to the identity itself could be seen, and none to its groups.
 func (w *Workspace) Privileges(ctx context.Context, securable, name string, me Identity) (held []string, complete bool, err error) {
 	path := "/api/2.1/unity-catalog/effective-permissions/" + strings.ToLower(securable) + "/" + url.PathEscape(name)
 	complete = true
@@ -82,8 +79,8 @@ func (w *Workspace) Privileges(ctx context.Context, securable, name string, me I
 	return held, complete, nil
 }
 
-// privileges reads all pages of what path lists. A page may be empty although more come; 0 leaves its length to the
-// workspace, which refuses small ones (docs.databricks.com/api, grants).
+// privileges reads all pages of the list at path. A page may be empty although more follow. max_results 0 leaves the length of
+// a page to the workspace, which refuses small ones (docs.databricks.com/api, grants).
 func (w *Workspace) privileges(ctx context.Context, path string, query url.Values, me Identity) (held []string, err error) {
 	if query == nil {
 		query = url.Values{}
@@ -104,7 +101,7 @@ func (w *Workspace) privileges(ctx context.Context, path string, query url.Value
 			return nil, err
 		}
 		for _, assignment := range a.Assignments {
-			if !me.is(assignment.Principal) {
+			if !me.includedIn(assignment.Principal) {
 				continue
 			}
 			for _, p := range assignment.Privileges {
@@ -122,15 +119,15 @@ func (w *Workspace) privileges(ctx context.Context, path string, query url.Value
 	}
 }
 
-// Owns says whether the identity owns a securable, and so needs no grants on it, nor is shown any. Who
-// may not see the owner is none.
+// Owns says whether the identity owns a securable. An owner needs no grants on it, and is shown none. An identity that may not
+// see the owner does not count as one.
 func (w *Workspace) Owns(ctx context.Context, securable, name string, me Identity) bool {
 	var a struct{ Owner string }
-	return w.get(ctx, "/api/2.1/unity-catalog/"+strings.ToLower(securable)+"s/"+url.PathEscape(name), &a) == nil && me.is(a.Owner)
+	return w.get(ctx, "/api/2.1/unity-catalog/"+strings.ToLower(securable)+"s/"+url.PathEscape(name), &a) == nil && me.includedIn(a.Owner)
 }
 
-// MayUse says whether the warehouse's permissions let the identity run statements. Most identities may
-// not read them: ErrNoRight.
+// MayUse says whether the warehouse's permissions let the identity run statements. For most identities, which may not read
+// them, the error is ErrNoRight.
 func (w *Workspace) MayUse(ctx context.Context, warehouseID string, me Identity) (bool, error) {
 	var a struct {
 		List []struct {
@@ -144,7 +141,7 @@ func (w *Workspace) MayUse(ctx context.Context, warehouseID string, me Identity)
 	}
 	err := w.get(ctx, "/api/2.0/permissions/warehouses/"+url.PathEscape(warehouseID), &a)
 	for _, entry := range a.List {
-		if !me.is(entry.User) && !me.is(entry.Service) && !me.is(entry.Group) {
+		if !me.includedIn(entry.User) && !me.includedIn(entry.Service) && !me.includedIn(entry.Group) {
 			continue
 		}
 		for _, p := range entry.Permissions {
@@ -156,48 +153,24 @@ func (w *Workspace) MayUse(ctx context.Context, warehouseID string, me Identity)
 	return false, err
 }
 
-// WarehouseState is the warehouse's name and state, such as RUNNING or STOPPED.
-func (w *Workspace) WarehouseState(ctx context.Context, id string) (name, state string, err error) {
-	var a struct{ Name, State string }
-	err = w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &a)
-	return a.Name, a.State, err
-}
-
-// WarehouseKind says what kind of warehouse it is, such as "PRO serverless, Small".
-func (w *Workspace) WarehouseKind(ctx context.Context, id string) (string, error) {
-	var a struct {
-		Type       string `json:"warehouse_type"`
-		Size       string `json:"cluster_size"`
-		Serverless bool   `json:"enable_serverless_compute"`
-	}
-	err := w.get(ctx, "/api/2.0/sql/warehouses/"+url.PathEscape(id), &a)
-	kind := cmp.Or(a.Type, "unknown")
-	if a.Serverless {
-		kind += " serverless"
-	}
-	if a.Size != "" {
-		kind += ", " + a.Size
-	}
-	return kind, err
-}
-
-// get asks by plain REST: the SDK's services for this would take the whole platform into the binary.
+// get sends a plain REST request: the SDK's services for these would bring the code of the whole platform into the binary.
 func (w *Workspace) get(ctx context.Context, path string, into any) error {
 	return send(ctx, w.c, http.MethodGet, path, map[string]string{}, nil, nil, into)
 }
 
-// send sends one request. Its errors are the above where they can be.
-func send(ctx context.Context, c *client.DatabricksClient, method, path string, headers map[string]string, query map[string]any, body, into any) error {
+// send sends one request. Where a workspace refuses it, the error is ErrRefused, ErrNoRight or ErrNotThere.
+func send(
+	ctx context.Context, c *client.DatabricksClient, method, path string,
+	headers map[string]string, query map[string]any, body, into any,
+) error {
 	headers["Accept"] = "application/json"
 	if id := c.Config.WorkspaceID; id != "" {
 		headers["X-Databricks-Workspace-Id"] = id // a unified host serves many workspaces
 	}
 	err := c.Do(ctx, method, path, headers, query, body, into)
-	var api *apierr.APIError
+	api, ok := errors.AsType[*apierr.APIError](err)
 	switch {
-	case err == nil || ctx.Err() != nil:
-		return err
-	case !errors.As(err, &api):
+	case !ok || ctx.Err() != nil:
 		return err
 	case RefusesToken(api.StatusCode, api.Message),
 		api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
@@ -210,7 +183,7 @@ func send(ctx context.Context, c *client.DatabricksClient, method, path string, 
 	return err
 }
 
-// workspaceError is one of the errors above with the workspace's own words.
+// workspaceError is ErrRefused, ErrNoRight or ErrNotThere with the workspace's own words.
 type workspaceError struct {
 	is  error
 	api *apierr.APIError

@@ -40,7 +40,7 @@ func TestMe(t *testing.T) {
 	} {
 		w := newTestWorkspace(t, map[string]http.HandlerFunc{path: answer(want.status, body)})
 		if _, err := w.Me(t.Context()); !errors.Is(err, want.is) {
-			t.Errorf("%s: %v, want %v", body, err, want.is)
+			t.Errorf("%s: error %v, want %v", body, err, want.is)
 		}
 	}
 }
@@ -79,20 +79,22 @@ func TestPrivileges(t *testing.T) {
 	w := newTestWorkspace(t, routes)
 	held, complete, err := w.Privileges(t.Context(), "SCHEMA", "main.agents", me)
 	if diff := cmp.Diff([]string{"USE SCHEMA", "SELECT", "ALL PRIVILEGES"}, held); diff != "" || !complete || err != nil {
-		t.Errorf("%v, %v (-want +got):\n%s", complete, err, diff)
+		t.Errorf("complete %t, want true; error %v (-want +got):\n%s", complete, err, diff)
 	}
 	held, complete, err = w.Privileges(t.Context(), "TABLE", "main.a b.c/d", me)
 	if diff := cmp.Diff([]string{"MODIFY"}, held); diff != "" || complete || err != nil {
-		t.Errorf("%v, %v (-want +got):\n%s", complete, err, diff)
+		t.Errorf("complete %t, want false; error %v (-want +got):\n%s", complete, err, diff)
 	}
 	if _, _, err = w.Privileges(t.Context(), "SCHEMA", "endless", me); err == nil || !strings.Contains(err.Error(), "the same page") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want one about the same page", err)
 	}
 	if _, _, err = w.Privileges(t.Context(), "TABLE", "gone", me); !errors.Is(err, ErrNotThere) {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v", err, ErrNotThere)
 	}
-	if !w.Owns(t.Context(), "TABLE", "mine", me) || w.Owns(t.Context(), "TABLE", "theirs", me) || w.Owns(t.Context(), "TABLE", "gone", me) {
-		t.Error("owners are mistaken")
+	for name, want := range map[string]bool{"mine": true, "theirs": false, "gone": false} {
+		if owns := w.Owns(t.Context(), "TABLE", name, me); owns != want {
+			t.Errorf("owns %s: %t, want %t", name, owns, want)
+		}
 	}
 }
 
@@ -108,17 +110,36 @@ func TestMayUse(t *testing.T) {
 		"GET /api/2.0/permissions/warehouses/view":  acl(`"group_name":"team"`, "CAN_VIEW"),
 		"GET /api/2.0/permissions/warehouses/other": acl(`"group_name":"others"`, "CAN_USE"),
 		"GET /api/2.0/permissions/warehouses/none":  answer(403, `{"error_code":"PERMISSION_DENIED","message":"no"}`),
-		"GET /api/2.0/sql/warehouses/user":          answer(200, `{"name":"main","state":"STOPPED"}`),
 	})
 	for id, want := range map[string]bool{"user": true, "group": true, "view": false, "other": false} {
 		if may, err := w.MayUse(t.Context(), id, me); may != want || err != nil {
-			t.Errorf("%s: %v, %v", id, may, err)
+			t.Errorf("%s: %t, error %v; want %t", id, may, err, want)
 		}
 	}
 	if _, err := w.MayUse(t.Context(), "none", me); !errors.Is(err, ErrNoRight) || !strings.Contains(err.Error(), "(no)") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want %v (no)", err, ErrNoRight)
 	}
-	if name, state, err := w.WarehouseState(t.Context(), "user"); name != "main" || state != "STOPPED" || err != nil {
-		t.Errorf("%s, %s, %v", name, state, err)
+}
+
+func TestWarehouse(t *testing.T) {
+	w := newTestWorkspace(t, map[string]http.HandlerFunc{
+		"GET /api/2.0/sql/warehouses/full": answer(200, `{"name":"main","state":"STOPPED","warehouse_type":"PRO","cluster_size":"Small",
+			"enable_serverless_compute":true}`),
+		"GET /api/2.0/sql/warehouses/bare": answer(200, `{"name":"main","state":"RUNNING"}`),
+	})
+	for id, want := range map[string]struct {
+		warehouse Warehouse
+		kind      string
+	}{
+		"full": {Warehouse{Name: "main", State: "STOPPED", Type: "PRO", Size: "Small", Serverless: true}, "PRO serverless, Small"},
+		"bare": {Warehouse{Name: "main", State: "RUNNING"}, "unknown"},
+	} {
+		got, err := w.Warehouse(t.Context(), id)
+		if got != want.warehouse || got.Kind() != want.kind || err != nil {
+			t.Errorf("%s: %+v of kind %q, error %v; want %+v of kind %q", id, got, got.Kind(), err, want.warehouse, want.kind)
+		}
+	}
+	if _, err := w.Warehouse(t.Context(), "none"); !errors.Is(err, ErrNotThere) {
+		t.Errorf("error %v, want %v", err, ErrNotThere)
 	}
 }

@@ -95,7 +95,7 @@ type Workspace interface {
 	Privileges(ctx context.Context, securable, name string, me databricks.Identity) (held []string, complete bool, err error)
 	Owns(ctx context.Context, securable, name string, me databricks.Identity) bool
 	MayUse(ctx context.Context, warehouseID string, me databricks.Identity) (bool, error)
-	WarehouseState(ctx context.Context, id string) (name, state string, err error)
+	Warehouse(ctx context.Context, id string) (databricks.Warehouse, error)
 }
 
 // Tables is what is asked of the target's tables, see warehouse.Warehouse and deltalake.Lake.

@@ -116,8 +116,8 @@ func (w *workspace) MayUse(context.Context, string, databricks.Identity) (bool, 
 	return w.mayUse, w.useErr
 }
 
-func (w *workspace) WarehouseState(context.Context, string) (string, string, error) {
-	return "main", w.state, nil
+func (w *workspace) Warehouse(context.Context, string) (databricks.Warehouse, error) {
+	return databricks.Warehouse{Name: "main", State: w.state}, nil
 }
 
 // tables are all well but those with an error. A view with one is tracemig's own, and ownViews the one

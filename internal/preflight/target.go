@@ -117,17 +117,17 @@ func (c *check) tables(t Target) (missing map[string]bool) {
 		}
 		return missing
 	}
-	name, state, stateErr := c.ws.WarehouseState(c.ctx, id)
+	warehouse, stateErr := c.ws.Warehouse(c.ctx, id)
 	tables, err := t.Open(c.ctx, id)
 	switch {
 	case err != nil:
 		c.failed(CodeWarehouse, err, "")
 	case stateErr != nil:
 		c.failed(CodeWarehouse, stateErr, "Ask for CAN USE on it")
-	case state == "RUNNING":
-		c.ok(CodeWarehouse, "%s (%s) is running", name, id)
+	case warehouse.State == "RUNNING":
+		c.ok(CodeWarehouse, "%s (%s) is running", warehouse.Name, id)
 	default:
-		c.ok(CodeWarehouse, "%s (%s) was %s and has been started, as a run does: the tables can't be seen without", name, id, strings.ToLower(state))
+		c.ok(CodeWarehouse, "%s (%s) was %s and has been started, as a run does: the tables can't be seen without", warehouse.Name, id, strings.ToLower(warehouse.State))
 	}
 	var found []Finding
 	ran := false // a statement
