@@ -7,27 +7,28 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// DescribeTable lists the columns of a table and, after an empty name or a headline, what else there is to it.
+// DescribeTable is the statement that lists the columns of a table and, after an empty name or a headline, its other properties.
 func DescribeTable(l uctables.Location, t uctables.Table) string {
 	return "DESCRIBE TABLE EXTENDED " + l.Quoted(t.Suffix)
 }
 
-// DescribeDetail tells of a Delta table as a whole; its column id is the table's identity.
+// DescribeDetail is the statement that describes a Delta table as a whole. Its column id is the table's identity.
 func DescribeDetail(l uctables.Location, t uctables.Table) string {
 	return "DESCRIBE DETAIL " + l.Quoted(t.Suffix)
 }
 
-// ShowProperties lists the table properties of a table.
+// ShowProperties is the statement that lists the table properties of a table.
 func ShowProperties(l uctables.Location, t uctables.Table) string {
 	return "SHOW TBLPROPERTIES " + l.Quoted(t.Suffix)
 }
 
-// ShowBetaProperties lists the table properties of the beta form's spans table in the same schema.
+// ShowBetaProperties is the statement that lists the table properties of the beta form's table of spans in the same schema.
 func ShowBetaProperties(l uctables.Location) string {
-	return "SHOW TBLPROPERTIES " + uctables.QuoteName(l.Catalog) + "." + uctables.QuoteName(l.Schema) + "." + uctables.QuoteName(uctables.BetaSpansTable)
+	return "SHOW TBLPROPERTIES " + uctables.QuoteName(l.Catalog) + "." + uctables.QuoteName(l.Schema) + "." +
+		uctables.QuoteName(uctables.BetaSpansTable)
 }
 
-// CreateTable makes a table where it is missing.
+// CreateTable is the statement that makes a table where it is missing.
 func CreateTable(l uctables.Location, t uctables.Table) string {
 	var columns, properties []string
 	for _, c := range t.Columns {
@@ -45,7 +46,10 @@ TBLPROPERTIES (%s)`, l.Quoted(t.Suffix), strings.Join(columns, ",\n  "),
 		strings.Join(t.ClusterBy, ", "), strings.Join(properties, ", "))
 }
 
-// DropTable drops a table if it is there.
+// DropTable is the statement that drops a table if it exists.
 func DropTable(l uctables.Location, t uctables.Table) string {
 	return "DROP TABLE IF EXISTS " + l.Quoted(t.Suffix)
 }
+
+// CreateVolume is the statement that makes the volume.
+func CreateVolume(v uctables.Volume) string { return "CREATE VOLUME " + v.Quoted() }

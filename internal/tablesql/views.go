@@ -13,8 +13,8 @@ const (
 	UnifiedView  = "_trace_unified"
 )
 
-// Attributes of the root span that hold a trace's request and response, the first present one wins:
-// MLflow's own, OpenInference's, Traceloop's, those of the OTEL GenAI conventions and of Google's ADK.
+// Attributes of the root span that hold a trace's request and response: MLflow's own, OpenInference's, Traceloop's, those of the
+// OTEL GenAI conventions and of Google's ADK. The first one that is present counts.
 var (
 	requestAttributes = []string{
 		"mlflow.spanInputs", "input.value", "traceloop.entity.input", "gen_ai.input.messages",
@@ -26,44 +26,37 @@ var (
 	}
 )
 
-// MadeProperty is a property of the views that Views makes. The service's have it not: by it they are
-// told apart.
+// MadeProperty is a property of the views that Views makes. The views of the service do not have it.
 const MadeProperty = "tracemig.made"
 
 // View is a view of a location.
 type View struct {
 	Suffix string // the view's name after the prefix
-	Create string // makes it where it is missing
-	Drop   string // removes it
+	Create string // statement that makes it where it is missing
+	Drop   string // statement that drops it
 }
 
-// Views are the two views, in the order in which they can be made, with the columns that the service
-// gives its own. They use only what both Databricks and open-source Spark understand: no col:path, and
-// VARIANT never leaves them.
+// Views are the two views, in the order in which they can be made, with the columns of the service's own views. They use only SQL
+// that both Databricks and open-source Spark understand: no col:path, and no column of type VARIANT.
 func Views(l uctables.Location) []View {
 	return []View{view(l, MetadataView, metadataView(l)), view(l, UnifiedView, unifiedView(l))}
 }
 
 func view(l uctables.Location, suffix, query string) View {
 	name := l.Quoted(suffix)
-	return View{suffix, fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s\nTBLPROPERTIES ('%s' = 'true') AS\n%s", name, MadeProperty, query), "DROP VIEW " + name}
+	create := fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s\nTBLPROPERTIES ('%s' = 'true') AS\n%s", name, MadeProperty, query)
+	return View{suffix, create, "DROP VIEW " + name}
 }
 
-// ShowViewProperties lists the properties of a view.
+// ShowViewProperties is the statement that lists the properties of a view.
 func ShowViewProperties(l uctables.Location, v View) string {
 	return "SHOW TBLPROPERTIES " + l.Quoted(v.Suffix)
 }
 
-// metadataView is one row a trace that has annotations.
+// metadataView is the query of a view with one row for each trace that has annotations.
 func metadataView(l uctables.Location) string {
-	meta := func(k string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, k) }
-	var keys []string
-	for _, k := range uctables.AssessmentKeys {
-		keys = append(keys, "'"+k+"'")
-	}
-	format := meta(uctables.AssessmentSerializationFormat)
 	return fmt.Sprintf(`WITH latest AS (
-  SELECT substring_index(target_id, ':', 1) AS trace_id, annotation_id, annotation_type, name, value, comment, metadata, created_at, updated_at
+  SELECT `+annotatedTrace+` AS trace_id, annotation_id, annotation_type, name, value, comment, metadata, created_at, updated_at
   FROM (
     SELECT annotation_id, target_id, annotation_type, name, value, comment, metadata, created_at, updated_at, deleted_at,
       `+newestFirst+`
@@ -85,7 +78,27 @@ tags AS (
   )
   GROUP BY trace_id
 ),
-assessments AS (
+%s
+SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
+  a.assessments
+FROM (SELECT DISTINCT trace_id FROM latest) AS t
+LEFT JOIN info AS i ON i.trace_id = t.trace_id
+LEFT JOIN tags AS g ON g.trace_id = t.trace_id
+LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
+		l.Quoted(uctables.Annotations.Suffix), assessments())
+}
+
+// assessments is the part of metadataView that makes the assessments of a trace from its FEEDBACK and EXPECTATION rows, among
+// them those fields that the rows keep in column metadata.
+func assessments() string {
+	meta := func(key string) string { return fmt.Sprintf(`try_variant_get(metadata, '$["%s"]', 'STRING')`, key) }
+	var keys []string
+	for _, k := range uctables.AssessmentKeys {
+		keys = append(keys, "'"+k+"'")
+	}
+	format := meta(uctables.AssessmentSerializationFormat)
+	code, message, stack := meta(uctables.AssessmentErrorCode), meta(uctables.AssessmentErrorMessage), meta(uctables.AssessmentErrorStackTrace)
+	return fmt.Sprintf(`assessments AS (
   SELECT trace_id, array_sort(collect_list(struct(
     annotation_id AS assessment_id,
     trace_id,
@@ -110,24 +123,15 @@ assessments AS (
     try_variant_get(metadata, '$["%s"]', 'BOOLEAN') AS valid
   )), %s) AS assessments
   FROM latest WHERE annotation_type IN ('FEEDBACK', 'EXPECTATION') GROUP BY trace_id
-)
-SELECT t.trace_id, i.client_request_id, g.tags, i.trace_metadata,
-  a.assessments
-FROM (SELECT DISTINCT trace_id FROM latest) AS t
-LEFT JOIN info AS i ON i.trace_id = t.trace_id
-LEFT JOIN tags AS g ON g.trace_id = t.trace_id
-LEFT JOIN assessments AS a ON a.trace_id = t.trace_id`,
-		l.Quoted(uctables.Annotations.Suffix),
+)`,
 		meta(uctables.AssessmentSourceID), meta(uctables.AssessmentSourceType),
 		format, format, format, format, uctables.JSONFormat,
-		meta(uctables.AssessmentErrorCode), meta(uctables.AssessmentErrorMessage), meta(uctables.AssessmentErrorStackTrace),
-		meta(uctables.AssessmentErrorCode), meta(uctables.AssessmentErrorMessage), meta(uctables.AssessmentErrorStackTrace),
-		uctables.OwnPrefix, strings.Join(keys, ",\n      "), meta(uctables.AssessmentSpanID), meta(uctables.AssessmentOverrides), uctables.AssessmentValid,
-		orderBy("create_time", "assessment_id"))
+		code, message, stack, code, message, stack,
+		uctables.OwnPrefix, strings.Join(keys, ",\n      "), meta(uctables.AssessmentSpanID), meta(uctables.AssessmentOverrides),
+		uctables.AssessmentValid, orderBy("create_time", "assessment_id"))
 }
 
-// orderBy is a comparator for array_sort by fields of its structs, which hold maps and so have no
-// order of their own.
+// orderBy is a comparator for array_sort that compares structs by some fields. Structs that hold maps have no order of their own.
 func orderBy(fields ...string) string {
 	b := "(a, b) -> CASE"
 	for _, f := range fields {
@@ -136,7 +140,7 @@ func orderBy(fields ...string) string {
 	return b + " ELSE 0 END"
 }
 
-// unifiedView is one row a root span: a trace is seen from the commit of its root on.
+// unifiedView is the query of a view with one row for each root span: a trace is seen once its root span is committed.
 func unifiedView(l uctables.Location) string {
 	first := func(names []string) string {
 		var gets []string
