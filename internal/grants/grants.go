@@ -13,7 +13,7 @@ type Grant struct {
 	Privileges []string // as SQL names them: USE CATALOG, SELECT
 	Securable  string   // CATALOG, SCHEMA, TABLE or VOLUME
 	Name       string   // full name, as the REST API takes it
-	quoted     string
+	quoted     string   // full name in SQL
 }
 
 // Statement grants the privileges to a principal: a user name, the application ID of a service
@@ -22,7 +22,7 @@ func (g Grant) Statement(principal string) string {
 	return fmt.Sprintf("GRANT %s ON %s %s TO %s", strings.Join(g.Privileges, ", "), g.Securable, g.quoted, uctables.QuoteName(principal))
 }
 
-// ToWrite are the privileges with which one can write to the location.
+// ToWrite are the privileges that are needed to write to the location.
 func ToWrite(l uctables.Location) []Grant {
 	catalog, schema := uctables.QuoteName(l.Catalog), uctables.QuoteName(l.Schema)
 	g := []Grant{
@@ -35,7 +35,7 @@ func ToWrite(l uctables.Location) []Grant {
 	return g
 }
 
-// Statements are those that let a principal write to the location.
+// Statements are the statements that let a principal write to the location.
 func Statements(l uctables.Location, principal string) []string {
 	var g []string
 	for _, n := range ToWrite(l) {
@@ -44,12 +44,13 @@ func Statements(l uctables.Location, principal string) []string {
 	return g
 }
 
-// ToStage are the privileges with which one can put files into the volume and have them read.
+// ToStage are the privileges that are needed to put files into the volume and to have statements read them.
 func ToStage(v uctables.Volume) Grant {
 	return Grant{[]string{"READ VOLUME", "WRITE VOLUME"}, "VOLUME", v.FullName(), v.Quoted()}
 }
 
-// ToMakeVolume is the privilege with which one can make the volume, and then owns it.
+// ToMakeVolume is the privilege that is needed to make the volume. Its maker owns it.
 func ToMakeVolume(v uctables.Volume) Grant {
-	return Grant{[]string{"CREATE VOLUME"}, "SCHEMA", v.Catalog + "." + v.Schema, uctables.QuoteName(v.Catalog) + "." + uctables.QuoteName(v.Schema)}
+	schema := uctables.QuoteName(v.Catalog) + "." + uctables.QuoteName(v.Schema)
+	return Grant{[]string{"CREATE VOLUME"}, "SCHEMA", v.Catalog + "." + v.Schema, schema}
 }

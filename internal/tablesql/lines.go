@@ -38,10 +38,10 @@ var inLiteral = strings.NewReplacer(`\`, `\\`, `'`, `\'`, `$`, `\u0024`)
 
 // ParseSpans is the query that reads the spans of ParamRows whole and writes nothing: where an INSERT fails without saying why,
 // it says whether the rows are the cause. It answers how many rows it read.
-func ParseSpans(l uctables.Location, spans uctables.Table) string { return parse(spans) }
+func ParseSpans(_ uctables.Location, spans uctables.Table) string { return parse(spans) }
 
 // ParseAnnotations is the query that reads the annotations of ParamRows, as ParseSpans does.
-func ParseAnnotations(l uctables.Location, annotations uctables.Table) string {
+func ParseAnnotations(_ uctables.Location, annotations uctables.Table) string {
 	return parse(annotations)
 }
 

@@ -2,8 +2,8 @@ package uctables
 
 import "testing"
 
-// The IDs were computed with coreutils: printf %s "$trace:metadata" | sha256sum, and md5sum, whose version
-// and variant bits were then set by hand.
+// The IDs were computed with coreutils, by printf %s "$trace:metadata" | sha256sum, and by md5sum, with the bits of version and
+// variant set by hand.
 func TestAnnotationIDs(t *testing.T) {
 	const trace = "0123456789abcdef0123456789abcdef"
 	for _, c := range []struct{ what, got, want string }{

@@ -1,7 +1,7 @@
 package uctables
 
-// Keys in column metadata of FEEDBACK and EXPECTATION rows, beside the user's own, under which the
-// service keeps the fields of an assessment that the table has no column for. Their values are strings.
+// Keys in column metadata of FEEDBACK and EXPECTATION rows, beside the user's own. Under them the service keeps those fields of an
+// assessment for which the table has no column. Their values are strings.
 const (
 	AssessmentSourceType          = "mlflow.source.source_type"
 	AssessmentSourceID            = "mlflow.source.source_id"
@@ -14,15 +14,12 @@ const (
 	AssessmentSerializationFormat = "mlflow.expectation.serialization_format"
 )
 
-// JSONFormat is the serialization format of an EXPECTATION that is a list or an object. Column value
-// holds it as such, not as its text.
+// JSONFormat is the serialization format of an EXPECTATION that is a list or an object. Column value holds the list or the object
+// itself, not its text.
 const JSONFormat = "JSON_FORMAT"
 
-// AssessmentKeys are all these keys.
+// AssessmentKeys are all keys under which the service keeps fields of an assessment.
 var AssessmentKeys = []string{
 	AssessmentSourceType, AssessmentSourceID, AssessmentSpanID, AssessmentErrorCode, AssessmentErrorMessage,
 	AssessmentErrorStackTrace, AssessmentOverrides, AssessmentValid, AssessmentSerializationFormat,
 }
-
-// OwnPrefix begins all keys that tracemig alone writes.
-const OwnPrefix = "tracemig."

@@ -10,17 +10,16 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// A Digester computes the digests of rows that SumSpans and SumAnnotations ask a warehouse for. Both
-// hash the text that Spark's to_json gives a row, NULLs left out. A digest that differs proves nothing
-// yet: engines don't agree on the digits of every double. The zero value is ready; it is not for two
-// goroutines at once.
+// A Digester computes the same digests of rows as the queries tablesql.SumSpans and tablesql.SumAnnotations. Both hash the text that
+// Spark's to_json gives a row, without NULLs. A digest that differs does not prove that the rows differ: engines don't agree on
+// the digits of every double. The zero value is ready to use, by one goroutine at a time.
 type Digester struct {
 	variant variant.Encoder
 	line    []byte
 }
 
-// Spans is the digest of a trace's spans, all values but record_id, whatever their order. With deep
-// false it covers their IDs alone. The error is that of a value that VARIANT does not hold.
+// Spans is the digest of a trace's spans in any order: of all values but record_id, or unless deep, of their IDs only. The error is
+// that of a value that a VARIANT can't hold.
 func (d *Digester) Spans(rows []Span, deep bool) (string, error) {
 	sums := make([]string, len(rows))
 	for i := range rows {
@@ -40,8 +39,8 @@ func (d *Digester) Spans(rows []Span, deep bool) (string, error) {
 	return sum([]byte(strings.Join(sums, ""))), nil
 }
 
-// Annotation is the digest of an annotation: all values but those of its version (updated_at,
-// updated_by, deleted_at, deleted_by) and the provenance in METADATA rows.
+// Annotation is the digest of an annotation: of all values but those of its version (updated_at, updated_by, deleted_at,
+// deleted_by) and the provenance in METADATA rows.
 func (d *Digester) Annotation(a *Annotation) (string, error) {
 	n := versionless(a)
 	for _, v := range []*JSON{&n.Value, &n.Metadata} {
@@ -53,7 +52,7 @@ func (d *Digester) Annotation(a *Annotation) (string, error) {
 	return sum(d.line), nil
 }
 
-// versionless is a copy of a with what its digest covers.
+// versionless is a copy of a with only the values that its digest covers.
 func versionless(a *Annotation) Annotation {
 	n := *a
 	n.UpdatedAtMicros, n.UpdatedBy, n.DeletedAtMicros, n.DeletedBy = 0, nil, nil, nil
@@ -63,7 +62,7 @@ func versionless(a *Annotation) Annotation {
 	return n
 }
 
-// span is a copy of s whose JSON texts are written as Spark's to_json writes a VARIANT.
+// span is a copy of s, with JSON texts as Spark's to_json writes a VARIANT.
 func (d *Digester) span(s *Span) (*Span, error) {
 	n := *s
 	n.Events, n.Links = slices.Clone(s.Events), slices.Clone(s.Links)

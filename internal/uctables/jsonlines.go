@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// A batch travels to a SQL warehouse as one string parameter of JSON lines, one object a row with
-// the columns as keys and absent keys for NULL. Times are integers: microseconds for TIMESTAMP,
-// days for DATE. VARIANT values are nested JSON, so that from_json reads them as parse_json would.
+// Rows are sent to a SQL warehouse as JSON lines. Each row is an object with the columns as keys, and without the keys of NULLs.
+// Times are integers: microseconds for TIMESTAMP, days for DATE. VARIANT values are nested JSON, which from_json reads as
+// parse_json would.
 
-// AppendSpan appends the span as one line without its end.
+// AppendSpan appends the span as one line without its newline.
 //
-// status is always a struct, events and links are empty arrays where there are none; resource is NULL
-// without attributes, the scope without a name, and the schema URLs, of which MLflow knows nothing, are NULL.
+// status is always a struct; events and links are empty arrays if there are none. resource is NULL without attributes, and
+// instrumentation_scope without a name. The schema URLs are NULL, since MLflow has none.
 func AppendSpan(b []byte, s *Span) []byte {
 	b = append(b, `{"record_id":`...)
 	b = appendString(b, s.RecordID)
@@ -34,9 +34,28 @@ func AppendSpan(b []byte, s *Span) []byte {
 	}
 	b = appendJSON(b, "attributes", s.Attributes)
 	b = appendInt(b, "dropped_attributes_count", int64(s.DroppedAttributesCount))
+	b = appendEvents(b, s.Events)
+	b = appendInt(b, "dropped_events_count", int64(s.DroppedEventsCount))
+	b = appendLinks(b, s.Links)
+	b = appendInt(b, "dropped_links_count", int64(s.DroppedLinksCount))
+	b = appendStatus(b, s)
+	if s.ResourceAttributes != nil {
+		b = append(b, `,"resource":{"attributes":`...)
+		b = appendDocument(b, s.ResourceAttributes)
+		b = append(b, `,"dropped_attributes_count":0}`...)
+	}
+	if s.ScopeName != nil {
+		b = append(b, `,"instrumentation_scope":{"name":`...)
+		b = appendString(b, *s.ScopeName)
+		b = append(b, `,"dropped_attributes_count":0}`...)
+	}
+	return append(b, '}')
+}
+
+func appendEvents(b []byte, events []Event) []byte {
 	b = append(b, `,"events":[`...)
-	for i := range s.Events {
-		e := &s.Events[i]
+	for i := range events {
+		e := &events[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -47,11 +66,13 @@ func AppendSpan(b []byte, s *Span) []byte {
 		b = appendInt(b, "dropped_attributes_count", int64(e.DroppedAttributesCount))
 		b = append(b, '}')
 	}
-	b = append(b, ']')
-	b = appendInt(b, "dropped_events_count", int64(s.DroppedEventsCount))
+	return append(b, ']')
+}
+
+func appendLinks(b []byte, links []Link) []byte {
 	b = append(b, `,"links":[`...)
-	for i := range s.Links {
-		l := &s.Links[i]
+	for i := range links {
+		l := &links[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -64,8 +85,10 @@ func AppendSpan(b []byte, s *Span) []byte {
 		b = appendInt(b, "flags", int64(l.Flags))
 		b = append(b, '}')
 	}
-	b = append(b, ']')
-	b = appendInt(b, "dropped_links_count", int64(s.DroppedLinksCount))
+	return append(b, ']')
+}
+
+func appendStatus(b []byte, s *Span) []byte {
 	b = append(b, `,"status":{`...)
 	comma := false
 	if s.StatusMessage != nil {
@@ -80,21 +103,10 @@ func AppendSpan(b []byte, s *Span) []byte {
 		b = append(b, `"code":`...)
 		b = appendString(b, *s.StatusCode)
 	}
-	b = append(b, '}')
-	if s.ResourceAttributes != nil {
-		b = append(b, `,"resource":{"attributes":`...)
-		b = appendDocument(b, s.ResourceAttributes)
-		b = append(b, `,"dropped_attributes_count":0}`...)
-	}
-	if s.ScopeName != nil {
-		b = append(b, `,"instrumentation_scope":{"name":`...)
-		b = appendString(b, *s.ScopeName)
-		b = append(b, `,"dropped_attributes_count":0}`...)
-	}
 	return append(b, '}')
 }
 
-// AppendAnnotation appends the annotation as one line without its end.
+// AppendAnnotation appends the annotation as one line without its newline.
 func AppendAnnotation(b []byte, a *Annotation) []byte {
 	b = append(b, `{"annotation_id":`...)
 	b = appendString(b, a.AnnotationID)
@@ -116,14 +128,14 @@ func AppendAnnotation(b []byte, a *Annotation) []byte {
 	return append(b, '}')
 }
 
-// AppendReplacement appends the replacement as one line without its end.
+// AppendReplacement appends the replacement as one line without its newline.
 func AppendReplacement(b []byte, r *Replacement) []byte {
 	b = AppendAnnotation(b, &r.Annotation)
 	b = appendInt(b[:len(b)-1], "replaces", r.ReplacesMicros)
 	return append(b, '}')
 }
 
-// AppendSpanKey appends the columns by which CountSpans finds the span.
+// AppendSpanKey appends a line with the columns by which tablesql.CountSpans finds the span.
 func AppendSpanKey(b []byte, s *Span) []byte {
 	b = append(b, `{"trace_id":`...)
 	b = appendString(b, s.TraceID)
@@ -131,7 +143,7 @@ func AppendSpanKey(b []byte, s *Span) []byte {
 	return append(b, '}')
 }
 
-// AppendAnnotationKey appends the columns by which CountAnnotations finds the annotation.
+// AppendAnnotationKey appends a line with the columns by which tablesql.CountAnnotations finds the annotation.
 func AppendAnnotationKey(b []byte, a *Annotation) []byte {
 	b = append(b, `{"annotation_id":`...)
 	b = appendString(b, a.AnnotationID)
@@ -158,8 +170,6 @@ func appendOptional(b []byte, key string, v *string) []byte {
 	return appendText(b, key, *v)
 }
 
-// appendJSON splices a document in. A raw newline is white space there, since JSON strings hold
-// none, but would end our line.
 func appendJSON(b []byte, key string, v JSON) []byte {
 	if v == nil {
 		return b
@@ -167,6 +177,8 @@ func appendJSON(b []byte, key string, v JSON) []byte {
 	return appendDocument(appendKey(b, key), v)
 }
 
+// appendDocument appends a document as it is, but with a space for each newline, which would end the line. A raw newline is white
+// space there, since JSON strings hold none.
 func appendDocument(b []byte, v JSON) []byte {
 	start := len(b)
 	b = append(b, v...)
@@ -180,7 +192,7 @@ func appendDocument(b []byte, v JSON) []byte {
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendString appends s as a JSON string, in the form that Spark's to_json gives it. Bytes that are no UTF-8 become U+FFFD.
+// appendString appends s as a JSON string, in the form that Spark's to_json gives it. Bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func ptr[T any](v T) *T { return &v }
 
-// example rows: one with every column set, the smallest possible, and texts that break naive encoders.
+// exampleSpans are rows with every column, with as few as possible, and with texts that break naive encoders.
 func exampleSpans() []Span {
 	const at = 1_700_000_000_123_456
 	return []Span{
@@ -27,12 +27,20 @@ func exampleSpans() []Span {
 			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0b", 8), TraceState: ptr("k=v"),
 			ParentSpanID: ptr(strings.Repeat("0c", 8)), Flags: 1, Name: "child \"${x}\" \\ \n\r\t\x01 ünï \U0001F600",
 			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at*1000 + 1_000_007, EndTimeUnixNano: ptr(int64(at*1000 + 2_000_009)),
-			Attributes:             JSON("{\"big\": 9007199254740993,\n\"dec\": 1.50, \"dbl\": 1.5e-7, \"text\": \"a\\nb ${env:HOME} '; DROP TABLE x --\", \"null\": null, \"list\": [1, {\"a\": true}]}"),
+			Attributes: JSON("{\"big\": 9007199254740993,\n\"dec\": 1.50, \"dbl\": 1.5e-7, " +
+				"\"text\": \"a\\nb ${env:HOME} '; DROP TABLE x --\", \"null\": null, \"list\": [1, {\"a\": true}]}"),
 			DroppedAttributesCount: 2,
-			Events:                 []Event{{TimeUnixNano: at * 1000, Name: "exception", Attributes: JSON(`{"exception.message":"boom"}`), DroppedAttributesCount: 1}, {TimeUnixNano: 0, Name: ""}},
-			DroppedEventsCount:     3,
-			Links:                  []Link{{TraceID: strings.Repeat("0d", 16), SpanID: strings.Repeat("0e", 8), TraceState: ptr(""), Attributes: JSON(`{"n":12345678901234567890}`), DroppedAttributesCount: 4, Flags: 5}, {}},
-			DroppedLinksCount:      6, StatusMessage: ptr("it broke"), StatusCode: ptr("STATUS_CODE_ERROR"),
+			Events: []Event{
+				{TimeUnixNano: at * 1000, Name: "exception", Attributes: JSON(`{"exception.message":"boom"}`), DroppedAttributesCount: 1},
+				{TimeUnixNano: 0, Name: ""},
+			},
+			DroppedEventsCount: 3,
+			Links: []Link{
+				{TraceID: strings.Repeat("0d", 16), SpanID: strings.Repeat("0e", 8), TraceState: ptr(""),
+					Attributes: JSON(`{"n":12345678901234567890}`), DroppedAttributesCount: 4, Flags: 5},
+				{},
+			},
+			DroppedLinksCount: 6, StatusMessage: ptr("it broke"), StatusCode: ptr("STATUS_CODE_ERROR"),
 			ResourceAttributes: JSON(`{"service.name":"svc"}`), ScopeName: ptr("mlflow"),
 		},
 		{
@@ -50,27 +58,36 @@ func exampleSpans() []Span {
 
 func exampleAnnotations() []Annotation {
 	const at = 1_700_000_000_123_000
-	trace := strings.Repeat("0a", 16)
+	// row is one that was not changed after its creation, so many microseconds after at.
+	row := func(id string, typ AnnotationType, name, value string, after int64) Annotation {
+		a := Annotation{AnnotationID: id, TargetType: TargetTrace, TargetID: strings.Repeat("0a", 16), Type: typ, Name: name,
+			CreatedAtMicros: at + after, UpdatedAtMicros: at + after}
+		if value != "" {
+			a.Value = JSON(value)
+		}
+		return a
+	}
+	deleted := row("t2", Tag, "gone", `"x"`, 0)
+	deleted.UpdatedAtMicros, deleted.DeletedAtMicros, deleted.DeletedBy = at+1, ptr(int64(at+1)), ptr("ann")
+	feedback := row("a1", Feedback, "ok", `0.5`, 2)
+	feedback.Comment, feedback.CreatedBy, feedback.UpdatedAtMicros, feedback.UpdatedBy = ptr("why\nnot"), ptr("bob"), at+3, ptr("bob")
+	feedback.Metadata = JSON(`{"user":"u","mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob",` +
+		`"mlflow.span_id":"0b0b0b0b0b0b0b0b","mlflow.error.error_code":"E1","mlflow.error.stack_trace":"at x",` +
+		`"mlflow.valid":"false","mlflow.overrides":"a0","tracemig.raw.value":"0.50"}`)
+	expectation := row("a2", Expectation, "want", `[1, 2]`, 1)
+	expectation.Metadata = JSON(`{"mlflow.expectation.serialization_format":"JSON_FORMAT"}`)
+	otherFormat := row("a3", Expectation, "other format", `"- 1"`, 4)
+	otherFormat.Metadata = JSON(`{"mlflow.expectation.serialization_format":"YAML","mlflow.valid":"true",` +
+		`"mlflow.error.error_message":"of no feedback"}`)
+	failedFeedback := row("a4", Feedback, "failed", "", 5)
+	failedFeedback.Metadata = JSON(`{"mlflow.error.error_message":"no model"}`)
+	metadata := row("m1", Metadata, "metadata",
+		`{"client_request_id":"c1","trace_metadata":{"mlflow.user":"ann"},"request_preview":"why"}`, 0)
+	metadata.Metadata = JSON(`{"tracemig.source":"rig#1","tracemig.source_trace_id":"tr-0a","tracemig.digest":"d1","tracemig.spans":2}`)
 	return []Annotation{
-		{AnnotationID: "t1", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "k", Value: JSON(`"v"`), CreatedAtMicros: at, UpdatedAtMicros: at},
-		{AnnotationID: "t2", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "gone", Value: JSON(`"x"`), CreatedAtMicros: at, UpdatedAtMicros: at},
-		{AnnotationID: "t2", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "gone", Value: JSON(`"x"`), CreatedAtMicros: at, UpdatedAtMicros: at + 1, DeletedAtMicros: ptr(int64(at + 1)), DeletedBy: ptr("ann")},
-		{AnnotationID: "a1", TargetType: TargetTrace, TargetID: trace, Type: Feedback, Name: "ok", Value: JSON(`0.5`), Comment: ptr("why\nnot"),
-			Metadata:        JSON(`{"user":"u","mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob","mlflow.span_id":"0b0b0b0b0b0b0b0b","mlflow.error.error_code":"E1","mlflow.error.stack_trace":"at x","mlflow.valid":"false","mlflow.overrides":"a0","tracemig.raw.value":"0.50"}`),
-			CreatedAtMicros: at + 2, CreatedBy: ptr("bob"), UpdatedAtMicros: at + 3, UpdatedBy: ptr("bob")},
-		{AnnotationID: "a2", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "want", Value: JSON(`[1, 2]`),
-			Metadata: JSON(`{"mlflow.expectation.serialization_format":"JSON_FORMAT"}`), CreatedAtMicros: at + 1, UpdatedAtMicros: at + 1},
-		{AnnotationID: "a3", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "other format", Value: JSON(`"- 1"`),
-			Metadata: JSON(`{"mlflow.expectation.serialization_format":"YAML","mlflow.valid":"true","mlflow.error.error_message":"of no feedback"}`), CreatedAtMicros: at + 4, UpdatedAtMicros: at + 4},
-		{AnnotationID: "a4", TargetType: TargetTrace, TargetID: trace, Type: Feedback, Name: "failed", Metadata: JSON(`{"mlflow.error.error_message":"no model"}`),
-			CreatedAtMicros: at + 5, UpdatedAtMicros: at + 5},
-		{AnnotationID: "a5", TargetType: TargetTrace, TargetID: trace, Type: Expectation, Name: "plain", Value: JSON(`{"a": 1}`), CreatedAtMicros: at + 6, UpdatedAtMicros: at + 6},
-		{AnnotationID: "t3", TargetType: TargetTrace, TargetID: trace, Type: Tag, Name: "k", Value: JSON(`"older"`), CreatedAtMicros: at - 1, UpdatedAtMicros: at - 1},
-		{AnnotationID: "r1", TargetType: TargetTrace, TargetID: trace, Type: RunLink, Name: "run_link", Value: JSON(`"run"`), CreatedAtMicros: at, UpdatedAtMicros: at},
-		{AnnotationID: "m1", TargetType: TargetTrace, TargetID: trace, Type: Metadata, Name: "metadata",
-			Value:           JSON(`{"client_request_id":"c1","trace_metadata":{"mlflow.user":"ann"},"request_preview":"why"}`),
-			Metadata:        JSON(`{"tracemig.source":"rig#1","tracemig.source_trace_id":"tr-0a","tracemig.digest":"d1","tracemig.spans":2}`),
-			CreatedAtMicros: at, UpdatedAtMicros: at},
+		row("t1", Tag, "k", `"v"`, 0), row("t2", Tag, "gone", `"x"`, 0), deleted, feedback, expectation, otherFormat, failedFeedback,
+		row("a5", Expectation, "plain", `{"a": 1}`, 6), row("t3", Tag, "k", `"older"`, -1), row("r1", RunLink, "run_link", `"run"`, 0),
+		metadata,
 	}
 }
 
@@ -186,7 +203,7 @@ func (w *wireSpan) span() Span {
 	return s
 }
 
-// drawJSON makes an object, sometimes with raw newlines between its tokens, sometimes none at all.
+// drawJSON makes an object, sometimes with raw newlines between its tokens, or nil.
 func drawJSON(t *rapid.T) JSON {
 	if rapid.Bool().Draw(t, "nil") {
 		return nil
@@ -202,8 +219,9 @@ func drawJSON(t *rapid.T) JSON {
 func drawSpan(t *rapid.T) Span {
 	text := rapid.String()
 	s := Span{
-		RecordID: text.Draw(t, "record"), TimeMicros: rapid.Int64().Draw(t, "time"), Date: rapid.Int32().Draw(t, "date"), ServiceName: rapid.Ptr(text, true).Draw(t, "service"),
-		TraceID: text.Draw(t, "trace"), SpanID: text.Draw(t, "span"), TraceState: rapid.Ptr(text, true).Draw(t, "state"),
+		RecordID: text.Draw(t, "record"), TimeMicros: rapid.Int64().Draw(t, "time"), Date: rapid.Int32().Draw(t, "date"),
+		ServiceName: rapid.Ptr(text, true).Draw(t, "service"), TraceID: text.Draw(t, "trace"), SpanID: text.Draw(t, "span"),
+		TraceState:   rapid.Ptr(text, true).Draw(t, "state"),
 		ParentSpanID: rapid.Ptr(text, true).Draw(t, "parent"), Flags: rapid.Int32().Draw(t, "flags"), Name: text.Draw(t, "name"),
 		Kind:              text.Draw(t, "kind"),
 		StartTimeUnixNano: rapid.Int64().Draw(t, "start"), EndTimeUnixNano: rapid.Ptr(rapid.Int64(), true).Draw(t, "end"),
@@ -215,7 +233,10 @@ func drawSpan(t *rapid.T) Span {
 		s.Events = append(s.Events, Event{rapid.Int64().Draw(t, "at"), text.Draw(t, "event"), drawJSON(t), rapid.Int32().Draw(t, "dropped")})
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "links") {
-		s.Links = append(s.Links, Link{text.Draw(t, "lt"), text.Draw(t, "ls"), rapid.Ptr(text, true).Draw(t, "ts"), drawJSON(t), rapid.Int32().Draw(t, "ld"), rapid.Int32().Draw(t, "lf")})
+		s.Links = append(s.Links, Link{
+			text.Draw(t, "linked trace"), text.Draw(t, "linked span"), rapid.Ptr(text, true).Draw(t, "linked state"),
+			drawJSON(t), rapid.Int32().Draw(t, "dropped"), rapid.Int32().Draw(t, "flags"),
+		})
 	}
 	return s
 }
@@ -306,15 +327,16 @@ func TestInvalidUTF8BecomesReplacement(t *testing.T) {
 	if err := json.Unmarshal(AppendSpan(nil, &s), &w); err != nil {
 		t.Fatal(err)
 	}
-	if w.Name != "a\ufffdb\ufffd" {
-		t.Errorf("name %q", w.Name)
+	if want := "a\ufffdb\ufffd"; w.Name != want {
+		t.Errorf("name %q, want %q", w.Name, want)
 	}
 }
 
 func TestDay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := rapid.Int64Range(-62_135_596_800_000_000, 253_402_300_799_999_999).Draw(t, "time")
-		if got, want := time.Unix(int64(Day(at))*86400, 0).UTC().Format(time.DateOnly), time.UnixMicro(at).UTC().Format(time.DateOnly); got != want {
+		got := time.Unix(int64(Day(at))*86400, 0).UTC().Format(time.DateOnly)
+		if want := time.UnixMicro(at).UTC().Format(time.DateOnly); got != want {
 			t.Fatalf("%d is on %s, want %s", at, got, want)
 		}
 	})

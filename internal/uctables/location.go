@@ -10,22 +10,23 @@ import (
 // MaxPrefix is the longest table prefix, in characters, that a trace location takes.
 const MaxPrefix = 238
 
-// Location is a Unity Catalog trace location: where the tables <prefix>_otel_… lie.
+// Location is a Unity Catalog trace location: it names the tables <prefix>_otel_….
 type Location struct {
 	Catalog string
 	Schema  string
 	Prefix  string
 }
 
-// ParseLocation reads "catalog.schema.prefix". Each part may stand in backquotes. The error says
-// what is wrong with the text and what to write instead.
+// ParseLocation reads "catalog.schema.prefix". Each part may be in backquotes. The error says what is wrong with the text and what
+// to write instead.
 func ParseLocation(s string) (Location, error) {
 	parts, err := splitName(s)
 	if err != nil {
 		return Location{}, fmt.Errorf("target %q: %w", s, err)
 	}
 	if len(parts) != 3 {
-		return Location{}, fmt.Errorf("target %q has %s; name a trace location as catalog.schema.prefix, such as main.agents.prod", s, count(len(parts), "part"))
+		return Location{}, fmt.Errorf("target %q has %s; name a trace location as catalog.schema.prefix, such as main.agents.prod",
+			s, count(len(parts), "part"))
 	}
 	l := Location{parts[0], parts[1], parts[2]}
 	if err := l.Validate(); err != nil {
@@ -36,19 +37,32 @@ func ParseLocation(s string) (Location, error) {
 
 // Validate says whether the three names can be those of a trace location.
 func (l Location) Validate() error {
-	for _, n := range []struct{ what, name string }{{"catalog", l.Catalog}, {"schema", l.Schema}} {
-		switch {
-		case n.name == "":
-			return fmt.Errorf("the %s is empty; write catalog.schema.prefix", n.what)
-		case len(n.name) > 255:
-			return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", n.what)
-		case strings.ContainsFunc(n.name, func(r rune) bool {
-			return r == '.' || r == '/' || r == ' ' || r == unicode.ReplacementChar || unicode.IsControl(r)
-		}):
-			return fmt.Errorf("the %s %q holds a dot, slash, space or control character; Unity Catalog takes no such name", n.what, n.name)
-		}
+	if err := validateName("catalog", l.Catalog); err != nil {
+		return err
 	}
-	p := l.Prefix
+	if err := validateName("schema", l.Schema); err != nil {
+		return err
+	}
+	return validatePrefix(l.Prefix)
+}
+
+// validateName says whether name can be that of a catalog or a schema.
+func validateName(what, name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("the %s is empty; write catalog.schema.prefix", what)
+	case len(name) > 255:
+		return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", what)
+	case strings.ContainsFunc(name, func(r rune) bool {
+		return r == '.' || r == '/' || r == ' ' || r == unicode.ReplacementChar || unicode.IsControl(r)
+	}):
+		return fmt.Errorf("the %s %q holds a dot, slash, space or control character; Unity Catalog takes no such name", what, name)
+	}
+	return nil
+}
+
+// validatePrefix says whether p can be a table prefix.
+func validatePrefix(p string) error {
 	for _, t := range Tables {
 		if strings.HasSuffix(p, t.Suffix) {
 			return fmt.Errorf("%s is a table, not a prefix; leave %s off", p, t.Suffix)
@@ -59,12 +73,11 @@ func (l Location) Validate() error {
 		return errors.New("the table prefix is empty; write catalog.schema.prefix")
 	case len(p) > MaxPrefix:
 		return fmt.Errorf("the table prefix has %d characters; use at most %d", len(p), MaxPrefix)
-	case strings.ContainsFunc(p, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
-	}):
+	case strings.ContainsFunc(p, notInBareName):
 		return fmt.Errorf("the table prefix %q holds other characters than ASCII letters, digits and underscores; choose one without", p)
 	case strings.HasSuffix(p, "_"):
-		return fmt.Errorf("the table prefix ends in an underscore; write %q, since the tables' names go on with _otel_… anyway", strings.TrimRight(p, "_"))
+		return fmt.Errorf("the table prefix ends in an underscore; write %q, since the tables' names go on with _otel_… anyway",
+			strings.TrimRight(p, "_"))
 	}
 	return nil
 }
@@ -84,22 +97,25 @@ func (l Location) Quoted(suffix string) string {
 	return QuoteName(l.Catalog) + "." + QuoteName(l.Schema) + "." + QuoteName(l.Prefix+suffix)
 }
 
-// QuoteName makes an SQL identifier of any name: in backquotes, those inside doubled.
+// QuoteName makes an SQL identifier of any name: it puts it in backquotes, and doubles those inside.
 func QuoteName(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
-// bare leaves the quotes off a name that needs none.
+// bare is the name, with quotes only if it needs them.
 func bare(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
-	}) {
+	if strings.ContainsFunc(name, notInBareName) {
 		return QuoteName(name)
 	}
 	return name
 }
 
-// splitName splits a name at the dots outside of backquotes and takes the backquotes off.
+// notInBareName says whether a name with r needs quotes.
+func notInBareName(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '_'
+}
+
+// splitName splits a name at the dots outside of backquotes and removes the backquotes.
 func splitName(s string) ([]string, error) {
 	var parts []string
 	for {
@@ -147,14 +163,14 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// scratchMark is in the prefix of tables that may be dropped.
+// scratchMark is in the prefix of the tables that may be dropped.
 const scratchMark = "_rehearsal_"
 
-// Scratch is a location beside l, for tables that live no longer than what they are made for.
+// Scratch is a location in the schema of l, for tables that are dropped after use.
 func (l Location) Scratch(id string) Location {
 	l.Prefix += scratchMark + id
 	return l
 }
 
-// IsScratch says whether the location is one of Scratch's. No other tables are ever dropped.
+// IsScratch says whether Scratch made the location. Tables of other locations are never dropped.
 func (l Location) IsScratch() bool { return strings.Contains(l.Prefix, scratchMark) }

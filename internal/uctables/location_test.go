@@ -61,10 +61,10 @@ func FuzzParseLocation(f *testing.F) {
 		if err != nil || again != l {
 			t.Errorf("%q: %+v is written %s and read as %+v, %v", s, l, l, again, err)
 		}
-		// What stands in SQL is exactly three quoted names.
+		// The name in SQL is exactly three quoted names.
 		parts, err := splitName(l.Quoted("_otel_spans"))
 		if err != nil || len(parts) != 3 || parts[0] != l.Catalog || parts[1] != l.Schema || parts[2] != l.Prefix+"_otel_spans" {
-			t.Errorf("%q: quoted as %s", s, l.Quoted("_otel_spans"))
+			t.Errorf("%q: quoted as %s, which reads as %q, error %v", s, l.Quoted("_otel_spans"), parts, err)
 		}
 	})
 }

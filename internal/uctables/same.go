@@ -12,7 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// SameSpan says whether got, as read back from a table, is the span want. record_id does not count.
+// SameSpan says whether got, as read back from a table, is the span want, whatever their record_id.
 func SameSpan(want, got *Span) bool {
 	return sameText(want, got, func(s *Span) (string, []JSON) {
 		n := *s
@@ -25,23 +25,23 @@ func SameSpan(want, got *Span) bool {
 		for i := range n.Links {
 			fields = append(fields, &n.Links[i].Attributes)
 		}
-		documents := take(fields)
+		documents := takeOut(fields)
 		return string(AppendSpan(nil, &n)), documents
 	})
 }
 
-// SameAnnotation says whether got, as read back from a table, is the annotation want, whatever their
-// versions: the columns that Digester.Annotation leaves out don't count.
+// SameAnnotation says whether got, as read back from a table, is the annotation want, whatever their versions: it does not compare
+// the columns that Digester.Annotation leaves out.
 func SameAnnotation(want, got *Annotation) bool {
 	return sameText(want, got, func(a *Annotation) (string, []JSON) {
 		n := versionless(a)
-		documents := take([]*JSON{&n.Value, &n.Metadata})
+		documents := takeOut([]*JSON{&n.Value, &n.Metadata})
 		return string(AppendAnnotation(nil, &n)), documents
 	})
 }
 
-// take takes the documents out of a row, of which a mark stays.
-func take(fields []*JSON) []JSON {
+// takeOut returns the documents of a row and puts a placeholder in the place of each.
+func takeOut(fields []*JSON) []JSON {
 	var documents []JSON
 	for _, f := range fields {
 		documents = append(documents, *f)
@@ -52,15 +52,16 @@ func take(fields []*JSON) []JSON {
 	return documents
 }
 
+// sameText compares two rows that split separates into their documents and the text of the rest.
 func sameText[T any](want, got *T, split func(*T) (string, []JSON)) bool {
 	a, as := split(want)
 	b, bs := split(got)
 	return a == b && slices.EqualFunc(as, bs, sameJSON)
 }
 
-// sameJSON says whether got is the VARIANT of want in the text of any engine. A double is the same in
-// any digits that give it, also in those of a decimal, but not in those of an integer; every other number
-// only if it is equal, and an integer only if it is one there.
+// sameJSON says whether got is the VARIANT of want, as the text that any engine makes of it. A double is the same in all digits that
+// give it, also in those of a decimal, but not in those of an integer. Any other number is the same only if it is equal, and an
+// integer only as an integer.
 func sameJSON(want, got JSON) bool {
 	if want == nil || got == nil {
 		return want == nil && got == nil
@@ -81,7 +82,7 @@ func sameJSON(want, got JSON) bool {
 		s, errA := x.ReadToken()
 		t, errB := y.ReadToken()
 		if errA != nil || errB != nil {
-			return errA != nil && errB != nil // both at the end: stored writes valid JSON
+			return errA != nil && errB != nil // both have ended, since stored writes valid JSON
 		}
 		if s.Kind() != t.Kind() || !sameNumber(s, t) || s.Kind() == '"' && s.String() != t.String() {
 			return false
@@ -93,7 +94,7 @@ func decoder(b []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewReader(b), jsontext.AllowDuplicateNames(true))
 }
 
-// stored is a document as VARIANT keeps it: doubles have an exponent, decimals have not.
+// stored is a document as a VARIANT holds it: only doubles have an exponent.
 func stored(v JSON) ([]byte, error) {
 	var e variant.Encoder
 	value, metadata, err := e.Encode(v)
@@ -109,20 +110,20 @@ func sameNumber(want, got jsontext.Token) bool {
 	}
 	a, b := want.String(), got.String()
 	if strings.ContainsRune(a, 'E') {
-		if integer(b) {
+		if isInteger(b) {
 			return false
 		}
 		x, errX := strconv.ParseFloat(a, 64)
 		y, errY := strconv.ParseFloat(b, 64)
 		return errX == nil && errY == nil && x == y
 	}
-	if integer(a) && !integer(b) {
-		return false // It became a double: engines leave a decimal's last zeros out.
+	if isInteger(a) && !isInteger(b) {
+		return false // It has become a double: of a decimal, engines would have left out the last zeros.
 	}
 	x, okX := new(big.Rat).SetString(a)
 	y, okY := new(big.Rat).SetString(b)
 	return okX && okY && x.Cmp(y) == 0
 }
 
-// integer says whether a number in the text of any engine is no double and no decimal with a fraction.
-func integer(text string) bool { return !strings.ContainsAny(text, ".eE") }
+// isInteger says whether the text of a number, by any engine, is neither a double nor a decimal with a fraction.
+func isInteger(text string) bool { return !strings.ContainsAny(text, ".eE") }

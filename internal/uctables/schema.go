@@ -2,15 +2,15 @@ package uctables
 
 import "slices"
 
-// Column is one column of a table: its name and its Spark SQL type, with struct fields written
-// "name: TYPE" and one space after commas, or as DESCRIBE prints it.
+// Column is one column of a table: its name and its Spark SQL type, either with struct fields written "name: TYPE" and one space
+// after commas, or as DESCRIBE prints it.
 type Column struct {
 	Name string
 	Type string
 }
 
-// ChangeType is a column of annotations that the service's tables have, and tables made before it was
-// known have not. Every row is an insert: newer versions and deletions are rows of their own.
+// ChangeType is a column of annotations. The service's tables have it; tables that were made before it was known do not. Every row
+// is an insert, since newer versions and deletions are rows of their own.
 const (
 	ChangeType = "_change_type"
 	Insert     = "insert"
@@ -20,14 +20,13 @@ const (
 type Table struct {
 	Suffix    string   // what MLflow appends to the location's prefix
 	Columns   []Column // in the order of the table
-	Optional  []string // columns that it need not have
+	Optional  []string // columns that it may lack
 	ClusterBy []string // clustering columns
 }
 
-// Actual is the table as it really is, given all the columns that it has: those of t, each with the
-// type that it has there, so that statements name what is there and leave the rest NULL. The clauses
-// say how it can't be the table: columns, or fields of structs, that it lacks or has of another type.
-// Further ones are no difference, and neither is their order.
+// Actual is the table as it really is, given all the columns that it has: it has those of the columns of t that it really has, each
+// with its real type, so that statements name only these. The differences say in clauses which columns, or fields of structs, it
+// lacks or has with another type. Further columns and fields, and another order, are no differences.
 func (t Table) Actual(have []Column) (actual Table, differences []string) {
 	actual = t
 	actual.Columns = nil
@@ -64,8 +63,8 @@ func (t Table) Has(column string) bool {
 	return slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Name == column })
 }
 
-// SchemaVersion is the value of table property otel.schemaVersion that tracemig writes to, and
-// BetaSchemaVersion the one of the earlier form, whose tables have fixed names and MAP attributes.
+// SchemaVersion is the value of table property otel.schemaVersion of tables that tracemig writes, and BetaSchemaVersion the one of
+// the earlier form, whose tables have fixed names and attributes of type MAP.
 const (
 	SchemaVersionProperty = "otel.schemaVersion"
 	SchemaVersion         = "v2"
@@ -79,8 +78,7 @@ var Properties = [][2]string{
 	{"delta.checkpointPolicy", "classic"},
 }
 
-// Types that several columns share. The forms are those of the OpenTelemetry table reference of
-// Databricks (schema version v2).
+// Types that several columns share, in the form of Databricks' OpenTelemetry table reference (schema version v2).
 const (
 	resourceType = "STRUCT<attributes: VARIANT, dropped_attributes_count: INT>"
 	scopeType    = "STRUCT<name: STRING, version: STRING, attributes: VARIANT, dropped_attributes_count: INT>"
@@ -109,7 +107,8 @@ var Spans = Table{
 		{"dropped_attributes_count", "INT"},
 		{"events", "ARRAY<STRUCT<time_unix_nano: BIGINT, name: STRING, attributes: VARIANT, dropped_attributes_count: INT>>"},
 		{"dropped_events_count", "INT"},
-		{"links", "ARRAY<STRUCT<trace_id: STRING, span_id: STRING, trace_state: STRING, attributes: VARIANT, dropped_attributes_count: INT, flags: INT>>"},
+		{"links", "ARRAY<STRUCT<trace_id: STRING, span_id: STRING, trace_state: STRING, attributes: VARIANT, " +
+			"dropped_attributes_count: INT, flags: INT>>"},
 		{"dropped_links_count", "INT"},
 		{"status", "STRUCT<message: STRING, code: STRING>"},
 		{"resource", resourceType},
@@ -120,8 +119,8 @@ var Spans = Table{
 	ClusterBy: []string{"time", "service_name", "trace_id"},
 }
 
-// Annotations is <prefix>_otel_annotations. Writes prune by created_at and readers look rows up by
-// target, so these cluster it.
+// Annotations is <prefix>_otel_annotations. It is clustered by created_at, by which writes prune it, and by target_id, by which
+// readers look rows up.
 var Annotations = Table{
 	Suffix: "_otel_annotations",
 	Columns: []Column{
@@ -187,13 +186,16 @@ var Metrics = Table{
 		{"unit", "STRING"},
 		{"metric_type", "STRING"},
 		{"gauge", "STRUCT<value: DOUBLE, exemplars: " + exemplarType + ", attributes: VARIANT, flags: INT>"},
-		{"sum", "STRUCT<value: DOUBLE, exemplars: " + exemplarType + ", attributes: VARIANT, flags: INT, aggregation_temporality: STRING, is_monotonic: BOOLEAN>"},
-		{"histogram", "STRUCT<count: BIGINT, sum: DOUBLE, bucket_counts: ARRAY<BIGINT>, explicit_bounds: ARRAY<DOUBLE>, exemplars: " + exemplarType +
-			", attributes: VARIANT, flags: INT, min: DOUBLE, max: DOUBLE, aggregation_temporality: STRING>"},
-		{"exponential_histogram", "STRUCT<attributes: VARIANT, count: BIGINT, sum: DOUBLE, scale: INT, zero_count: BIGINT, positive_bucket: " + bucketType +
+		{"sum", "STRUCT<value: DOUBLE, exemplars: " + exemplarType +
+			", attributes: VARIANT, flags: INT, aggregation_temporality: STRING, is_monotonic: BOOLEAN>"},
+		{"histogram", "STRUCT<count: BIGINT, sum: DOUBLE, bucket_counts: ARRAY<BIGINT>, explicit_bounds: ARRAY<DOUBLE>, " +
+			"exemplars: " + exemplarType + ", attributes: VARIANT, flags: INT, min: DOUBLE, max: DOUBLE, aggregation_temporality: STRING>"},
+		{"exponential_histogram", "STRUCT<attributes: VARIANT, count: BIGINT, sum: DOUBLE, scale: INT, zero_count: BIGINT, " +
+			"positive_bucket: " + bucketType +
 			", negative_bucket: " + bucketType + ", flags: INT, exemplars: " + exemplarType +
 			", min: DOUBLE, max: DOUBLE, zero_threshold: DOUBLE, aggregation_temporality: STRING>"},
-		{"summary", "STRUCT<count: BIGINT, sum: DOUBLE, quantile_values: ARRAY<STRUCT<quantile: DOUBLE, value: DOUBLE>>, attributes: VARIANT, flags: INT>"},
+		{"summary", "STRUCT<count: BIGINT, sum: DOUBLE, quantile_values: ARRAY<STRUCT<quantile: DOUBLE, value: DOUBLE>>, " +
+			"attributes: VARIANT, flags: INT>"},
 		{"metadata", "VARIANT"},
 		{"resource", resourceType},
 		{"resource_schema_url", "STRING"},

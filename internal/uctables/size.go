@@ -1,8 +1,9 @@
 package uctables
 
-// Size estimates the bytes of a span row in flight: its texts, and a constant for the rest.
+// Size estimates the bytes of a span row in memory: its texts, and a constant for the rest.
 func (s *Span) Size() int64 {
-	n := 256 + len(s.Name) + len(s.Attributes) + len(s.ResourceAttributes) + length(s.StatusMessage) + length(s.TraceState) + length(s.ScopeName)
+	n := 256 + len(s.Name) + len(s.Attributes) + len(s.ResourceAttributes) +
+		length(s.StatusMessage) + length(s.TraceState) + length(s.ScopeName)
 	for i := range s.Events {
 		n += 64 + len(s.Events[i].Name) + len(s.Events[i].Attributes)
 	}
@@ -12,7 +13,7 @@ func (s *Span) Size() int64 {
 	return int64(n)
 }
 
-// Size estimates the bytes of an annotation row in flight.
+// Size estimates the bytes of an annotation row in memory.
 func (a *Annotation) Size() int64 {
 	return int64(384 + len(a.Name) + len(a.Value) + len(a.Metadata) + length(a.Comment))
 }

@@ -8,9 +8,9 @@ import (
 
 // Type is a column's type.
 type Type struct {
-	Name   string  // lower case: struct, array, map, or a primitive's with its parameters, such as decimal(10,2)
+	Name   string  // lower case: struct, array, map, or the name of a primitive type with its parameters, such as decimal(10,2)
 	Fields []Field // of a struct
-	Elems  []Type  // of an array its element's, of a map its key's and its value's
+	Elems  []Type  // of an array the type of its elements, of a map those of its keys and its values
 }
 
 // Field is one field of a struct.
@@ -19,12 +19,12 @@ type Field struct {
 	Type Type
 }
 
-// ErrCut says that a type's text leaves out fields, as Spark does with long structs unless its setting
+// ErrCut says that the text of a type leaves out fields. Spark prints long structs so, unless its setting
 // spark.sql.debug.maxToStringFields is raised.
 var ErrCut = errors.New("its type is cut short (“… more fields”), so its fields can't be known")
 
-// ParseType reads a type as a Column has it or as DESCRIBE prints it, where names may stand as they are,
-// whatever they hold. The error is ErrCut, or says that the text is no type.
+// ParseType reads a type as a Column has it, or as DESCRIBE prints it, where a name may hold anything without quotes. The error is
+// ErrCut, or says that the text is no type.
 func ParseType(text string) (Type, error) {
 	p := typeParser{rest: text}
 	t, err := p.typ()
@@ -41,7 +41,7 @@ type typeParser struct{ rest string }
 
 func (p *typeParser) space() { p.rest = strings.TrimLeft(p.rest, " ") }
 
-// take takes what the text goes on with, letters of either case, behind space.
+// take skips spaces and then token, in upper or lower case, and says whether the text went on with it.
 func (p *typeParser) take(token string) bool {
 	p.space()
 	if len(p.rest) < len(token) || !strings.EqualFold(p.rest[:len(token)], token) {
@@ -134,7 +134,7 @@ func (p *typeParser) name() (string, error) {
 	return name, nil
 }
 
-// primitive reads up to the end of the element that it stands in.
+// primitive reads a type that is no struct, array or map, up to the end of the element that it is in.
 func (p *typeParser) primitive() (Type, error) {
 	p.space()
 	depth, end := 0, len(p.rest)
@@ -191,7 +191,7 @@ func (t Type) text(word func(string) string, colon, comma string, quote func(str
 	return word(t.Name) + "<" + strings.Join(parts, comma) + ">"
 }
 
-// nameInType is a field's name inside of a type: quoted unless it can be nothing else than a name.
+// nameInType is the name of a field inside of a type, with quotes unless it can only be a name.
 func nameInType(name string) string {
 	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || strings.Trim(name, "0123456789") == "" {
 		return QuoteName(name)
@@ -199,8 +199,8 @@ func nameInType(name string) string {
 	return name
 }
 
-// differences says in clauses how have, the type of what is at path, can't hold the values of t: fields
-// that it lacks or has of another type. Further ones may stay NULL.
+// differences says in clauses why have, the type of the column or field at path, can't hold the values of t: it lacks fields, or has
+// them with another type. Further fields stay NULL.
 func (t Type) differences(path string, have Type) (clauses []string) {
 	if t.Name != have.Name || len(t.Elems) != len(have.Elems) {
 		return []string{"has column " + path + " of type " + have.String() + ", not " + t.String()}

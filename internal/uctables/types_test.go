@@ -54,9 +54,12 @@ func TestParseType(t *testing.T) {
 			t.Errorf("%q is %s, error %v, want %s", text, got.SQL(), err, want)
 		}
 	}
-	for _, text := range []string{"", "struct<a:int", "struct<a>", "struct<:int>", "array<>", "array<int>>", "int,int", "struct<`a:int>", "struct<a:b:int>", "struct<a:int;>"} {
+	for _, text := range []string{
+		"", "struct<a:int", "struct<a>", "struct<:int>", "array<>", "array<int>>", "int,int",
+		"struct<`a:int>", "struct<a:b:int>", "struct<a:int;>",
+	} {
 		if got, err := ParseType(text); err == nil || errors.Is(err, ErrCut) {
-			t.Errorf("%q is %+v, error %v", text, got, err)
+			t.Errorf("%q is %+v, error %v, want another error than %v", text, got, err, ErrCut)
 		}
 	}
 	if _, err := ParseType("array<struct<a:int,... 3 more fields>>"); !errors.Is(err, ErrCut) {
@@ -65,20 +68,25 @@ func TestParseType(t *testing.T) {
 }
 
 func TestActual(t *testing.T) {
+	withType := func(column int, typ string) func([]Column) []Column {
+		return func(c []Column) []Column {
+			c[column].Type = typ
+			return c
+		}
+	}
 	for name, c := range map[string]struct {
 		change func(columns []Column) []Column
 		want   string // of the clauses
 	}{
 		"as it is":   {func(c []Column) []Column { return c }, ""},
 		"no column":  {func(c []Column) []Column { return c[1:] }, "has no column record_id"},
-		"other type": {func(c []Column) []Column { c[1].Type = "timestamp_ntz"; return c }, "has column time of type timestamp_ntz, not timestamp"},
-		"no struct":  {func(c []Column) []Column { c[19].Type = "string"; return c }, "has column status of type string, not struct<message:string,code:string>"},
-		"no array":   {func(c []Column) []Column { c[15].Type = "array"; return c }, "has column events of type array, not array<struct<"},
-		"no field": {func(c []Column) []Column {
-			c[15].Type = "array<struct<name:string,attributes:variant,dropped_attributes_count:bigint>>"
-			return c
-		}, "has no field events.time_unix_nano; has column events.dropped_attributes_count of type bigint, not int"},
-		"cut":         {func(c []Column) []Column { c[19].Type = "struct<message:string,... 9 more fields>"; return c }, "has column status of which nothing is known: its type is cut short"},
+		"other type": {withType(1, "timestamp_ntz"), "has column time of type timestamp_ntz, not timestamp"},
+		"no struct":  {withType(19, "string"), "has column status of type string, not struct<message:string,code:string>"},
+		"no array":   {withType(15, "array"), "has column events of type array, not array<struct<"},
+		"no field": {withType(15, "array<struct<name:string,attributes:variant,dropped_attributes_count:bigint>>"),
+			"has no field events.time_unix_nano; has column events.dropped_attributes_count of type bigint, not int"},
+		"cut": {withType(19, "struct<message:string,... 9 more fields>"),
+			"has column status of which nothing is known: its type is cut short"},
 		"unknown cut": {func(c []Column) []Column { return append(c, Column{"more", "struct<a:int,... 9 more fields>"}) }, ""},
 	} {
 		_, clauses := Spans.Actual(c.change(slices.Clone(Spans.Columns)))
@@ -87,6 +95,6 @@ func TestActual(t *testing.T) {
 		}
 	}
 	if narrow, clauses := Annotations.Actual(Annotations.Columns[:14]); narrow.Has(ChangeType) || len(clauses) > 0 {
-		t.Errorf("without an optional column: %v", clauses)
+		t.Errorf("without an optional column: has it %t, differences %v; want false and none", narrow.Has(ChangeType), clauses)
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"unicode"
 )
 
-// Volume is a Unity Catalog volume, in whose files rows can be put for a statement to read.
+// Volume is a Unity Catalog volume. Rows can be put into its files, from which a statement reads them.
 type Volume struct{ Catalog, Schema, Name string }
 
-// ParseVolume reads "/Volumes/catalog/schema/volume". The error says what is wrong with the text and
-// what to write instead.
+// ParseVolume reads "/Volumes/catalog/schema/volume". The error says what is wrong with the text and what to write instead.
 func ParseVolume(s string) (Volume, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSuffix(s, "/"), "/Volumes/")
 	parts := strings.Split(rest, "/")
@@ -24,8 +23,8 @@ func ParseVolume(s string) (Volume, error) {
 	return v, nil
 }
 
-// Validate says whether the names can stand in a path inside of SQL text, where no parameter can: SQL
-// and Spark give many other characters a meaning of their own.
+// Validate says whether the names can be part of a path in the text of a statement, where no parameter can be used: many other
+// characters have a special meaning in SQL and Spark.
 func (v Volume) Validate() error {
 	for _, n := range []struct{ what, name string }{{"catalog", v.Catalog}, {"schema", v.Schema}, {"volume", v.Name}} {
 		switch {
@@ -42,7 +41,7 @@ func (v Volume) Validate() error {
 	return nil
 }
 
-// StagingVolume is the volume of the location's own, beside its tables.
+// StagingVolume is the location's own volume, in the schema of its tables.
 func (l Location) StagingVolume() (Volume, error) {
 	v := Volume{l.Catalog, l.Schema, l.Prefix + "_staging"}
 	return v, v.Validate()
@@ -59,5 +58,5 @@ func (v Volume) Quoted() string {
 	return QuoteName(v.Catalog) + "." + QuoteName(v.Schema) + "." + QuoteName(v.Name)
 }
 
-// StagedFolder is where all files lie that are put into the volume.
+// StagedFolder is the path of the folder for all files that are put into the volume.
 func (v Volume) StagedFolder() string { return v.Path() + "/tracemig" }

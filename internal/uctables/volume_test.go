@@ -12,7 +12,7 @@ func TestParseVolume(t *testing.T) {
 		"/Volumes/main/größe/staging":        {"main", "größe", "staging"},
 	} {
 		if got, err := ParseVolume(text); err != nil || got != want {
-			t.Errorf("%s: %+v, %v", text, got, err)
+			t.Errorf("%s: %+v, error %v; want %+v", text, got, err, want)
 		}
 	}
 	for text, want := range map[string]string{
@@ -32,7 +32,7 @@ func TestParseVolume(t *testing.T) {
 		"/Volumes/main/agents/" + strings.Repeat("a", 256): "255 characters",
 	} {
 		if got, err := ParseVolume(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %+v, %v; want an error with %q", text, got, err, want)
+			t.Errorf("%s: %+v, error %v; want one with %q", text, got, err, want)
 		}
 	}
 }

@@ -7,51 +7,54 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ParseSpan reads a line that AppendSpan has written, or a warehouse in the same form.
-func ParseSpan(line []byte) (*Span, error) {
-	var l struct {
-		RecordID               string         `json:"record_id"`
-		Time                   int64          `json:"time"`
-		Date                   *int32         `json:"date"`
-		ServiceName            *string        `json:"service_name"`
+// spanLine is a span as the keys of its line.
+type spanLine struct {
+	RecordID               string         `json:"record_id"`
+	Time                   int64          `json:"time"`
+	Date                   *int32         `json:"date"`
+	ServiceName            *string        `json:"service_name"`
+	TraceID                string         `json:"trace_id"`
+	SpanID                 string         `json:"span_id"`
+	TraceState             *string        `json:"trace_state"`
+	ParentSpanID           *string        `json:"parent_span_id"`
+	Flags                  int32          `json:"flags"`
+	Name                   string         `json:"name"`
+	Kind                   string         `json:"kind"`
+	Start                  int64          `json:"start_time_unix_nano"`
+	End                    *int64         `json:"end_time_unix_nano"`
+	Attributes             jsontext.Value `json:"attributes"`
+	DroppedAttributesCount int32          `json:"dropped_attributes_count"`
+	Events                 []struct {
+		Time                   int64          `json:"time_unix_nano"`
+		Name                   string         `json:"name"`
+		Attributes             jsontext.Value `json:"attributes"`
+		DroppedAttributesCount int32          `json:"dropped_attributes_count"`
+	} `json:"events"`
+	DroppedEventsCount int32 `json:"dropped_events_count"`
+	Links              []struct {
 		TraceID                string         `json:"trace_id"`
 		SpanID                 string         `json:"span_id"`
 		TraceState             *string        `json:"trace_state"`
-		ParentSpanID           *string        `json:"parent_span_id"`
-		Flags                  int32          `json:"flags"`
-		Name                   string         `json:"name"`
-		Kind                   string         `json:"kind"`
-		Start                  int64          `json:"start_time_unix_nano"`
-		End                    *int64         `json:"end_time_unix_nano"`
 		Attributes             jsontext.Value `json:"attributes"`
 		DroppedAttributesCount int32          `json:"dropped_attributes_count"`
-		Events                 []struct {
-			Time                   int64          `json:"time_unix_nano"`
-			Name                   string         `json:"name"`
-			Attributes             jsontext.Value `json:"attributes"`
-			DroppedAttributesCount int32          `json:"dropped_attributes_count"`
-		} `json:"events"`
-		DroppedEventsCount int32 `json:"dropped_events_count"`
-		Links              []struct {
-			TraceID                string         `json:"trace_id"`
-			SpanID                 string         `json:"span_id"`
-			TraceState             *string        `json:"trace_state"`
-			Attributes             jsontext.Value `json:"attributes"`
-			DroppedAttributesCount int32          `json:"dropped_attributes_count"`
-			Flags                  int32          `json:"flags"`
-		} `json:"links"`
-		DroppedLinksCount int32 `json:"dropped_links_count"`
-		Status            struct {
-			Message *string `json:"message"`
-			Code    *string `json:"code"`
-		} `json:"status"`
-		Resource struct {
-			Attributes jsontext.Value `json:"attributes"`
-		} `json:"resource"`
-		Scope struct {
-			Name *string `json:"name"`
-		} `json:"instrumentation_scope"`
-	}
+		Flags                  int32          `json:"flags"`
+	} `json:"links"`
+	DroppedLinksCount int32 `json:"dropped_links_count"`
+	Status            struct {
+		Message *string `json:"message"`
+		Code    *string `json:"code"`
+	} `json:"status"`
+	Resource struct {
+		Attributes jsontext.Value `json:"attributes"`
+	} `json:"resource"`
+	Scope struct {
+		Name *string `json:"name"`
+	} `json:"instrumentation_scope"`
+}
+
+// ParseSpan reads a line in the form of AppendSpan, which a warehouse writes too.
+func ParseSpan(line []byte) (*Span, error) {
+	var l spanLine
 	if err := json.Unmarshal(line, &l, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, fmt.Errorf("a span row can't be read: %w", err)
 	}
@@ -69,7 +72,9 @@ func ParseSpan(line []byte) (*Span, error) {
 		s.Date = *l.Date
 	}
 	for _, e := range l.Events {
-		s.Events = append(s.Events, Event{TimeUnixNano: e.Time, Name: e.Name, Attributes: JSON(e.Attributes), DroppedAttributesCount: e.DroppedAttributesCount})
+		s.Events = append(s.Events, Event{
+			TimeUnixNano: e.Time, Name: e.Name, Attributes: JSON(e.Attributes), DroppedAttributesCount: e.DroppedAttributesCount,
+		})
 	}
 	for _, k := range l.Links {
 		s.Links = append(s.Links, Link{
@@ -80,7 +85,7 @@ func ParseSpan(line []byte) (*Span, error) {
 	return s, nil
 }
 
-// ParseAnnotation reads a line that AppendAnnotation has written, or a warehouse in the same form.
+// ParseAnnotation reads a line in the form of AppendAnnotation, which a warehouse writes too.
 func ParseAnnotation(line []byte) (*Annotation, error) {
 	var l struct {
 		AnnotationID string         `json:"annotation_id"`
