@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -12,17 +13,17 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// at is when the rows of a rehearsal are, 2026-01-02T03:04:05.678901Z.
+// at is the time of the rows of a rehearsal, 2026-01-02T03:04:05.678901Z.
 const at = 1_767_323_045_678_901
 
-// traceID is of the nth trace of a step.
+// traceID is the ID of the nth trace of a step.
 func traceID(step string, n int) string {
 	sum := sha256.Sum256(fmt.Append(nil, step, " ", n))
 	return hex.EncodeToString(sum[:16])
 }
 
-// plainTrace is the nth trace of a step: spans whose texts together have about spans times bytes bytes, which don't
-// compress, the root last.
+// plainTrace is the nth trace of a step. Each of its spans, of which the root is the last, has a text of so many bytes that does not
+// compress.
 func plainTrace(step string, n, spans, bytes int) *uctables.Trace {
 	t := &uctables.Trace{TraceID: traceID(step, n)}
 	random := rand.New(rand.NewPCG(uint64(n), uint64(spans)))
@@ -43,15 +44,16 @@ func plainTrace(step string, n, spans, bytes int) *uctables.Trace {
 	return t
 }
 
+// noise is a text of random hexadecimal digits.
 func noise(random *rand.Rand, bytes int) string {
-	var b strings.Builder
-	for b.Len() < bytes {
-		fmt.Fprintf(&b, "%016x", random.Uint64())
+	text := make([]byte, 0, bytes+16)
+	for len(text) < bytes {
+		text = hex.AppendEncode(text, binary.BigEndian.AppendUint64(nil, random.Uint64()))
 	}
-	return b.String()[:bytes]
+	return string(text[:bytes])
 }
 
-// annotations are one of each type, METADATA last.
+// annotations are one annotation of each type, METADATA last.
 func annotations(traceID string, spans int) []uctables.Annotation {
 	row := func(typ uctables.AnnotationType, name, value string) uctables.Annotation {
 		return uctables.Annotation{
@@ -68,11 +70,12 @@ func annotations(traceID string, spans int) []uctables.Annotation {
 	metadata.Metadata = fmt.Appendf(nil, `{"%s":"rehearsal","%s":"tr-%s","%s":"d","%s":%d}`,
 		uctables.KeySource, uctables.KeySourceTraceID, traceID, uctables.KeyDigest, uctables.KeySpans, spans)
 	return []uctables.Annotation{
-		row(uctables.Tag, "a tag ${x} ‘'\"", `""`), feedback, ofSpan, row(uctables.RunLink, "run_link", `"0123456789abcdef0123456789abcdef"`), metadata,
+		row(uctables.Tag, "a tag ${x} ‘'\"", `""`), feedback, ofSpan,
+		row(uctables.RunLink, "run_link", `"0123456789abcdef0123456789abcdef"`), metadata,
 	}
 }
 
-// hardTrace has every column take every kind of value that it can.
+// hardTrace is a trace in which each column has values of every kind that it can hold.
 func hardTrace() *uctables.Trace {
 	id := traceID("values", 0)
 	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
@@ -82,14 +85,16 @@ func hardTrace() *uctables.Trace {
 	}
 	span := func(n int64, parent *string, name, attributes string) uctables.Span {
 		return uctables.Span{
-			RecordID: fmt.Sprintf("%s-%d", id, n), TimeMicros: at + n, Date: uctables.Day(at + n), TraceID: id, SpanID: fmt.Sprintf("%016x", n), ParentSpanID: parent,
-			Name: name, Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: (at+n)*1000 + 234, Attributes: uctables.JSON(attributes),
+			RecordID: fmt.Sprintf("%s-%d", id, n), TimeMicros: at + n, Date: uctables.Day(at + n), TraceID: id,
+			SpanID: fmt.Sprintf("%016x", n), ParentSpanID: parent, Name: name, Kind: "SPAN_KIND_INTERNAL",
+			StartTimeUnixNano: (at+n)*1000 + 234, Attributes: uctables.JSON(attributes),
 		}
 	}
 	root := ptr("0000000000000001")
-	full := span(2, root, "child ✓ 😀 ${x} \n\t\"'\\", `{"small":9007199254740993,"max":9223372036854775807,"min":-9223372036854775808,"beyond":12345678901234567890,`+
-		`"digits":99999999999999999999999999999999999999,"third":0.3333333333333333,"tiny":1.5e-7,"least":5e-324,"most":1.7976931348623157e308,"decimal":12.30,`+
-		`"text":"é😀\n\"\\ ${env:HOME} \u0000 \u2028","null":null,"booleans":[true,false],"nested":{"z":{"a":1},"b":2},"empty":"","list":[],"object":{}}`)
+	full := span(2, root, "child ✓ 😀 ${x} \n\t\"'\\", `{"small":9007199254740993,"max":9223372036854775807,"min":-9223372036854775808,`+
+		`"beyond":12345678901234567890,"digits":99999999999999999999999999999999999999,"third":0.3333333333333333,"tiny":1.5e-7,`+
+		`"least":5e-324,"most":1.7976931348623157e308,"decimal":12.30,"text":"é😀\n\"\\ ${env:HOME} \u0000 \u2028","null":null,`+
+		`"booleans":[true,false],"nested":{"z":{"a":1},"b":2},"empty":"","list":[],"object":{}}`)
 	full.ServiceName, full.TraceState, full.Flags, full.Kind = ptr("shop"), ptr("a=b"), 257, "SPAN_KIND_CLIENT"
 	full.EndTimeUnixNano = ptr(full.StartTimeUnixNano + 1)
 	full.DroppedAttributesCount, full.DroppedEventsCount, full.DroppedLinksCount = 1, 2, 3
@@ -100,7 +105,8 @@ func hardTrace() *uctables.Trace {
 		{TimeUnixNano: -1}, {TimeUnixNano: 3, Name: "third", Attributes: uctables.JSON(`{"k":[1,2,3]}`)},
 	}
 	full.Links = []uctables.Link{
-		{TraceID: strings.Repeat("ab", 16), SpanID: "1111111111111111", TraceState: ptr(""), Attributes: uctables.JSON(`{"l":1.5}`), DroppedAttributesCount: 4, Flags: 5},
+		{TraceID: strings.Repeat("ab", 16), SpanID: "1111111111111111", TraceState: ptr(""), Attributes: uctables.JSON(`{"l":1.5}`),
+			DroppedAttributesCount: 4, Flags: 5},
 		{TraceID: "x"},
 	}
 	bare := span(3, ptr(""), "", `null`)
