@@ -394,9 +394,6 @@ func (s *session) prepareTables(missing bool) error {
 	}
 	if missing {
 		s.log.Info("made the target's tables", "tables", s.target.String())
-		if err := s.target.Check(s.stop); err != nil {
-			return err
-		}
 	}
 	if missing && !s.opts.local() && !s.opts.createViews {
 		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
