@@ -99,7 +99,7 @@ func (hostCheck) Configure(cfg *config.Config) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil // the SDK refuses what is no URL
+		return nil // the SDK refuses it, since it is not a URL
 	}
 	if strings.EqualFold(u.Scheme, "http") && !Loopback(u.Hostname()) {
 		return &hostError{fmt.Sprintf("plain http would send the credentials for %s unencrypted. Write https://%s", u.Host, u.Host)}

@@ -41,7 +41,7 @@ func (f *Files) HasVolume(ctx context.Context, fullName string) (bool, error) {
 	return err == nil, err
 }
 
-// CreateVolume makes a managed volume. If it exists already, that is no error.
+// CreateVolume makes a managed volume. That it exists already is not an error.
 func (f *Files) CreateVolume(ctx context.Context, catalog, schema, name string) error {
 	err := f.do(ctx, http.MethodPost, "/api/2.1/unity-catalog/volumes", nil, map[string]string{
 		"catalog_name": catalog, "schema_name": schema, "name": name, "volume_type": "MANAGED",
@@ -110,7 +110,7 @@ func (f *Files) Put(ctx context.Context, path string, data []byte) error {
 	return f.do(ctx, http.MethodPut, filePath(path), map[string]any{"overwrite": true}, data, nil)
 }
 
-// Remove removes a folder with the named files in it. If any of them is not there, that is no error.
+// Remove removes a folder with the named files in it. That any of them does not exist is not an error.
 func (f *Files) Remove(ctx context.Context, folder string, names ...string) error {
 	for _, name := range names {
 		if err := f.do(ctx, http.MethodDelete, filePath(folder+"/"+name), nil, nil, nil); err != nil && !errors.Is(err, ErrNotThere) {

@@ -24,7 +24,7 @@ type Field struct {
 var ErrCut = errors.New("its type is cut short (“… more fields”), so its fields can't be known")
 
 // ParseType reads a type as a Column has it, or as DESCRIBE prints it, where a name may hold anything without quotes. The error is
-// ErrCut, or says that the text is no type.
+// ErrCut, or says that the text is not a type.
 func ParseType(text string) (Type, error) {
 	p := typeParser{rest: text}
 	t, err := p.typ()
@@ -134,7 +134,7 @@ func (p *typeParser) name() (string, error) {
 	return name, nil
 }
 
-// primitive reads a type that is no struct, array or map, up to the end of the element that it is in.
+// primitive reads a type other than a struct, an array or a map, up to the end of the element that it is in.
 func (p *typeParser) primitive() (Type, error) {
 	p.space()
 	depth, end := 0, len(p.rest)

@@ -23,7 +23,7 @@ const (
 )
 
 // commit is one atomic write of rows to a table. It is made by a statement, which is tried until it is known to have taken
-// effect, or to be of no use.
+// effect, or until no other try can help.
 type commit struct {
 	w      *Warehouse
 	table  uctables.Table

@@ -45,6 +45,7 @@ const (
 	outcomeTooLarge    outcome = "too large"    // it had no effect, and would have none again: it is too large
 	outcomeTooSlow     outcome = "too slow"     // it had no effect, and would have none again: it runs out of time
 	outcomeRefused     outcome = "refused"      // it had no effect, and would have none again
+	outcomeInterrupted outcome = "interrupted"  // it may have taken effect, but the caller has stopped the try
 )
 
 // failure says what came of a try that failed, and what has to be known for another one.
@@ -106,7 +107,7 @@ func always(*evidence) bool { return true }
 // causes are the kinds of failures, in the order in which they are looked for.
 var causes = []cause{
 	{"interrupted", func(e *evidence) bool { return e.interrupted != nil }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("interrupted while a statement ran, which has taken effect or not; "+
+		return failure{outcome: outcomeInterrupted, err: e.sayf("interrupted while a statement ran, which has taken effect or not; "+
 			"running again completes it: %w", e.interrupted)}
 	}},
 	{"no count", func(e *evidence) bool { return errors.Is(e.err, errNoCount) }, func(e *evidence) failure {
@@ -127,7 +128,8 @@ var causes = []cause{
 		return e.ofTransport() && e.exchange.status != 0 && e.exchange.status != http.StatusOK
 	}, func(e *evidence) failure { return e.judge(httpCauses) }},
 	{"connection broken", func(e *evidence) bool {
-		// The driver makes an error of the transport also of what a server says, in HTTP 200, of a session or of a page of a result.
+		// The driver reports as an error of the transport also what the server says, in HTTP 200, of a session or of a page of a
+		// result.
 		said := e.exchange.status == http.StatusOK && e.report.meaning() != unknownMeaning
 		return e.ofTransport() && !said
 	}, connectionBroken},

@@ -297,19 +297,19 @@ func TestFailure(t *testing.T) {
 				t.Errorf("the server's or the driver's words leak: %s", text)
 			}
 			if !strings.Contains(text, "main.agents.prod_otel_spans") {
-				t.Errorf("which table? %s", text)
+				t.Errorf("%s: want the name of the table", text)
 			}
 		})
 	}
 
 	// A small statement is not too large.
 	if f := w.failure(t.Context(), uctables.Spans, 1000, sqlError("[RESOURCE_EXHAUSTED] x", "")); f.outcome != outcomeUnknown || !f.stopped {
-		t.Errorf("exhausted by a small statement: %+v", f)
+		t.Errorf("exhausted by a small statement: %+v, want %s and stopped", f, outcomeUnknown)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(io.ErrClosedPipe)
-	if f := w.failure(ctx, uctables.Spans, 0, httpError(true, 503, 0)); f.outcome != outcomeRefused || !errors.Is(f.err, io.ErrClosedPipe) {
-		t.Errorf("cancelled: %+v", f)
+	if f := w.failure(ctx, uctables.Spans, 0, httpError(true, 503, 0)); f.outcome != outcomeInterrupted || !errors.Is(f.err, io.ErrClosedPipe) {
+		t.Errorf("cancelled: %+v, want %s by %v", f, outcomeInterrupted, io.ErrClosedPipe)
 	}
 }
 

@@ -65,8 +65,8 @@ func (w *Warehouse) Official(ctx context.Context, experimentID string, yield fun
 	})
 }
 
-// pages asks for one page after another until one is not full. A result with a row for each trace does not fit into memory,
-// and where a connection breaks, its reading should not begin anew.
+// pages asks for one page after another until one is not full. A result with a row for each trace does not fit into memory, and
+// would have to be read from its start again after a connection broke.
 func (w *Warehouse) pages(ctx context.Context, page func(limit int) (found int, err error)) error {
 	for {
 		if found, err := page(w.pageRows); err != nil || found < w.pageRows {

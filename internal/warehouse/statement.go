@@ -26,8 +26,8 @@ func (w *Warehouse) queryOnce(ctx context.Context, text string, params []any, ea
 	running := &exchange{statement: true}
 	fail := func(err error) error {
 		if running.status != http.StatusOK || reportOf(err).nameless() {
-			// The answer was lost, or the fault is not one of the statement, so the session may be of no use. The driver does not
-			// tell. ErrBadConn keeps the pool from handing it out again.
+			// The answer was lost, or the fault is not one of the statement, so the session may be broken. The driver does not say so.
+			// ErrBadConn keeps the pool from handing the session out again.
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 		return &statementError{err: err, exchange: running}
@@ -67,7 +67,7 @@ func (w *Warehouse) query(
 		}
 		f := w.failure(ctx, table, 0, err)
 		switch f.outcome {
-		case outcomeRefused, outcomeTooLarge, outcomeTooSlow, outcomeFileMissing:
+		case outcomeInterrupted, outcomeRefused, outcomeTooLarge, outcomeTooSlow, outcomeFileMissing:
 			return f.err
 		}
 		if failures++; f.unrecognized && failures > unrecognizedTries {
