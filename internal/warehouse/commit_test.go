@@ -308,3 +308,27 @@ func TestCommitTries(t *testing.T) {
 		})
 	}
 }
+
+// Lost races, and waiting for a warehouse that has no room, do not use up the budget for faults. Other failures do.
+func TestCommitBudgets(t *testing.T) {
+	for name, c := range map[string]struct {
+		failure scripted
+		err     string
+	}{
+		"races":   {failedAs("[DELTA_CONCURRENT_APPEND] x", "2D521"), ""},
+		"no room": {failedAs("Query rejected: max capacity reached", ""), ""},
+		"faults":  {failedBy(http.StatusTooManyRequests), "HTTP 429"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &server{answers: append(slices.Repeat([]scripted{c.failure}, 30), scripted{rows: 1})}
+				w := s.warehouse(t)
+				w.policy = retry.Policy{Initial: time.Second, Max: time.Second, Budget: 10 * time.Second} // of waits of 15 s at least
+				_, err := w.WriteSpans(t.Context(), []uctables.Span{{TraceID: "1", SpanID: "1"}})
+				if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+					t.Errorf("error %v after %d statements, want %q", err, s.inserts, c.err)
+				}
+			})
+		})
+	}
+}

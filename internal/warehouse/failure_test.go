@@ -308,7 +308,8 @@ func TestFailure(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(io.ErrClosedPipe)
-	if f := w.failure(ctx, uctables.Spans, 0, httpError(true, 503, 0)); f.outcome != outcomeInterrupted || !errors.Is(f.err, io.ErrClosedPipe) {
+	f := w.failure(ctx, uctables.Spans, 0, httpError(true, 503, 0))
+	if f.outcome != outcomeInterrupted || !errors.Is(f.err, io.ErrClosedPipe) {
 		t.Errorf("cancelled: %+v, want %s by %v", f, outcomeInterrupted, io.ErrClosedPipe)
 	}
 }
