@@ -39,7 +39,7 @@ faults: rig
 
 # Comparisons; each prints its figures.
 bench: rig
-	go run -tags rig ./internal/bench read rerun convert local memory growth floor peer
+	go run -tags rig ./internal/bench read rerun convert local memory growth statements peer
 	go test -run - -bench . $(STAGES)
 
 STAGES = ./internal/convert ./internal/uctables ./internal/variant ./internal/deltalake ./internal/checkpoint ./internal/migrate

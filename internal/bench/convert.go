@@ -18,16 +18,17 @@ import (
 	"github.com/tracemig/tracemig/internal/replay"
 )
 
-func init() { comparisons["convert"] = converting }
+func init() { comparisons["convert"] = conversion }
 
-// converting compares the conversion of a spans document with the least that reads it: that the scanner
-// finds its end. The scanner is the fastest of the dependencies, and the one that the conversion uses.
-// Nearly all of a span is JSON in a string of that document, into which such a scan does not look; so
-// the second floor is that the strings are unquoted and scanned too.
-// Times are of the processor, the garbage collector's included, so that other programs don't count.
-func converting(o options) error {
+// conversion compares the conversion of a spans document with the least work that reads one: a scan to its end.
+// The scanner is the fastest of the dependencies, and the one that the conversion uses. Nearly all of a span is
+// JSON inside strings of the document, which such a scan does not look into. The second comparison therefore
+// unquotes and scans these strings too.
+//
+// Times are processor time, including the garbage collector's, so that other programs do not count.
+func conversion(o options) error {
 	const spans = 200
-	info, doc, err := document(&replay.Synthetic{Traces: 1, Spans: spans, SpanBytes: 2000, Large: -1})
+	info, doc, err := readLastTrace(&replay.Synthetic{Traces: 1, Spans: spans, SpanBytes: 2000, Large: -1})
 	if err != nil {
 		return err
 	}
@@ -35,13 +36,11 @@ func converting(o options) error {
 		func() error {
 			res, err := convert.Convert(convert.Input{Info: info, Spans: doc}, convert.Options{Source: "s"})
 			if err == nil && len(res.Trace.Spans) != spans {
-				err = fmt.Errorf("%d spans of %d", len(res.Trace.Spans), spans)
+				err = fmt.Errorf("converted %d spans, want %d", len(res.Trace.Spans), spans)
 			}
 			return err
 		},
-		func() error {
-			return jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)).SkipValue()
-		},
+		func() error { return newDecoder(doc).SkipValue() },
 		func() error { return scanDeep(doc) },
 	}
 	var rates [3][]float64 // bytes a second
@@ -76,9 +75,14 @@ func converting(o options) error {
 	return err
 }
 
-// scanDeep scans a document, and what its strings hold where that begins like JSON.
+// newDecoder returns a decoder that is as lenient as the conversion.
+func newDecoder(doc []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// scanDeep scans a document, and also the content of its strings that begin like JSON.
 func scanDeep(doc []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := newDecoder(doc)
 	inner := jsontext.NewDecoder(bytes.NewReader(nil))
 	var text []byte
 	for {
@@ -106,15 +110,15 @@ func scanDeep(doc []byte) error {
 	}
 }
 
-// cpuSeconds is what this process has used of the processors.
+// cpuSeconds returns the processor time that this process has used.
 func cpuSeconds() float64 {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails for wrong arguments only
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // It fails only for wrong arguments.
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// document is the last trace of a source, as it is read.
-func document(s *replay.Synthetic) (info *mlflow.TraceInfo, doc []byte, err error) {
+// readLastTrace reads the last trace of a source.
+func readLastTrace(s *replay.Synthetic) (info *mlflow.TraceInfo, doc []byte, err error) {
 	server := httptest.NewServer(s.Handler())
 	defer server.Close()
 	source, err := mlflowclient.NewServer(server.URL, mlflowclient.ServerCredentials{}, mlflowclient.Options{})

@@ -15,8 +15,8 @@ import (
 
 func init() { comparisons["growth"] = growth }
 
-// known is how many spans a table has before the batches of growth, spread over growthDays.
-var known = []int{0, 100_000, 1_000_000}
+// existingSpans are the numbers of spans that the tables have before the measured batches, spread over growthDays.
+var existingSpans = []int{0, 100_000, 1_000_000}
 
 const (
 	growthStart  = 1_760_000_000_000_000 // microseconds
@@ -25,17 +25,17 @@ const (
 	batchSpans   = 5000
 )
 
-// A grown table takes batches.
-type grown struct {
+// A growingTable is a table with the times that its batches took.
+type growingTable struct {
 	target.Writer
 	seconds []float64
 }
 
-// growWarehouse is set where the warehouse stand-in is there.
-var growWarehouse func(options) error
+// growthInWarehouse is set by builds with the tag rig, which have the warehouse stand-in.
+var growthInWarehouse func(options) error
 
-// growth times batches of spans of one day, between days that the table has, by how much it has: each
-// batch looks for its keys there first.
+// growth measures whether a batch takes longer in a larger table, since each batch first looks for its keys there.
+// The batches are of one day in the middle of the days that the table has.
 func growth(o options) error {
 	dir, err := os.MkdirTemp("", "tracemig-bench-")
 	if err != nil {
@@ -43,8 +43,8 @@ func growth(o options) error {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	var tables []*grown
-	for _, n := range known {
+	var tables []*growingTable
+	for _, n := range existingSpans {
 		l, err := deltalake.Open(fmt.Sprintf("%s/t%d", dir, n), deltalake.Options{})
 		if err != nil {
 			return err
@@ -63,19 +63,19 @@ func growth(o options) error {
 				return err
 			}
 		}
-		tables = append(tables, &grown{Writer: l})
+		tables = append(tables, &growingTable{Writer: l})
 	}
-	if err := grow(o, "local tables", tables); err != nil {
+	if err := timeBatches(o, "local tables", tables); err != nil {
 		return err
 	}
-	if growWarehouse == nil {
+	if growthInWarehouse == nil {
 		return nil
 	}
-	return growWarehouse(o)
+	return growthInWarehouse(o)
 }
 
-// grow writes batches to all tables in turn and prints how long they took; the first one is not counted.
-func grow(o options, name string, tables []*grown) error {
+// timeBatches writes batches to all tables in turn and prints how long they took. The first batch of each is not counted.
+func timeBatches(o options, name string, tables []*growingTable) error {
 	text := `{"text":"` + strings.Repeat("0123456789abcdef", 64) + `"}`
 	for round := range o.N + 1 {
 		rows := make([]uctables.Span, batchSpans)
@@ -88,7 +88,7 @@ func grow(o options, name string, tables []*grown) error {
 			start := time.Now()
 			w, err := t.WriteSpans(context.Background(), rows)
 			if err == nil && w.Inserted != batchSpans {
-				err = fmt.Errorf("%d of %d spans written", w.Inserted, batchSpans)
+				err = fmt.Errorf("%d spans written, want %d", w.Inserted, batchSpans)
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", t, err)
@@ -100,12 +100,13 @@ func grow(o options, name string, tables []*grown) error {
 	}
 	fmt.Printf("%s: a batch of %d spans of 1 KB beside so many over %d days, medians of %d\n", name, batchSpans, growthDays, o.N)
 	for i, t := range tables {
-		fmt.Printf("%9d: %7.1f ms (%.1f to %.1f)\n", known[i], 1e3*median(t.seconds), 1e3*slices.Min(t.seconds), 1e3*slices.Max(t.seconds))
+		fmt.Printf("%9d: %7.1f ms (%.1f to %.1f)\n",
+			existingSpans[i], 1e3*median(t.seconds), 1e3*slices.Min(t.seconds), 1e3*slices.Max(t.seconds))
 	}
 	return nil
 }
 
-// span is the i-th of a set of spans of ten to a trace; its time is to be set.
+// span returns the i-th span of a set, which has ten spans a trace. The caller sets its time.
 func span(set, i int, attributes string) uctables.Span {
 	trace := fmt.Sprintf("%08x%024x", set, i/10)
 	return uctables.Span{

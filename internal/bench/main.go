@@ -1,8 +1,7 @@
-// Command bench measures tracemig against what else there is, and against its own limits. make bench
-// runs it; each figure of the README's performance section names the comparison that prints it.
+// Command bench compares tracemig with other ways to migrate traces, and with the least work that a migration needs.
+// make bench runs it. The published figures name the comparison that prints each of them.
 //
-// A comparison alternates its sides within one run and prints medians, so that a busy machine weighs
-// on both.
+// A comparison alternates its sides within one run and prints medians, so that a busy machine slows down all sides.
 package main
 
 import (
@@ -13,10 +12,10 @@ import (
 	"slices"
 )
 
-// options are the same for all comparisons.
+// options are the flags of all comparisons.
 type options struct {
-	N      int // rounds
-	Traces int // how many, where a comparison is of so many traces; 0 for its own number
+	N      int // number of rounds
+	Traces int // number of traces, for comparisons that can vary it; 0 is the default of each
 }
 
 var comparisons = map[string]func(options) error{}
@@ -24,7 +23,7 @@ var comparisons = map[string]func(options) error{}
 func main() {
 	var o options
 	flag.IntVar(&o.N, "n", 5, "rounds of each comparison")
-	flag.IntVar(&o.Traces, "traces", 0, "traces, where the number is free")
+	flag.IntVar(&o.Traces, "traces", 0, "number of traces, for comparisons that can vary it (0: the default of each)")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "bench [flags] COMPARISON…\ncomparisons: %v\n", slices.Sorted(maps.Keys(comparisons)))
 		flag.PrintDefaults()
@@ -48,7 +47,7 @@ func main() {
 	}
 }
 
-// median is the middle of some figures.
+// median returns the middle value of figures.
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]

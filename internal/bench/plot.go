@@ -17,14 +17,14 @@ func init() { comparisons["plot"] = plot }
 //go:embed plot.svg.tmpl
 var plotTemplate string
 
-// plot writes docs/speed.svg: the time and the memory of whole runs into local tables against the number
-// of traces, from a source without latency and quotas on the same machine.
+// plot writes docs/speed.svg: time and memory of whole runs into local tables by the number of traces. The source
+// has no latency and no quotas, and runs on the same machine.
 func plot(o options) error {
 	var xs, seconds, memory []float64
 	for _, n := range []int{1000, 3000, 10_000, 30_000, 100_000} {
 		var s, m []float64
 		for range min(o.N, max(1, 20_000/n)) {
-			err := inFolder(&replay.Synthetic{Traces: n, Spans: 6, SpanBytes: 2000, Large: -1}, func(l *local) error {
+			err := withLocalRun(&replay.Synthetic{Traces: n, Spans: 6, SpanBytes: 2000, Large: -1}, func(l *localRun) error {
 				_, r, err := l.run()
 				s, m = append(s, r.seconds), append(m, r.rss/1e6)
 				return err
@@ -60,8 +60,10 @@ func plot(o options) error {
 		fifties = append(fifties, v)
 	}
 	panels := []panel{
-		newPanel(52, "Time of a run in seconds", x, scale{logarithm(low, high), tens, count}, seconds, func(v float64) string { return strconv.FormatFloat(v, 'g', 2, 64) }),
-		newPanel(412, "Peak of resident memory in MB", x, scale{func(v float64) float64 { return v / most }, fifties, count}, memory, func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }),
+		newPanel(52, "Time of a run in seconds", x, scale{logarithm(low, high), tens, count},
+			seconds, func(v float64) string { return strconv.FormatFloat(v, 'g', 2, 64) }),
+		newPanel(412, "Peak of resident memory in MB", x, scale{func(v float64) float64 { return v / most }, fifties, count},
+			memory, func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }),
 	}
 	t, err := template.New("plot").Parse(plotTemplate)
 	if err != nil {
@@ -79,14 +81,14 @@ func plot(o options) error {
 	return f.Close()
 }
 
-// scale maps values to 0…1 and has some of them marked.
+// scale maps the values of an axis to 0…1. Its ticks are labelled with text.
 type scale struct {
 	at    func(float64) float64
 	ticks []float64
 	text  func(float64) string
 }
 
-// panel is one diagram of the plot, in its coordinates.
+// panel is one diagram of the plot. All places are in the coordinates of the picture.
 type panel struct {
 	Left                     float64
 	Title, Line              string
@@ -95,7 +97,7 @@ type panel struct {
 	Width, Height, TextBelow float64
 }
 
-// mark is a place with a text.
+// mark is a labelled place.
 type mark struct {
 	X, Y float64
 	Text string

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// result is what a process took.
+// result holds what a process took and what it printed.
 type result struct {
 	seconds float64
-	rss     float64 // most memory it had resident, in bytes
+	rss     float64 // peak of its resident memory in bytes
 	stdout  []byte
 }
 
-// measure runs a command to its end.
+// measure runs a command to its end and measures it.
 func measure(cmd *exec.Cmd) (r result, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -27,12 +27,12 @@ func measure(cmd *exec.Cmd) (r result, err error) {
 		return r, err
 	}
 	ended, sampled := make(chan struct{}), make(chan struct{})
-	// The kernel's figure for an ended child (ru_maxrss) begins with this process's own memory, as it was
-	// when the child was started. VmHWM is the child's own, and only grows.
+	// VmHWM is sampled, since the kernel's figure for an ended child (ru_maxrss) includes the memory that this
+	// process had when it started the child. VmHWM is the child's own, and only grows.
 	go func() {
 		defer close(sampled)
 		for {
-			r.rss = max(r.rss, highWater(cmd.Process.Pid))
+			r.rss = max(r.rss, peakRSS(cmd.Process.Pid))
 			select {
 			case <-ended:
 				return
@@ -51,8 +51,8 @@ func measure(cmd *exec.Cmd) (r result, err error) {
 	return r, nil
 }
 
-// highWater is VmHWM of a process in bytes, 0 when it has ended.
-func highWater(pid int) float64 {
+// peakRSS returns VmHWM of a process in bytes, or 0 when the process has ended.
+func peakRSS(pid int) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

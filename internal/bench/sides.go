@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// side is one of those that a comparison compares.
+// side is one of the programs or ways that a comparison compares.
 type side struct {
 	name    string
 	run     func() (result, error)
 	results []result // one a round
 }
 
-// alternate runs all sides n times, forwards and backwards in turns. A run of the first side comes
-// before, which does not count: Spark and the file cache are cold.
+// alternate runs all sides n times, in order and then in reverse order by turns. Before that it runs the first side
+// once without counting it, because Spark and the file cache are still cold.
 func alternate(n int, sides ...*side) error {
 	once := func(s *side, round int) error {
 		r, err := s.run()
@@ -45,8 +45,8 @@ func alternate(n int, sides ...*side) error {
 func seconds(r result) float64 { return r.seconds }
 func rss(r result) float64     { return r.rss }
 
-// of is the median of a figure over the rounds.
-func (s *side) of(figure func(result) float64) float64 {
+// median returns the median of a figure over the rounds.
+func (s *side) median(figure func(result) float64) float64 {
 	all := make([]float64, len(s.results))
 	for i, r := range s.results {
 		all[i] = figure(r)
@@ -54,8 +54,8 @@ func (s *side) of(figure func(result) float64) float64 {
 	return median(all)
 }
 
-// over are the ratios of a figure of s to that of other, round by round.
-func (s *side) over(other *side, figure func(result) float64) (mid, low, high float64) {
+// ratio returns the median, the least and the greatest of the ratios of a figure of s to that of other, round by round.
+func (s *side) ratio(other *side, figure func(result) float64) (mid, low, high float64) {
 	all := make([]float64, len(s.results))
 	for i := range all {
 		all[i] = figure(s.results[i]) / figure(other.results[i])
