@@ -34,12 +34,12 @@ type migratedTrace struct {
 	}
 }
 
-// pictures fills an experiment of the shared server with traces that have attachments; see
+// fillAttachments fills an experiment of the shared server with traces that have attachments; see
 // testdata/rig/attachments.py. Their IDs come without "tr-".
-func pictures(t *testing.T, experiment string) map[string]attachedTrace {
+func fillAttachments(t *testing.T, experiment string) map[string]attachedTrace {
 	t.Helper()
 	var logged map[string]attachedTrace
-	script(t, &logged, "fill", "--uri", rig.SharedServer(t).URI, "--experiment", experiment)
+	runScript(t, &logged, "fill", "--uri", rig.SharedServer(t).URI, "--experiment", experiment)
 	byTarget := map[string]attachedTrace{}
 	for id, trace := range logged {
 		if len(trace.Attachments) != 10 {
@@ -50,7 +50,7 @@ func pictures(t *testing.T, experiment string) map[string]attachedTrace {
 	return byTarget
 }
 
-func script(t *testing.T, into any, args ...string) {
+func runScript(t *testing.T, into any, args ...string) {
 	t.Helper()
 	cmd := rig.Command(t, "venv", "attachments.py", args...)
 	var log bytes.Buffer
@@ -64,15 +64,15 @@ func script(t *testing.T, into any, args ...string) {
 	}
 }
 
-func (b *bed) migratedTraces() map[string]migratedTrace {
-	b.t.Helper()
+func (fx *fixture) migratedTraces() map[string]migratedTrace {
+	fx.t.Helper()
 	var found map[string]migratedTrace
-	script(b.t, &found, "read", "--prefix", b.folder)
+	runScript(fx.t, &found, "read", "--prefix", fx.localPath)
 	return found
 }
 
-// holdsReferences checks that a value is the logged one but for the attachments, to which it refers.
-func holdsReferences(t *testing.T, got any) (refs int) {
+// countReferences checks that a value is the logged one but for the attachments, to which it refers.
+func countReferences(t *testing.T, got any) (refs int) {
 	switch v := got.(type) {
 	case string:
 		if strings.HasPrefix(v, "data:") {
@@ -83,11 +83,11 @@ func holdsReferences(t *testing.T, got any) (refs int) {
 		}
 	case []any:
 		for _, e := range v {
-			refs += holdsReferences(t, e)
+			refs += countReferences(t, e)
 		}
 	case map[string]any:
 		for _, e := range v {
-			refs += holdsReferences(t, e)
+			refs += countReferences(t, e)
 		}
 	}
 	return refs
@@ -96,29 +96,29 @@ func holdsReferences(t *testing.T, got any) (refs int) {
 // TestAttachmentsLeft: they stay where they are, unread, and everybody is told.
 func TestAttachmentsLeft(t *testing.T) {
 	t.Parallel()
-	logged := pictures(t, "/attachments/left")
+	logged := fillAttachments(t, "/attachments/left")
 	front := rig.StartFront(t, rig.FrontOptions{MLflow: rig.SharedServer(t).URI, Plain: true})
-	b := newBed(t, front.URL, "/attachments/left").toLocal()
-	o := b.mustRun(0)
+	fx := newFixture(t, front.URL, "/attachments/left").toLocal()
+	o := fx.mustRun(0)
 	if o.summary.AttachmentsLeft != 30 || o.summary.AttachmentTraces != 3 || o.summary.Migrated != 4 || len(o.traces) != 3 || o.traces[0].Attachments != 10 {
 		t.Errorf("%+v\n%+v", o.traces, o.summary)
 	}
 	if n := front.Stats(t).Requests["GET /ajax-api/2.0/mlflow/get-trace-artifact"]; n != 4 {
 		t.Errorf("%d downloads of 4 traces", n)
 	}
-	for id, trace := range b.migratedTraces() {
-		if n := holdsReferences(t, trace.Inputs) + holdsReferences(t, trace.Outputs); len(logged[id].Attachments) > 0 && n != 9 {
+	for id, trace := range fx.migratedTraces() {
+		if n := countReferences(t, trace.Inputs) + countReferences(t, trace.Outputs); len(logged[id].Attachments) > 0 && n != 9 {
 			t.Errorf("trace %s holds %d references", id, n)
 		}
 		if list := trace.Metadata.Attachments; len(list) != len(logged[id].Attachments) || len(list) > 0 && (list[0].Path != "" || list[0].Inline) {
 			t.Errorf("trace %s lists %+v", id, list)
 		}
 	}
-	if v := b.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsLeft != 30 || v.report.AttachmentTraces != 3 {
+	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsLeft != 30 || v.report.AttachmentTraces != 3 {
 		t.Errorf("%+v", v.report)
 	}
 	// What is migrated stays as it is.
-	if o := b.mustRun(0, "--attachments", "inline"); o.summary.AnnotationsWritten+o.summary.SpansWritten != 0 {
+	if o := fx.mustRun(0, "--attachments", "inline"); o.summary.AnnotationsWritten+o.summary.SpansWritten != 0 {
 		t.Errorf("%+v", o.summary)
 	}
 }
@@ -126,12 +126,12 @@ func TestAttachmentsLeft(t *testing.T) {
 // TestAttachmentsInline: the spans hold what was logged, in the form it was logged in.
 func TestAttachmentsInline(t *testing.T) {
 	t.Parallel()
-	logged := pictures(t, "/attachments/inline")
-	b := newBed(t, rig.SharedServer(t).URI, "/attachments/inline").toLocal()
-	if o := b.mustRun(0, "--attachments", "inline"); o.summary.AttachmentsInlined != 30 || o.summary.AttachmentsLeft != 0 {
+	logged := fillAttachments(t, "/attachments/inline")
+	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/inline").toLocal()
+	if o := fx.mustRun(0, "--attachments", "inline"); o.summary.AttachmentsInlined != 30 || o.summary.AttachmentsLeft != 0 {
 		t.Errorf("%+v", o.summary)
 	}
-	migrated := b.migratedTraces()
+	migrated := fx.migratedTraces()
 	for id, want := range logged {
 		got := migrated[id]
 		if d := cmp.Diff(want.Inputs, got.Inputs); d != "" {
@@ -150,11 +150,11 @@ func TestAttachmentsInline(t *testing.T) {
 	}
 	// Whatever the later runs are told.
 	for _, flags := range [][]string{{"--deep"}, {}} {
-		if v := b.verify("verify", 0, flags...); !v.report.Equal || v.report.AttachmentsLeft != 0 {
+		if v := fx.verify("verify", 0, flags...); !v.report.Equal || v.report.AttachmentsLeft != 0 {
 			t.Errorf("%v: %+v %v", flags, v.report, v.details)
 		}
 	}
-	if v := b.verify("repair", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
+	if v := fx.verify("repair", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
 }
@@ -162,19 +162,19 @@ func TestAttachmentsInline(t *testing.T) {
 // TestAttachmentsCopied: each is a file with the bytes that MLflow's own client reads; verify misses any that is not.
 func TestAttachmentsCopied(t *testing.T) {
 	t.Parallel()
-	logged := pictures(t, "/attachments/copied")
-	b := newBed(t, rig.SharedServer(t).URI, "/attachments/copied").toLocal()
-	folder := filepath.Join(b.baseDir, "kept", "files")
-	if o := b.mustRun(0, "--attachments", "kept/files"); o.summary.AttachmentsCopied != 30 || o.summary.AttachmentsLeft != 0 {
+	logged := fillAttachments(t, "/attachments/copied")
+	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/copied").toLocal()
+	folder := filepath.Join(fx.baseDir, "kept", "files")
+	if o := fx.mustRun(0, "--attachments", "kept/files"); o.summary.AttachmentsCopied != 30 || o.summary.AttachmentsLeft != 0 {
 		t.Errorf("%+v", o.summary)
 	}
-	proveCopies(t, logged, b.migratedTraces(), folder, folder)
+	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 	// A lost checkpoint, and a run for all that is told otherwise, change nothing.
-	b.forget()
-	if o := b.mustRun(0); o.summary.Present != 4 || o.summary.AnnotationsWritten != 0 {
+	fx.deleteCheckpoint()
+	if o := fx.mustRun(0); o.summary.Present != 4 || o.summary.AnnotationsWritten != 0 {
 		t.Errorf("%+v", o.summary)
 	}
-	if v := b.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 || v.report.AttachmentsLeft != 0 {
+	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 || v.report.AttachmentsLeft != 0 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
 
@@ -196,20 +196,20 @@ func TestAttachmentsCopied(t *testing.T) {
 	must(t, err)
 	data[len(data)-1] ^= 1
 	must(t, os.WriteFile(other, data, 0o600))
-	v := b.verify("verify", 4)
+	v := fx.verify("verify", 4)
 	if d := cmp.Diff(map[string]verify.Kind{"tr-" + ids[0]: verify.Incomplete, "tr-" + ids[1]: verify.Differ}, v.findings); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}
 	if !strings.Contains(v.details["tr-"+ids[0]], lost) || !strings.Contains(v.details["tr-"+ids[1]], cut) {
 		t.Errorf("%v", v.details)
 	}
-	if v := b.verify("verify", 4, "--deep"); v.findings["tr-"+ids[2]] != verify.Differ || len(v.findings) != 3 {
+	if v := fx.verify("verify", 4, "--deep"); v.findings["tr-"+ids[2]] != verify.Differ || len(v.findings) != 3 {
 		t.Errorf("deep: %v", v.findings)
 	}
-	if v := b.verify("repair", 0, "--deep", "--attachments", "inline"); !v.report.Equal || v.report.AttachmentsProven != 30 {
+	if v := fx.verify("repair", 0, "--deep", "--attachments", "inline"); !v.report.Equal || v.report.AttachmentsProven != 30 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
-	proveCopies(t, logged, b.migratedTraces(), folder, folder)
+	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 }
 
 func must(t *testing.T, err error) {
@@ -219,9 +219,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// proveCopies checks that the files, which lie in a folder of this machine, are those that the rows list with paths in
+// checkCopies checks that the files, which lie in a folder of this machine, are those that the rows list with paths in
 // another name of it, and nothing else.
-func proveCopies(t *testing.T, logged map[string]attachedTrace, migrated map[string]migratedTrace, folder, named string) {
+func checkCopies(t *testing.T, logged map[string]attachedTrace, migrated map[string]migratedTrace, folder, named string) {
 	t.Helper()
 	for id, want := range logged {
 		files, err := os.ReadDir(filepath.Join(folder, id))
@@ -246,25 +246,25 @@ func proveCopies(t *testing.T, logged map[string]attachedTrace, migrated map[str
 // TestAttachmentsOfWorkspace reads them from signed addresses, some of which fail at first.
 func TestAttachmentsOfWorkspace(t *testing.T) {
 	t.Parallel()
-	logged := pictures(t, "/attachments/workspace")
-	b := newBed(t, "databricks", "/attachments/workspace").toLocal()
-	b.useFront(rig.FrontOptions{MLflow: rig.SharedServer(t).URI})
-	b.front.Fault(t, rig.FrontFault{Match: "__storage.*attachments/", Kind: "status503"})
-	b.front.Fault(t, rig.FrontFault{Match: "__storage.*attachments/", Nth: 5, Kind: rig.FrontTruncate})
-	b.front.Fault(t, rig.FrontFault{Match: "credentials-for-data-download.*attachments", Nth: 3, Kind: rig.FrontReset})
-	folder := filepath.Join(b.baseDir, "files")
-	o := b.mustRun(0, "--attachments", folder)
+	logged := fillAttachments(t, "/attachments/workspace")
+	fx := newFixture(t, "databricks", "/attachments/workspace").toLocal()
+	fx.useFront(rig.FrontOptions{MLflow: rig.SharedServer(t).URI})
+	fx.front.Fault(t, rig.FrontFault{Match: "__storage.*attachments/", Kind: "status503"})
+	fx.front.Fault(t, rig.FrontFault{Match: "__storage.*attachments/", Nth: 5, Kind: rig.FrontTruncate})
+	fx.front.Fault(t, rig.FrontFault{Match: "credentials-for-data-download.*attachments", Nth: 3, Kind: rig.FrontReset})
+	folder := filepath.Join(fx.baseDir, "files")
+	o := fx.mustRun(0, "--attachments", folder)
 	if o.summary.AttachmentsCopied != 30 {
 		t.Errorf("%+v", o.summary)
 	}
-	proveCopies(t, logged, b.migratedTraces(), folder, folder)
-	if s := b.front.Stats(t); s.SignedWithToken != 0 || s.Faults != 3 || len(s.Writes) != 0 {
+	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
+	if s := fx.front.Stats(t); s.SignedWithToken != 0 || s.Faults != 3 || len(s.Writes) != 0 {
 		t.Errorf("%+v", s)
 	}
-	if strings.Contains(o.stdout+o.stderr, "X-Amz-Signature") || strings.Contains(o.stdout+o.stderr, b.front.Token) {
+	if strings.Contains(o.stdout+o.stderr, "X-Amz-Signature") || strings.Contains(o.stdout+o.stderr, fx.front.Token) {
 		t.Error("the output shows a secret")
 	}
-	if v := b.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
+	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
 }
@@ -272,13 +272,13 @@ func TestAttachmentsOfWorkspace(t *testing.T) {
 // TestAttachmentsBehindProxy reads them by the public API alone.
 func TestAttachmentsBehindProxy(t *testing.T) {
 	t.Parallel()
-	logged := pictures(t, "/attachments/proxy")
+	logged := fillAttachments(t, "/attachments/proxy")
 	front := rig.StartFront(t, rig.FrontOptions{MLflow: rig.SharedServer(t).URI, Plain: true})
 	front.Fault(t, rig.FrontFault{Match: "/ajax-api/.*[?&]path=", Times: 1000, Kind: "status403"})
-	b := newBed(t, front.URL, "/attachments/proxy").toLocal()
-	folder := filepath.Join(b.baseDir, "files")
-	b.mustRun(0, "--attachments", folder)
-	proveCopies(t, logged, b.migratedTraces(), folder, folder)
+	fx := newFixture(t, front.URL, "/attachments/proxy").toLocal()
+	folder := filepath.Join(fx.baseDir, "files")
+	fx.mustRun(0, "--attachments", folder)
+	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 }
 
 // TestAttachmentsLost: without the bytes of one the trace is not migrated at all, until they are back, or are said to
@@ -286,7 +286,7 @@ func TestAttachmentsBehindProxy(t *testing.T) {
 func TestAttachmentsLost(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
-	logged := pictures(t, "/attachments/lost")
+	logged := fillAttachments(t, "/attachments/lost")
 	var lost string
 	for id := range logged {
 		lost = max(lost, id)
@@ -295,29 +295,29 @@ func TestAttachmentsLost(t *testing.T) {
 	if err != nil || len(found) != 10 {
 		t.Fatalf("%d files, %v", len(found), err)
 	}
-	away := found[0] + ".away"
-	must(t, os.Rename(found[0], away))
+	moved := found[0] + ".away"
+	must(t, os.Rename(found[0], moved))
 	for _, how := range []string{"inline", "files"} {
 		t.Run(how, func(t *testing.T) {
-			b := newBed(t, m.URI, "/attachments/lost").toLocal()
-			o := b.mustRun(3, "--attachments", how)
+			fx := newFixture(t, m.URI, "/attachments/lost").toLocal()
+			o := fx.mustRun(3, "--attachments", how)
 			if o.summary.Migrated != 3 || o.summary.FailedReasons["attachment_lost"] != 1 {
 				t.Errorf("%+v", o.summary)
 			}
 			if d := o.traces[0].Detail; !strings.Contains(d, filepath.Base(found[0])) || !strings.Contains(d, "the source does not have it") || !strings.Contains(d, "--attachments none") {
 				t.Errorf("detail %q", d)
 			}
-			if got := b.migratedTraces()[lost]; got.Inputs != nil || got.Metadata.Attachments != nil {
+			if got := fx.migratedTraces()[lost]; got.Inputs != nil || got.Metadata.Attachments != nil {
 				t.Errorf("something of the trace is there: %+v", got)
 			}
 			if how == "inline" {
-				if o := b.mustRun(0); o.summary.Migrated != 1 || o.summary.AttachmentsLeft != 10 {
+				if o := fx.mustRun(0); o.summary.Migrated != 1 || o.summary.AttachmentsLeft != 10 {
 					t.Errorf("%+v", o.summary)
 				}
 				return
 			}
-			must(t, os.Rename(away, found[0]))
-			if o := b.mustRun(0, "--attachments", how); o.summary.Migrated != 1 || o.summary.AttachmentsCopied != 10 {
+			must(t, os.Rename(moved, found[0]))
+			if o := fx.mustRun(0, "--attachments", how); o.summary.Migrated != 1 || o.summary.AttachmentsCopied != 10 {
 				t.Errorf("%+v", o.summary)
 			}
 		})
@@ -327,31 +327,31 @@ func TestAttachmentsLost(t *testing.T) {
 // TestAttachmentsInVolume copies them to a volume, and puts the tables into the warehouse.
 func TestAttachmentsInVolume(t *testing.T) {
 	t.Parallel()
-	source(t)
-	logged := pictures(t, "/attachments/volume")
-	b := newBed(t, rig.SharedServer(t).URI, "/attachments/volume").toWarehouse(rig.FrontOptions{})
-	volume := filepath.Join(b.wh.Dir, "volumes", "spark_catalog", "default", b.prefix)
+	mlflowServer(t)
+	logged := fillAttachments(t, "/attachments/volume")
+	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/volume").toWarehouse(rig.FrontOptions{})
+	volume := filepath.Join(fx.warehouse.Dir, "volumes", "spark_catalog", "default", fx.prefix)
 	must(t, os.MkdirAll(volume, 0o777))
-	named := "/Volumes/spark_catalog/default/" + b.prefix + "/a"
-	if o := b.mustRun(0, "--attachments", named+"/"); o.summary.AttachmentsCopied != 30 {
+	named := "/Volumes/spark_catalog/default/" + fx.prefix + "/a"
+	if o := fx.mustRun(0, "--attachments", named+"/"); o.summary.AttachmentsCopied != 30 {
 		t.Errorf("%+v", o.summary)
 	}
 	migrated := map[string]migratedTrace{}
-	for _, row := range b.wh.SQL(t, "SELECT target_id, to_json(metadata) FROM "+b.rowsOf.annotations+" WHERE annotation_type = 'METADATA'") {
+	for _, row := range fx.warehouse.SQL(t, "SELECT target_id, to_json(metadata) FROM "+fx.tables.annotations+" WHERE annotation_type = 'METADATA'") {
 		var m migratedTrace
 		must(t, json.Unmarshal([]byte(row[1].(string)), &m.Metadata))
 		migrated[row[0].(string)] = m
 	}
-	proveCopies(t, logged, migrated, filepath.Join(volume, "a"), named)
+	checkCopies(t, logged, migrated, filepath.Join(volume, "a"), named)
 	doc, err := os.ReadFile(filepath.Join(rig.Root(), "docs", "tables.md"))
 	must(t, err)
 	_, query, _ := strings.Cut(string(doc), "```sql\nSELECT DISTINCT m.target_id")
 	query, _, found := strings.Cut("SELECT DISTINCT m.target_id"+query, "```")
-	rows := b.wh.SQL(t, strings.ReplaceAll(query, "main.agents.support_otel_annotations", b.rowsOf.annotations))
+	rows := fx.warehouse.SQL(t, strings.ReplaceAll(query, "main.agents.support_otel_annotations", fx.tables.annotations))
 	if !found || len(rows) != 30 || !strings.HasPrefix(rows[0][2].(string), named) {
 		t.Errorf("the query of docs/tables.md finds %v", rows)
 	}
-	if v := b.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
+	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
 	var ids []string
@@ -359,14 +359,14 @@ func TestAttachmentsInVolume(t *testing.T) {
 		ids = append(ids, id)
 	}
 	must(t, os.RemoveAll(filepath.Join(volume, "a", ids[0])))
-	if v := b.verify("verify", 4); v.findings["tr-"+ids[0]] != verify.Incomplete || len(v.findings) != 1 {
+	if v := fx.verify("verify", 4); v.findings["tr-"+ids[0]] != verify.Incomplete || len(v.findings) != 1 {
 		t.Errorf("%v", v.details)
 	}
-	if v := b.verify("repair", 0); !v.report.Equal {
+	if v := fx.verify("repair", 0); !v.report.Equal {
 		t.Errorf("%+v %v", v.report, v.details)
 	}
 	// No volume: said before anything is read.
-	if o := b.run("--attachments", "/Volumes/spark_catalog/default/nowhere/a"); o.code != 1 || !strings.Contains(o.stderr, "the volume must be there") {
+	if o := fx.run("--attachments", "/Volumes/spark_catalog/default/nowhere/a"); o.code != 1 || !strings.Contains(o.stderr, "the volume must be there") {
 		t.Errorf("code %d: %s", o.code, tail(o.stderr))
 	}
 }

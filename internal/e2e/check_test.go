@@ -14,16 +14,16 @@ import (
 )
 
 // check runs the preflight over the bed's ends and returns its exit code and findings by code.
-func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
-	b.t.Helper()
-	args := append([]string{"check", "-o", "json"}, b.source...)
-	cmd := exec.Command(binary(b.t), append(append(args, b.target...), flags...)...)
-	cmd.Env, cmd.Dir = b.env, b.baseDir
+func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
+	fx.t.Helper()
+	args := append([]string{"check", "-o", "json"}, fx.sourceFlags...)
+	cmd := exec.Command(binary(fx.t), append(append(args, fx.targetFlags...), flags...)...)
+	cmd.Env, cmd.Dir = fx.env, fx.baseDir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
-	if strings.Contains(string(out)+stderr.String(), b.front.Token) {
-		b.t.Errorf("the token is shown:\n%s%s", out, stderr.String())
+	if strings.Contains(string(out)+stderr.String(), fx.front.Token) {
+		fx.t.Errorf("the token is shown:\n%s%s", out, stderr.String())
 	}
 	found := map[string]preflight.Finding{}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -33,7 +33,7 @@ func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
 			preflight.Finding
 		}
 		if err := json.Unmarshal([]byte(line), &f); err != nil || (f.Type == "summary") != (i == len(lines)-1) {
-			b.t.Fatalf("line %q: %v\n%s", line, err, stderr.String())
+			fx.t.Fatalf("line %q: %v\n%s", line, err, stderr.String())
 		}
 		if f.Type == "probe" {
 			found[f.Code] = f.Finding
@@ -45,20 +45,20 @@ func (b *bed) check(flags ...string) (int, map[string]preflight.Finding) {
 // TestCheck looks at what check and run say to a new user about each thing that can be wrong.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	m, c := fill(t, small)
-	good := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	m, c := fill(t, smallCases)
+	good := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	code, found := good.check()
 	if code != 0 || found["table.spans"].Text != "it will be made" || found["grant.spans"].Result != preflight.OK {
 		t.Errorf("before the tables were made: exit code %d, %+v", code, found)
 	}
-	good.tablesMade()
+	good.dropCreateFlags()
 	if code, found = good.check(); code != 4 || found["table.spans"].Result != preflight.Failed || !strings.Contains(found["table.spans"].Next, "--create") {
 		t.Errorf("without --create: exit code %d, %+v", code, found)
 	}
 	if o := good.mustRun(0, "--create"); !strings.Contains(o.stderr, "made no views") {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}
-	viewed := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	viewed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	if o := viewed.mustRun(0, "--create-views", "--end-time", "2015-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}
@@ -69,8 +69,8 @@ func TestCheck(t *testing.T) {
 		t.Errorf("own views: exit code %d, %+v", code, f)
 	} else {
 		second, _, _ = strings.Cut(second, ". ")
-		viewed.wh.SQL(t, first)
-		viewed.wh.SQL(t, second)
+		viewed.warehouse.SQL(t, first)
+		viewed.warehouse.SQL(t, second)
 	}
 	if code, found = viewed.check(); code != 0 || found["target.views"].Result != preflight.OK {
 		t.Errorf("dropped views: exit code %d, %+v", code, found["target.views"])
@@ -78,21 +78,21 @@ func TestCheck(t *testing.T) {
 	spans, annotations := "spark_catalog.default."+good.prefix+"_otel_spans", "spark_catalog.default."+good.prefix+"_otel_annotations"
 
 	// workspace is a bed with the same ends, in which something is wrong.
-	workspace := func(opts rig.FrontOptions) *bed {
+	workspace := func(opts rig.FrontOptions) *fixture {
 		opts.MLflow = m.URI
 		opts.Targets = []rig.Target{
 			{ExperimentID: "900", Name: "/Shared/bound", Catalog: "spark_catalog", Schema: "default", Prefix: good.prefix, Typed: true},
 		}
-		b := newWorkspaceBed(t, opts, c.Experiment)
-		b.target = []string{"--target", "spark_catalog.default." + good.prefix}
-		return b
+		fx := newWorkspaceFixture(t, opts, c.Experiment)
+		fx.targetFlags = []string{"--target", "spark_catalog.default." + good.prefix}
+		return fx
 	}
 	differs := "spark_catalog.default." + good.prefix + "x"
 	for _, ddl := range []string{
 		"CREATE TABLE " + differs + "_otel_spans (time STRING, name STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')",
 		"CREATE TABLE " + differs + "_otel_annotations USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v1') AS SELECT 1 AS a",
 	} {
-		good.wh.SQL(t, ddl)
+		good.warehouse.SQL(t, ddl)
 	}
 
 	for name, try := range map[string]struct {
@@ -150,12 +150,12 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := workspace(try.opts)
-			b.t = t
+			fx := workspace(try.opts)
+			fx.t = t
 			if try.env[0] != "" {
-				b.setenv(try.env[0], try.env[1])
+				fx.setenv(try.env[0], try.env[1])
 			}
-			code, found := b.check(try.flags...)
+			code, found := fx.check(try.flags...)
 			f, ok := found[try.probe]
 			said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n")
 			if code != try.code || !ok || f.Result != try.result {
@@ -187,13 +187,13 @@ func TestCheck(t *testing.T) {
 			if want := max(try.all, 0) + map[bool]int{true: 1}[try.all == 0]; bad != want {
 				t.Errorf("%d probes complain, want %d: %+v", bad, want, found)
 			}
-			if writes := b.front.Stats(t).Writes; len(writes) > 0 {
+			if writes := fx.front.Stats(t).Writes; len(writes) > 0 {
 				t.Errorf("check writes: %v", writes)
 			}
 			if try.run < 0 {
 				return
 			}
-			o := b.run(try.flags...)
+			o := fx.run(try.flags...)
 			if o.code != try.run || !strings.Contains(o.stderr, try.says) {
 				t.Errorf("run: exit code %d, want %d, and %q in\n%s", o.code, try.run, try.says, o.stderr)
 			}

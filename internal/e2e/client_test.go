@@ -23,29 +23,29 @@ import (
 // this program. What they differ in is listed in invisible, changes and exceptions.
 func TestRealClient(t *testing.T) {
 	t.Parallel()
-	m := source(t)
+	m := mlflowServer(t)
 	_, c := rig.SharedMLflow(t)
-	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
-	o := b.mustRun(3)
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	o := fx.mustRun(3)
 	var unread []string // corrupt traces whose spans the migration cannot read, or that have none
 	for _, trace := range o.traces {
 		if trace.State != "migrated" && slices.Contains(c.Cases["corrupt_artifact"], trace.TraceID) {
 			unread = append(unread, trace.TraceID)
 		}
 	}
-	place := newPlace(t, "spark_catalog.default."+b.prefix, c.ExperimentID)
+	loc := newUCLocation(t, "spark_catalog.default."+fx.prefix, c.ExperimentID)
 
 	began := time.Now()
-	read := b.front.ReadLocation(t, place.name)
+	read := fx.front.ReadLocation(t, loc.name)
 	t.Logf("the client read %d traces in %v", len(read), time.Since(began))
-	place.compare(c.Expected, read, unread...)
+	loc.compareTraces(c.Expected, read, unread...)
 
 	// A tag edited by the client replaces the migrated one, and a deleted one is gone: the service finds
 	// both by the IDs that it gives tags itself.
 	id := strings.TrimPrefix(c.Cases["tags"][0], "tr-")
 	want := map[string]string{}
 	for _, trace := range read {
-		if trace.TraceID == place.id(id) {
+		if trace.TraceID == loc.id(id) {
 			want = trace.Tags
 		}
 	}
@@ -56,15 +56,15 @@ func TestRealClient(t *testing.T) {
 	}
 	want["plain"], want["added later"] = "edited later", "new"
 	delete(want, "nested.key")
-	edited := b.front.ReadLocation(t, place.name, rig.TagEdit{TraceID: id, Key: "plain", Value: "edited later"},
+	edited := fx.front.ReadLocation(t, loc.name, rig.TagEdit{TraceID: id, Key: "plain", Value: "edited later"},
 		rig.TagEdit{TraceID: id, Key: "added later", Value: "new"}, rig.TagEdit{TraceID: id, Key: "nested.key", Delete: true})
 	if len(edited) != 1 || edited[0].Error != nil || !maps.Equal(edited[0].Tags, want) {
 		t.Errorf("after the client edited its tags, the trace is %s, want the tags %v", short(text(edited)), want)
 	}
 }
 
-// invisible are the cases whose traces no client sees at a location, and why.
-var invisible = map[string]string{
+// invisibleCases are the cases whose traces no client sees at a location, and why.
+var invisibleCases = map[string]string{
 	"in_progress":           "has not ended, and is not migrated until then",
 	"in_progress_info_only": "has not ended, and is not migrated until then",
 	"otlp_orphans":          "its root never came, and readers begin at the root span",
@@ -73,14 +73,14 @@ var invisible = map[string]string{
 	"no_spans_info_only":    "has no spans, and readers begin at the root span",
 }
 
-// changes are what is otherwise in every trace at a location. Each turns the leaves of a trace of the source
+// expectedChanges are what is otherwise in every trace at a location. Each turns the leaves of a trace of the source
 // into those that the client has to read there.
-var changes = []struct {
+var expectedChanges = []struct {
 	reason string
-	make   func(p *place, source *rig.ExpectedTrace, id string, want map[string]string)
+	make   func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string)
 }{
 	{"the ID of a trace at a location has the location in it, and the client puts it into each span and assessment",
-		func(p *place, source *rig.ExpectedTrace, id string, want map[string]string) {
+		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			for _, span := range source.Spans {
 				want["spans/"+span.SpanID+"/attributes/mlflow.traceRequestId"] = text(id)
 			}
@@ -91,25 +91,25 @@ var changes = []struct {
 			}
 		}},
 	{"and before the ID in each link, for it takes the other trace to be at the same location",
-		func(p *place, source *rig.ExpectedTrace, id string, want map[string]string) {
+		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			for _, span := range source.Spans {
 				for i, link := range span.Links {
-					want[fmt.Sprintf("spans/%s/links/%d/trace_id", span.SpanID, i)] = text(p.id(link.TraceID))
+					want[fmt.Sprintf("spans/%s/links/%d/trace_id", span.SpanID, i)] = text(loc.id(link.TraceID))
 				}
 			}
 		}},
 	{"tags that name the source's storage would lead a reader there",
-		func(p *place, source *rig.ExpectedTrace, id string, want map[string]string) {
+		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			for _, key := range []string{"artifactLocation", "trace.spansLocation", "trace.archiveLocation", "trace.archivalFailure"} {
 				delete(want, "tags/mlflow."+key)
 			}
 		}},
 	{"where a trace comes from, as the official migration notes it",
-		func(p *place, source *rig.ExpectedTrace, id string, want map[string]string) {
-			want["trace_metadata/mlflow.migration.sourceExperimentId"] = text(p.experimentID)
+		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
+			want["trace_metadata/mlflow.migration.sourceExperimentId"] = text(loc.experimentID)
 		}},
 	{"root spans carry user and session, as MLflow's own exporter to a location has it",
-		func(p *place, source *rig.ExpectedTrace, id string, want map[string]string) {
+		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			for _, span := range source.Spans {
 				for key, of := range map[string]string{"user.id": "mlflow.trace.user", "session.id": "mlflow.trace.session"} {
 					value, known := source.Metadata[of]
@@ -132,12 +132,12 @@ type exception struct {
 // A difference is one value that the client reads otherwise at the location. Values are JSON texts; one
 // that is not there is "".
 type difference struct {
-	place            *place
-	source, location *rig.ExpectedTrace
-	wants, gots      map[string]string // all leaves of both
-	hex              string            // the trace's ID at the location
-	path             string
-	want, got        string
+	location        *ucLocation
+	source, located *rig.ExpectedTrace
+	wants, gots     map[string]string // all leaves of both
+	hex             string            // the trace's ID at the location
+	path            string
+	want, got       string
 }
 
 var exceptions = []exception{
@@ -154,7 +154,7 @@ var exceptions = []exception{
 				return d.got == `"the trace is another than the listed one"`
 			}
 			return slices.ContainsFunc(d.source.Spans, func(root rig.ExpectedSpan) bool {
-				return root.Start/1e6 == d.location.RequestTimeMS && (*root.End-root.Start)/1e6 == *d.location.ExecutionDurationMS
+				return root.Start/1e6 == d.located.RequestTimeMS && (*root.End-root.Start)/1e6 == *d.located.ExecutionDurationMS
 			})
 		}},
 	{"the service's assessments know no issues: a feedback has the issue's name as its value",
@@ -174,7 +174,7 @@ var exceptions = []exception{
 	{"the source's client fails on these spans, which the migration reads: there is nothing to compare with",
 		`error|spans/.*`, "integers_beyond_64_bits|corrupt_artifact",
 		func(d *difference) bool {
-			return d.source.Error != nil && d.location.Error == nil && (d.path == "error" || d.want == "")
+			return d.source.Error != nil && d.located.Error == nil && (d.path == "error" || d.want == "")
 		}},
 
 	// What the location's client cannot read.
@@ -215,7 +215,7 @@ var exceptions = []exception{
 	{"what could not be kept as it was stands beside as the source's exact text",
 		`spans/\w+/attributes/tracemig\.raw\..*`, "nul_in_keys_and_names(_artifact)?|raw_attribute_texts(_artifact)?|lone_surrogates_artifact",
 		func(d *difference) bool {
-			return d.want == "" && d.tellsExact(strings.TrimPrefix(d.attribute(), "tracemig.raw."), unquoted(d.got))
+			return d.want == "" && d.isExactText(strings.TrimPrefix(d.attribute(), "tracemig.raw."), unquoted(d.got))
 		}},
 	{"VARIANT ends before 1500 levels: the string of the value's JSON text",
 		`spans/\w+/attributes/mlflow\.spanInputs(/.*)?`, "deep_nesting_1500(_artifact)?",
@@ -225,8 +225,8 @@ var exceptions = []exception{
 		}},
 }
 
-// place is the location.
-type place struct {
+// ucLocation is the location.
+type ucLocation struct {
 	t            *testing.T
 	name         string
 	experimentID string
@@ -235,89 +235,89 @@ type place struct {
 	changed      []int            // in how many traces each change changed something
 }
 
-func newPlace(t *testing.T, name, experimentID string) *place {
-	p := &place{t: t, name: name, experimentID: experimentID, used: make([]int, len(exceptions)), changed: make([]int, len(changes))}
+func newUCLocation(t *testing.T, name, experimentID string) *ucLocation {
+	loc := &ucLocation{t: t, name: name, experimentID: experimentID, used: make([]int, len(exceptions)), changed: make([]int, len(expectedChanges))}
 	for _, e := range exceptions {
 		if e.cases == "" {
 			e.cases = ".*"
 		}
-		p.paths = append(p.paths, regexp.MustCompile(`^(?s:`+e.path+`)$`))
-		p.cases = append(p.cases, regexp.MustCompile(`^(?:`+e.cases+`)$`))
+		loc.paths = append(loc.paths, regexp.MustCompile(`^(?s:`+e.path+`)$`))
+		loc.cases = append(loc.cases, regexp.MustCompile(`^(?:`+e.cases+`)$`))
 	}
-	return p
+	return loc
 }
 
 // id is the client's ID of a trace at the location.
-func (p *place) id(hex string) string { return "trace:/" + p.name + "/" + hex }
+func (loc *ucLocation) id(hex string) string { return "trace:/" + loc.name + "/" + hex }
 
 var hexID = regexp.MustCompile(`^(tr-)?[0-9a-f]{32}$`)
 
-// hex is what the rows of a trace of the source have as trace_id.
-func hex(trace *rig.ExpectedTrace) string {
+// locationTraceID is what the rows of a trace of the source have as trace_id.
+func locationTraceID(trace *rig.ExpectedTrace) string {
 	if !hexID.MatchString(trace.TraceID) && len(trace.Spans) > 0 {
 		return trace.Spans[0].TraceID
 	}
 	return strings.TrimPrefix(trace.TraceID, "tr-")
 }
 
-// compare fails unless the client reads the same of both, but for what is listed. The unread traces are not
+// compareTraces fails unless the client reads the same of both, but for what is listed. The unread traces are not
 // to be at the location.
-func (p *place) compare(source, location []rig.ExpectedTrace, unread ...string) {
-	p.t.Helper()
+func (loc *ucLocation) compareTraces(source, location []rig.ExpectedTrace, unread ...string) {
+	loc.t.Helper()
 	byID := map[string][]*rig.ExpectedTrace{}
 	for i := range location {
 		byID[location[i].TraceID] = append(byID[location[i].TraceID], &location[i])
 	}
-	unseen := map[string]int{}
+	invisibleSeen := map[string]int{}
 	for i := range source {
 		trace := &source[i]
-		id := hex(trace)
-		seen := byID[p.id(id)]
-		delete(byID, p.id(id))
+		id := locationTraceID(trace)
+		seen := byID[loc.id(id)]
+		delete(byID, loc.id(id))
 		times := 1
 		if trace.Case == "otlp_two_roots" {
 			times = 2 // The service's view has one row for each root span.
-		} else if invisible[trace.Case] != "" {
-			unseen[trace.Case]++
+		} else if invisibleCases[trace.Case] != "" {
+			invisibleSeen[trace.Case]++
 			times = 0
 		} else if slices.Contains(unread, trace.TraceID) {
 			times = 0
 		}
 		if len(seen) != times {
-			p.t.Errorf("%s (%s) is listed %d times at the location, want %d", trace.TraceID, trace.Case, len(seen), times)
+			loc.t.Errorf("%s (%s) is listed %d times at the location, want %d", trace.TraceID, trace.Case, len(seen), times)
 		}
 		for _, other := range seen {
-			p.trace(trace, other, id)
+			loc.compareTrace(trace, other, id)
 		}
 	}
 	for id, traces := range byID {
-		p.t.Errorf("%s (%s) at the location is no trace of the source", id, traces[0].Case)
+		loc.t.Errorf("%s (%s) at the location is no trace of the source", id, traces[0].Case)
 	}
-	for name, reason := range invisible {
-		if unseen[name] == 0 {
-			p.t.Errorf("the corpus has no case %s, which should not be seen: %s", name, reason)
+	for name, reason := range invisibleCases {
+		if invisibleSeen[name] == 0 {
+			loc.t.Errorf("the corpus has no case %s, which should not be seen: %s", name, reason)
 		}
 	}
-	for i, change := range changes {
-		if p.changed[i] == 0 {
-			p.t.Errorf("no trace of the corpus shows a change: %s", change.reason)
+	for i, change := range expectedChanges {
+		if loc.changed[i] == 0 {
+			loc.t.Errorf("no trace of the corpus shows a change: %s", change.reason)
 		}
 	}
 	for i, e := range exceptions {
-		if p.used[i] == 0 {
-			p.t.Errorf("nothing differs in %s: take the exception off the list (%s)", e.path, e.reason)
+		if loc.used[i] == 0 {
+			loc.t.Errorf("nothing differs in %s: take the exception off the list (%s)", e.path, e.reason)
 		}
 	}
 }
 
-func (p *place) trace(source, location *rig.ExpectedTrace, hex string) {
-	p.t.Helper()
-	want, got := leaves(p.t, source), leaves(p.t, location)
-	for i, change := range changes {
+func (loc *ucLocation) compareTrace(source, location *rig.ExpectedTrace, hex string) {
+	loc.t.Helper()
+	want, got := leaves(loc.t, source), leaves(loc.t, location)
+	for i, change := range expectedChanges {
 		before := maps.Clone(want)
-		change.make(p, source, p.id(hex), want)
+		change.make(loc, source, loc.id(hex), want)
 		if !maps.Equal(before, want) {
-			p.changed[i]++
+			loc.changed[i]++
 		}
 	}
 	paths := slices.Collect(maps.Keys(want))
@@ -331,12 +331,12 @@ func (p *place) trace(source, location *rig.ExpectedTrace, hex string) {
 		if want[path] == got[path] {
 			continue
 		}
-		d := &difference{p, source, location, want, got, hex, path, want[path], got[path]}
-		if i := p.exception(d); i >= 0 {
-			p.used[i]++
+		d := &difference{loc, source, location, want, got, hex, path, want[path], got[path]}
+		if i := loc.findException(d); i >= 0 {
+			loc.used[i]++
 			continue
 		}
-		p.t.Errorf("%s (%s): %s is %s at the location, want %s", source.TraceID, source.Case, short(path), orNothing(d.got), orNothing(d.want))
+		loc.t.Errorf("%s (%s): %s is %s at the location, want %s", source.TraceID, source.Case, short(path), orNothing(d.got), orNothing(d.want))
 	}
 }
 
@@ -347,10 +347,10 @@ func orNothing(s string) string {
 	return short(s)
 }
 
-// exception is the index of the first that allows the difference, -1 for none.
-func (p *place) exception(d *difference) int {
+// findException is the index of the first that allows the difference, -1 for none.
+func (loc *ucLocation) findException(d *difference) int {
 	for i, e := range exceptions {
-		if p.paths[i].MatchString(d.path) && p.cases[i].MatchString(d.source.Case) && e.ok(d) {
+		if loc.paths[i].MatchString(d.path) && loc.cases[i].MatchString(d.source.Case) && e.ok(d) {
 			return i
 		}
 	}
@@ -367,9 +367,9 @@ func (d *difference) span() *rig.ExpectedSpan {
 // attribute is the key of the attribute that the path, of a span, is of.
 func (d *difference) attribute() string { return unescaped(strings.Split(d.path, "/")[3]) }
 
-// tellsExact says whether a JSON text, kept beside an attribute of the path's span under the name, stands
+// isExactText says whether a JSON text, kept beside an attribute of the path's span under the name, stands
 // for what the source's client reads there: for its value, its key or the span's name.
-func (d *difference) tellsExact(name, exact string) bool {
+func (d *difference) isExactText(name, exact string) bool {
 	value := any(nil)
 	if json.Unmarshal([]byte(exact), &value) != nil {
 		return false
@@ -390,7 +390,7 @@ func (d *difference) isTextOf(attribute, exact string) bool {
 	}
 	path := d.path[:strings.Index(d.path, "/attributes/")] + "/attributes/" + escaped(attribute)
 	told, want := map[string]string{}, map[string]string{}
-	walk(path, decode(d.place.t, []byte(exact)), told)
+	collectLeaves(path, decode(d.location.t, []byte(exact)), told)
 	for p, value := range d.wants {
 		if p == path || strings.HasPrefix(p, path+"/") {
 			want[p] = value
@@ -431,7 +431,7 @@ func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
 			for _, member := range list {
 				member := member.(object)
 				if key == "assessments" {
-					openSerialized(t, member)
+					decodeSerialized(t, member)
 				}
 				id := fmt.Sprint(member[map[string]string{"assessments": "assessment_id", "spans": "span_id"}[key]])
 				path := key + "/" + id
@@ -439,24 +439,24 @@ func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
 					t.Errorf("trace %s (%s): %s is there twice", trace.TraceID, trace.Case, path)
 				}
 				found[path] = "there"
-				walk(path, member, found)
+				collectLeaves(path, member, found)
 			}
 		case "tags", "trace_metadata":
 			for name, value := range value.(object) {
-				walk(key+"/"+escaped(name), value, found)
+				collectLeaves(key+"/"+escaped(name), value, found)
 			}
 		default:
 			if value != nil {
-				walk(key, value, found)
+				collectLeaves(key, value, found)
 			}
 		}
 	}
 	return found
 }
 
-// openSerialized replaces the JSON text of an expectation by its value: the order of an object's members
+// decodeSerialized replaces the JSON text of an expectation by its value: the order of an object's members
 // says nothing.
-func openSerialized(t *testing.T, assessment object) {
+func decodeSerialized(t *testing.T, assessment object) {
 	expectation, _ := assessment["expectation"].(object)
 	serialized, _ := expectation["serialized_value"].(object)
 	if s, ok := serialized["value"].(string); ok {
@@ -464,18 +464,18 @@ func openSerialized(t *testing.T, assessment object) {
 	}
 }
 
-func walk(path string, value any, into map[string]string) {
+func collectLeaves(path string, value any, into map[string]string) {
 	switch v := value.(type) {
 	case object:
 		for key, member := range v {
-			walk(path+"/"+escaped(key), member, into)
+			collectLeaves(path+"/"+escaped(key), member, into)
 		}
 		if len(v) > 0 {
 			return
 		}
 	case []any:
 		for i, member := range v {
-			walk(path+"/"+strconv.Itoa(i), member, into)
+			collectLeaves(path+"/"+strconv.Itoa(i), member, into)
 		}
 		if len(v) > 0 {
 			return

@@ -20,12 +20,12 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// compare holds the tables of a target against what MLflow's own client reads of the source: every
+// compareWithSource holds the tables of a target against what MLflow's own client reads of the source: every
 // value of every trace. Those that had not ended, for less than a day, and the failed ones must not be there at
 // all.
 //
 // Where a table cannot hold a value, what internal/convert documents must stand there instead.
-func compare(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...string) {
+func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...string) {
 	t.Helper()
 	spans, annotations := map[string]map[string]spanRow{}, map[string][]annotationRow{}
 	sources := map[string]string{} // source trace ID to target trace ID
@@ -536,8 +536,8 @@ func micros(t *testing.T, s string) int64 {
 	return at.UnixMicro()
 }
 
-// unchanged fails unless the source is as it was.
-func unchanged(t *testing.T, before, after []rig.ExpectedTrace) {
+// checkUnchanged fails unless the source is as it was.
+func checkUnchanged(t *testing.T, before, after []rig.ExpectedTrace) {
 	t.Helper()
 	byID := func(a, b rig.ExpectedTrace) int { return strings.Compare(a.TraceID, b.TraceID) }
 	slices.SortFunc(before, byID)

@@ -15,24 +15,24 @@ import (
 // TestTwoRuns has two runs with checkpoints of their own write to the same tables at once.
 func TestTwoRuns(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, small, 100)
-	src := newRecording(t, m.URI)
-	want := newBed(t, src.URL, c.Experiment).toLocal()
+	m, c := fillBulk(t, smallCases, 100)
+	src := newRecordingProxy(t, m.URI)
+	want := newFixture(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)
-	compare(t, c.Expected, want.rowsOf)
+	compareWithSource(t, c.Expected, want.tables)
 
-	for _, b := range []*bed{newBed(t, src.URL, c.Experiment).toLocal(), newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
+	for _, fx := range []*fixture{newFixture(t, src.URL, c.Experiment).toLocal(), newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
 		// The tables are there first: two that make them is another matter.
-		b.mustRun(0, "--end-time", "2015-01-01")
+		fx.mustRun(0, "--end-time", "2015-01-01")
 		// Neither reads on before both have begun to read.
 		var both sync.WaitGroup
 		both.Add(2)
-		var runs []*started
+		var runs []*process
 		for i := range 2 {
 			p := newProxy(t, src.URL)
-			p.at(3, "", false, func() { both.Done(); both.Wait() })
-			b.source[1] = p.URL
-			runs = append(runs, b.start(append(smallBatches, "--checkpoint", filepath.Join(b.baseDir, fmt.Sprintf("%d.db", i)))...))
+			p.onRequest(3, "", false, func() { both.Done(); both.Wait() })
+			fx.sourceFlags[1] = p.URL
+			runs = append(runs, fx.start(append(smallBatches, "--checkpoint", filepath.Join(fx.baseDir, fmt.Sprintf("%d.db", i)))...))
 		}
 		var written, spans int64
 		for _, r := range runs {
@@ -47,7 +47,7 @@ func TestTwoRuns(t *testing.T) {
 		if written != spans {
 			t.Errorf("both wrote %d spans, there are %d", written, spans)
 		}
-		sameRows(t, want.rowsOf, b.rowsOf)
+		sameRows(t, want.tables, fx.tables)
 	}
 }
 
@@ -56,22 +56,22 @@ func TestSameCheckpoint(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "links,json_types")
 	p := newProxy(t, m.URI)
-	b := newBed(t, p.URL, c.Experiment).toLocal()
+	fx := newFixture(t, p.URL, c.Experiment).toLocal()
 	held, release := make(chan struct{}), make(chan struct{})
-	p.at(1, "locations", false, func() { close(held); <-release })
-	first := b.start()
+	p.onRequest(1, "locations", false, func() { close(held); <-release })
+	first := fx.start()
 	<-held
 
-	refused := b.mustRun(1)
+	refused := fx.mustRun(1)
 	if holder := fmt.Sprintf("process %d", first.cmd.Process.Pid); !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.summary.Error, "--lock-wait") {
 		t.Errorf("the refusal does not name %s and a way out: %s", holder, refused.stderr)
 	}
-	refused = b.mustRun(1, "--lock-wait", "1ms")
+	refused = fx.mustRun(1, "--lock-wait", "1ms")
 	if !strings.Contains(refused.stderr, "in use") {
 		t.Errorf("refused with %s", refused.stderr)
 	}
 
-	second := b.start("--lock-wait", "2m")
+	second := fx.start("--lock-wait", "2m")
 	close(release)
 	for _, o := range []outcome{first.wait(), second.wait()} {
 		if o.code != 0 {
@@ -79,5 +79,5 @@ func TestSameCheckpoint(t *testing.T) {
 		}
 		t.Logf("%d migrated, %d already there", o.summary.Migrated, o.summary.Present)
 	}
-	compare(t, c.Expected, b.rowsOf)
+	compareWithSource(t, c.Expected, fx.tables)
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// small are cases with a bit of everything, for tests that need no more.
-const small = "json_types,links,events,feedback_values,overridden_feedback,expectations,span_level_assessments,in_run_and_linked,otlp_two_roots,span_200"
+// smallCases are cases with a bit of everything, for tests that need no more.
+const smallCases = "json_types,links,events,feedback_values,overridden_feedback,expectations,span_level_assessments,in_run_and_linked,otlp_two_roots,span_200"
 
 // fill writes cases of the corpus into an experiment of the test's own.
 func fill(t *testing.T, cases string) (*rig.MLflow, rig.Corpus) {
 	t.Helper()
-	m := source(t)
+	m := mlflowServer(t)
 	return m, m.FillCases(t, "/e2e/"+t.Name(), cases)
 }
 
 // fillBulk is fill with count small traces besides.
 func fillBulk(t *testing.T, cases string, count int) (*rig.MLflow, rig.Corpus) {
 	t.Helper()
-	m := source(t)
+	m := mlflowServer(t)
 	return m, m.FillBulk(t, "/e2e/"+t.Name(), cases, count)
 }
 
-// whole fails unless the corpus holds what it should: a case that is missing would prove nothing.
-func whole(t *testing.T, c rig.Corpus) {
+// checkCorpus fails unless the corpus holds what it should: a case that is missing would prove nothing.
+func checkCorpus(t *testing.T, c rig.Corpus) {
 	t.Helper()
 	if len(c.Errors) > 0 {
 		t.Errorf("the SDK refused cases: %v", c.Errors)
@@ -56,10 +56,10 @@ func whole(t *testing.T, c rig.Corpus) {
 // each other.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	m := source(t)
+	m := mlflowServer(t)
 	_, c := rig.SharedMLflow(t)
-	whole(t, c)
-	server := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	checkCorpus(t, c)
+	server := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
 	o := server.mustRun(3)
 	t.Logf("%+v", o.summary)
 	var failed []string
@@ -71,31 +71,31 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 	}
-	compare(t, c.Expected, server.rowsOf, failed...)
+	compareWithSource(t, c.Expected, server.tables, failed...)
 
 	// The digests that Spark computes are those of the source, whatever a row holds.
 	if v := server.verify("verify", 3, "--deep"); v.report.Wrong() > 0 || v.report.Kinds[verify.Unreadable] != int64(len(failed)) {
 		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
 	}
 
-	local := newBed(t, m.URI, c.Experiment).toLocal()
+	local := newFixture(t, m.URI, c.Experiment).toLocal()
 	local.mustRun(3)
 	if v := local.verify("verify", 3, "--deep"); v.report.Wrong() > 0 {
 		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
 	}
-	sameRows(t, server.rowsOf, local.rowsOf)
+	sameRows(t, server.tables, local.tables)
 
-	workspace := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Forms: []string{"v2", "v30", "v3", "v350"}}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	workspace := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Forms: []string{"v2", "v30", "v3", "v350"}}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	workspace.mustRun(3)
-	sameRowsButForStorage(t, server.rowsOf, workspace.rowsOf)
+	sameRowsButForStorage(t, server.tables, workspace.tables)
 	if stats := workspace.front.Stats(t); stats.SignedWithToken > 0 || len(stats.Writes) > 0 || stats.Downloads == 0 {
 		t.Errorf("the workspace saw %+v", stats)
 	}
 
 	// The older search gives the same rows.
-	older := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, V4: rig.V4NotYet}, c.Experiment).toLocal()
+	older := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, V4: rig.V4NotYet}, c.Experiment).toLocal()
 	older.mustRun(3)
-	sameRowsButForStorage(t, workspace.rowsOf, older.rowsOf)
+	sameRowsButForStorage(t, workspace.tables, older.tables)
 
-	unchanged(t, c.Expected, m.Dump(t, c.Experiment))
+	checkUnchanged(t, c.Expected, m.Dump(t, c.Experiment))
 }

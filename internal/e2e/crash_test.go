@@ -17,47 +17,47 @@ var smallBatches = []string{"--bytes-in-flight", "1048576"}
 // each, half of them with the checkpoint lost besides, and then lets a run through.
 func TestKilledLocal(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, small, 150)
-	p := newRecording(t, m.URI)
-	want := newBed(t, p.URL, c.Experiment).toLocal()
+	m, c := fillBulk(t, smallCases, 150)
+	p := newRecordingProxy(t, m.URI)
+	want := newFixture(t, p.URL, c.Experiment).toLocal()
 	want.mustRun(0, smallBatches...)
-	compare(t, c.Expected, want.rowsOf)
+	compareWithSource(t, c.Expected, want.tables)
 	// The next one finds the source's answers recorded.
-	second := newBed(t, p.URL, c.Experiment).toLocal()
+	second := newFixture(t, p.URL, c.Experiment).toLocal()
 	began := time.Now()
 	whole := second.mustRun(0, smallBatches...)
 	lasts := time.Since(began)
 	t.Logf("a whole run takes %v: %d requests, %d writes", lasts, whole.summary.Requests, whole.summary.TargetWrites)
 
 	random := seeded(t)
-	got := []tables{second.rowsOf}
+	got := []tables{second.tables}
 	kills := 0
 	for round := range 4 {
-		b := newBed(t, p.URL, c.Experiment).toLocal()
+		fx := newFixture(t, p.URL, c.Experiment).toLocal()
 		for try := range 5 {
 			var killed bool
 			if round < 2 {
 				at := 1 + random.IntN(int(whole.summary.Requests)/2)
 				p.killAt(at, "", try%2 == 0)
 				// Only what has nothing yet is known to need so many requests.
-				if killed = b.killedRun(p, 0); !killed && try == 0 {
+				if killed = fx.killedRun(p, 0); !killed && try == 0 {
 					t.Errorf("the first run of round %d ended without request %d", round, at)
 				}
 			} else {
-				killed = b.killedRun(nil, time.Duration(random.Int64N(int64(lasts))))
+				killed = fx.killedRun(nil, time.Duration(random.Int64N(int64(lasts))))
 			}
 			if killed {
 				kills++
 			}
 			if round%2 == 0 {
-				b.forget()
+				fx.deleteCheckpoint()
 			}
 		}
-		b.mustRun(0, smallBatches...)
-		got = append(got, b.rowsOf)
+		fx.mustRun(0, smallBatches...)
+		got = append(got, fx.tables)
 	}
 	t.Logf("%d of 20 runs were killed, the others ended before", kills)
-	sameRows(t, want.rowsOf, got...)
+	sameRows(t, want.tables, got...)
 }
 
 // seeded is a source of random numbers whose seed stands in the log.
@@ -69,20 +69,20 @@ func seeded(t *testing.T) *rand.Rand {
 }
 
 // killedRun starts a run that p, or the time, ends with SIGKILL, and says whether it did.
-func (b *bed) killedRun(p *proxy, after time.Duration) bool {
-	b.t.Helper()
-	s := b.start(smallBatches...)
+func (fx *fixture) killedRun(p *proxy, after time.Duration) bool {
+	fx.t.Helper()
+	s := fx.start(smallBatches...)
 	kill := func() { _ = s.cmd.Process.Kill() }
 	if p != nil {
-		p.victim <- kill
-		defer p.disarm()
+		p.kill <- kill
+		defer p.reset()
 	} else {
 		timer := time.AfterFunc(after, kill)
 		defer timer.Stop()
 	}
 	o := s.wait()
 	if o.code != -1 && o.code != 0 {
-		b.t.Errorf("the run that was to be killed ended with code %d:\n%s", o.code, tail(o.stderr))
+		fx.t.Errorf("the run that was to be killed ended with code %d:\n%s", o.code, tail(o.stderr))
 	}
 	return o.code == -1
 }
@@ -91,15 +91,15 @@ func (b *bed) killedRun(p *proxy, after time.Duration) bool {
 // and then with the checkpoint lost.
 func TestKilledWarehouse(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, small, 80)
-	src := newRecording(t, m.URI)
-	want := newBed(t, src.URL, c.Experiment).toLocal()
+	m, c := fillBulk(t, smallCases, 80)
+	src := newRecordingProxy(t, m.URI)
+	want := newFixture(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)
 
 	random := seeded(t)
-	b := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
-	p := newProxy(t, b.front.URL)
-	b.setenv("DATABRICKS_HOST", p.URL)
+	fx := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	p := newProxy(t, fx.front.URL)
+	fx.setenv("DATABRICKS_HOST", p.URL)
 	for i, at := range []struct {
 		match string
 		n     int
@@ -108,7 +108,7 @@ func TestKilledWarehouse(t *testing.T) {
 		{"CREATE TABLE", 2, true}, {"INSERT INTO", 1, true}, {"INSERT INTO", 1, false}, {"INSERT INTO", 2, true}, {"INSERT INTO", 1 + random.IntN(3), random.IntN(2) == 0},
 	} {
 		p.killAt(at.n, at.match, at.after)
-		if !b.killedRun(p, 0) {
+		if !fx.killedRun(p, 0) {
 			t.Logf("the run ended before it was killed at %+v", at)
 			// Annotations go first: after one insert, spans are to come. What more a run leaves depends on
 			// how fast it is.
@@ -117,14 +117,14 @@ func TestKilledWarehouse(t *testing.T) {
 			}
 		}
 		if at.match == "INSERT INTO" {
-			b.tablesMade()
+			fx.dropCreateFlags()
 		}
 		if i%2 == 1 {
-			b.forget()
+			fx.deleteCheckpoint()
 		}
 	}
-	b.killedRun(nil, time.Second+time.Duration(random.Int64N(int64(3*time.Second))))
-	o := b.mustRun(0, smallBatches...)
+	fx.killedRun(nil, time.Second+time.Duration(random.Int64N(int64(3*time.Second))))
+	o := fx.mustRun(0, smallBatches...)
 	t.Logf("the last run wrote %d spans, found %d", o.summary.SpansWritten, o.summary.SpansPresent)
-	sameRows(t, want.rowsOf, b.rowsOf)
+	sameRows(t, want.tables, fx.tables)
 }

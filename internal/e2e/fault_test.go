@@ -12,13 +12,13 @@ import (
 // TestStorms has both sides refuse, reset and cut off what a run asks for: it ends well, with the
 // same rows.
 func TestStorms(t *testing.T) {
-	m, c := fill(t, small)
-	want := newBed(t, m.URI, c.Experiment).toLocal()
+	m, c := fill(t, smallCases)
+	want := newFixture(t, m.URI, c.Experiment).toLocal()
 	want.mustRun(0)
 
 	plain := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, Plain: true})
-	b := newBed(t, plain.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
-	b.mustRun(0, "--end-time", "2015-01-01") // makes the tables
+	fx := newFixture(t, plain.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx.mustRun(0, "--end-time", "2015-01-01") // makes the tables
 
 	// Each fault takes the next request that those before it have left over.
 	for _, kind := range []string{"status429", "status503", rig.FrontReset, rig.FrontTruncate, rig.FrontCutAfterEffect} {
@@ -27,15 +27,15 @@ func TestStorms(t *testing.T) {
 	}
 	for _, kind := range []string{rig.Refuse429, rig.Refuse503, rig.ResetBefore, rig.Error500, rig.CutAfterEffect} {
 		for _, table := range []string{"_otel_annotations", "_otel_spans"} {
-			b.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + b.prefix + table, Kind: kind, RetryAfter: 1})
+			fx.warehouse.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + fx.prefix + table, Kind: kind, RetryAfter: 1})
 		}
 	}
-	before := b.wh.Stats(t).Faults
-	o := b.mustRun(0)
+	before := fx.warehouse.Stats(t).Faults
+	o := fx.mustRun(0)
 	if o.summary.Retries == 0 || o.summary.ThrottledSeconds == 0 {
 		t.Errorf("no retries or no throttling in %+v", o.summary)
 	}
-	if fired := b.wh.Stats(t).Faults - before; fired != 10 {
+	if fired := fx.warehouse.Stats(t).Faults - before; fired != 10 {
 		t.Errorf("%d of the warehouse's faults met the run, want 10", fired)
 	}
 	if fired := plain.Stats(t).Faults; fired < 25 {
@@ -44,29 +44,29 @@ func TestStorms(t *testing.T) {
 	if writes := plain.Stats(t).Writes; len(writes) > 0 {
 		t.Errorf("the run changed the source: %v", writes)
 	}
-	sameRows(t, want.rowsOf, b.rowsOf)
+	sameRows(t, want.tables, fx.tables)
 }
 
 // TestAnswerCutOff has a write take effect without an answer: the run finds out, and nothing is there
 // twice.
 func TestAnswerCutOff(t *testing.T) {
 	t.Parallel()
-	m, c := fill(t, small)
-	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	m, c := fill(t, smallCases)
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
 	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
-		b.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + b.prefix + table, Kind: rig.CutAfterEffect})
+		fx.warehouse.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + fx.prefix + table, Kind: rig.CutAfterEffect})
 	}
-	o := b.mustRun(0)
+	o := fx.mustRun(0)
 	if o.summary.SpansPresent == 0 || o.summary.AnnotationsPresent == 0 {
 		t.Fatalf("no answer was cut off: %+v", o.summary)
 	}
-	rows := b.wh.SQL(t, "SELECT (SELECT count(*) FROM "+b.rowsOf.spans+"), (SELECT count(*) FROM "+b.rowsOf.annotations+")")
+	rows := fx.warehouse.SQL(t, "SELECT (SELECT count(*) FROM "+fx.tables.spans+"), (SELECT count(*) FROM "+fx.tables.annotations+")")
 	// Whether it or another run wrote rows whose answer was lost, nobody can tell.
 	if rows[0][0] != o.summary.SpansWritten+o.summary.SpansPresent || rows[0][1] != o.summary.AnnotationsWritten+o.summary.AnnotationsPresent {
 		t.Errorf("the tables have %v rows; summary %+v", rows[0], o.summary)
 	}
-	compare(t, c.Expected, b.rowsOf)
-	if s := b.mustRun(0).summary; s.TargetWrites != 0 {
+	compareWithSource(t, c.Expected, fx.tables)
+	if s := fx.mustRun(0).summary; s.TargetWrites != 0 {
 		t.Errorf("second run: %+v", s)
 	}
 }
@@ -75,8 +75,8 @@ func TestAnswerCutOff(t *testing.T) {
 func TestPoisoned(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "links,corrupt_artifact,feedback_values")
-	b := newBed(t, m.URI, c.Experiment).toLocal()
-	o := b.mustRun(3)
+	fx := newFixture(t, m.URI, c.Experiment).toLocal()
+	o := fx.mustRun(3)
 	bad := c.Cases["corrupt_artifact"]
 	s := o.summary
 	if s.Failed+s.Skipped+s.Deferred > int64(len(bad)) || s.Failed == 0 || s.Outcome != "partial" || s.Migrated < int64(c.Listed-len(bad)) {
@@ -96,18 +96,18 @@ func TestPoisoned(t *testing.T) {
 			good = append(good, e)
 		}
 	}
-	there := map[string]bool{}
-	for _, row := range rig.SharedWarehouse(t).SQL(t, "SELECT concat('spans ', trace_id) FROM "+b.rowsOf.spans+" UNION ALL SELECT concat('annotations ', substring(target_id, 1, 32)) FROM "+b.rowsOf.annotations) {
-		there[row[0].(string)] = true
+	present := map[string]bool{}
+	for _, row := range rig.SharedWarehouse(t).SQL(t, "SELECT concat('spans ', trace_id) FROM "+fx.tables.spans+" UNION ALL SELECT concat('annotations ', substring(target_id, 1, 32)) FROM "+fx.tables.annotations) {
+		present[row[0].(string)] = true
 	}
 	for _, e := range good {
 		for _, table := range []string{"spans ", "annotations "} {
-			if !there[table+strings.TrimPrefix(e.TraceID, "tr-")] {
+			if !present[table+strings.TrimPrefix(e.TraceID, "tr-")] {
 				t.Errorf("no %sof %s (%s)", table, e.TraceID, e.Case)
 			}
 		}
 	}
-	if again := b.mustRun(3).summary; again.Migrated != 0 || again.Failed != s.Failed || again.SpansWritten != 0 {
+	if again := fx.mustRun(3).summary; again.Migrated != 0 || again.Failed != s.Failed || again.SpansWritten != 0 {
 		t.Errorf("again: %+v", again)
 	}
 }

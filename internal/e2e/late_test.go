@@ -13,10 +13,10 @@ import (
 func TestSpansThatChange(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "otlp_gen_ai,json_types")
-	local := newBed(t, m.URI, c.Experiment).toLocal()
-	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
-	for _, b := range []*bed{local, warehouse} {
-		b.mustRun(0)
+	local := newFixture(t, m.URI, c.Experiment).toLocal()
+	warehouse := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	for _, fx := range []*fixture{local, warehouse} {
+		fx.mustRun(0)
 	}
 	expected := m.Resend(t, c.Experiment, 1).Expected
 	id := c.Cases["otlp_gen_ai"][0]
@@ -33,24 +33,24 @@ func TestSpansThatChange(t *testing.T) {
 	if s := warehouse.mustRun(0, "--update-spans").summary; s.Updated != 1 || s.SpansWritten != 2 || s.SpansUpdated != 1 || s.SpansChanged != 0 {
 		t.Errorf("run --update-spans: %+v", s)
 	}
-	for _, b := range []*bed{local, warehouse} {
-		compare(t, expected, b.rowsOf.present())
+	for _, fx := range []*fixture{local, warehouse} {
+		compareWithSource(t, expected, fx.tables.present())
 	}
 	// It does not change the second time: verify finds what a run can't know of.
 	expected = m.Resend(t, c.Experiment, 2).Expected
-	for _, b := range []*bed{local, warehouse} {
-		if b == local { // What a run and a verification make of it does not depend on the target.
-			if s := b.mustRun(0).summary; s.Present != 3 {
+	for _, fx := range []*fixture{local, warehouse} {
+		if fx == local { // What a run and a verification make of it does not depend on the target.
+			if s := fx.mustRun(0).summary; s.Present != 3 {
 				t.Errorf("a change that is not listed: %+v", s)
 			}
-			if v := b.verify("repair", 4, "--deep"); v.findings[id] != "differ" {
+			if v := fx.verify("repair", 4, "--deep"); v.findings[id] != "differ" {
 				t.Errorf("without --update-spans: %+v %v", v.report, v.details)
 			}
 		}
-		if v := b.verify("repair", 0, "--deep", "--update-spans"); !v.report.Equal {
+		if v := fx.verify("repair", 0, "--deep", "--update-spans"); !v.report.Equal {
 			t.Errorf("with --update-spans: %+v %v", v.report, v.details)
 		}
-		compare(t, expected, b.rowsOf.present())
+		compareWithSource(t, expected, fx.tables.present())
 	}
-	sameRows(t, local.rowsOf.present(), warehouse.rowsOf.present())
+	sameRows(t, local.tables.present(), warehouse.tables.present())
 }

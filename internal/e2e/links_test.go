@@ -20,23 +20,23 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// lake is the bed's local target, to be read without Spark.
-func (b *bed) lake() *deltalake.Lake {
-	b.t.Helper()
-	l, err := deltalake.Open(b.folder, deltalake.Options{})
+// openLake is the bed's local target, to be read without Spark.
+func (fx *fixture) openLake() *deltalake.Lake {
+	fx.t.Helper()
+	l, err := deltalake.Open(fx.localPath, deltalake.Options{})
 	if err != nil {
-		b.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	b.t.Cleanup(func() { l.Close() })
+	fx.t.Cleanup(func() { l.Close() })
 	return l
 }
 
 // linkedRuns are the MLflow runs that readers of the bed's local target see a trace linked to, sorted.
-func (b *bed) linkedRuns(traceID string) []string {
-	b.t.Helper()
+func (fx *fixture) linkedRuns(traceID string) []string {
+	fx.t.Helper()
 	runs := []string{}
 	id := strings.TrimPrefix(traceID, "tr-")
-	if err := b.lake().ReadAnnotations(b.t.Context(), []string{id}, target.AllTimes, func(a *uctables.Annotation) error {
+	if err := fx.openLake().ReadAnnotations(fx.t.Context(), []string{id}, target.AllTimes, func(a *uctables.Annotation) error {
 		if a.Type != uctables.RunLink || a.DeletedAtMicros != nil {
 			return nil
 		}
@@ -45,7 +45,7 @@ func (b *bed) linkedRuns(traceID string) []string {
 		runs = append(runs, run)
 		return err
 	}); err != nil {
-		b.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	slices.Sort(runs)
 	return runs
@@ -74,7 +74,7 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
 	c := m.FillCases(t, "/e2e/"+t.Name(), "linked_from_other_experiments,json_types")
-	b := newBed(t, m.URI, c.Experiment).toLocal()
+	fx := newFixture(t, m.URI, c.Experiment).toLocal()
 	at := slices.IndexFunc(c.Expected, func(e rig.ExpectedTrace) bool { return e.Case == "linked_from_other_experiments" })
 	trace, tags := c.Expected[at].TraceID, c.Expected[at].Tags
 	own, other, deleted := tags["run.own"], tags["run.other"], tags["run.deleted"]
@@ -89,7 +89,7 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		{nil, runlinks.OfAll, []string{own, other, deleted}, true},
 		{nil, runlinks.OfSource, []string{own, other, deleted}, false},
 		{nil, runlinks.None, []string{own, other, deleted}, false},
-		{b.forget, runlinks.OfSource, []string{own, other, deleted}, false},
+		{fx.deleteCheckpoint, runlinks.OfSource, []string{own, other, deleted}, false},
 		{func() { unlink(t, m, own); unlink(t, m, deleted) }, runlinks.OfSource, []string{other, deleted}, true},
 		{nil, runlinks.OfAll, []string{other}, true},
 		{nil, runlinks.OfAll, []string{other}, false},
@@ -102,18 +102,18 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		if step.links != "" {
 			flags, asked = []string{"--run-links", string(step.links)}, step.links
 		}
-		s := b.mustRun(0, flags...).summary
+		s := fx.mustRun(0, flags...).summary
 		want := append([]string{}, step.want...)
 		slices.Sort(want)
-		if d := cmp.Diff(want, b.linkedRuns(trace)); d != "" || (s.TargetWrites > 0) != step.writes {
+		if d := cmp.Diff(want, fx.linkedRuns(trace)); d != "" || (s.TargetWrites > 0) != step.writes {
 			t.Errorf("step %d (%s): links (-want +got):\n%s%+v", i, asked, d, s)
 		}
-		v := b.verify("verify", 0, append(flags, "--deep")...)
+		v := fx.verify("verify", 0, append(flags, "--deep")...)
 		if !v.report.Equal || v.report.RunLinks != asked || v.report.Kinds[verify.Match] != v.report.Compared {
 			t.Errorf("step %d (%s): %+v, %v", i, asked, v.report, v.details)
 		}
 	}
-	cmd := b.command("--deep")
+	cmd := fx.command("--deep")
 	cmd.Args[1] = "verify"
 	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-o" || arg == "json" })
 	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "links to runs of other experiments were not looked for; --run-links all does") {
@@ -126,13 +126,13 @@ func TestTypeScript(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
 	c := m.FillCases(t, "/e2e/"+t.Name(), "typescript")
-	b := newBed(t, m.URI, c.Experiment).toLocal()
-	if o := b.mustRun(0); o.summary.Migrated != 1 || len(o.summary.Notes) > 0 {
+	fx := newFixture(t, m.URI, c.Experiment).toLocal()
+	if o := fx.mustRun(0); o.summary.Migrated != 1 || len(o.summary.Notes) > 0 {
 		t.Errorf("%+v", o.summary)
 	}
 	trace := c.Cases["typescript"][0]
 	var got map[string]any
-	if err := b.lake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, target.AllTimes, func(s *uctables.Span) error {
+	if err := fx.openLake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, target.AllTimes, func(s *uctables.Span) error {
 		return json.Unmarshal(s.Attributes, &got)
 	}); err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestTypeScript(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if v := b.verify("verify", 0, "--deep"); !v.report.Equal {
+	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal {
 		t.Errorf("%+v, %v", v.report, v.details)
 	}
 }

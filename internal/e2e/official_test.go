@@ -21,9 +21,9 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// takenOver are the cases that the official migration has moved before tracemig: what it keeps in a form of
+// takeoverCases are the cases that the official migration has moved before tracemig: what it keeps in a form of
 // its own, and all that it loses.
-const takenOver = "state_error,state_unset,events,links,json_types,not_finite,token_usage_cost,tags,session_and_user,client_request_id," +
+const takeoverCases = "state_error,state_unset,events,links,json_types,not_finite,token_usage_cost,tags,session_and_user,client_request_id," +
 	"feedback_values,feedback_sources,feedback_errors,feedback_rationale_and_metadata,span_level_assessments,overridden_feedback,invalidated_feedback," +
 	"expectations,in_run_and_linked,linked_to_runs,custom_trace_ids,otlp_gen_ai"
 
@@ -32,22 +32,22 @@ var storageTags = []string{"mlflow.artifactLocation", "mlflow.trace.spansLocatio
 
 // A takeover is a location that the official migration has filled, and tracemig after it.
 type takeover struct {
-	*bed
-	official rig.OfficialRun
-	expected []rig.ExpectedTrace
-	rest     []string // traces that the official migration has skipped or not reached
-	links    []string // traces with span links, of those that it has moved
-	custom   string   // the trace whose ID is no hex
-	edits    map[string]edit
+	*fixture
+	official  rig.OfficialRun
+	expected  []rig.ExpectedTrace
+	notMoved  []string // traces that the official migration has skipped or not reached
+	lostLinks []string // traces with span links, of those that it has moved
+	customID  string   // the trace whose ID is no hex
+	edits     map[string]annotationEdit
 }
 
-// edit is what somebody did, after the official migration, to an annotation of a trace.
-type edit struct {
-	what        string
-	kind, name  string // of the annotation
-	id          string // annotation_id of the version that was added
-	value       string // what shows from then on, "" for nothing
-	secondLives bool   // it leaves two live rows of one tag
+// annotationEdit is what somebody did, after the official migration, to an annotation of a trace.
+type annotationEdit struct {
+	description     string
+	kind, name      string // of the annotation
+	id              string // annotation_id of the version that was added
+	value           string // what shows from then on, "" for nothing
+	leavesDuplicate bool   // it leaves two live rows of one tag
 }
 
 // targetOf is the trace_id that the official migration gives a trace; where it is hex, tracemig's too.
@@ -69,32 +69,32 @@ func md5ID(name string) string {
 // there, adds what is not, and leaves alone what others changed since.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	m, c := fill(t, takenOver)
-	whole(t, c)
-	k := &takeover{bed: newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}), expected: c.Expected, custom: c.Cases["custom_trace_ids"][0]}
+	m, c := fill(t, takeoverCases)
+	checkCorpus(t, c)
+	tk := &takeover{fixture: newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}), expected: c.Expected, customID: c.Cases["custom_trace_ids"][0]}
 	skip := map[string]string{c.Cases["client_request_id"][0]: "TOO_LARGE", c.Cases["linked_to_runs"][2]: "TOO_LARGE"}
-	location := "spark_catalog.default." + k.prefix
-	k.official = rig.Official(t, m, k.wh, c.Experiment, location, rig.OfficialOptions{Skip: skip, UntilMS: k.trace(c.Cases["otlp_gen_ai"][0]).RequestTimeMS - 1})
-	k.rest = slices.AppendSeq(slices.Clone(k.official.Left), maps.Keys(k.official.Skipped))
-	for _, e := range k.expected {
-		if hasLinks(&e) && !slices.Contains(k.rest, e.TraceID) {
-			k.links = append(k.links, e.TraceID)
+	location := "spark_catalog.default." + tk.prefix
+	tk.official = rig.Official(t, m, tk.warehouse, c.Experiment, location, rig.OfficialOptions{Skip: skip, UntilMS: tk.trace(c.Cases["otlp_gen_ai"][0]).RequestTimeMS - 1})
+	tk.notMoved = slices.AppendSeq(slices.Clone(tk.official.Left), maps.Keys(tk.official.Skipped))
+	for _, e := range tk.expected {
+		if hasLinks(&e) && !slices.Contains(tk.notMoved, e.TraceID) {
+			tk.lostLinks = append(tk.lostLinks, e.TraceID)
 		}
 	}
-	if len(k.official.Skipped) != 2 || len(k.official.Left) != 1 || len(k.official.Migrated)+3 != c.Listed || len(k.links) == 0 {
-		t.Fatalf("the official migration did %+v", k.official)
+	if len(tk.official.Skipped) != 2 || len(tk.official.Left) != 1 || len(tk.official.Migrated)+3 != c.Listed || len(tk.lostLinks) == 0 {
+		t.Fatalf("the official migration did %+v", tk.official)
 	}
-	k.checkForms()
-	k.checkProgress(c.ExperimentID, location)
-	k.verifyBefore(k.trace(c.Cases["links"][0]).RequestTimeMS)
+	tk.checkForms()
+	tk.checkProgress(c.ExperimentID, location)
+	tk.verifyBefore(tk.trace(c.Cases["links"][0]).RequestTimeMS)
 
-	k.edit(c)
-	k.run()
-	k.again()
-	k.checkRows()
-	k.verifyAfter()
-	k.repair()
-	unchanged(t, c.Expected, m.Dump(t, c.Experiment))
+	tk.editAnnotations(c)
+	tk.firstRun()
+	tk.checkReruns()
+	tk.checkRows()
+	tk.verifyAfter()
+	tk.checkRepair()
+	checkUnchanged(t, c.Expected, m.Dump(t, c.Experiment))
 }
 
 // problems are what is wrong by kind: one flaw of the program shows in many rows.
@@ -104,8 +104,8 @@ func (p problems) add(kind, format string, args ...any) {
 	p[kind] = append(p[kind], fmt.Sprintf(format, args...))
 }
 
-// tell fails the test with each kind and a few of its cases.
-func (p problems) tell(t *testing.T) {
+// report fails the test with each kind and a few of its cases.
+func (p problems) report(t *testing.T) {
 	t.Helper()
 	for _, kind := range slices.Sorted(maps.Keys(p)) {
 		cases := p[kind]
@@ -113,13 +113,13 @@ func (p problems) tell(t *testing.T) {
 	}
 }
 
-func (k *takeover) trace(id string) *rig.ExpectedTrace {
-	k.t.Helper()
-	i := slices.IndexFunc(k.expected, func(e rig.ExpectedTrace) bool { return e.TraceID == id })
+func (tk *takeover) trace(id string) *rig.ExpectedTrace {
+	tk.t.Helper()
+	i := slices.IndexFunc(tk.expected, func(e rig.ExpectedTrace) bool { return e.TraceID == id })
 	if i < 0 {
-		k.t.Fatalf("the source lists no trace %s", id)
+		tk.t.Fatalf("the source lists no trace %s", id)
 	}
-	return &k.expected[i]
+	return &tk.expected[i]
 }
 
 func hasLinks(e *rig.ExpectedTrace) bool {
@@ -138,11 +138,11 @@ func assessments(t *testing.T, e *rig.ExpectedTrace) []assessment {
 }
 
 // checkForms pins down what the generator writes, so that the rest of the test means what it says.
-func (k *takeover) checkForms() {
-	k.t.Helper()
-	spanRows, annotationRows := readRows(k.t, k.rowsOf)
-	if len(spanRows) != k.official.Spans || len(annotationRows) != k.official.Annotations {
-		k.t.Errorf("the official migration says %+v; there are %d spans and %d annotations", k.official, len(spanRows), len(annotationRows))
+func (tk *takeover) checkForms() {
+	tk.t.Helper()
+	spanRows, annotationRows := readRows(tk.t, tk.tables)
+	if len(spanRows) != tk.official.Spans || len(annotationRows) != tk.official.Annotations {
+		tk.t.Errorf("the official migration says %+v; there are %d spans and %d annotations", tk.official, len(spanRows), len(annotationRows))
 	}
 	spans, annotations := map[string]spanRow{}, map[string]annotationRow{}
 	for _, s := range spanRows {
@@ -152,9 +152,9 @@ func (k *takeover) checkForms() {
 		annotations[a.ID] = a
 	}
 	parents := map[string]int{} // how roots say that they are roots
-	for _, id := range k.official.Migrated {
-		e := k.trace(id)
-		c := &comparison{t: k.t, trace: e, id: targetOf(id)}
+	for _, id := range tk.official.Migrated {
+		e := tk.trace(id)
+		c := &comparison{t: tk.t, trace: e, id: targetOf(id)}
 		for _, want := range e.Spans {
 			got, ok := spans[c.id+want.SpanID]
 			delete(spans, c.id+want.SpanID)
@@ -178,7 +178,7 @@ func (k *takeover) checkForms() {
 		meta := annotations[sha256ID(c.id+":metadata")]
 		value, _ := meta.Value.(object)
 		inner, _ := value["trace_metadata"].(object)
-		if len(value) != 4 || inner["mlflow.migration.sourceExperimentId"] != k.official.ExperimentID || len(inner) != len(e.Metadata)+1 || meta.Metadata != nil ||
+		if len(value) != 4 || inner["mlflow.migration.sourceExperimentId"] != tk.official.ExperimentID || len(inner) != len(e.Metadata)+1 || meta.Metadata != nil ||
 			meta.UpdatedAt != e.RequestTimeMS*1000 || meta.CreatedAt != meta.UpdatedAt || meta.TargetID != c.id {
 			c.errorf("the official METADATA row is %+v", meta)
 		}
@@ -190,7 +190,7 @@ func (k *takeover) checkForms() {
 				c.errorf("the official row of tag %q is %+v", key, tag)
 			}
 		}
-		for _, a := range assessments(k.t, e) {
+		for _, a := range assessments(tk.t, e) {
 			row := annotations[a.ID]
 			delete(annotations, a.ID)
 			want := object{"mlflow.source.source_type": a.Source.Type, "mlflow.source.source_id": a.Source.ID}
@@ -206,198 +206,198 @@ func (k *takeover) checkForms() {
 			}
 			if a.Expectation != nil && a.Expectation.Serialized != nil {
 				want["mlflow.expectation.serialization_format"] = "JSON_FORMAT"
-				if problem := differs(decode(k.t, []byte(a.Expectation.Serialized.Value)), row.Value); problem != "" {
+				if problem := differs(decode(tk.t, []byte(a.Expectation.Serialized.Value)), row.Value); problem != "" {
 					c.errorf("the official row of expectation %q: %s", a.Name, problem)
 				}
 			}
 			c.equal("official metadata of "+a.Name, want, row.Metadata)
-			c.equal("official times of "+a.Name, []int64{micros(k.t, a.CreateTime), micros(k.t, a.LastUpdateTime)}, []int64{row.CreatedAt, row.UpdatedAt})
+			c.equal("official times of "+a.Name, []int64{micros(tk.t, a.CreateTime), micros(tk.t, a.LastUpdateTime)}, []int64{row.CreatedAt, row.UpdatedAt})
 			c.equal("official comment of "+a.Name, a.Rationale, row.Comment)
 			c.equal("official target of "+a.Name, "TRACE "+c.id, row.TargetType+" "+row.TargetID)
 		}
 	}
 	if len(spans)+len(annotations) > 0 {
-		k.t.Errorf("official rows of nothing at the source: %+v %+v", spans, annotations)
+		tk.t.Errorf("official rows of nothing at the source: %+v %+v", spans, annotations)
 	}
 	if parents["null"] == 0 || parents[`""`] == 0 || len(parents) != 2 {
-		k.t.Errorf("parents of official root spans: %v", parents)
+		tk.t.Errorf("parents of official root spans: %v", parents)
 	}
 }
 
 // checkProgress has check tell how far the official migration came, and what it skipped of this source.
-func (k *takeover) checkProgress(experimentID, location string) {
-	k.t.Helper()
-	if rows := k.wh.SQL(k.t, "SELECT count(*) FROM default._migration_skipped WHERE source_experiment_id = '"+experimentID+"' AND target_uc_location = '"+location+"'"); rows[0][0] != int64(2) {
-		k.t.Fatalf("%v skipped traces are noted, want 2", rows[0][0])
+func (tk *takeover) checkProgress(experimentID, location string) {
+	tk.t.Helper()
+	if rows := tk.warehouse.SQL(tk.t, "SELECT count(*) FROM default._migration_skipped WHERE source_experiment_id = '"+experimentID+"' AND target_uc_location = '"+location+"'"); rows[0][0] != int64(2) {
+		tk.t.Fatalf("%v skipped traces are noted, want 2", rows[0][0])
 	}
-	k.wh.SQL(k.t, "INSERT INTO default._migration_skipped VALUES ('tr-other', 'TOO_LARGE', 'another experiment', '"+location+"', now(), '')")
-	code, found := k.check()
+	tk.warehouse.SQL(tk.t, "INSERT INTO default._migration_skipped VALUES ('tr-other', 'TOO_LARGE', 'another experiment', '"+location+"', now(), '')")
+	code, found := tk.check()
 	if code != 0 {
-		k.t.Errorf("check ends with %d: %+v", code, found)
+		tk.t.Errorf("check ends with %d: %+v", code, found)
 	}
 	said := found[preflight.CodeOfficial].Text
-	if !strings.Contains(said, k.official.LatestTraceID) || !regexp.MustCompile(`\b2 that it skipped\b.*\b_migration_skipped\b`).MatchString(said) {
-		k.t.Errorf("check does not say that the official migration came to trace %s and skipped 2: %s", k.official.LatestTraceID, said)
+	if !strings.Contains(said, tk.official.LatestTraceID) || !regexp.MustCompile(`\b2 that it skipped\b.*\b_migration_skipped\b`).MatchString(said) {
+		tk.t.Errorf("check does not say that the official migration came to trace %s and skipped 2: %s", tk.official.LatestTraceID, said)
 	}
 }
 
-// findings holds what verify found against a kind for each trace, and returns it for more questions.
-func (k *takeover) findings(code int, want func(*rig.ExpectedTrace) []verify.Kind) verification {
-	k.t.Helper()
-	v := k.verify("verify", code, "--deep")
+// checkFindings holds what verify found against a kind for each trace, and returns it for more questions.
+func (tk *takeover) checkFindings(code int, want func(*rig.ExpectedTrace) []verify.Kind) verification {
+	tk.t.Helper()
+	v := tk.verify("verify", code, "--deep")
 	wrong := problems{}
-	for i := range k.expected {
-		e := &k.expected[i]
+	for i := range tk.expected {
+		e := &tk.expected[i]
 		kinds := want(e)
 		if kind := v.findings[e.TraceID]; !slices.Contains(kinds, kind) {
 			wrong.add(fmt.Sprintf("verify finds %q, want %q", kind, kinds), "trace %s (%s): %s", e.TraceID, e.Case, v.details[e.TraceID])
 		}
 	}
-	for _, id := range k.links {
+	for _, id := range tk.lostLinks {
 		if detail := v.details[id]; !strings.Contains(detail, "DELETE FROM") || !strings.Contains(detail, targetOf(id)) {
 			wrong.add("verify names no DELETE for a trace that has lost its links", "trace %s: %s", id, detail)
 		}
 	}
-	wrong.tell(k.t)
+	wrong.report(tk.t)
 	return v
 }
 
 // verifyBefore has verify look at the location before tracemig has written anything. Before the request time
 // of the first trace with links nothing is lost.
-func (k *takeover) verifyBefore(linksMS int64) {
-	k.t.Helper()
-	v := k.verify("verify", 0, "--deep", "--end-time", time.UnixMilli(linksMS).UTC().Format(time.RFC3339Nano))
+func (tk *takeover) verifyBefore(linksMS int64) {
+	tk.t.Helper()
+	v := tk.verify("verify", 0, "--deep", "--end-time", time.UnixMilli(linksMS).UTC().Format(time.RFC3339Nano))
 	if v.report.Listed == 0 || v.report.Kinds[verify.Official] != v.report.Listed {
-		k.t.Errorf("of what the official migration lost nothing of, verify finds %v", v.report.Kinds)
+		tk.t.Errorf("of what the official migration lost nothing of, verify finds %v", v.report.Kinds)
 	}
-	k.findings(4, func(e *rig.ExpectedTrace) []verify.Kind {
+	tk.checkFindings(4, func(e *rig.ExpectedTrace) []verify.Kind {
 		switch {
-		case slices.Contains(k.rest, e.TraceID):
+		case slices.Contains(tk.notMoved, e.TraceID):
 			return []verify.Kind{verify.Pending}
-		case slices.Contains(k.links, e.TraceID):
+		case slices.Contains(tk.lostLinks, e.TraceID):
 			return []verify.Kind{verify.Differ}
 		}
 		return []verify.Kind{verify.Official}
 	})
 }
 
-// edit changes annotations at the target, as the service and its users would.
-func (k *takeover) edit(c rig.Corpus) {
-	k.t.Helper()
+// editAnnotations changes annotations at the target, as the service and its users would.
+func (tk *takeover) editAnnotations(c rig.Corpus) {
+	tk.t.Helper()
 	id := func(name string) string { return c.Cases[name][0] }
 	tag := func(recipe func(string) string, trace string) string {
 		return recipe(targetOf(trace) + ":tag:corpus.case")
 	}
 	rated := id("feedback_rationale_and_metadata")
 	feedback := ""
-	for _, a := range assessments(k.t, k.trace(rated)) {
+	for _, a := range assessments(tk.t, tk.trace(rated)) {
 		if a.Name == "metadata" {
 			feedback = a.ID
 		}
 	}
-	k.edits = map[string]edit{
+	tk.edits = map[string]annotationEdit{
 		id("feedback_sources"): {"edited by the service under its own ID", "TAG", "corpus.case", tag(md5ID, id("feedback_sources")), "by the service", true},
 		id("session_and_user"): {"deleted by the service under its own ID", "TAG", "corpus.case", tag(md5ID, id("session_and_user")), "", true},
 		id("feedback_errors"):  {"edited under the official ID", "TAG", "corpus.case", tag(sha256ID, id("feedback_errors")), "by bob", false},
 		rated:                  {"given another value by bob", "FEEDBACK", "metadata", feedback, "bob's", false},
 	}
 	var selects []string
-	for trace, e := range k.edits {
+	for trace, e := range tk.edits {
 		value, deleted := "value", "now(), 'bob'"
 		if e.value != "" {
 			value, deleted = `parse_json('"`+strings.ReplaceAll(e.value, "'", `\'`)+`"')`, "NULL, NULL"
 		}
 		selects = append(selects, fmt.Sprintf(`SELECT '%s', target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by, now(), 'bob', %s, 'insert'
-			FROM %s WHERE target_id = '%s' AND annotation_type = '%s' AND name = '%s'`, e.id, value, deleted, k.rowsOf.annotations, targetOf(trace), e.kind, e.name))
+			FROM %s WHERE target_id = '%s' AND annotation_type = '%s' AND name = '%s'`, e.id, value, deleted, tk.tables.annotations, targetOf(trace), e.kind, e.name))
 	}
-	k.wh.SQL(k.t, "INSERT INTO "+k.rowsOf.annotations+" "+strings.Join(selects, " UNION ALL "))
+	tk.warehouse.SQL(tk.t, "INSERT INTO "+tk.tables.annotations+" "+strings.Join(selects, " UNION ALL "))
 }
 
 // spanHashes are the rows of the spans table: trace_id, span_id and record_id, and the hash of all the row.
-func (k *takeover) spanHashes() map[string]int64 {
-	k.t.Helper()
+func (tk *takeover) spanHashes() map[string]int64 {
+	tk.t.Helper()
 	hashes := map[string]int64{}
-	for _, row := range k.wh.SQL(k.t, "SELECT concat_ws(' ', trace_id, span_id, record_id), xxhash64("+spanText+") FROM "+k.rowsOf.spans) {
+	for _, row := range tk.warehouse.SQL(tk.t, "SELECT concat_ws(' ', trace_id, span_id, record_id), xxhash64("+spanText+") FROM "+tk.tables.spans) {
 		key := row[0].(string)
 		if _, twice := hashes[key]; twice {
-			k.t.Errorf("span row %s is there twice", key)
+			tk.t.Errorf("span row %s is there twice", key)
 		}
 		hashes[key] = row[1].(int64)
 	}
 	return hashes
 }
 
-// run is tracemig's first run: spans of the official migration stay, annotations become tracemig's.
-func (k *takeover) run() {
-	k.t.Helper()
-	before := k.spanHashes()
-	first := k.version() // the last one before tracemig's
-	o := k.mustRun(0)
+// firstRun is tracemig's first run: spans of the official migration stay, annotations become tracemig's.
+func (tk *takeover) firstRun() {
+	tk.t.Helper()
+	before := tk.spanHashes()
+	first := tk.annotationsVersion() // the last one before tracemig's
+	o := tk.mustRun(0)
 	s := o.summary
-	k.t.Logf("%+v", s)
-	if !strings.Contains(o.stderr, k.official.LatestTraceID) {
-		k.t.Errorf("run does not say that the official migration came to %s", k.official.LatestTraceID)
+	tk.t.Logf("%+v", s)
+	if !strings.Contains(o.stderr, tk.official.LatestTraceID) {
+		tk.t.Errorf("run does not say that the official migration came to %s", tk.official.LatestTraceID)
 	}
 	spans := 0
-	for _, id := range k.rest {
-		spans += len(k.trace(id).Spans)
+	for _, id := range tk.notMoved {
+		spans += len(tk.trace(id).Spans)
 	}
 	if s.SpansWritten != int64(spans) {
-		k.t.Errorf("%d spans were written, want the %d that the official migration skipped or did not reach", s.SpansWritten, spans)
+		tk.t.Errorf("%d spans were written, want the %d that the official migration skipped or did not reach", s.SpansWritten, spans)
 	}
-	if s.AnnotationsKept != int64(len(k.edits)) {
-		k.t.Errorf("%d annotations are told as changed at the target, want %d", s.AnnotationsKept, len(k.edits))
+	if s.AnnotationsKept != int64(len(tk.edits)) {
+		tk.t.Errorf("%d annotations are told as changed at the target, want %d", s.AnnotationsKept, len(tk.edits))
 	}
 	if s.SkippedReasons["official_trace_id"] != 1 || s.Skipped != 1 || s.Failed+s.Deferred != 0 {
-		k.t.Errorf("skipped %v, failed %v, deferred %v; want the trace with ID %s under official_trace_id alone", s.SkippedReasons, s.FailedReasons, s.DeferredReasons, k.custom)
+		tk.t.Errorf("skipped %v, failed %v, deferred %v; want the trace with ID %s under official_trace_id alone", s.SkippedReasons, s.FailedReasons, s.DeferredReasons, tk.customID)
 	}
-	after := k.spanHashes()
+	after := tk.spanHashes()
 	for key, hash := range before {
 		if after[key] != hash {
-			k.t.Errorf("the official span row %s is gone or changed", key)
+			tk.t.Errorf("the official span row %s is gone or changed", key)
 		}
 	}
 	if len(after) != len(before)+spans {
-		k.t.Errorf("%d span rows became %d, want %d more", len(before), len(after), spans)
+		tk.t.Errorf("%d span rows became %d, want %d more", len(before), len(after), spans)
 	}
-	k.checkVersions(first)
+	tk.checkVersions(first)
 }
 
-// version is the newest version of the annotations table.
-func (k *takeover) version() int64 {
-	k.t.Helper()
-	return k.wh.SQL(k.t, "DESCRIBE HISTORY "+k.rowsOf.annotations+" LIMIT 1")[0][0].(int64) // the newest comes first
+// annotationsVersion is the newest version of the annotations table.
+func (tk *takeover) annotationsVersion() int64 {
+	tk.t.Helper()
+	return tk.warehouse.SQL(tk.t, "DESCRIBE HISTORY "+tk.tables.annotations+" LIMIT 1")[0][0].(int64) // the newest comes first
 }
 
 // checkVersions looks at every commit after first: in none may a tag be there twice, or be gone.
-func (k *takeover) checkVersions(first int64) {
-	k.t.Helper()
-	last := k.version()
+func (tk *takeover) checkVersions(first int64) {
+	tk.t.Helper()
+	last := tk.annotationsVersion()
 	type tag struct{ trace, name string }
-	lives := map[int64]map[tag]int64{}
+	liveRows := map[int64]map[tag]int64{}
 	var selects []string
 	for v := first; v <= last; v++ {
-		lives[v] = map[tag]int64{}
+		liveRows[v] = map[tag]int64{}
 		selects = append(selects, fmt.Sprintf(`SELECT %d, target_id, name, count_if(deleted_at IS NULL) FROM (
 			SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM %s VERSION AS OF %[1]d)
-			WHERE age = 1 AND annotation_type = 'TAG' GROUP BY target_id, name`, v, k.rowsOf.annotations))
+			WHERE age = 1 AND annotation_type = 'TAG' GROUP BY target_id, name`, v, tk.tables.annotations))
 	}
-	for _, row := range k.wh.SQL(k.t, strings.Join(selects, " UNION ALL ")) {
-		lives[row[0].(int64)][tag{row[1].(string), row[2].(string)}] = row[3].(int64)
+	for _, row := range tk.warehouse.SQL(tk.t, strings.Join(selects, " UNION ALL ")) {
+		liveRows[row[0].(int64)][tag{row[1].(string), row[2].(string)}] = row[3].(int64)
 	}
 	want := map[tag]int64{} // live rows of each tag that the official migration has written, at last
-	doubtful := map[tag]bool{}
-	for trace, e := range k.edits {
-		if e.secondLives {
-			doubtful[tag{targetOf(trace), e.name}] = true
+	mayDuplicate := map[tag]bool{}
+	for trace, e := range tk.edits {
+		if e.leavesDuplicate {
+			mayDuplicate[tag{targetOf(trace), e.name}] = true
 			want[tag{targetOf(trace), e.name}] = 1
 			if e.value == "" {
 				want[tag{targetOf(trace), e.name}] = 0
 			}
 		}
 	}
-	for t := range lives[first] {
-		if _, told := want[t]; !told && t.trace != targetOf(k.custom) {
+	for t := range liveRows[first] {
+		if _, told := want[t]; !told && t.trace != targetOf(tk.customID) {
 			want[t] = 1
 			if slices.Contains(storageTags, t.name) {
 				want[t] = 0
@@ -406,67 +406,67 @@ func (k *takeover) checkVersions(first int64) {
 	}
 	wrong := problems{}
 	for v := first + 1; v <= last; v++ {
-		for t, n := range lives[v] {
-			if n > 1 && !(doubtful[t] && v < last) {
+		for t, n := range liveRows[v] {
+			if n > 1 && !(mayDuplicate[t] && v < last) {
 				wrong.add(fmt.Sprintf("version %d of %d to %d has several live rows of one tag", v, first, last), "trace %s, %.30q: %d", t.trace, t.name, n)
 			}
 		}
 		for t, n := range want {
-			if got := lives[v][t]; n == 1 && got == 0 {
+			if got := liveRows[v][t]; n == 1 && got == 0 {
 				wrong.add(fmt.Sprintf("version %d of %d to %d has lost a tag", v, first, last), "trace %s, %.30q", t.trace, t.name)
 			}
 		}
 	}
 	for t, n := range want {
-		if got := lives[last][t]; got > 0 && n == 0 {
+		if got := liveRows[last][t]; got > 0 && n == 0 {
 			wrong.add("a tag that is to have no live row has one at last", "trace %s, %.30q", t.trace, t.name)
 		}
 	}
-	wrong.tell(k.t)
+	wrong.report(tk.t)
 }
 
-// again runs a second time, and a third without the checkpoint: nothing is written.
-func (k *takeover) again() {
-	k.t.Helper()
-	before := k.files()
+// checkReruns runs a second time, and a third without the checkpoint: nothing is written.
+func (tk *takeover) checkReruns() {
+	tk.t.Helper()
+	before := tk.tableFiles()
 	for _, how := range []string{"with its checkpoint", "without its checkpoint"} {
 		if how == "without its checkpoint" {
-			k.forget()
+			tk.deleteCheckpoint()
 		}
-		if s := k.mustRun(0).summary; s.TargetWrites+s.SpansWritten+s.AnnotationsWritten+s.Failed != 0 {
-			k.t.Errorf("run %s: %+v", how, s)
+		if s := tk.mustRun(0).summary; s.TargetWrites+s.SpansWritten+s.AnnotationsWritten+s.Failed != 0 {
+			tk.t.Errorf("run %s: %+v", how, s)
 		}
-		if after := k.files(); !slices.Equal(before, after) {
-			k.t.Errorf("run %s changed the target from\n%q to\n%q", how, before, after)
+		if after := tk.tableFiles(); !slices.Equal(before, after) {
+			tk.t.Errorf("run %s changed the target from\n%q to\n%q", how, before, after)
 		}
 	}
 }
 
 // checkRows holds the annotations, as readers see them, against the source: in tracemig's forms, whoever
 // wrote their first versions.
-func (k *takeover) checkRows() {
-	k.t.Helper()
-	if n := k.wh.SQL(k.t, "SELECT count(*) FROM "+k.rowsOf.annotations+" WHERE _change_type IS DISTINCT FROM 'insert'")[0][0]; n != int64(0) {
-		k.t.Errorf("%v annotation rows have another _change_type than insert", n)
+func (tk *takeover) checkRows() {
+	tk.t.Helper()
+	if n := tk.warehouse.SQL(tk.t, "SELECT count(*) FROM "+tk.tables.annotations+" WHERE _change_type IS DISTINCT FROM 'insert'")[0][0]; n != int64(0) {
+		tk.t.Errorf("%v annotation rows have another _change_type than insert", n)
 	}
-	spans, rows := readRows(k.t, k.rowsOf.present())
+	spans, rows := readRows(tk.t, tk.tables.present())
 	annotations := map[string][]annotationRow{}
 	for _, a := range rows {
 		annotations[a.TargetID] = append(annotations[a.TargetID], a)
 	}
 	known := map[string]bool{}
 	wrong := problems{}
-	for i := range k.expected {
-		e := &k.expected[i]
+	for i := range tk.expected {
+		e := &tk.expected[i]
 		id := targetOf(e.TraceID)
 		known[id] = true
-		if e.TraceID == k.custom {
+		if e.TraceID == tk.customID {
 			continue
 		}
 		// Where these hold, all the rest has to hold too.
-		if n := len(wrong); k.checkAnnotations(wrong, e, annotations[id]) && n == len(wrong) {
-			c := &comparison{t: k.t, trace: e, id: id}
-			c.annotations(k.asAtTheSource(e, annotations[id]))
+		if n := len(wrong); tk.checkAnnotations(wrong, e, annotations[id]) && n == len(wrong) {
+			c := &comparison{t: tk.t, trace: e, id: id}
+			c.annotations(tk.withSourceTimes(e, annotations[id]))
 		}
 	}
 	// The trace whose ID is no hex is there once, under the official ID.
@@ -480,20 +480,20 @@ func (k *takeover) checkRows() {
 			wrong.add("annotations of a trace that the source does not have under this ID", "trace %s", id)
 		}
 	}
-	wrong.tell(k.t)
+	wrong.report(tk.t)
 }
 
 // checkAnnotations notes what is wrong of a trace's annotations, as far as taking over is to change it. It
 // says whether nothing is, and nobody has edited them.
-func (k *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows []annotationRow) bool {
-	k.t.Helper()
+func (tk *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows []annotationRow) bool {
+	tk.t.Helper()
 	id := targetOf(e.TraceID)
 	fine := true
 	add := func(kind, format string, args ...any) {
 		fine = false
 		wrong.add(kind, "trace %s (%s): %s", e.TraceID, e.Case, fmt.Sprintf(format, args...))
 	}
-	edited, isEdited := k.edits[e.TraceID]
+	edited, isEdited := tk.edits[e.TraceID]
 	byID := map[string]annotationRow{}
 	for _, a := range rows {
 		byID[a.ID] = a
@@ -506,7 +506,7 @@ func (k *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows [
 		switch {
 		case isEdited && edited.kind == "TAG" && key == edited.name:
 			if shown := byID[edited.id]; edited.value == "" && ok || edited.value != "" && shown.Value != edited.value {
-				add("a tag that was "+edited.what+" does not show that", "%q: %s", key, text(shown))
+				add("a tag that was "+edited.description+" does not show that", "%q: %s", key, text(shown))
 			}
 		case slices.Contains(storageTags, key):
 			if ok {
@@ -521,11 +521,11 @@ func (k *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows [
 			add("the link to a run is not there", "%s: %s", run, text(link))
 		}
 	}
-	for _, a := range assessments(k.t, e) {
+	for _, a := range assessments(tk.t, e) {
 		row := byID[a.ID]
 		if isEdited && edited.id == a.ID {
 			if row.Value != edited.value || text(row.UpdatedBy) != `"bob"` {
-				add("an assessment that was "+edited.what+" does not show that", "%q: %s", a.Name, text(row))
+				add("an assessment that was "+edited.description+" does not show that", "%q: %s", a.Name, text(row))
 			}
 			continue
 		}
@@ -548,13 +548,13 @@ func (k *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows [
 	return fine && !isEdited
 }
 
-// asAtTheSource are the rows with the update times that the source tells of assessments: a new version of
+// withSourceTimes are the rows with the update times that the source tells of assessments: a new version of
 // one has to be newer.
-func (k *takeover) asAtTheSource(e *rig.ExpectedTrace, rows []annotationRow) []annotationRow {
-	k.t.Helper()
+func (tk *takeover) withSourceTimes(e *rig.ExpectedTrace, rows []annotationRow) []annotationRow {
+	tk.t.Helper()
 	updated := map[string]int64{}
-	for _, a := range assessments(k.t, e) {
-		updated[a.ID] = micros(k.t, a.LastUpdateTime)
+	for _, a := range assessments(tk.t, e) {
+		updated[a.ID] = micros(tk.t, a.LastUpdateTime)
 	}
 	rows = slices.Clone(rows)
 	for i := range rows {
@@ -566,24 +566,24 @@ func (k *takeover) asAtTheSource(e *rig.ExpectedTrace, rows []annotationRow) []a
 }
 
 // verifyAfter has verify look at what the first run made of the location: only lost links are wrong.
-func (k *takeover) verifyAfter() {
-	k.t.Helper()
-	v := k.findings(4, func(e *rig.ExpectedTrace) []verify.Kind {
-		_, edited := k.edits[e.TraceID]
+func (tk *takeover) verifyAfter() {
+	tk.t.Helper()
+	v := tk.checkFindings(4, func(e *rig.ExpectedTrace) []verify.Kind {
+		_, edited := tk.edits[e.TraceID]
 		switch {
-		case slices.Contains(k.rest, e.TraceID):
+		case slices.Contains(tk.notMoved, e.TraceID):
 			return []verify.Kind{""} // they match
-		case slices.Contains(k.links, e.TraceID):
+		case slices.Contains(tk.lostLinks, e.TraceID):
 			return []verify.Kind{verify.Differ}
 		case edited:
 			return []verify.Kind{verify.Official, verify.Edited}
 		}
 		return []verify.Kind{verify.Official}
 	})
-	if v.report.Wrong() != int64(len(k.links)) {
-		k.t.Errorf("%d traces are wrong, want %d: %+v", v.report.Wrong(), len(k.links), v.report.Kinds)
+	if v.report.Wrong() != int64(len(tk.lostLinks)) {
+		tk.t.Errorf("%d traces are wrong, want %d: %+v", v.report.Wrong(), len(tk.lostLinks), v.report.Kinds)
 	}
-	for _, id := range k.links {
+	for _, id := range tk.lostLinks {
 		_, statement, found := strings.Cut(v.details[id], "DELETE FROM ")
 		if !found {
 			continue // findings has told
@@ -592,27 +592,27 @@ func (k *takeover) verifyAfter() {
 		if i := strings.LastIndexByte(statement, '\''); i >= 0 {
 			statement = statement[:i+1] // without what the sentence says further
 		}
-		if _, err := k.wh.TrySQL("DELETE FROM " + statement); err != nil {
-			k.t.Errorf("the DELETE that verify names for trace %s: %v", id, err)
+		if _, err := tk.warehouse.TrySQL("DELETE FROM " + statement); err != nil {
+			tk.t.Errorf("the DELETE that verify names for trace %s: %v", id, err)
 		}
 	}
 }
 
-// repair writes anew the spans that were deleted, with their links.
-func (k *takeover) repair() {
-	k.t.Helper()
-	k.verify("repair", 0, "--deep")
-	if v := k.verify("verify", 0, "--deep"); v.report.Wrong() > 0 {
-		k.t.Errorf("after repair: %v", v.report.Kinds)
+// checkRepair writes anew the spans that were deleted, with their links.
+func (tk *takeover) checkRepair() {
+	tk.t.Helper()
+	tk.verify("repair", 0, "--deep")
+	if v := tk.verify("verify", 0, "--deep"); v.report.Wrong() > 0 {
+		tk.t.Errorf("after repair: %v", v.report.Kinds)
 	}
-	rows, _ := readRows(k.t, k.rowsOf)
-	for _, id := range k.links {
+	rows, _ := readRows(tk.t, tk.tables)
+	for _, id := range tk.lostLinks {
 		spans := map[string]spanRow{}
 		for _, s := range rows {
 			if s.TraceID == targetOf(id) {
 				spans[s.SpanID] = s
 			}
 		}
-		(&comparison{t: k.t, trace: k.trace(id), id: targetOf(id)}).spans(spans)
+		(&comparison{t: tk.t, trace: tk.trace(id), id: targetOf(id)}).spans(spans)
 	}
 }

@@ -15,14 +15,14 @@ import (
 
 // proxy passes requests on, and at one of them does what a test wants.
 type proxy struct {
-	URL    string
-	victim chan func() // how to end the program, once it is started
+	URL  string
+	kill chan func() // how to end the program, once it is started
 
-	mu    sync.Mutex
-	match string // part of the request's body, "" for all requests
-	n     int    // matching requests until act is called, 0 for never, each for no end
-	after bool   // once the request has taken effect, not before
-	act   func()
+	mu     sync.Mutex
+	match  string // part of the request's body, "" for all requests
+	n      int    // matching requests until act is called, 0 for never, each for no end
+	after  bool   // once the request has taken effect, not before
+	action func()
 }
 
 func newProxy(t *testing.T, to string) *proxy {
@@ -30,9 +30,9 @@ func newProxy(t *testing.T, to string) *proxy {
 	return startProxy(t, to, nil)
 }
 
-// newRecording is a proxy before a source that does not change, which asks it each thing once: the
+// newRecordingProxy is a proxy before a source that does not change, which asks it each thing once: the
 // server, not tracemig, is what a run would else wait for.
-func newRecording(t *testing.T, to string) *proxy {
+func newRecordingProxy(t *testing.T, to string) *proxy {
 	t.Helper()
 	return startProxy(t, to, map[string]*httptest.ResponseRecorder{})
 }
@@ -49,7 +49,7 @@ func startProxy(t *testing.T, to string, recorded map[string]*httptest.ResponseR
 		r.Out.Host = r.In.Host // signed addresses are to come this way too
 	}, Transport: transport}
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	p := &proxy{victim: make(chan func(), 1)}
+	p := &proxy{kill: make(chan func(), 1)}
 	serve := func(w http.ResponseWriter, r *http.Request, body []byte) {
 		if recorded == nil {
 			pass.ServeHTTP(w, r)
@@ -76,7 +76,7 @@ func startProxy(t *testing.T, to string, recorded map[string]*httptest.ResponseR
 			return
 		}
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		act, after := p.due(body)
+		act, after := p.nextAction(body)
 		if act == nil {
 			serve(w, r, body)
 			return
@@ -108,41 +108,41 @@ func copyAnswer(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-func (p *proxy) due(body []byte) (act func(), after bool) {
+func (p *proxy) nextAction(body []byte) (act func(), after bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.n == 0 || !bytes.Contains(body, []byte(p.match)) {
 		return nil, false
 	}
-	if p.n == each {
-		return p.act, p.after
+	if p.n == everyRequest {
+		return p.action, p.after
 	}
 	if p.n--; p.n > 0 {
 		return nil, false
 	}
-	return p.act, p.after
+	return p.action, p.after
 }
 
-// each is the n of at for every matching request.
-const each = -1
+// everyRequest is the n of at for every matching request.
+const everyRequest = -1
 
-// at has act called at the n-th request from now on whose body has the text match.
-func (p *proxy) at(n int, match string, after bool, act func()) {
+// onRequest has act called at the n-th request from now on whose body has the text match.
+func (p *proxy) onRequest(n int, match string, after bool, act func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.n, p.match, p.after, p.act = n, match, after, act
+	p.n, p.match, p.after, p.action = n, match, after, act
 }
 
 // killAt kills the program that is put into victim next.
 func (p *proxy) killAt(n int, match string, after bool) {
-	p.at(n, match, after, func() { (<-p.victim)() })
+	p.onRequest(n, match, after, func() { (<-p.kill)() })
 }
 
-// disarm forgets what at and killAt have set up.
-func (p *proxy) disarm() {
-	p.at(0, "", false, nil)
+// reset forgets what at and killAt have set up.
+func (p *proxy) reset() {
+	p.onRequest(0, "", false, nil)
 	select {
-	case <-p.victim:
+	case <-p.kill:
 	default:
 	}
 }

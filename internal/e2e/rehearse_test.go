@@ -23,10 +23,10 @@ import (
 var report = flag.Bool("report", false, "write docs/rehearsal.md from what TestRehearse prints")
 
 // scratchTables are the tables in the warehouse that rehearsals of the bed's target have made.
-func (b *bed) scratchTables() []string {
-	b.t.Helper()
+func (fx *fixture) scratchTables() []string {
+	fx.t.Helper()
 	var names []string
-	for _, row := range b.wh.SQL(b.t, "SHOW TABLES IN default LIKE '"+b.prefix+"_rehearsal*'") {
+	for _, row := range fx.warehouse.SQL(fx.t, "SHOW TABLES IN default LIKE '"+fx.prefix+"_rehearsal*'") {
 		names = append(names, fmt.Sprint(row[1]))
 	}
 	return names
@@ -36,14 +36,14 @@ func (b *bed) scratchTables() []string {
 func TestRehearse(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "json_types,links,events,feedback_values")
-	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
 	command := func(flags ...string) *exec.Cmd {
-		cmd := exec.Command(binary(t), append([]string{"rehearse", "--target", b.target[1]}, flags...)...)
-		cmd.Env, cmd.Dir = b.env, b.baseDir
+		cmd := exec.Command(binary(t), append([]string{"rehearse", "--target", fx.targetFlags[1]}, flags...)...)
+		cmd.Env, cmd.Dir = fx.env, fx.baseDir
 		return cmd
 	}
 	var errOut bytes.Buffer
-	cmd := command(append([]string{"-o", "json"}, b.source...)...)
+	cmd := command(append([]string{"-o", "json"}, fx.sourceFlags...)...)
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
 	if err != nil {
@@ -68,12 +68,12 @@ func TestRehearse(t *testing.T) {
 	if want := []string{"values", "commit time", "statement size", "results", "two writers", "lost answer", "newer versions", "traces of the source"}; !slices.Equal(names, want) {
 		t.Errorf("steps %q, want %q", names, want)
 	}
-	for _, secret := range []string{b.prefix, "spark_catalog", b.front.URL} {
+	for _, secret := range []string{fx.prefix, "spark_catalog", fx.front.URL} {
 		if strings.Contains(string(out), secret) {
 			t.Errorf("the report names %s:\n%s", secret, out)
 		}
 	}
-	if left := b.scratchTables(); len(left) > 0 {
+	if left := fx.scratchTables(); len(left) > 0 {
 		t.Errorf("tables %q are left", left)
 	}
 	if *report {
@@ -90,7 +90,7 @@ func TestRehearse(t *testing.T) {
 	}
 	in := bufio.NewReader(lines)
 	first, _ := in.ReadString('\n')
-	if during := b.scratchTables(); len(during) == 0 || !strings.HasPrefix(first, "ok ") {
+	if during := fx.scratchTables(); len(during) == 0 || !strings.HasPrefix(first, "ok ") {
 		t.Errorf("after the first step, %q, there are the tables %q", first, during)
 	}
 	_ = cmd.Process.Signal(syscall.SIGINT)
@@ -98,7 +98,7 @@ func TestRehearse(t *testing.T) {
 	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
 		t.Errorf("interrupted, it ends with %d", cmd.ProcessState.ExitCode())
 	}
-	if left := b.scratchTables(); len(left) > 0 {
+	if left := fx.scratchTables(); len(left) > 0 {
 		t.Errorf("interrupted, it leaves the tables %q", left)
 	}
 }

@@ -25,10 +25,10 @@ func (at tables) present() tables {
 func TestChangesAtTheSource(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "json_types,links,feedback_values,expectations,tags,in_run_and_linked")
-	local := newBed(t, m.URI, c.Experiment).toLocal()
-	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
-	for _, b := range []*bed{local, warehouse} {
-		b.mustRun(0)
+	local := newFixture(t, m.URI, c.Experiment).toLocal()
+	remote := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
+	for _, fx := range []*fixture{local, remote} {
+		fx.mustRun(0)
 	}
 	changed := map[string]bool{}
 	for step := 1; step <= 4; step++ {
@@ -37,25 +37,25 @@ func TestChangesAtTheSource(t *testing.T) {
 			changed[id] = true
 		}
 		expected := now.Expected
-		for _, b := range []*bed{local, warehouse} {
+		for _, fx := range []*fixture{local, remote} {
 			if step == 3 {
-				b.forget() // What was migrated in which state is known from the target as well.
+				fx.deleteCheckpoint() // What was migrated in which state is known from the target as well.
 			}
-			s := b.mustRun(0).summary
+			s := fx.mustRun(0).summary
 			if s.Updated != 4 || s.Migrated != 0 || s.SpansWritten != 0 || s.AnnotationsKept != 0 || (step == 3) != (s.AnnotationsDeleted == 8) {
 				t.Errorf("step %d: %+v", step, s)
 			}
-			compare(t, expected, b.rowsOf.present())
+			compareWithSource(t, expected, fx.tables.present())
 			if step > 1 && step < 4 {
 				continue
 			}
-			if again := b.mustRun(0).summary; again.TargetWrites != 0 || again.Updated != 0 {
+			if again := fx.mustRun(0).summary; again.TargetWrites != 0 || again.Updated != 0 {
 				t.Errorf("step %d, again: %+v", step, again)
 			}
 		}
 		// The views tell the same.
 		tags := map[string]string{}
-		for _, row := range warehouse.wh.SQL(t, "SELECT trace_id, tags['late'], size(assessments) FROM default."+warehouse.prefix+"_trace_metadata") {
+		for _, row := range remote.warehouse.SQL(t, "SELECT trace_id, tags['late'], size(assessments) FROM default."+remote.prefix+"_trace_metadata") {
 			tags["tr-"+row[0].(string)] = fmt.Sprintf("%v %v", row[1], row[2])
 		}
 		for _, e := range expected {
@@ -76,18 +76,18 @@ func TestChangesAtTheSource(t *testing.T) {
 	}
 
 	// Changes at the target stay, whatever happens at the source after them.
-	b := warehouse
+	fx := remote
 	edit := func(set, name string) {
-		b.wh.SQL(t, fmt.Sprintf(`INSERT INTO %s SELECT annotation_id, target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by,
+		fx.warehouse.SQL(t, fmt.Sprintf(`INSERT INTO %s SELECT annotation_id, target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by,
 			now() + INTERVAL 1 HOUR, 'bob', NULL, NULL, 'insert' FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC) AS age FROM %s)
-			WHERE age = 1 AND name = '%s' AND annotation_type = 'TAG'`, b.rowsOf.annotations, set, b.rowsOf.annotations, name))
+			WHERE age = 1 AND name = '%s' AND annotation_type = 'TAG'`, fx.tables.annotations, set, fx.tables.annotations, name))
 	}
 	edit(`parse_json('"of bob"')`, "late")
 	m.Change(t, c.Experiment, 2)
-	if s := b.mustRun(0).summary; s.Updated != 4 || s.AnnotationsKept != 4 {
+	if s := fx.mustRun(0).summary; s.Updated != 4 || s.AnnotationsKept != 4 {
 		t.Errorf("edited at the target: %+v", s)
 	}
-	rows := b.wh.SQL(t, "SELECT count(*) FROM default."+b.prefix+"_trace_metadata WHERE tags['late'] = 'of bob'")
+	rows := fx.warehouse.SQL(t, "SELECT count(*) FROM default."+fx.prefix+"_trace_metadata WHERE tags['late'] = 'of bob'")
 	if rows[0][0] != int64(4) {
 		t.Errorf("%v traces show the tag as it was edited at the target, want 4", rows[0][0])
 	}

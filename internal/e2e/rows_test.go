@@ -112,7 +112,7 @@ func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotatio
 // sameRows fails unless each target holds the rows of want, as often as want, and any.
 func sameRows(t *testing.T, want tables, got ...tables) {
 	t.Helper()
-	same(t, [2]string{spanText, anySource}, want, got...)
+	compareRowTexts(t, [2]string{spanText, anySource}, want, got...)
 }
 
 // sameRowsButForStorage is sameRows between a plain server and a workspace, which keep spans in
@@ -120,11 +120,11 @@ func sameRows(t *testing.T, want tables, got ...tables) {
 func sameRowsButForStorage(t *testing.T, want, got tables) {
 	t.Helper()
 	text := `regexp_replace(` + annotationText + `, '"tracemig.(source|digest)":"[^"]*",?|"mlflow.trace.infoFinalized":"[^"]*",?|"tracemig.source_tags":[{][^}]*[}],?', '')`
-	same(t, [2]string{spanText, text}, want, got)
+	compareRowTexts(t, [2]string{spanText, text}, want, got)
 }
 
-// same compares the rows' texts by their hashes, and shows the rows themselves where these differ.
-func same(t *testing.T, texts [2]string, want tables, got ...tables) {
+// compareRowTexts compares the rows' texts by their hashes, and shows the rows themselves where these differ.
+func compareRowTexts(t *testing.T, texts [2]string, want tables, got ...tables) {
 	t.Helper()
 	var parts []string
 	for i, at := range append([]tables{want}, got...) {

@@ -24,32 +24,32 @@ func TestSecrets(t *testing.T) {
 	secrets := regexp.MustCompile(strings.Join([]string{token, password, oauth, "oauth-[0-9a-f]{32}", "(?i:x-amz-)"}, "|"))
 	type try struct {
 		name  string
-		bed   *bed
+		bed   *fixture
 		codes []int
 	}
 	basic := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, Plain: true, User: "ann", Password: password})
-	authorized := newBed(t, basic.URL, c.Experiment).toLocal()
+	authorized := newFixture(t, basic.URL, c.Experiment).toLocal()
 	authorized.env = append(authorized.env, "MLFLOW_TRACKING_USERNAME=ann", "MLFLOW_TRACKING_PASSWORD="+password)
 	bearer := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, Plain: true, Token: token})
-	tokened := newBed(t, bearer.URL, c.Experiment).toLocal()
+	tokened := newFixture(t, bearer.URL, c.Experiment).toLocal()
 	tokened.env = append(tokened.env, "MLFLOW_TRACKING_TOKEN="+token)
-	inURL := newBed(t, strings.Replace(basic.URL, "http://", "http://ann:"+password+"@", 1), c.Experiment).toLocal()
-	refused := newBed(t, bearer.URL, c.Experiment).toLocal()
+	inURL := newFixture(t, strings.Replace(basic.URL, "http://", "http://ann:"+password+"@", 1), c.Experiment).toLocal()
+	refused := newFixture(t, bearer.URL, c.Experiment).toLocal()
 	refused.env = append(refused.env, "MLFLOW_TRACKING_TOKEN="+token+"-wrong")
 
-	workspace := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token, Lost: c.Cases["links"]}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	workspace := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token, Lost: c.Cases["links"]}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: "status403", Nth: 1, Times: 2})
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: rig.FrontReset, Nth: 4, Times: 2})
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: rig.FrontTruncate, Nth: 7})
-	workspace.wh.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + workspace.prefix + "_otel_spans", Kind: rig.Refuse503})
-	forbidden := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
+	workspace.warehouse.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + workspace.prefix + "_otel_spans", Kind: rig.Refuse503})
+	forbidden := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
 	forbidden.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: "status403", Times: 1000})
-	machine := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
+	machine := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
 	machine.setenv("DATABRICKS_TOKEN", "")
 	machine.env = append(machine.env, "DATABRICKS_CLIENT_ID=rig-client", "DATABRICKS_CLIENT_SECRET="+oauth)
-	denied := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	denied := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toWarehouse(rig.FrontOptions{})
 	denied.setenv("DATABRICKS_TOKEN", token+"-wrong")
-	killed := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
+	killed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
 	p := newProxy(t, killed.front.URL)
 	killed.setenv("DATABRICKS_HOST", p.URL)
 	p.killAt(15, "", false)
@@ -60,7 +60,7 @@ func TestSecrets(t *testing.T) {
 	} {
 		s := try.bed.start()
 		if try.bed == killed {
-			p.victim <- func() { _ = s.cmd.Process.Kill() }
+			p.kill <- func() { _ = s.cmd.Process.Kill() }
 		}
 		o := s.wait()
 		fits := false
@@ -70,13 +70,13 @@ func TestSecrets(t *testing.T) {
 		if !fits {
 			t.Errorf("%s: exit code %d, want one of %v: %s", try.name, o.code, try.codes, tail(o.stderr))
 		}
-		look := func(where string, text []byte) {
+		checkText := func(where string, text []byte) {
 			if at := secrets.FindIndex(text); at != nil {
 				t.Errorf("%s: %s holds a secret: …%s…", try.name, where, text[max(0, at[0]-100):min(len(text), at[1]+100)])
 			}
 		}
-		look("standard output", []byte(o.stdout))
-		look("standard error", []byte(o.stderr))
+		checkText("standard output", []byte(o.stdout))
+		checkText("standard error", []byte(o.stderr))
 		files, wal := 0, false
 		err := filepath.WalkDir(try.bed.baseDir, func(path string, d os.DirEntry, err error) error {
 			if err != nil {
@@ -95,7 +95,7 @@ func TestSecrets(t *testing.T) {
 			files++
 			wal = wal || strings.HasSuffix(path, "-wal")
 			data, err := os.ReadFile(path)
-			look(path, data)
+			checkText(path, data)
 			return err
 		})
 		if err != nil {
@@ -105,9 +105,9 @@ func TestSecrets(t *testing.T) {
 			t.Errorf("%s: only %d files to look at, a WAL among them: %t", try.name, files, wal)
 		}
 	}
-	for _, table := range []string{workspace.rowsOf.spans, workspace.rowsOf.annotations} {
-		text := map[bool]string{true: spanText, false: annotationText}[table == workspace.rowsOf.spans]
-		if rows := workspace.wh.SQL(t, "SELECT "+text+" FROM "+table+" WHERE "+text+" RLIKE '"+token+"|X-Amz'"); len(rows) > 0 {
+	for _, table := range []string{workspace.tables.spans, workspace.tables.annotations} {
+		text := map[bool]string{true: spanText, false: annotationText}[table == workspace.tables.spans]
+		if rows := workspace.warehouse.SQL(t, "SELECT "+text+" FROM "+table+" WHERE "+text+" RLIKE '"+token+"|X-Amz'"); len(rows) > 0 {
 			t.Errorf("%s holds a secret: %v", table, rows)
 		}
 	}

@@ -16,37 +16,37 @@ import (
 func TestShards(t *testing.T) {
 	t.Parallel()
 	const shards = 4
-	m := source(t)
-	c := m.FillBulk(t, "/e2e/"+t.Name(), small, 60)
-	src := newRecording(t, m.URI)
-	want := newBed(t, src.URL, c.Experiment).toLocal()
+	m := mlflowServer(t)
+	c := m.FillBulk(t, "/e2e/"+t.Name(), smallCases, 60)
+	src := newRecordingProxy(t, m.URI)
+	want := newFixture(t, src.URL, c.Experiment).toLocal()
 	whole := want.mustRun(0).summary
 
 	shard := func(i int) []string { return []string{"--shard", fmt.Sprintf("%d/%d", i, shards)} }
-	local := newBed(t, src.URL, c.Experiment).toLocal() // its tables are made by four processes too
-	wh := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
-	wh.mustRun(0, "--end-time", "2015-01-01")
-	for _, b := range []*bed{local, wh} {
-		const victim = 2
-		var runs []*started
+	local := newFixture(t, src.URL, c.Experiment).toLocal() // its tables are made by four processes too
+	warehouse := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	warehouse.mustRun(0, "--end-time", "2015-01-01")
+	for _, fx := range []*fixture{local, warehouse} {
+		const killedShard = 2
+		var runs []*process
 		for i := range shards {
-			if i == victim && b == wh {
-				p := newProxy(t, b.front.URL)
-				b.setenv("DATABRICKS_HOST", p.URL)
+			if i == killedShard && fx == warehouse {
+				p := newProxy(t, fx.front.URL)
+				fx.setenv("DATABRICKS_HOST", p.URL)
 				p.killAt(1, "INSERT INTO", true)
-				s := b.start(shard(i)...)
-				p.victim <- func() { _ = s.cmd.Process.Kill() }
+				s := fx.start(shard(i)...)
+				p.kill <- func() { _ = s.cmd.Process.Kill() }
 				runs = append(runs, s)
-				b.setenv("DATABRICKS_HOST", b.front.URL)
+				fx.setenv("DATABRICKS_HOST", fx.front.URL)
 				continue
 			}
 			flags := shard(i)
-			if b == local {
+			if fx == local {
 				flags = append(flags, smallBatches...) // more commits that can meet
 			}
-			runs = append(runs, b.start(flags...))
+			runs = append(runs, fx.start(flags...))
 		}
-		var sum migrate.Summary
+		var total migrate.Summary
 		add := func(i int, o outcome) {
 			if o.code != 0 {
 				t.Errorf("shard %d: exit code %d: %s", i, o.code, tail(o.stderr))
@@ -56,34 +56,34 @@ func TestShards(t *testing.T) {
 			if s.Migrated == 0 || s.SpansPresent > 0 {
 				t.Errorf("shard %d migrated %d traces, and found %d spans of others' there", i, s.Migrated, s.SpansPresent)
 			}
-			sum.Listed += s.Listed
-			sum.Migrated += s.Migrated
-			sum.Skipped += s.Skipped
-			sum.SpansWritten += s.SpansWritten
-			sum.AnnotationsWritten += s.AnnotationsWritten + s.AnnotationsPresent
+			total.Listed += s.Listed
+			total.Migrated += s.Migrated
+			total.Skipped += s.Skipped
+			total.SpansWritten += s.SpansWritten
+			total.AnnotationsWritten += s.AnnotationsWritten + s.AnnotationsPresent
 		}
 		for i, r := range runs {
 			o := r.wait()
-			if i == victim && b == wh {
+			if i == killedShard && fx == warehouse {
 				if o.code != -1 {
 					t.Fatalf("shard %d was not killed, but ended with code %d: %s", i, o.code, tail(o.stderr))
 				}
-				o = b.run(shard(i)...)
+				o = fx.run(shard(i)...)
 			}
 			add(i, o)
 		}
-		if sum.Listed != whole.Listed || sum.Migrated != whole.Migrated || sum.Skipped != whole.Skipped ||
-			sum.SpansWritten != whole.SpansWritten || sum.AnnotationsWritten != whole.AnnotationsWritten {
-			t.Errorf("together %+v\nwant the whole's %+v", sum, whole)
+		if total.Listed != whole.Listed || total.Migrated != whole.Migrated || total.Skipped != whole.Skipped ||
+			total.SpansWritten != whole.SpansWritten || total.AnnotationsWritten != whole.AnnotationsWritten {
+			t.Errorf("together %+v\nwant the whole's %+v", total, whole)
 		}
-		sameRows(t, want.rowsOf, b.rowsOf)
+		sameRows(t, want.tables, fx.tables)
 
 		// Nothing is left to write, also without the checkpoints.
 		again := func() {
 			t.Helper()
-			var runs []*started
+			var runs []*process
 			for i := range shards {
-				runs = append(runs, b.start(shard(i)...))
+				runs = append(runs, fx.start(shard(i)...))
 			}
 			for i, r := range runs {
 				if o := r.wait(); o.code != 0 || o.summary.Migrated > 0 || o.summary.TargetWrites > 0 {
@@ -91,10 +91,10 @@ func TestShards(t *testing.T) {
 				}
 			}
 		}
-		if b == local {
+		if fx == local {
 			again()
 		}
-		b.forget()
+		fx.deleteCheckpoint()
 		again()
 	}
 	if v := local.verify("verify", 0, "--deep"); !v.report.Equal || v.report.Kinds[verify.Extra] > 0 {

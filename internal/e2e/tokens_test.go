@@ -11,9 +11,9 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// cli is a command-line tool that people log in with: it gets tokens as it is asked for them, and prints them in
+// loginTool is a command-line tool that people log in with: it gets tokens as it is asked for them, and prints them in
 // the form of its first argument, az or databricks.
-const cli = `import json, os, sys, time, urllib.parse, urllib.request
+const loginTool = `import json, os, sys, time, urllib.parse, urllib.request
 if sys.argv[2:] == ["version"]:
     sys.exit(print("Databricks CLI v0.300.0"))
 host, client, secret = os.environ["LOGIN"].split(" ")
@@ -31,7 +31,7 @@ else:
 func TestShortTokens(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, "json_types,links", 34)
-	want := newBed(t, m.URI, c.Experiment).toLocal()
+	want := newFixture(t, m.URI, c.Experiment).toLocal()
 	want.mustRun(0)
 	for _, tt := range []struct {
 		name string
@@ -46,18 +46,18 @@ func TestShortTokens(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := newWorkspaceBed(t, rig.FrontOptions{MLflow: m.URI, TokenSeconds: 10, TokenTold: tt.told}, c.Experiment).toWarehouse(rig.FrontOptions{})
-			b.env = deleteEnv(b.env, "DATABRICKS_TOKEN")
+			fx := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, TokenSeconds: 10, TokenTold: tt.told}, c.Experiment).toWarehouse(rig.FrontOptions{})
+			fx.env = deleteEnv(fx.env, "DATABRICKS_TOKEN")
 			if tt.env == nil {
-				b.setenv("DATABRICKS_CLIENT_ID", b.front.ClientID)
-				b.setenv("DATABRICKS_CLIENT_SECRET", b.front.ClientSecret)
+				fx.setenv("DATABRICKS_CLIENT_ID", fx.front.ClientID)
+				fx.setenv("DATABRICKS_CLIENT_SECRET", fx.front.ClientSecret)
 			}
 			for name, value := range tt.env {
-				b.setenv(name, value)
+				fx.setenv(name, value)
 			}
-			b.setenv("LOGIN", b.front.URL+" "+b.front.ClientID+" "+b.front.ClientSecret)
+			fx.setenv("LOGIN", fx.front.URL+" "+fx.front.ClientID+" "+fx.front.ClientSecret)
 			bin := t.TempDir()
-			if err := os.WriteFile(filepath.Join(bin, "cli.py"), []byte(cli), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(bin, "cli.py"), []byte(loginTool), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			for _, name := range []string{"az", "databricks"} {
@@ -67,12 +67,12 @@ func TestShortTokens(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			b.setenv("PATH", bin+":"+os.Getenv("PATH"))
-			o := b.mustRun(0, "--download-rate", "3") // for 36 traces: twelve seconds
+			fx.setenv("PATH", bin+":"+os.Getenv("PATH"))
+			o := fx.mustRun(0, "--download-rate", "3") // for 36 traces: twelve seconds
 			if o.summary.Seconds < 11 {
 				t.Errorf("the run took %.1f s: no token has ended", o.summary.Seconds)
 			}
-			sameRowsButForStorage(t, want.rowsOf, b.rowsOf)
+			sameRowsButForStorage(t, want.tables, fx.tables)
 		})
 	}
 }

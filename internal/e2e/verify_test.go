@@ -28,41 +28,41 @@ type verification struct {
 }
 
 // verify runs verify or repair, which has to end with the code.
-func (b *bed) verify(verb string, code int, flags ...string) verification {
-	b.t.Helper()
-	cmd := b.command(flags...)
+func (fx *fixture) verify(verb string, code int, flags ...string) verification {
+	fx.t.Helper()
+	cmd := fx.command(flags...)
 	cmd.Args[1] = verb
-	cmd.Args = slices.DeleteFunc(cmd.Args, creates)
+	cmd.Args = slices.DeleteFunc(cmd.Args, isCreateFlag)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	hung := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	hung := time.AfterFunc(runTimeout, func() { _ = cmd.Process.Kill() })
 	defer hung.Stop()
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		b.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	v := verification{findings: map[string]verify.Kind{}, details: map[string]string{}, stderr: errOut.String()}
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 		var typed struct{ Type string }
 		var f verify.Finding
 		if err := json.Unmarshal([]byte(line), &typed); err != nil {
-			b.t.Fatalf("%v in %q\n%s", err, line, tail(v.stderr))
+			fx.t.Fatalf("%v in %q\n%s", err, line, tail(v.stderr))
 		}
 		switch typed.Type {
 		case "finding":
 			if err := json.Unmarshal([]byte(line), &f); err != nil {
-				b.t.Fatal(err)
+				fx.t.Fatal(err)
 			}
 			v.findings[f.TraceID], v.details[f.TraceID] = f.Kind, f.Detail
 		case "verification":
 			v.report = verify.Report{}
 			if err := json.Unmarshal([]byte(line), &v.report); err != nil {
-				b.t.Fatal(err)
+				fx.t.Fatal(err)
 			}
 		}
 	}
 	if got := cmd.ProcessState.ExitCode(); got != code {
-		b.t.Errorf("%s ended with code %d, want %d\n%s\n%s", verb, got, code, tail(out.String()), tail(v.stderr))
+		fx.t.Errorf("%s ended with code %d, want %d\n%s\n%s", verb, got, code, tail(out.String()), tail(v.stderr))
 	}
 	return v
 }
@@ -70,22 +70,22 @@ func (b *bed) verify(verb string, code int, flags ...string) verification {
 // TestVerify damages a target in every way, and says what verify finds and repair puts right.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, small+",tags,state_error,in_progress,no_spans", 30)
-	b := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
-	b.mustRun(0)
+	m, c := fillBulk(t, smallCases+",tags,state_error,in_progress,no_spans", 30)
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx.mustRun(0)
 	// With --deep TestCorpus looks at more.
-	if v := b.verify("verify", 0); !v.report.Equal || v.report.Compared != v.report.Listed || v.report.Kinds[verify.Match]+v.report.Kinds[verify.Open] != v.report.Listed {
+	if v := fx.verify("verify", 0); !v.report.Equal || v.report.Compared != v.report.Listed || v.report.Kinds[verify.Match]+v.report.Kinds[verify.Open] != v.report.Listed {
 		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
 	}
-	if v := b.verify("verify", 0, "--sample", "7"); v.report.Compared != 7 {
+	if v := fx.verify("verify", 0, "--sample", "7"); v.report.Compared != 7 {
 		t.Errorf("%+v", v.report)
 	}
 
 	var ids []string // of bulk traces, in the target
-	for _, row := range b.wh.SQL(t, "SELECT DISTINCT trace_id FROM "+b.rowsOf.spans+" WHERE name = 'bulk' ORDER BY 1") {
+	for _, row := range fx.warehouse.SQL(t, "SELECT DISTINCT trace_id FROM "+fx.tables.spans+" WHERE name = 'bulk' ORDER BY 1") {
 		ids = append(ids, row[0].(string))
 	}
-	spans, notes := b.rowsOf.spans, b.rowsOf.annotations
+	spans, annotations := fx.tables.spans, fx.tables.annotations
 	want := map[string]verify.Kind{}
 	shallow := map[string]bool{}
 	// next is a bulk trace, of which verify is to say so, without --deep too if it is seen.
@@ -95,30 +95,30 @@ func TestVerify(t *testing.T) {
 		want["tr-"+id], shallow["tr-"+id] = kind, seen
 		return "'" + id + "'"
 	}
-	gone, noSpans, noChild := next(verify.Missing, true), next(verify.Incomplete, true), next(verify.Incomplete, true)
+	missing, noSpans, noChild := next(verify.Missing, true), next(verify.Incomplete, true), next(verify.Incomplete, true)
 	noMetadata, noTag := next(verify.Incomplete, true), next(verify.Incomplete, true)
-	otherTag, edited, bobs := next(verify.Differ, false), next(verify.Edited, false), next(verify.Match, true)
+	otherTag, edited, bobsTag := next(verify.Differ, false), next(verify.Edited, false), next(verify.Match, true)
 	created, tagTwice := next(verify.Differ, false), next(verify.Differ, true)
 	repairable := len(want)
 	date, future := next(verify.Differ, false), next(verify.Differ, true)
 	ids = append([]string{strings.TrimPrefix(c.Cases["json_types"][0], "tr-")}, ids...)
 	integer := next(verify.Differ, false)
 	attributes, name, spanID := next(verify.Differ, false), next(verify.Differ, false), next(verify.Differ, true)
-	spansTwice, notesTwice := next(verify.Duplicate, true), next(verify.Duplicate, true)
+	spansTwice, annotationsTwice := next(verify.Duplicate, true), next(verify.Duplicate, true)
 	for _, s := range []string{
-		"DELETE FROM " + spans + " WHERE trace_id IN (" + gone + ", " + noSpans + ") OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
-		"DELETE FROM " + notes + " WHERE target_id LIKE concat(" + gone + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
+		"DELETE FROM " + spans + " WHERE trace_id IN (" + missing + ", " + noSpans + ") OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
+		"DELETE FROM " + annotations + " WHERE target_id LIKE concat(" + missing + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
 			" OR target_id = " + noTag + " AND annotation_type = 'TAG' AND name = 'mlflow.traceName'",
-		"UPDATE " + notes + " SET value = CASE WHEN target_id = " + otherTag + " THEN parse_json('\"another\"') ELSE value END," +
+		"UPDATE " + annotations + " SET value = CASE WHEN target_id = " + otherTag + " THEN parse_json('\"another\"') ELSE value END," +
 			" created_at = CASE WHEN target_id = " + created + " THEN created_at - INTERVAL 1 HOUR ELSE created_at END," +
 			" updated_at = CASE WHEN target_id = " + future + " THEN now() + INTERVAL 400 DAYS ELSE updated_at END" +
 			" WHERE target_id IN (" + otherTag + ", " + created + ") AND name = 'mlflow.traceName' OR target_id = " + future + " AND annotation_type = 'METADATA'",
-		"INSERT INTO " + notes + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + notes +
+		"INSERT INTO " + annotations + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + annotations +
 			" WHERE target_id = " + edited + " AND name = 'mlflow.traceName'" +
-			" UNION ALL SELECT 'under another ID', target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by, updated_at, updated_by, NULL, NULL, 'insert' FROM " + notes +
+			" UNION ALL SELECT 'under another ID', target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by, updated_at, updated_by, NULL, NULL, 'insert' FROM " + annotations +
 			" WHERE target_id = " + tagTwice + " AND name = 'mlflow.traceName'" +
-			" UNION ALL SELECT 'of bob', 'TRACE', " + bobs + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
-			" UNION ALL SELECT * FROM " + notes + " WHERE target_id = " + notesTwice + " AND annotation_type = 'TAG'",
+			" UNION ALL SELECT 'of bob', 'TRACE', " + bobsTag + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
+			" UNION ALL SELECT * FROM " + annotations + " WHERE target_id = " + annotationsTwice + " AND annotation_type = 'TAG'",
 		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}')" +
 			" WHEN trace_id = " + integer + " THEN parse_json(replace(to_json(attributes), '\"int\":1', '\"int\":1.0E0')) ELSE attributes END," +
 			" date = CASE WHEN trace_id = " + date + " THEN date_add(date, 1) ELSE date END," +
@@ -126,7 +126,7 @@ func TestVerify(t *testing.T) {
 			" WHERE trace_id IN (" + attributes + ", " + name + ", " + integer + ", " + date + ") AND parent_span_id IS NULL OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
 		"INSERT INTO " + spans + " SELECT * FROM " + spans + " WHERE trace_id = " + spansTwice,
 	} {
-		b.wh.SQL(t, s)
+		fx.warehouse.SQL(t, s)
 	}
 	added := m.Add(t, c.Experiment, 1).Cases["added"][0]
 	want[added], shallow[added] = verify.Newer, true
@@ -147,9 +147,9 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
-	check(b.verify("verify", 4), false)
-	lost, differ := filepath.Join(b.baseDir, "lost.txt"), filepath.Join(b.baseDir, "differ.txt")
-	v := b.verify("verify", 4, "--deep", "--missing-on-target", lost, "--differ", differ)
+	check(fx.verify("verify", 4), false)
+	lost, differ := filepath.Join(fx.baseDir, "lost.txt"), filepath.Join(fx.baseDir, "differ.txt")
+	v := fx.verify("verify", 4, "--deep", "--missing-on-target", lost, "--differ", differ)
 	check(v, true)
 	for path, kinds := range map[string][]verify.Kind{lost: {verify.Pending, verify.Missing, verify.Incomplete}, differ: {verify.Differ, verify.Duplicate}} {
 		var listed []string
@@ -170,20 +170,20 @@ func TestVerify(t *testing.T) {
 		}
 	}
 	// Without the checkpoint it finds the same, but nobody knows what was moved before.
-	b.forget()
+	fx.deleteCheckpoint()
 	for id, kind := range want {
 		if kind == verify.Missing || kind == verify.Newer {
 			want[id], shallow[id] = verify.Pending, true
 		}
 	}
-	check(b.verify("verify", 4, "--deep"), true)
+	check(fx.verify("verify", 4, "--deep"), true)
 
-	before := b.wh.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'")
-	v = b.verify("repair", 4, "--deep")
+	before := fx.warehouse.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'")
+	v = fx.verify("repair", 4, "--deep")
 	if !strings.Contains(v.stderr, "DELETE FROM") {
 		t.Errorf("repair does not say what it leaves to the user: %s", tail(v.stderr))
 	}
-	if after := b.wh.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'"); fmt.Sprint(after) != fmt.Sprint(before) {
+	if after := fx.warehouse.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'"); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("repair changed rows: %v, were %v", after, before)
 	}
 	if wrong := v.report.Wrong(); wrong != int64(len(want)-1-repairable) {
@@ -196,9 +196,9 @@ func TestVerify(t *testing.T) {
 			wrong = append(wrong, "'"+strings.TrimPrefix(id, "tr-")+"'")
 		}
 	}
-	b.wh.SQL(t, "DELETE FROM "+spans+" WHERE trace_id IN ("+strings.Join(wrong, ", ")+")")
-	b.wh.SQL(t, "DELETE FROM "+notes+" WHERE target_id IN ("+strings.Join(wrong, ", ")+")")
-	if v := b.verify("repair", 0, "--deep"); !v.report.Equal {
+	fx.warehouse.SQL(t, "DELETE FROM "+spans+" WHERE trace_id IN ("+strings.Join(wrong, ", ")+")")
+	fx.warehouse.SQL(t, "DELETE FROM "+annotations+" WHERE target_id IN ("+strings.Join(wrong, ", ")+")")
+	if v := fx.verify("repair", 0, "--deep"); !v.report.Equal {
 		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
 	}
 }

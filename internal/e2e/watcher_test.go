@@ -16,14 +16,14 @@ import (
 // will be in the end, or it is not there. That goes for one that takes several commits too.
 func TestReaders(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, small+",state_error,tags,trace_metadata,token_usage_cost,otlp_6000_spans", 120)
-	src := newRecording(t, m.URI)
-	b := newBed(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
-	b.mustRun(0, "--end-time", "2015-01-01") // makes the tables and views
+	m, c := fillBulk(t, smallCases+",state_error,tags,trace_metadata,token_usage_cost,otlp_6000_spans", 120)
+	src := newRecordingProxy(t, m.URI)
+	fx := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
+	fx.mustRun(0, "--end-time", "2015-01-01") // makes the tables and views
 
-	look := func() (map[string][]any, error) {
-		rows, err := b.wh.TrySQL(`SELECT trace_id, size(spans), size(tags), size(assessments), size(trace_metadata), state, md5(request), md5(response), client_request_id
-			FROM default.` + b.prefix + `_trace_unified`)
+	readView := func() (map[string][]any, error) {
+		rows, err := fx.warehouse.TrySQL(`SELECT trace_id, size(spans), size(tags), size(assessments), size(trace_metadata), state, md5(request), md5(response), client_request_id
+			FROM default.` + fx.prefix + `_trace_unified`)
 		seen := map[string][]any{}
 		for _, row := range rows {
 			seen[row[0].(string)] = row[1:]
@@ -31,21 +31,21 @@ func TestReaders(t *testing.T) {
 		return seen, err
 	}
 	var mu sync.Mutex
-	var looks []map[string][]any
-	p := newProxy(t, b.front.URL)
-	b.setenv("DATABRICKS_HOST", p.URL)
-	p.at(each, "INSERT INTO", false, func() {
+	var snapshots []map[string][]any
+	p := newProxy(t, fx.front.URL)
+	fx.setenv("DATABRICKS_HOST", p.URL)
+	p.onRequest(everyRequest, "INSERT INTO", false, func() {
 		mu.Lock() // Two stages write side by side.
 		defer mu.Unlock()
-		seen, err := look()
+		seen, err := readView()
 		if err != nil {
 			t.Error(err)
 		}
-		looks = append(looks, seen)
+		snapshots = append(snapshots, seen)
 	})
-	o := b.mustRun(0, smallBatches...)
-	p.disarm()
-	end, err := look()
+	o := fx.mustRun(0, smallBatches...)
+	p.reset()
+	end, err := readView()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,10 +56,10 @@ func TestReaders(t *testing.T) {
 	if spans := end[large][0]; spans != int64(6000) {
 		t.Errorf("the large trace has %v spans in the end", spans)
 	}
-	between := 0
-	for _, seen := range looks {
+	partial := 0
+	for _, seen := range snapshots {
 		if len(seen) > 0 && len(seen) < len(end) {
-			between++
+			partial++
 		}
 		for id, row := range seen {
 			if d := cmp.Diff(end[id], row); d != "" {
@@ -67,9 +67,9 @@ func TestReaders(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.TargetWrites, len(looks), between)
+	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.TargetWrites, len(snapshots), partial)
 	// The large trace takes several commits, and the others more: some look is between, on any machine.
-	if between == 0 {
+	if partial == 0 {
 		t.Error("no look fell between two commits: this proves nothing")
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "same_millisecond,links,zero_duration,nanosecond_times,session_and_user")
-	src := newRecording(t, m.URI)
+	src := newRecordingProxy(t, m.URI)
 	var times []int64
 	for _, e := range c.Expected {
 		times = append(times, e.RequestTimeMS)
@@ -50,8 +50,8 @@ func TestWindow(t *testing.T) {
 		{[]string{"--start-time", "2025-03-01", "--end-time", "2025-03-02"}, int64(len(times))},
 		{[]string{"--start-time", "24h"}, 0},
 	} {
-		b := newBed(t, src.URL, c.Experiment).toLocal()
-		if s := b.mustRun(0, w.flags...).summary; s.Migrated != w.want || s.Listed != w.want {
+		fx := newFixture(t, src.URL, c.Experiment).toLocal()
+		if s := fx.mustRun(0, w.flags...).summary; s.Migrated != w.want || s.Listed != w.want {
 			t.Errorf("%v: %d traces listed, %d migrated, want %d", w.flags, s.Listed, s.Migrated, w.want)
 		}
 		seen[w.want] = true
@@ -66,23 +66,23 @@ func TestWindow(t *testing.T) {
 func TestBetweenRuns(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "in_progress,in_progress_info_only,json_types,otlp_orphans")
-	local := newBed(t, m.URI, c.Experiment).toLocal()
-	warehouse := newBed(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
-	for _, b := range []*bed{local, warehouse} {
-		if s := b.mustRun(0).summary; s.Deferred != 2 || s.DeferredReasons["in_progress"] != 2 || s.SkippedReasons["spans_incomplete"] != 1 || s.Migrated != 2 {
+	local := newFixture(t, m.URI, c.Experiment).toLocal()
+	warehouse := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	for _, fx := range []*fixture{local, warehouse} {
+		if s := fx.mustRun(0).summary; s.Deferred != 2 || s.DeferredReasons["in_progress"] != 2 || s.SkippedReasons["spans_incomplete"] != 1 || s.Migrated != 2 {
 			t.Fatalf("first run: %+v", s)
 		}
-		compare(t, c.Expected, b.rowsOf)
+		compareWithSource(t, c.Expected, fx.tables)
 	}
 	m.Add(t, c.Experiment, 3)
 	expected := m.EndInProgress(t, c.Experiment).Expected
-	for _, b := range []*bed{local, warehouse} {
-		s := b.mustRun(0, "--start-time", "12h").summary
+	for _, fx := range []*fixture{local, warehouse} {
+		s := fx.mustRun(0, "--start-time", "12h").summary
 		// The one whose spans never came is skipped, but what is known of it moved.
 		if s.Migrated != 4 || s.Skipped != 1 || s.Deferred != 0 || s.Failed != 0 {
 			t.Errorf("second run: %+v", s)
 		}
-		compare(t, expected, b.rowsOf)
+		compareWithSource(t, expected, fx.tables)
 	}
-	sameRows(t, local.rowsOf, warehouse.rowsOf)
+	sameRows(t, local.tables, warehouse.tables)
 }
