@@ -212,13 +212,6 @@ func TestAttachmentsCopied(t *testing.T) {
 	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // checkCopies checks that the files, which lie in a folder of this machine, are those that the rows list with paths in
 // another name of it, and nothing else.
 func checkCopies(t *testing.T, logged map[string]attachedTrace, migrated map[string]migratedTrace, folder, named string) {

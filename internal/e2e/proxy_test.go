@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// proxy passes requests on, and at one of them does what a test wants.
+// proxy passes requests on, and calls a function of the test at some of them.
 type proxy struct {
 	URL  string
-	kill chan func() // how to end the program, once it is started
+	kill chan func() // receives the function that kills the program, once it is started
 
 	mu     sync.Mutex
-	match  string // part of the request's body, "" for all requests
-	n      int    // matching requests until act is called, 0 for never, each for no end
-	after  bool   // once the request has taken effect, not before
+	match  string // text that the request's body contains, "" for all requests
+	n      int    // matching requests until action is called; 0 for never, everyRequest for each of them
+	after  bool   // whether action is called after the request has taken effect
 	action func()
 }
 
@@ -30,8 +30,8 @@ func newProxy(t *testing.T, to string) *proxy {
 	return startProxy(t, to, nil)
 }
 
-// newRecordingProxy is a proxy before a source that does not change, which asks it each thing once: the
-// server, not tracemig, is what a run would else wait for.
+// newRecordingProxy is a proxy before a source that does not change. It asks the source each thing once and answers
+// further requests from memory, since the server would otherwise take most of the time of a run.
 func newRecordingProxy(t *testing.T, to string) *proxy {
 	t.Helper()
 	return startProxy(t, to, map[string]*httptest.ResponseRecorder{})
@@ -46,7 +46,7 @@ func startProxy(t *testing.T, to string, recorded map[string]*httptest.ResponseR
 	transport := &http.Transport{}
 	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(u)
-		r.Out.Host = r.In.Host // signed addresses are to come this way too
+		r.Out.Host = r.In.Host // so that signed addresses lead to this proxy too
 	}, Transport: transport}
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	p := &proxy{kill: make(chan func(), 1)}
@@ -108,6 +108,7 @@ func copyAnswer(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
+// nextAction returns what to call at a request with this body, or nil.
 func (p *proxy) nextAction(body []byte) (act func(), after bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,22 +124,22 @@ func (p *proxy) nextAction(body []byte) (act func(), after bool) {
 	return p.action, p.after
 }
 
-// everyRequest is the n of at for every matching request.
+// everyRequest as the n of onRequest stands for every matching request.
 const everyRequest = -1
 
-// onRequest has act called at the n-th request from now on whose body has the text match.
+// onRequest has act called at the n-th request from now on whose body contains the text match.
 func (p *proxy) onRequest(n int, match string, after bool, act func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n, p.match, p.after, p.action = n, match, after, act
 }
 
-// killAt kills the program that is put into victim next.
+// killAt calls the next function that is sent to p.kill at such a request.
 func (p *proxy) killAt(n int, match string, after bool) {
 	p.onRequest(n, match, after, func() { (<-p.kill)() })
 }
 
-// reset forgets what at and killAt have set up.
+// reset undoes onRequest and killAt.
 func (p *proxy) reset() {
 	p.onRequest(0, "", false, nil)
 	select {

@@ -10,16 +10,6 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// present are the tables as readers see them: the newest version of each annotation, unless deleted.
-// What has no time at the source shows that of the first copy.
-func (at tables) present() tables {
-	return tables{at.spans, `(
-		SELECT annotation_id, target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by,
-		  CASE WHEN annotation_type IN ('FEEDBACK', 'EXPECTATION') THEN updated_at ELSE created_at END AS updated_at, updated_by, deleted_at, deleted_by
-		FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM ` + at.annotations + `)
-		WHERE age = 1 AND deleted_at IS NULL)`}
-}
-
 // TestChangesAtTheSource adds, changes, removes and adds again tags, assessments and run links of traces
 // that were migrated: after each run the target shows the source's present state.
 func TestChangesAtTheSource(t *testing.T) {

@@ -157,3 +157,13 @@ func compareRowTexts(t *testing.T, texts [2]string, want tables, got ...tables) 
 		}
 	}
 }
+
+// present are the tables as readers see them: the newest version of each annotation, unless deleted.
+// What has no time at the source shows that of the first copy.
+func (at tables) present() tables {
+	return tables{at.spans, `(
+		SELECT annotation_id, target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by,
+		  CASE WHEN annotation_type IN ('FEEDBACK', 'EXPECTATION') THEN updated_at ELSE created_at END AS updated_at, updated_by, deleted_at, deleted_by
+		FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM ` + at.annotations + `)
+		WHERE age = 1 AND deleted_at IS NULL)`}
+}

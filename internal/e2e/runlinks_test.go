@@ -12,26 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	_ "modernc.org/sqlite"
 
-	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
-)
-
-// openLake is the bed's local target, to be read without Spark.
-func (fx *fixture) openLake() *deltalake.Lake {
-	fx.t.Helper()
-	l, err := deltalake.Open(fx.localPath, deltalake.Options{})
-	if err != nil {
-		fx.t.Fatal(err)
-	}
-	fx.t.Cleanup(func() { l.Close() })
-	return l
-}
-
-// linkedRuns are the MLflow runs that readers of the bed's local target see a trace linked to, sorted.
+) // linkedRuns are the MLflow runs that readers of the bed's local target see a trace linked to, sorted.
 func (fx *fixture) linkedRuns(traceID string) []string {
 	fx.t.Helper()
 	runs := []string{}
@@ -118,33 +104,5 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-o" || arg == "json" })
 	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "links to runs of other experiments were not looked for; --run-links all does") {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// TestTypeScript has a trace stored as MLflow's TypeScript SDK does: its strings stay strings.
-func TestTypeScript(t *testing.T) {
-	t.Parallel()
-	m := rig.SharedServer(t)
-	c := m.FillCases(t, "/e2e/"+t.Name(), "typescript")
-	fx := newFixture(t, m.URI, c.Experiment).toLocal()
-	if o := fx.mustRun(0); o.summary.Migrated != 1 || len(o.summary.Notes) > 0 {
-		t.Errorf("%+v", o.summary)
-	}
-	trace := c.Cases["typescript"][0]
-	var got map[string]any
-	if err := fx.openLake().ReadSpans(t.Context(), []string{strings.TrimPrefix(trace, "tr-")}, target.AllTimes, func(s *uctables.Span) error {
-		return json.Unmarshal(s.Attributes, &got)
-	}); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]any{
-		"digits": "123", "truth": "true", "nothing": "null", "text": `{"answer": 42}`, "cut off": `{"answer`, "number": 123.,
-		"mlflow.spanInputs": map[string]any{"limit": "5"}, "mlflow.spanOutputs": `{"answer": 42}`, "mlflow.spanType": "AGENT", "mlflow.traceRequestId": trace,
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal {
-		t.Errorf("%+v, %v", v.report, v.details)
 	}
 }
