@@ -20,13 +20,14 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// attachedTrace is a trace with attachments: what was logged, and what MLflow's own client reads of it.
+// attachedTrace is a trace with attachments: its values as they were logged, and its attachments as MLflow's own client
+// reads them.
 type attachedTrace struct {
 	Inputs, Outputs any
 	Attachments     map[string]uctables.Attachment // by ID
 }
 
-// migratedTrace is what tables hold of a trace, as DuckDB reads them.
+// migratedTrace is a trace as DuckDB reads it from the tables.
 type migratedTrace struct {
 	Inputs, Outputs any
 	Metadata        struct {
@@ -34,23 +35,24 @@ type migratedTrace struct {
 	}
 }
 
-// fillAttachments fills an experiment of the shared server with traces that have attachments; see
-// testdata/rig/attachments.py. Their IDs come without "tr-".
+// fillAttachments fills an experiment of the shared server with traces that have attachments, and returns them by their
+// IDs without "tr-". testdata/rig/attachments.py says what they hold.
 func fillAttachments(t *testing.T, experiment string) map[string]attachedTrace {
 	t.Helper()
 	var logged map[string]attachedTrace
-	runScript(t, &logged, "fill", "--uri", rig.SharedServer(t).URI, "--experiment", experiment)
+	runAttachmentsScript(t, &logged, "fill", "--uri", rig.SharedServer(t).URI, "--experiment", experiment)
 	byTarget := map[string]attachedTrace{}
 	for id, trace := range logged {
 		if len(trace.Attachments) != 10 {
-			t.Fatalf("trace %s has %d attachments", id, len(trace.Attachments))
+			t.Fatalf("trace %s has %d attachments, want 10", id, len(trace.Attachments))
 		}
 		byTarget[strings.TrimPrefix(id, "tr-")] = trace
 	}
 	return byTarget
 }
 
-func runScript(t *testing.T, into any, args ...string) {
+// runAttachmentsScript runs testdata/rig/attachments.py and decodes what it prints.
+func runAttachmentsScript(t *testing.T, into any, args ...string) {
 	t.Helper()
 	cmd := rig.Command(t, "venv", "attachments.py", args...)
 	var log bytes.Buffer
@@ -64,19 +66,20 @@ func runScript(t *testing.T, into any, args ...string) {
 	}
 }
 
+// migratedTraces reads the local target with DuckDB.
 func (fx *fixture) migratedTraces() map[string]migratedTrace {
 	fx.t.Helper()
 	var found map[string]migratedTrace
-	runScript(fx.t, &found, "read", "--prefix", fx.localPath)
+	runAttachmentsScript(fx.t, &found, "read", "--prefix", fx.localPath)
 	return found
 }
 
-// countReferences checks that a value is the logged one but for the attachments, to which it refers.
+// countReferences returns the number of references to attachments in a value, and fails if it holds an attachment's bytes.
 func countReferences(t *testing.T, got any) (refs int) {
 	switch v := got.(type) {
 	case string:
 		if strings.HasPrefix(v, "data:") {
-			t.Errorf("the bytes are in the span: %.60s", v)
+			t.Errorf("the span holds the bytes %.60s, want a reference", v)
 		}
 		if strings.HasPrefix(v, "mlflow-attachment://") {
 			return 1
@@ -93,52 +96,55 @@ func countReferences(t *testing.T, got any) (refs int) {
 	return refs
 }
 
-// TestAttachmentsLeft: they stay where they are, unread, and everybody is told.
+// TestAttachmentsLeft has attachments stay at the source: they are not downloaded, and each report tells of them.
 func TestAttachmentsLeft(t *testing.T) {
 	t.Parallel()
 	logged := fillAttachments(t, "/attachments/left")
 	front := rig.StartFront(t, rig.FrontOptions{MLflow: rig.SharedServer(t).URI, Plain: true})
 	fx := newFixture(t, front.URL, "/attachments/left").toLocal()
 	o := fx.mustRun(0)
-	if o.summary.AttachmentsLeft != 30 || o.summary.AttachmentTraces != 3 || o.summary.Migrated != 4 || len(o.traces) != 3 || o.traces[0].Attachments != 10 {
-		t.Errorf("%+v\n%+v", o.traces, o.summary)
+	if s := o.summary; s.AttachmentsLeft != 30 || s.AttachmentTraces != 3 || s.Migrated != 4 ||
+		len(o.traces) != 3 || o.traces[0].Attachments != 10 {
+		t.Errorf("reported traces %+v, want 3 with 10 attachments each\n%+v, want 4 traces migrated and 30 attachments of 3 left",
+			o.traces, s)
 	}
 	if n := front.Stats(t).Requests["GET /ajax-api/2.0/mlflow/get-trace-artifact"]; n != 4 {
-		t.Errorf("%d downloads of 4 traces", n)
+		t.Errorf("%d downloads, want one for each of 4 traces", n)
 	}
 	for id, trace := range fx.migratedTraces() {
 		if n := countReferences(t, trace.Inputs) + countReferences(t, trace.Outputs); len(logged[id].Attachments) > 0 && n != 9 {
-			t.Errorf("trace %s holds %d references", id, n)
+			t.Errorf("trace %s holds %d references, want 9", id, n)
 		}
-		if list := trace.Metadata.Attachments; len(list) != len(logged[id].Attachments) || len(list) > 0 && (list[0].Path != "" || list[0].Inline) {
-			t.Errorf("trace %s lists %+v", id, list)
+		list, want := trace.Metadata.Attachments, len(logged[id].Attachments)
+		if len(list) != want || len(list) > 0 && (list[0].Path != "" || list[0].Inline) {
+			t.Errorf("trace %s lists %+v, want %d that are neither copied nor inline", id, list, want)
 		}
 	}
 	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsLeft != 30 || v.report.AttachmentTraces != 3 {
-		t.Errorf("%+v", v.report)
+		t.Errorf("verify: %v, want an equal target and 30 attachments of 3 traces left", v)
 	}
-	// What is migrated stays as it is.
+	// Migrated traces stay as they are.
 	if o := fx.mustRun(0, "--attachments", "inline"); o.summary.AnnotationsWritten+o.summary.SpansWritten != 0 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("a second run wrote rows, want none: %+v", o.summary)
 	}
 }
 
-// TestAttachmentsInline: the spans hold what was logged, in the form it was logged in.
+// TestAttachmentsInline has attachments go into the spans, which then hold the values exactly as they were logged.
 func TestAttachmentsInline(t *testing.T) {
 	t.Parallel()
 	logged := fillAttachments(t, "/attachments/inline")
 	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/inline").toLocal()
 	if o := fx.mustRun(0, "--attachments", "inline"); o.summary.AttachmentsInlined != 30 || o.summary.AttachmentsLeft != 0 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("want 30 attachments inline and none left: %+v", o.summary)
 	}
 	migrated := fx.migratedTraces()
 	for id, want := range logged {
 		got := migrated[id]
 		if d := cmp.Diff(want.Inputs, got.Inputs); d != "" {
-			t.Errorf("trace %s: inputs differ in %d bytes of differences: %.500s", id, len(d), d)
+			t.Errorf("trace %s: inputs differ (-want +got), %d bytes of differences: %.500s", id, len(d), d)
 		}
 		if d := cmp.Diff(want.Outputs, got.Outputs); d != "" {
-			t.Errorf("trace %s: outputs differ in %d bytes of differences: %.500s", id, len(d), d)
+			t.Errorf("trace %s: outputs differ (-want +got), %d bytes of differences: %.500s", id, len(d), d)
 		}
 		for _, a := range got.Metadata.Attachments {
 			w := want.Attachments[a.ID]
@@ -148,34 +154,35 @@ func TestAttachmentsInline(t *testing.T) {
 			}
 		}
 	}
-	// Whatever the later runs are told.
+	// verify needs no flag to know that the attachments are inline.
 	for _, flags := range [][]string{{"--deep"}, {}} {
 		if v := fx.verify("verify", 0, flags...); !v.report.Equal || v.report.AttachmentsLeft != 0 {
-			t.Errorf("%v: %+v %v", flags, v.report, v.details)
+			t.Errorf("verify %v: %v, want an equal target with no attachment left", flags, v)
 		}
 	}
 	if v := fx.verify("repair", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("repair: %v, want an equal target with 30 attachments proven", v)
 	}
 }
 
-// TestAttachmentsCopied: each is a file with the bytes that MLflow's own client reads; verify misses any that is not.
+// TestAttachmentsCopied has each attachment become a file with the bytes that MLflow's own client reads. verify finds files
+// that are lost, cut or changed.
 func TestAttachmentsCopied(t *testing.T) {
 	t.Parallel()
 	logged := fillAttachments(t, "/attachments/copied")
 	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/copied").toLocal()
 	folder := filepath.Join(fx.baseDir, "kept", "files")
 	if o := fx.mustRun(0, "--attachments", "kept/files"); o.summary.AttachmentsCopied != 30 || o.summary.AttachmentsLeft != 0 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("want 30 attachments copied and none left: %+v", o.summary)
 	}
 	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
-	// A lost checkpoint, and a run for all that is told otherwise, change nothing.
+	// Neither a lost checkpoint nor a run without --attachments changes anything.
 	fx.deleteCheckpoint()
 	if o := fx.mustRun(0); o.summary.Present != 4 || o.summary.AnnotationsWritten != 0 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("want 4 traces present and no annotation written: %+v", o.summary)
 	}
 	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 || v.report.AttachmentsLeft != 0 {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("verify: %v, want an equal target with 30 attachments proven and none left", v)
 	}
 
 	var ids []string
@@ -197,36 +204,38 @@ func TestAttachmentsCopied(t *testing.T) {
 	data[len(data)-1] ^= 1
 	must(t, os.WriteFile(other, data, 0o600))
 	v := fx.verify("verify", 4)
-	if d := cmp.Diff(map[string]verify.Kind{"tr-" + ids[0]: verify.Incomplete, "tr-" + ids[1]: verify.Differ}, v.findings); d != "" {
+	want := map[string]verify.Kind{"tr-" + ids[0]: verify.Incomplete, "tr-" + ids[1]: verify.Differ}
+	if d := cmp.Diff(want, v.findings); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}
 	if !strings.Contains(v.details["tr-"+ids[0]], lost) || !strings.Contains(v.details["tr-"+ids[1]], cut) {
-		t.Errorf("%v", v.details)
+		t.Errorf("details %v, want them to name %s and %s", v.details, lost, cut)
 	}
 	if v := fx.verify("verify", 4, "--deep"); v.findings["tr-"+ids[2]] != verify.Differ || len(v.findings) != 3 {
-		t.Errorf("deep: %v", v.findings)
+		t.Errorf("verify --deep finds %v, want 3 traces and %s to differ", v.findings, ids[2])
 	}
 	if v := fx.verify("repair", 0, "--deep", "--attachments", "inline"); !v.report.Equal || v.report.AttachmentsProven != 30 {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("repair: %v, want an equal target with 30 attachments proven", v)
 	}
 	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 }
 
-// checkCopies checks that the files, which lie in a folder of this machine, are those that the rows list with paths in
-// another name of it, and nothing else.
+// checkCopies checks that the files in a folder are the logged attachments and nothing else, and that the rows list them.
+// The rows call the folder by the name in named, such as that of a volume.
 func checkCopies(t *testing.T, logged map[string]attachedTrace, migrated map[string]migratedTrace, folder, named string) {
 	t.Helper()
 	for id, want := range logged {
 		files, err := os.ReadDir(filepath.Join(folder, id))
 		if err != nil || len(files) != len(want.Attachments) || len(migrated[id].Metadata.Attachments) != len(files) {
-			t.Errorf("trace %s has %d files, %v, and lists %d", id, len(files), err, len(migrated[id].Metadata.Attachments))
+			t.Errorf("trace %s has %d files (%v) and lists %d attachments, want %d of both",
+				id, len(files), err, len(migrated[id].Metadata.Attachments), len(want.Attachments))
 		}
 		for _, a := range migrated[id].Metadata.Attachments {
 			data, err := os.ReadFile(filepath.Join(folder, id, a.ID))
 			sum := sha256.Sum256(data)
 			w := want.Attachments[a.ID]
 			if err != nil || fmt.Sprintf("%x", sum) != w.SHA256 {
-				t.Errorf("trace %s, attachment %s: %d bytes with another digest, %v", id, a.ID, len(data), err)
+				t.Errorf("trace %s, attachment %s: %d bytes with SHA-256 %x (%v), want %s", id, a.ID, len(data), sum, err, w.SHA256)
 			}
 			w.ID, w.Path = a.ID, named+"/"+id+"/"+a.ID
 			if a != w {
@@ -236,7 +245,7 @@ func checkCopies(t *testing.T, logged map[string]attachedTrace, migrated map[str
 	}
 }
 
-// TestAttachmentsOfWorkspace reads them from signed addresses, some of which fail at first.
+// TestAttachmentsOfWorkspace copies attachments of a workspace from signed addresses, some of which fail at first.
 func TestAttachmentsOfWorkspace(t *testing.T) {
 	t.Parallel()
 	logged := fillAttachments(t, "/attachments/workspace")
@@ -248,21 +257,21 @@ func TestAttachmentsOfWorkspace(t *testing.T) {
 	folder := filepath.Join(fx.baseDir, "files")
 	o := fx.mustRun(0, "--attachments", folder)
 	if o.summary.AttachmentsCopied != 30 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("want 30 attachments copied: %+v", o.summary)
 	}
 	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 	if s := fx.front.Stats(t); s.SignedWithToken != 0 || s.Faults != 3 || len(s.Writes) != 0 {
-		t.Errorf("%+v", s)
+		t.Errorf("the workspace saw %+v, want 3 faults, no write, and no token at a signed address", s)
 	}
 	if strings.Contains(o.stdout+o.stderr, "X-Amz-Signature") || strings.Contains(o.stdout+o.stderr, fx.front.Token) {
-		t.Error("the output shows a secret")
+		t.Error("the output shows a signature or the token, want neither")
 	}
 	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("verify: %v, want an equal target with 30 attachments proven", v)
 	}
 }
 
-// TestAttachmentsBehindProxy reads them by the public API alone.
+// TestAttachmentsBehindProxy copies attachments where a proxy lets only the public API through.
 func TestAttachmentsBehindProxy(t *testing.T) {
 	t.Parallel()
 	logged := fillAttachments(t, "/attachments/proxy")
@@ -274,8 +283,8 @@ func TestAttachmentsBehindProxy(t *testing.T) {
 	checkCopies(t, logged, fx.migratedTraces(), folder, folder)
 }
 
-// TestAttachmentsLost: without the bytes of one the trace is not migrated at all, until they are back, or are said to
-// be of no account.
+// TestAttachmentsLost has the source lose the bytes of an attachment. Its trace is not migrated until they are back, or
+// until a run leaves attachments at the source.
 func TestAttachmentsLost(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
@@ -284,9 +293,10 @@ func TestAttachmentsLost(t *testing.T) {
 	for id := range logged {
 		lost = max(lost, id)
 	}
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(m.DB), "artifacts", "*", "traces", "tr-"+lost, "artifacts", "attachments", "*"))
+	found, err := filepath.Glob(filepath.Join(
+		filepath.Dir(m.DB), "artifacts", "*", "traces", "tr-"+lost, "artifacts", "attachments", "*"))
 	if err != nil || len(found) != 10 {
-		t.Fatalf("%d files, %v", len(found), err)
+		t.Fatalf("%d attachments in the server's folder (%v), want 10", len(found), err)
 	}
 	moved := found[0] + ".away"
 	must(t, os.Rename(found[0], moved))
@@ -295,42 +305,45 @@ func TestAttachmentsLost(t *testing.T) {
 			fx := newFixture(t, m.URI, "/attachments/lost").toLocal()
 			o := fx.mustRun(3, "--attachments", how)
 			if o.summary.Migrated != 3 || o.summary.FailedReasons["attachment_lost"] != 1 {
-				t.Errorf("%+v", o.summary)
+				t.Errorf("want 3 traces migrated and one failed with attachment_lost: %+v", o.summary)
 			}
-			if d := o.traces[0].Detail; !strings.Contains(d, filepath.Base(found[0])) || !strings.Contains(d, "the source does not have it") || !strings.Contains(d, "--attachments none") {
-				t.Errorf("detail %q", d)
+			for _, part := range []string{filepath.Base(found[0]), "the source does not have it", "--attachments none"} {
+				if !strings.Contains(o.traces[0].Detail, part) {
+					t.Errorf("detail %q, want it to contain %q", o.traces[0].Detail, part)
+				}
 			}
 			if got := fx.migratedTraces()[lost]; got.Inputs != nil || got.Metadata.Attachments != nil {
-				t.Errorf("something of the trace is there: %+v", got)
+				t.Errorf("the target holds %+v of the failed trace, want nothing", got)
 			}
 			if how == "inline" {
 				if o := fx.mustRun(0); o.summary.Migrated != 1 || o.summary.AttachmentsLeft != 10 {
-					t.Errorf("%+v", o.summary)
+					t.Errorf("want one trace migrated and its 10 attachments left: %+v", o.summary)
 				}
 				return
 			}
 			must(t, os.Rename(moved, found[0]))
 			if o := fx.mustRun(0, "--attachments", how); o.summary.Migrated != 1 || o.summary.AttachmentsCopied != 10 {
-				t.Errorf("%+v", o.summary)
+				t.Errorf("want one trace migrated and its 10 attachments copied: %+v", o.summary)
 			}
 		})
 	}
 }
 
-// TestAttachmentsInVolume copies them to a volume, and puts the tables into the warehouse.
+// TestAttachmentsInVolume copies attachments to a volume, with tables in the warehouse.
 func TestAttachmentsInVolume(t *testing.T) {
 	t.Parallel()
 	mlflowServer(t)
 	logged := fillAttachments(t, "/attachments/volume")
-	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/volume").toWarehouse(rig.FrontOptions{})
+	fx := newFixture(t, rig.SharedServer(t).URI, "/attachments/volume").toWarehouse()
 	volume := filepath.Join(fx.warehouse.Dir, "volumes", "spark_catalog", "default", fx.prefix)
 	must(t, os.MkdirAll(volume, 0o777))
 	named := "/Volumes/spark_catalog/default/" + fx.prefix + "/a"
 	if o := fx.mustRun(0, "--attachments", named+"/"); o.summary.AttachmentsCopied != 30 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("want 30 attachments copied: %+v", o.summary)
 	}
 	migrated := map[string]migratedTrace{}
-	for _, row := range fx.warehouse.SQL(t, "SELECT target_id, to_json(metadata) FROM "+fx.tables.annotations+" WHERE annotation_type = 'METADATA'") {
+	metadata := "SELECT target_id, to_json(metadata) FROM " + fx.tables.annotations + " WHERE annotation_type = 'METADATA'"
+	for _, row := range fx.warehouse.SQL(t, metadata) {
 		var m migratedTrace
 		must(t, json.Unmarshal([]byte(row[1].(string)), &m.Metadata))
 		migrated[row[0].(string)] = m
@@ -342,10 +355,10 @@ func TestAttachmentsInVolume(t *testing.T) {
 	query, _, found := strings.Cut("SELECT DISTINCT m.target_id"+query, "```")
 	rows := fx.warehouse.SQL(t, strings.ReplaceAll(query, "main.agents.support_otel_annotations", fx.tables.annotations))
 	if !found || len(rows) != 30 || !strings.HasPrefix(rows[0][2].(string), named) {
-		t.Errorf("the query of docs/tables.md finds %v", rows)
+		t.Errorf("the query of docs/tables.md finds %v, want 30 rows with paths below %s", rows, named)
 	}
 	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal || v.report.AttachmentsProven != 30 {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("verify: %v, want an equal target with 30 attachments proven", v)
 	}
 	var ids []string
 	for id := range logged {
@@ -353,13 +366,14 @@ func TestAttachmentsInVolume(t *testing.T) {
 	}
 	must(t, os.RemoveAll(filepath.Join(volume, "a", ids[0])))
 	if v := fx.verify("verify", 4); v.findings["tr-"+ids[0]] != verify.Incomplete || len(v.findings) != 1 {
-		t.Errorf("%v", v.details)
+		t.Errorf("verify: %v, want only trace %s to be incomplete", v, ids[0])
 	}
 	if v := fx.verify("repair", 0); !v.report.Equal {
-		t.Errorf("%+v %v", v.report, v.details)
+		t.Errorf("repair: %v, want an equal target", v)
 	}
-	// No volume: said before anything is read.
-	if o := fx.run("--attachments", "/Volumes/spark_catalog/default/nowhere/a"); o.code != 1 || !strings.Contains(o.stderr, "the volume must be there") {
-		t.Errorf("code %d: %s", o.code, tail(o.stderr))
+	// A run without the volume fails before it reads anything.
+	o := fx.run("--attachments", "/Volumes/spark_catalog/default/nowhere/a")
+	if o.code != 1 || !strings.Contains(o.stderr, "the volume must be there") {
+		t.Errorf("without the volume: exit code %d, want 1 and %q in: %s", o.code, "the volume must be there", tail(o.stderr))
 	}
 }

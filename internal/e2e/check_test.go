@@ -46,7 +46,7 @@ func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, smallCases)
-	good := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	good := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse()
 	code, found := good.check()
 	if code != 0 || found["table.spans"].Text != "it will be made" || found["grant.spans"].Result != preflight.OK {
 		t.Errorf("before the tables were made: exit code %d, %+v", code, found)
@@ -58,7 +58,7 @@ func TestCheck(t *testing.T) {
 	if o := good.mustRun(0, "--create"); !strings.Contains(o.stderr, "made no views") {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}
-	viewed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	viewed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse()
 	if o := viewed.mustRun(0, "--create-views", "--end-time", "2015-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
 		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
 	}

@@ -25,7 +25,7 @@ func TestRealClient(t *testing.T) {
 	t.Parallel()
 	m := mlflowServer(t)
 	_, c := rig.SharedMLflow(t)
-	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse()
 	o := fx.mustRun(3)
 	var unread []string // corrupt traces whose spans the migration cannot read, or that have none
 	for _, trace := range o.traces {

@@ -8,11 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestTwoRuns has two runs with checkpoints of their own write to the same tables at once.
+// TestTwoRuns has two runs with different checkpoints write to the same tables at the same time.
 func TestTwoRuns(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases, 100)
@@ -21,10 +19,11 @@ func TestTwoRuns(t *testing.T) {
 	want.mustRun(0)
 	compareWithSource(t, c.Expected, want.tables)
 
-	for _, fx := range []*fixture{newFixture(t, src.URL, c.Experiment).toLocal(), newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})} {
-		// The tables are there first: two that make them is another matter.
+	local, warehouse := newFixture(t, src.URL, c.Experiment).toLocal(), newFixture(t, src.URL, c.Experiment).toWarehouse()
+	for _, fx := range []*fixture{local, warehouse} {
+		// The tables are created first, since this test is not about runs that create the same tables.
 		fx.mustRun(0, "--end-time", "2015-01-01")
-		// Neither reads on before both have begun to read.
+		// Each run waits at its third request until the other one is there too.
 		var both sync.WaitGroup
 		both.Add(2)
 		var runs []*process
@@ -38,20 +37,20 @@ func TestTwoRuns(t *testing.T) {
 		for _, r := range runs {
 			o := r.wait()
 			if o.code != 0 {
-				t.Errorf("exit code %d: %s", o.code, tail(o.stderr))
+				t.Errorf("exit code %d, want 0: %s", o.code, tail(o.stderr))
 			}
 			written += o.summary.SpansWritten
 			spans = max(spans, o.summary.SpansWritten+o.summary.SpansPresent)
 			t.Logf("one wrote %d spans and found %d", o.summary.SpansWritten, o.summary.SpansPresent)
 		}
 		if written != spans {
-			t.Errorf("both wrote %d spans, there are %d", written, spans)
+			t.Errorf("both together wrote %d spans, want %d", written, spans)
 		}
 		sameRows(t, want.tables, fx.tables)
 	}
 }
 
-// TestSameCheckpoint holds a run at a request: a second with the same checkpoint is refused or waits.
+// TestSameCheckpoint holds a run at a request. A second run with the same checkpoint is refused, or waits.
 func TestSameCheckpoint(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "links,json_types")
@@ -63,19 +62,20 @@ func TestSameCheckpoint(t *testing.T) {
 	<-held
 
 	refused := fx.mustRun(1)
-	if holder := fmt.Sprintf("process %d", first.cmd.Process.Pid); !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.summary.Error, "--lock-wait") {
-		t.Errorf("the refusal does not name %s and a way out: %s", holder, refused.stderr)
+	holder := fmt.Sprintf("process %d", first.cmd.Process.Pid)
+	if !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.summary.Error, "--lock-wait") {
+		t.Errorf("the refusal is %s\nwant it to name %s and --lock-wait", refused.stderr, holder)
 	}
 	refused = fx.mustRun(1, "--lock-wait", "1ms")
 	if !strings.Contains(refused.stderr, "in use") {
-		t.Errorf("refused with %s", refused.stderr)
+		t.Errorf("the refusal is %s\nwant it to contain %q", refused.stderr, "in use")
 	}
 
 	second := fx.start("--lock-wait", "2m")
 	close(release)
 	for _, o := range []outcome{first.wait(), second.wait()} {
 		if o.code != 0 {
-			t.Errorf("exit code %d: %s", o.code, tail(o.stderr))
+			t.Errorf("exit code %d, want 0: %s", o.code, tail(o.stderr))
 		}
 		t.Logf("%d migrated, %d already there", o.summary.Migrated, o.summary.Present)
 	}

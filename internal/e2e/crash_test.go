@@ -6,15 +6,13 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// smallBatches has a run write in many commits.
+// smallBatches are flags that have a run write in many commits.
 var smallBatches = []string{"--bytes-in-flight", "1048576"}
 
-// TestKilledLocal kills runs that write local tables at requests and at random moments, several times
-// each, half of them with the checkpoint lost besides, and then lets a run through.
+// TestKilledLocal kills runs that write local tables, several times at requests and at random moments. Half of the runs
+// also lose their checkpoint. In the end a run is not killed.
 func TestKilledLocal(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases, 150)
@@ -22,7 +20,7 @@ func TestKilledLocal(t *testing.T) {
 	want := newFixture(t, p.URL, c.Experiment).toLocal()
 	want.mustRun(0, smallBatches...)
 	compareWithSource(t, c.Expected, want.tables)
-	// The next one finds the source's answers recorded.
+	// This run is as fast as the killed ones, since the source's answers are recorded by now.
 	second := newFixture(t, p.URL, c.Experiment).toLocal()
 	began := time.Now()
 	whole := second.mustRun(0, smallBatches...)
@@ -39,7 +37,7 @@ func TestKilledLocal(t *testing.T) {
 			if round < 2 {
 				at := 1 + random.IntN(int(whole.summary.Requests)/2)
 				p.killAt(at, "", try%2 == 0)
-				// Only what has nothing yet is known to need so many requests.
+				// Only a run without earlier progress is sure to send so many requests.
 				if killed = fx.killedRun(p, 0); !killed && try == 0 {
 					t.Errorf("the first run of round %d ended without request %d", round, at)
 				}
@@ -87,8 +85,8 @@ func (fx *fixture) killedRun(p *proxy, after time.Duration) bool {
 	return o.code == -1
 }
 
-// TestKilledWarehouse does so for the warehouse: at statements, before they are executed and after, now
-// and then with the checkpoint lost.
+// TestKilledWarehouse kills runs into the warehouse at statements, before and after they are executed. Some of the runs also
+// lose their checkpoint.
 func TestKilledWarehouse(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases, 80)
@@ -97,7 +95,7 @@ func TestKilledWarehouse(t *testing.T) {
 	want.mustRun(0)
 
 	random := seeded(t)
-	fx := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx := newFixture(t, src.URL, c.Experiment).toWarehouse()
 	p := newProxy(t, fx.front.URL)
 	fx.setenv("DATABRICKS_HOST", p.URL)
 	for i, at := range []struct {
@@ -105,13 +103,14 @@ func TestKilledWarehouse(t *testing.T) {
 		n     int
 		after bool
 	}{
-		{"CREATE TABLE", 2, true}, {"INSERT INTO", 1, true}, {"INSERT INTO", 1, false}, {"INSERT INTO", 2, true}, {"INSERT INTO", 1 + random.IntN(3), random.IntN(2) == 0},
+		{"CREATE TABLE", 2, true}, {"INSERT INTO", 1, true}, {"INSERT INTO", 1, false}, {"INSERT INTO", 2, true},
+		{"INSERT INTO", 1 + random.IntN(3), random.IntN(2) == 0},
 	} {
 		p.killAt(at.n, at.match, at.after)
 		if !fx.killedRun(p, 0) {
 			t.Logf("the run ended before it was killed at %+v", at)
-			// Annotations go first: after one insert, spans are to come. What more a run leaves depends on
-			// how fast it is.
+			// The first three are sure to come, since annotations are inserted before spans. Later inserts depend on how
+			// fast the run was.
 			if i < 3 {
 				t.Errorf("the run did not need statement %d with %s", at.n, at.match)
 			}

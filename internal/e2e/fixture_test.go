@@ -78,13 +78,12 @@ func (fx *fixture) toLocal() *fixture {
 }
 
 // toWarehouse makes tables of this fixture's own in the shared warehouse the target.
-func (fx *fixture) toWarehouse(opts rig.FrontOptions) *fixture {
+func (fx *fixture) toWarehouse() *fixture {
 	fx.t.Helper()
 	fx.warehouse = rig.SharedWarehouse(fx.t)
 	if fx.front == nil {
-		opts.Warehouse = fx.warehouse.URL()
-		opts.MLflow = "http://127.0.0.1:9" // No request to the source may go through this front.
-		fx.useFront(opts)
+		// No request to the source may go through this front.
+		fx.useFront(rig.FrontOptions{Warehouse: fx.warehouse.URL(), MLflow: "http://127.0.0.1:9"})
 	}
 	fx.prefix = rig.TablePrefix(fx.t)
 	fx.targetFlags = []string{"--target", "spark_catalog.default." + fx.prefix, "--create"}

@@ -9,18 +9,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestSecondRun proves that a run that finds nothing new writes nothing, nor asks to.
+// TestSecondRun checks that a run that finds nothing new writes nothing, and sends no statement that could write.
 func TestSecondRun(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, smallCases+",no_spans,in_progress")
-	for _, fx := range []*fixture{newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}), newFixture(t, m.URI, c.Experiment).toLocal()} {
+	for _, fx := range []*fixture{newFixture(t, m.URI, c.Experiment).toWarehouse(), newFixture(t, m.URI, c.Experiment).toLocal()} {
 		first := fx.mustRun(0)
 		if first.summary.Migrated == 0 || first.summary.SpansWritten == 0 || first.summary.AnnotationsWritten == 0 {
-			t.Fatalf("first run: %+v", first.summary)
+			t.Fatalf("first run: %+v, want traces, spans and annotations migrated", first.summary)
 		}
 		before, sent := fx.tableFiles(), 0
 		if fx.warehouse != nil {
@@ -33,7 +31,7 @@ func TestSecondRun(t *testing.T) {
 			s := fx.mustRun(0).summary
 			if s.SpansWritten+s.AnnotationsWritten+s.Migrated+s.Failed+s.TargetWrites != 0 || s.Present != first.summary.Migrated ||
 				s.Deferred != first.summary.Deferred || s.Skipped != first.summary.Skipped || s.Listed != first.summary.Listed {
-				t.Errorf("run %s: %+v\nafter a first with %+v", again, s, first.summary)
+				t.Errorf("run %s: %+v\nwant no write, and the traces of the first run: %+v", again, s, first.summary)
 			}
 			if after := fx.tableFiles(); !slices.Equal(before, after) || len(before) == 0 {
 				t.Errorf("run %s changed the target from\n%q to\n%q", again, before, after)
@@ -42,30 +40,33 @@ func TestSecondRun(t *testing.T) {
 				continue
 			}
 			if writes := fx.writeStatements(sent); len(writes) > 0 {
-				t.Errorf("run %s asked for %q", again, writes)
+				t.Errorf("run %s sent the statements %q, want none that writes", again, writes)
 			}
 		}
 		if fx.warehouse != nil {
-			// Asked to make tables that are there, it leaves them as they are.
-			versions := func() int {
-				return len(fx.warehouse.SQL(t, "DESCRIBE HISTORY "+fx.tables.spans)) + len(fx.warehouse.SQL(t, "DESCRIBE HISTORY "+fx.tables.annotations))
+			// With --create, a run leaves existing tables as they are.
+			versions := func() (n int) {
+				for _, table := range []string{fx.tables.spans, fx.tables.annotations} {
+					n += len(fx.warehouse.SQL(t, "DESCRIBE HISTORY "+table))
+				}
+				return n
 			}
 			made := versions()
 			fx.mustRun(0, "--create")
 			if now := versions(); now != made || made == 0 {
-				t.Errorf("--create on tables that are there: %d versions of them became %d", made, now)
+				t.Errorf("after --create the existing tables have %d versions, want %d", now, made)
 			}
 		}
 		compareWithSource(t, c.Expected, fx.tables)
 	}
 }
 
-// writeStatements are the statements after the warehouse's first n that are about the bed's tables and not mere
-// questions.
+// writeStatements returns the statements after the warehouse's first n that are about the fixture's tables and do not only
+// read.
 func (fx *fixture) writeStatements(n int) (out []string) {
 	fx.t.Helper()
 	stats := fx.warehouse.Stats(fx.t)
-	for _, s := range stats.Log[max(0, len(stats.Log)-(stats.Statements-n)):] { // other tests' too
+	for _, s := range stats.Log[max(0, len(stats.Log)-(stats.Statements-n)):] { // The log has the statements of other tests too.
 		if strings.Contains(s.Statement, fx.prefix) && !slices.Contains([]string{"SELECT", "SHOW", "DESCRIBE"}, s.Kind) {
 			out = append(out, s.Kind+" "+s.Table)
 		}
@@ -73,7 +74,7 @@ func (fx *fixture) writeStatements(n int) (out []string) {
 	return out
 }
 
-// tableFiles are those of the bed's tables: any commit adds some.
+// tableFiles returns the files of the fixture's tables with their times. Every commit adds files.
 func (fx *fixture) tableFiles() (out []string) {
 	fx.t.Helper()
 	tables := fx.localPath

@@ -177,7 +177,7 @@ func (sec *section) targetWarehouse(m *rig.MLflow) {
 	recorded := newRecordingProxy(sec.t, m.URI)
 	undisturbed := newFixture(sec.t, recorded.URL, sec.experiment).toLocal()
 	undisturbed.mustRun(0)
-	fx := newFixture(sec.t, recorded.URL, sec.experiment).toWarehouse(rig.FrontOptions{})
+	fx := newFixture(sec.t, recorded.URL, sec.experiment).toWarehouse()
 	fx.mustRun(0, "--end-time", "2015-01-01")
 	in := newInjector(sec.t, fx.front.URL)
 	fx.setenv("DATABRICKS_HOST", in.URL)

@@ -8,21 +8,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestReaders holds a run before each of its writes and looks at the views: a trace is there as it
-// will be in the end, or it is not there. That goes for one that takes several commits too.
+// TestReaders holds a run before each of its writes and reads the views. Each trace is either complete or not visible at
+// all, even one that takes several commits.
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases+",state_error,tags,trace_metadata,token_usage_cost,otlp_6000_spans", 120)
 	src := newRecordingProxy(t, m.URI)
-	fx := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{}).withViews()
-	fx.mustRun(0, "--end-time", "2015-01-01") // makes the tables and views
+	fx := newFixture(t, src.URL, c.Experiment).toWarehouse().withViews()
+	fx.mustRun(0, "--end-time", "2015-01-01") // This run only creates the tables and views.
 
 	readView := func() (map[string][]any, error) {
-		rows, err := fx.warehouse.TrySQL(`SELECT trace_id, size(spans), size(tags), size(assessments), size(trace_metadata), state, md5(request), md5(response), client_request_id
+		rows, err := fx.warehouse.TrySQL(`SELECT trace_id, size(spans), size(tags), size(assessments), size(trace_metadata), state,
+				md5(request), md5(response), client_request_id
 			FROM default.` + fx.prefix + `_trace_unified`)
 		seen := map[string][]any{}
 		for _, row := range rows {
@@ -35,7 +34,7 @@ func TestReaders(t *testing.T) {
 	p := newProxy(t, fx.front.URL)
 	fx.setenv("DATABRICKS_HOST", p.URL)
 	p.onRequest(everyRequest, "INSERT INTO", false, func() {
-		mu.Lock() // Two stages write side by side.
+		mu.Lock() // Two stages of a run write at the same time.
 		defer mu.Unlock()
 		seen, err := readView()
 		if err != nil {
@@ -50,11 +49,11 @@ func TestReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(end) != c.Listed {
-		t.Errorf("the view shows %d traces in the end, want %d", len(end), c.Listed)
+		t.Errorf("the view shows %d traces after the run, want %d", len(end), c.Listed)
 	}
 	large := strings.TrimPrefix(c.Cases["otlp_6000_spans"][0], "tr-")
 	if spans := end[large][0]; spans != int64(6000) {
-		t.Errorf("the large trace has %v spans in the end", spans)
+		t.Errorf("the large trace has %v spans after the run, want 6000", spans)
 	}
 	partial := 0
 	for _, seen := range snapshots {
@@ -63,13 +62,14 @@ func TestReaders(t *testing.T) {
 		}
 		for id, row := range seen {
 			if d := cmp.Diff(end[id], row); d != "" {
-				t.Errorf("trace %s was seen incomplete (-end +seen):\n%s", id, d)
+				t.Errorf("trace %s was visible but incomplete (-want +got):\n%s", id, d)
 			}
 		}
 	}
-	t.Logf("%d writes; %d looks, %d of them between the first and the last", o.summary.TargetWrites, len(snapshots), partial)
-	// The large trace takes several commits, and the others more: some look is between, on any machine.
+	t.Logf("%d writes; %d readings of the view, %d of them between the first and the last commit",
+		o.summary.TargetWrites, len(snapshots), partial)
+	// On any machine some reading falls between two commits: the large trace takes several, and the others take more.
 	if partial == 0 {
-		t.Error("no look fell between two commits: this proves nothing")
+		t.Error("no reading fell between two commits, want at least one: the test proves nothing without it")
 	}
 }

@@ -23,15 +23,18 @@ func localTables(path string) tables {
 	return tables{"delta.`" + path + "_otel_spans`", "delta.`" + path + "_otel_annotations`"}
 }
 
-// The rows of the tables as JSON texts that tell all values apart, whichever way they are stored:
-// VARIANT decoded, times in microseconds. A VARIANT null and NULL differ in a column of their own.
+// SQL expressions for the rows of the tables as JSON texts, which differ wherever two values differ, however these are
+// stored: VARIANT is decoded, and times are in microseconds. VARIANT null and NULL differ in an additional column.
 const (
-	spanText = `to_json(struct(record_id, unix_micros(time) AS time, unix_date(date) AS date, service_name, trace_id, span_id, trace_state, parent_span_id,
-  flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes, attributes IS NULL AS no_attributes, dropped_attributes_count, events, dropped_events_count,
-  links, dropped_links_count, status, resource, resource_schema_url, instrumentation_scope, span_schema_url), map('ignoreNullFields', 'false'))`
-	annotationText = `to_json(struct(annotation_id, target_type, target_id, annotation_type, name, value, value IS NULL AS no_value, comment, metadata, metadata IS NULL AS no_metadata,
-  unix_micros(created_at) AS created_at, created_by, unix_micros(updated_at) AS updated_at, updated_by, unix_micros(deleted_at) AS deleted_at, deleted_by), map('ignoreNullFields', 'false'))`
-	// anySource is annotationText without what tells where a row comes from.
+	spanText = `to_json(struct(record_id, unix_micros(time) AS time, unix_date(date) AS date, service_name, trace_id, span_id,
+  trace_state, parent_span_id, flags, name, kind, start_time_unix_nano, end_time_unix_nano, attributes,
+  attributes IS NULL AS no_attributes, dropped_attributes_count, events, dropped_events_count, links, dropped_links_count, status,
+  resource, resource_schema_url, instrumentation_scope, span_schema_url), map('ignoreNullFields', 'false'))`
+	annotationText = `to_json(struct(annotation_id, target_type, target_id, annotation_type, name, value, value IS NULL AS no_value,
+  comment, metadata, metadata IS NULL AS no_metadata, unix_micros(created_at) AS created_at, created_by,
+  unix_micros(updated_at) AS updated_at, updated_by, unix_micros(deleted_at) AS deleted_at, deleted_by),
+  map('ignoreNullFields', 'false'))`
+	// anySource is annotationText without the source that the row names.
 	anySource = `regexp_replace(` + annotationText + `, '"tracemig.source":"[^"]*"', '')`
 )
 
@@ -86,10 +89,11 @@ type annotationRow struct {
 
 type object = map[string]any
 
-// readRows reads the tables with one statement: each costs Spark about a second.
+// readRows reads both tables with one statement, since each statement takes Spark about a second.
 func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotationRow) {
 	t.Helper()
-	for _, row := range rig.SharedWarehouse(t).SQL(t, "SELECT 's', "+spanText+" FROM "+at.spans+" UNION ALL SELECT 'a', "+annotationText+" FROM "+at.annotations) {
+	query := "SELECT 's', " + spanText + " FROM " + at.spans + " UNION ALL SELECT 'a', " + annotationText + " FROM " + at.annotations
+	for _, row := range rig.SharedWarehouse(t).SQL(t, query) {
 		d := json.NewDecoder(strings.NewReader(row[1].(string)))
 		d.UseNumber()
 		var err error
@@ -109,21 +113,22 @@ func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotatio
 	return spans, annotations
 }
 
-// sameRows fails unless each target holds the rows of want, as often as want, and any.
+// sameRows fails unless each target holds exactly the rows of want, each as often, and at least one.
 func sameRows(t *testing.T, want tables, got ...tables) {
 	t.Helper()
 	compareRowTexts(t, [2]string{spanText, anySource}, want, got...)
 }
 
-// sameRowsButForStorage is sameRows between a plain server and a workspace, which keep spans in
-// different places and say so in tags, and so have different digests of the listing.
+// sameRowsButForStorage is sameRows for rows from a plain server and from a workspace. The two keep spans in different
+// places and say so in tags, so that their digests of the listing differ too.
 func sameRowsButForStorage(t *testing.T, want, got tables) {
 	t.Helper()
-	text := `regexp_replace(` + annotationText + `, '"tracemig.(source|digest)":"[^"]*",?|"mlflow.trace.infoFinalized":"[^"]*",?|"tracemig.source_tags":[{][^}]*[}],?', '')`
+	text := `regexp_replace(` + annotationText + `, '"tracemig.(source|digest)":"[^"]*",?|` +
+		`"mlflow.trace.infoFinalized":"[^"]*",?|"tracemig.source_tags":[{][^}]*[}],?', '')`
 	compareRowTexts(t, [2]string{spanText, text}, want, got)
 }
 
-// compareRowTexts compares the rows' texts by their hashes, and shows the rows themselves where these differ.
+// compareRowTexts compares the texts of rows by their hashes, and shows some of the rows where these differ.
 func compareRowTexts(t *testing.T, texts [2]string, want tables, got ...tables) {
 	t.Helper()
 	var parts []string
@@ -132,7 +137,7 @@ func compareRowTexts(t *testing.T, texts [2]string, want tables, got ...tables) 
 			parts = append(parts, fmt.Sprintf("SELECT %d, xxhash64(%s) FROM %s", 2*i+j, texts[j], from))
 		}
 	}
-	rows := make([]map[int64]int, len(parts)) // hash to how often it is there
+	rows := make([]map[int64]int, len(parts)) // how often each hash occurs
 	for i := range rows {
 		rows[i] = map[int64]int{}
 	}
@@ -144,26 +149,29 @@ func compareRowTexts(t *testing.T, texts [2]string, want tables, got ...tables) 
 		at := append([]tables{want}, got...)[i/2]
 		name, wanted := []string{at.spans, at.annotations}[i%2], []string{want.spans, want.annotations}[i%2]
 		if len(hashes) == 0 {
-			t.Errorf("%s is empty", name)
+			t.Errorf("%s is empty, want rows", name)
 		}
 		if maps.Equal(hashes, rows[i%2]) {
 			continue
 		}
 		t.Errorf("%s has %d different rows, want the %d of %s, each as often", name, len(hashes), len(rows[i%2]), wanted)
 		for _, c := range []struct{ what, a, b string }{{"lacks", wanted, name}, {"has besides", name, wanted}} {
-			for _, row := range w.SQL(t, fmt.Sprintf("SELECT left(j, 2000) FROM (SELECT %[1]s AS j FROM %[2]s EXCEPT ALL SELECT %[1]s FROM %[3]s) LIMIT 5", texts[i%2], c.a, c.b)) {
+			difference := "SELECT left(j, 2000) FROM (SELECT %[1]s AS j FROM %[2]s EXCEPT ALL SELECT %[1]s FROM %[3]s) LIMIT 5"
+			for _, row := range w.SQL(t, fmt.Sprintf(difference, texts[i%2], c.a, c.b)) {
 				t.Errorf("%s %s %s", name, c.what, row[0])
 			}
 		}
 	}
 }
 
-// present are the tables as readers see them: the newest version of each annotation, unless deleted.
-// What has no time at the source shows that of the first copy.
+// present returns the tables as readers see them: the newest version of each annotation, unless it is deleted. Annotations
+// without an update time at the source show the time of their first version.
 func (at tables) present() tables {
 	return tables{at.spans, `(
 		SELECT annotation_id, target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by,
-		  CASE WHEN annotation_type IN ('FEEDBACK', 'EXPECTATION') THEN updated_at ELSE created_at END AS updated_at, updated_by, deleted_at, deleted_by
-		FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM ` + at.annotations + `)
+		  CASE WHEN annotation_type IN ('FEEDBACK', 'EXPECTATION') THEN updated_at ELSE created_at END AS updated_at, updated_by,
+		  deleted_at, deleted_by
+		FROM (SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+		  FROM ` + at.annotations + `)
 		WHERE age = 1 AND deleted_at IS NULL)`}
 }

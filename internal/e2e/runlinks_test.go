@@ -17,7 +17,7 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
-) // linkedRuns are the MLflow runs that readers of the bed's local target see a trace linked to, sorted.
+) // linkedRuns returns, sorted, the MLflow runs that a trace is linked to for readers of the local target.
 func (fx *fixture) linkedRuns(traceID string) []string {
 	fx.t.Helper()
 	runs := []string{}
@@ -37,7 +37,7 @@ func (fx *fixture) linkedRuns(traceID string) []string {
 	return runs
 }
 
-// unlink takes the traces of a run from it, for which MLflow has no request.
+// unlink removes the link of a run to its trace from the server's database, since MLflow has no request for that.
 func unlink(t *testing.T, m *rig.MLflow, run string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+m.DB+"?_pragma=busy_timeout(10000)")
@@ -50,12 +50,12 @@ func unlink(t *testing.T, m *rig.MLflow, run string) {
 		t.Fatal(err)
 	}
 	if n, err := r.RowsAffected(); n != 1 || err != nil {
-		t.Fatalf("%d links deleted: %v", n, err)
+		t.Fatalf("%d links deleted (%v), want 1", n, err)
 	}
 }
 
-// TestRunLinksOfOtherExperiments has a trace that is linked to runs of three experiments. What a run looks for
-// decides what it writes and removes: links that one with `all` has found are none of one with `source`.
+// TestRunLinksOfOtherExperiments has a trace that is linked to runs of three experiments. A migration writes and removes
+// only links of the kind that --run-links asks for, so that one with `source` keeps the links that one with `all` has found.
 func TestRunLinksOfOtherExperiments(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
@@ -92,17 +92,18 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		want := append([]string{}, step.want...)
 		slices.Sort(want)
 		if d := cmp.Diff(want, fx.linkedRuns(trace)); d != "" || (s.TargetWrites > 0) != step.writes {
-			t.Errorf("step %d (%s): links (-want +got):\n%s%+v", i, asked, d, s)
+			t.Errorf("step %d (%s): links (-want +got):\n%swant writes: %t; %+v", i, asked, d, step.writes, s)
 		}
 		v := fx.verify("verify", 0, append(flags, "--deep")...)
 		if !v.report.Equal || v.report.RunLinks != asked || v.report.Kinds[verify.Match] != v.report.Compared {
-			t.Errorf("step %d (%s): %+v, %v", i, asked, v.report, v.details)
+			t.Errorf("step %d (%s): verify: %v, want all compared traces to match, with run links %s", i, asked, v, asked)
 		}
 	}
 	cmd := fx.command("--deep")
 	cmd.Args[1] = "verify"
 	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-o" || arg == "json" })
-	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "links to runs of other experiments were not looked for; --run-links all does") {
-		t.Errorf("%v\n%s", err, out)
+	const note = "links to runs of other experiments were not looked for; --run-links all does"
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), note) {
+		t.Errorf("verify: %v, want success and %q in:\n%s", err, note, out)
 	}
 }

@@ -7,15 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestSecrets looks for tokens, passwords and signatures in all that runs print and leave behind, of
-// runs that go well, of those that are refused and of one that is killed, whose checkpoint keeps its
-// WAL; and in the docs, which hold what tests have seen. What runs leave is the owner's alone.
+// TestSecrets looks for tokens, passwords and signatures in everything that runs print and leave behind: runs that end well,
+// runs that are refused, and one that is killed, whose checkpoint keeps its WAL. It also looks into the docs, some of which
+// tests write. Only the owner may read the files that runs leave.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "links,json_types,feedback_values,tags,trace_metadata")
@@ -24,7 +25,7 @@ func TestSecrets(t *testing.T) {
 	secrets := regexp.MustCompile(strings.Join([]string{token, password, oauth, "oauth-[0-9a-f]{32}", "(?i:x-amz-)"}, "|"))
 	type try struct {
 		name  string
-		bed   *fixture
+		fx    *fixture
 		codes []int
 	}
 	basic := rig.StartFront(t, rig.FrontOptions{MLflow: m.URI, Plain: true, User: "ann", Password: password})
@@ -37,7 +38,8 @@ func TestSecrets(t *testing.T) {
 	refused := newFixture(t, bearer.URL, c.Experiment).toLocal()
 	refused.env = append(refused.env, "MLFLOW_TRACKING_TOKEN="+token+"-wrong")
 
-	workspace := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token, Lost: c.Cases["links"]}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	withLost := rig.FrontOptions{MLflow: m.URI, Token: token, Lost: c.Cases["links"]}
+	workspace := newWorkspaceFixture(t, withLost, c.Experiment).toWarehouse()
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: "status403", Nth: 1, Times: 2})
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: rig.FrontReset, Nth: 4, Times: 2})
 	workspace.front.Fault(t, rig.FrontFault{Match: "GET /__storage/", Kind: rig.FrontTruncate, Nth: 7})
@@ -47,7 +49,7 @@ func TestSecrets(t *testing.T) {
 	machine := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
 	machine.setenv("DATABRICKS_TOKEN", "")
 	machine.env = append(machine.env, "DATABRICKS_CLIENT_ID=rig-client", "DATABRICKS_CLIENT_SECRET="+oauth)
-	denied := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toWarehouse(rig.FrontOptions{})
+	denied := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toWarehouse()
 	denied.setenv("DATABRICKS_TOKEN", token+"-wrong")
 	killed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI, Token: token}, c.Experiment).toLocal()
 	p := newProxy(t, killed.front.URL)
@@ -55,30 +57,33 @@ func TestSecrets(t *testing.T) {
 	p.killAt(15, "", false)
 
 	for _, try := range []try{
-		{"user and password", authorized, []int{0}}, {"token", tokened, []int{0}}, {"password in the address", inURL, []int{0, 1, 2}}, {"wrong token", refused, []int{1}},
-		{"workspace", workspace, []int{0}}, {"downloads forbidden", forbidden, []int{1, 3}}, {"client secret", machine, []int{0}}, {"wrong token of a workspace", denied, []int{1}}, {"killed", killed, []int{-1}},
+		{"user and password", authorized, []int{0}},
+		{"token", tokened, []int{0}},
+		{"password in the address", inURL, []int{0, 1, 2}},
+		{"wrong token", refused, []int{1}},
+		{"workspace", workspace, []int{0}},
+		{"downloads forbidden", forbidden, []int{1, 3}},
+		{"client secret", machine, []int{0}},
+		{"wrong token of a workspace", denied, []int{1}},
+		{"killed", killed, []int{-1}},
 	} {
-		s := try.bed.start()
-		if try.bed == killed {
+		s := try.fx.start()
+		if try.fx == killed {
 			p.kill <- func() { _ = s.cmd.Process.Kill() }
 		}
 		o := s.wait()
-		fits := false
-		for _, code := range try.codes {
-			fits = fits || o.code == code
-		}
-		if !fits {
+		if !slices.Contains(try.codes, o.code) {
 			t.Errorf("%s: exit code %d, want one of %v: %s", try.name, o.code, try.codes, tail(o.stderr))
 		}
 		checkText := func(where string, text []byte) {
 			if at := secrets.FindIndex(text); at != nil {
-				t.Errorf("%s: %s holds a secret: …%s…", try.name, where, text[max(0, at[0]-100):min(len(text), at[1]+100)])
+				t.Errorf("%s: %s holds a secret, want none: …%s…", try.name, where, text[max(0, at[0]-100):min(len(text), at[1]+100)])
 			}
 		}
 		checkText("standard output", []byte(o.stdout))
 		checkText("standard error", []byte(o.stderr))
 		files, wal := 0, false
-		err := filepath.WalkDir(try.bed.baseDir, func(path string, d os.DirEntry, err error) error {
+		err := filepath.WalkDir(try.fx.baseDir, func(path string, d os.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -86,8 +91,8 @@ func TestSecrets(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if strings.HasPrefix(path, filepath.Join(try.bed.baseDir, "state")) && info.Mode().Perm()&0o077 != 0 {
-				t.Errorf("%s: others may look into %s (%v)", try.name, path, info.Mode())
+			if strings.HasPrefix(path, filepath.Join(try.fx.baseDir, "state")) && info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s: %s has mode %v, want it readable by the owner alone", try.name, path, info.Mode())
 			}
 			if d.IsDir() {
 				return nil
@@ -101,8 +106,8 @@ func TestSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o.code == 0 && files < 2 || try.bed == killed && !wal {
-			t.Errorf("%s: only %d files to look at, a WAL among them: %t", try.name, files, wal)
+		if o.code == 0 && files < 2 || try.fx == killed && !wal {
+			t.Errorf("%s: %d files, a WAL among them: %t; want at least 2, and a WAL after a kill", try.name, files, wal)
 		}
 	}
 	for _, table := range []string{workspace.tables.spans, workspace.tables.annotations} {
@@ -113,15 +118,15 @@ func TestSecrets(t *testing.T) {
 	}
 	docs, err := filepath.Glob(filepath.Join(rig.Root(), "docs", "*.md"))
 	if err != nil || len(docs) < 2 {
-		t.Errorf("docs %v, %v", docs, err)
+		t.Errorf("docs %v (%v), want at least two files", docs, err)
 	}
 	for _, path := range append(docs, filepath.Join(rig.Root(), "README.md")) {
 		text, err := os.ReadFile(path)
 		if err != nil || secrets.Match(text) || bytes.Contains(text, []byte("rig-token")) {
-			t.Errorf("%s: %v, or it holds a secret", path, err)
+			t.Errorf("%s: it cannot be read or holds a secret (%v)", path, err)
 		}
 	}
 	if n := workspace.front.Stats(t).SignedWithToken; n > 0 {
-		t.Errorf("%d downloads carried the token", n)
+		t.Errorf("%d downloads carried the token, want none", n)
 	}
 }

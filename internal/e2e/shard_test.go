@@ -7,12 +7,11 @@ import (
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/migrate"
-	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// TestShards has four processes share a migration, all at once; into the warehouse one of them is
-// killed between its two writes, and run again.
+// TestShards has four processes share a migration at the same time. Into the warehouse, one of them is killed between its
+// two writes and started again.
 func TestShards(t *testing.T) {
 	t.Parallel()
 	const shards = 4
@@ -23,8 +22,8 @@ func TestShards(t *testing.T) {
 	whole := want.mustRun(0).summary
 
 	shard := func(i int) []string { return []string{"--shard", fmt.Sprintf("%d/%d", i, shards)} }
-	local := newFixture(t, src.URL, c.Experiment).toLocal() // its tables are made by four processes too
-	warehouse := newFixture(t, src.URL, c.Experiment).toWarehouse(rig.FrontOptions{})
+	local := newFixture(t, src.URL, c.Experiment).toLocal() // Its tables are created by the four processes.
+	warehouse := newFixture(t, src.URL, c.Experiment).toWarehouse()
 	warehouse.mustRun(0, "--end-time", "2015-01-01")
 	for _, fx := range []*fixture{local, warehouse} {
 		const killedShard = 2
@@ -42,19 +41,19 @@ func TestShards(t *testing.T) {
 			}
 			flags := shard(i)
 			if fx == local {
-				flags = append(flags, smallBatches...) // more commits that can meet
+				flags = append(flags, smallBatches...) // Small batches make more commits, which can conflict.
 			}
 			runs = append(runs, fx.start(flags...))
 		}
 		var total migrate.Summary
 		add := func(i int, o outcome) {
 			if o.code != 0 {
-				t.Errorf("shard %d: exit code %d: %s", i, o.code, tail(o.stderr))
+				t.Errorf("shard %d: exit code %d, want 0: %s", i, o.code, tail(o.stderr))
 			}
 			s := o.summary
 			t.Logf("shard %d migrated %d of %d in %.1f s, %d spans, %d commits", i, s.Migrated, s.Listed, s.Seconds, s.SpansWritten, s.TargetWrites)
 			if s.Migrated == 0 || s.SpansPresent > 0 {
-				t.Errorf("shard %d migrated %d traces, and found %d spans of others' there", i, s.Migrated, s.SpansPresent)
+				t.Errorf("shard %d migrated %d traces, want some, and found %d spans present, want none", i, s.Migrated, s.SpansPresent)
 			}
 			total.Listed += s.Listed
 			total.Migrated += s.Migrated
@@ -66,7 +65,7 @@ func TestShards(t *testing.T) {
 			o := r.wait()
 			if i == killedShard && fx == warehouse {
 				if o.code != -1 {
-					t.Fatalf("shard %d was not killed, but ended with code %d: %s", i, o.code, tail(o.stderr))
+					t.Fatalf("shard %d ended with code %d, want it killed: %s", i, o.code, tail(o.stderr))
 				}
 				o = fx.run(shard(i)...)
 			}
@@ -74,11 +73,11 @@ func TestShards(t *testing.T) {
 		}
 		if total.Listed != whole.Listed || total.Migrated != whole.Migrated || total.Skipped != whole.Skipped ||
 			total.SpansWritten != whole.SpansWritten || total.AnnotationsWritten != whole.AnnotationsWritten {
-			t.Errorf("together %+v\nwant the whole's %+v", total, whole)
+			t.Errorf("the shards together: %+v\nwant the same as one whole run: %+v", total, whole)
 		}
 		sameRows(t, want.tables, fx.tables)
 
-		// Nothing is left to write, also without the checkpoints.
+		// Further runs have nothing left to write, even without the checkpoints.
 		again := func() {
 			t.Helper()
 			var runs []*process
@@ -87,7 +86,7 @@ func TestShards(t *testing.T) {
 			}
 			for i, r := range runs {
 				if o := r.wait(); o.code != 0 || o.summary.Migrated > 0 || o.summary.TargetWrites > 0 {
-					t.Errorf("shard %d again: exit code %d, %+v", i, o.code, o.summary)
+					t.Errorf("shard %d again: exit code %d, want 0, and no write: %+v", i, o.code, o.summary)
 				}
 			}
 		}
@@ -98,6 +97,6 @@ func TestShards(t *testing.T) {
 		again()
 	}
 	if v := local.verify("verify", 0, "--deep"); !v.report.Equal || v.report.Kinds[verify.Extra] > 0 {
-		t.Errorf("the whole: %+v %v", v.report, v.findings)
+		t.Errorf("verify without --shard: %v, want an equal target and no extra trace", v)
 	}
 }

@@ -71,7 +71,7 @@ func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, takeoverCases)
 	checkCorpus(t, c)
-	tk := &takeover{fixture: newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{}), expected: c.Expected, customID: c.Cases["custom_trace_ids"][0]}
+	tk := &takeover{fixture: newFixture(t, m.URI, c.Experiment).toWarehouse(), expected: c.Expected, customID: c.Cases["custom_trace_ids"][0]}
 	skip := map[string]string{c.Cases["client_request_id"][0]: "TOO_LARGE", c.Cases["linked_to_runs"][2]: "TOO_LARGE"}
 	location := "spark_catalog.default." + tk.prefix
 	tk.official = rig.Official(t, m, tk.warehouse, c.Experiment, location, rig.OfficialOptions{Skip: skip, UntilMS: tk.trace(c.Cases["otlp_gen_ai"][0]).RequestTimeMS - 1})

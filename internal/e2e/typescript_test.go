@@ -14,14 +14,14 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// TestTypeScript has a trace stored as MLflow's TypeScript SDK does: its strings stay strings.
+// TestTypeScript has a trace stored as MLflow's TypeScript SDK stores it. Its strings stay strings, whatever they contain.
 func TestTypeScript(t *testing.T) {
 	t.Parallel()
 	m := rig.SharedServer(t)
 	c := m.FillCases(t, "/e2e/"+t.Name(), "typescript")
 	fx := newFixture(t, m.URI, c.Experiment).toLocal()
 	if o := fx.mustRun(0); o.summary.Migrated != 1 || len(o.summary.Notes) > 0 {
-		t.Errorf("%+v", o.summary)
+		t.Errorf("%+v, want one trace migrated and no notes", o.summary)
 	}
 	trace := c.Cases["typescript"][0]
 	var got map[string]any
@@ -32,12 +32,13 @@ func TestTypeScript(t *testing.T) {
 	}
 	want := map[string]any{
 		"digits": "123", "truth": "true", "nothing": "null", "text": `{"answer": 42}`, "cut off": `{"answer`, "number": 123.,
-		"mlflow.spanInputs": map[string]any{"limit": "5"}, "mlflow.spanOutputs": `{"answer": 42}`, "mlflow.spanType": "AGENT", "mlflow.traceRequestId": trace,
+		"mlflow.spanInputs": map[string]any{"limit": "5"}, "mlflow.spanOutputs": `{"answer": 42}`,
+		"mlflow.spanType": "AGENT", "mlflow.traceRequestId": trace,
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+		t.Errorf("attributes differ (-want +got):\n%s", d)
 	}
 	if v := fx.verify("verify", 0, "--deep"); !v.report.Equal {
-		t.Errorf("%+v, %v", v.report, v.details)
+		t.Errorf("verify: %v, want an equal target", v)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// TestUnlistable has a feedback of NaN in a real server's store, which makes every page that holds its trace
-// answer 500: the others are migrated, it is named, and plan, check and verify know of it.
+// TestUnlistable has a feedback of NaN in a real server's store. The server answers 500 to each page of the listing with its
+// trace. The other traces are migrated, that one is named, and plan, check and verify tell of it.
 func TestUnlistable(t *testing.T) {
 	t.Parallel()
 	m := mlflowServer(t)
@@ -24,33 +24,34 @@ func TestUnlistable(t *testing.T) {
 	fx := newFixture(t, m.URI, c.Experiment).toLocal()
 	o := fx.mustRun(3)
 	if s := o.summary; s.Migrated != 11 || s.Failed != 1 || s.FailedReasons["unlistable"] != 1 || s.Listed != 12 {
-		t.Errorf("%+v", s)
+		t.Errorf("%+v, want 12 listed, 11 migrated and one failed as unlistable", s)
 	}
 	if !strings.Contains(o.stdout, `"trace_id":"`+bad+`","state":"failed","reason":"unlistable"`) {
-		t.Errorf("%s is not reported in %s", bad, o.stdout)
+		t.Errorf("the run reports %s\nwant trace %s failed as unlistable", o.stdout, bad)
 	}
 	if out, err := fx.command("--dry-run").Output(); err != nil || !strings.Contains(string(out), `"traces_unlistable":1`) {
-		t.Errorf("the plan is %s, %v", out, err)
+		t.Errorf("the plan is %s (%v), want one unlistable trace", out, err)
 	}
 	if v := fx.verify("verify", 3); v.findings[bad] != verify.Unreadable || v.report.Kinds[verify.Match] != 11 || v.report.Listed != 12 {
-		t.Errorf("verify: %+v", v)
+		t.Errorf("verify: %v, want 11 of 12 traces to match and %s to be unreadable", v, bad)
 	}
 	check := exec.Command(binary(t), append(append([]string{"check"}, fx.sourceFlags...), fx.targetFlags...)...)
 	check.Env, check.Dir = fx.env, fx.baseDir
-	if out, err := check.Output(); err != nil || !strings.Contains(string(out), "11 are listed, and the source has 1 that it can't list") {
-		t.Errorf("check: %s, %v", out, err)
+	const note = "11 are listed, and the source has 1 that it can't list"
+	if out, err := check.Output(); err != nil || !strings.Contains(string(out), note) {
+		t.Errorf("check: %s (%v), want %q", out, err, note)
 	}
-	// Where it is outside of the window, an earlier run has left it open.
+	// A run reports it even if it is outside of the window, since an earlier run could not migrate it.
 	if s := fx.mustRun(3, "--start-time", "1h").summary; s.FailedReasons["unlistable"] != 1 {
-		t.Errorf("a later window: %+v", s)
+		t.Errorf("a later window: %+v, want one trace failed as unlistable", s)
 	}
 	m.SetFeedback(t, bad, "0.5")
 	if s := fx.mustRun(0).summary; s.Migrated != 1 || s.Failed != 0 {
-		t.Errorf("once it can be listed: %+v", s)
+		t.Errorf("once it can be listed: %+v, want it migrated and none failed", s)
 	}
-	// One that was migrated before stays as it is.
+	// A migrated trace that can no longer be listed stays as it is.
 	m.SetFeedback(t, bad, "NaN")
 	if s := fx.mustRun(3).summary; s.Migrated != 0 || s.FailedReasons["unlistable"] != 1 {
-		t.Errorf("once it can't be listed again: %+v", s)
+		t.Errorf("once it can't be listed again: %+v, want it failed as unlistable and none migrated", s)
 	}
 }

@@ -15,19 +15,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// verification is what verify or repair printed.
+// verification is what verify or repair has printed.
 type verification struct {
-	report   verify.Report // the last one
+	report   verify.Report // the last one that was printed
 	findings map[string]verify.Kind
 	details  map[string]string
 	stderr   string
 }
 
-// verify runs verify or repair, which has to end with the code.
+func (v verification) String() string {
+	return fmt.Sprintf("%+v, findings %v, details %v", v.report, v.findings, v.details)
+}
+
+// verify runs verify or repair, as verb says, and fails unless it ends with this exit code.
 func (fx *fixture) verify(verb string, code int, flags ...string) verification {
 	fx.t.Helper()
 	cmd := fx.command(flags...)
@@ -37,12 +40,13 @@ func (fx *fixture) verify(verb string, code int, flags ...string) verification {
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	hung := time.AfterFunc(runTimeout, func() { _ = cmd.Process.Kill() })
 	defer hung.Stop()
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		fx.t.Fatal(err)
+	if err := cmd.Run(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			fx.t.Fatal(err)
+		}
 	}
 	v := verification{findings: map[string]verify.Kind{}, details: map[string]string{}, stderr: errOut.String()}
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		var typed struct{ Type string }
 		var f verify.Finding
 		if err := json.Unmarshal([]byte(line), &typed); err != nil {
@@ -67,18 +71,19 @@ func (fx *fixture) verify(verb string, code int, flags ...string) verification {
 	return v
 }
 
-// TestVerify damages a target in every way, and says what verify finds and repair puts right.
+// TestVerify damages a target in every way that verify knows, and checks what verify finds and what repair repairs.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases+",tags,state_error,in_progress,no_spans", 30)
-	fx := newFixture(t, m.URI, c.Experiment).toWarehouse(rig.FrontOptions{})
+	fx := newFixture(t, m.URI, c.Experiment).toWarehouse()
 	fx.mustRun(0)
-	// With --deep TestCorpus looks at more.
-	if v := fx.verify("verify", 0); !v.report.Equal || v.report.Compared != v.report.Listed || v.report.Kinds[verify.Match]+v.report.Kinds[verify.Open] != v.report.Listed {
-		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
+	// TestCorpus verifies an undamaged target with --deep.
+	if v := fx.verify("verify", 0); !v.report.Equal || v.report.Compared != v.report.Listed ||
+		v.report.Kinds[verify.Match]+v.report.Kinds[verify.Open] != v.report.Listed {
+		t.Errorf("verify: %v, want an equal target whose traces all match or are open", v)
 	}
 	if v := fx.verify("verify", 0, "--sample", "7"); v.report.Compared != 7 {
-		t.Errorf("%+v", v.report)
+		t.Errorf("verify --sample 7: %v, want 7 traces compared", v)
 	}
 
 	var ids []string // of bulk traces, in the target
@@ -88,7 +93,7 @@ func TestVerify(t *testing.T) {
 	spans, annotations := fx.tables.spans, fx.tables.annotations
 	want := map[string]verify.Kind{}
 	shallow := map[string]bool{}
-	// next is a bulk trace, of which verify is to say so, without --deep too if it is seen.
+	// next returns a bulk trace that is to be damaged so that verify finds the kind, and without --deep only if it is seen.
 	next := func(kind verify.Kind, seen bool) string {
 		id := ids[0]
 		ids = ids[1:]
@@ -106,24 +111,32 @@ func TestVerify(t *testing.T) {
 	attributes, name, spanID := next(verify.Differ, false), next(verify.Differ, false), next(verify.Differ, true)
 	spansTwice, annotationsTwice := next(verify.Duplicate, true), next(verify.Duplicate, true)
 	for _, s := range []string{
-		"DELETE FROM " + spans + " WHERE trace_id IN (" + missing + ", " + noSpans + ") OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
-		"DELETE FROM " + annotations + " WHERE target_id LIKE concat(" + missing + ", '%') OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
+		"DELETE FROM " + spans + " WHERE trace_id IN (" + missing + ", " + noSpans + ")" +
+			" OR trace_id = " + noChild + " AND parent_span_id IS NOT NULL",
+		"DELETE FROM " + annotations + " WHERE target_id LIKE concat(" + missing + ", '%')" +
+			" OR target_id = " + noMetadata + " AND annotation_type = 'METADATA'" +
 			" OR target_id = " + noTag + " AND annotation_type = 'TAG' AND name = 'mlflow.traceName'",
 		"UPDATE " + annotations + " SET value = CASE WHEN target_id = " + otherTag + " THEN parse_json('\"another\"') ELSE value END," +
 			" created_at = CASE WHEN target_id = " + created + " THEN created_at - INTERVAL 1 HOUR ELSE created_at END," +
 			" updated_at = CASE WHEN target_id = " + future + " THEN now() + INTERVAL 400 DAYS ELSE updated_at END" +
-			" WHERE target_id IN (" + otherTag + ", " + created + ") AND name = 'mlflow.traceName' OR target_id = " + future + " AND annotation_type = 'METADATA'",
-		"INSERT INTO " + annotations + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"'), comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + annotations +
+			" WHERE target_id IN (" + otherTag + ", " + created + ") AND name = 'mlflow.traceName'" +
+			" OR target_id = " + future + " AND annotation_type = 'METADATA'",
+		"INSERT INTO " + annotations + " SELECT annotation_id, target_type, target_id, annotation_type, name, parse_json('\"mine\"')," +
+			" comment, metadata, created_at, created_by, now(), 'bob', NULL, NULL, 'insert' FROM " + annotations +
 			" WHERE target_id = " + edited + " AND name = 'mlflow.traceName'" +
-			" UNION ALL SELECT 'under another ID', target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by, updated_at, updated_by, NULL, NULL, 'insert' FROM " + annotations +
+			" UNION ALL SELECT 'under another ID', target_type, target_id, annotation_type, name, value," +
+			" comment, metadata, created_at, created_by, updated_at, updated_by, NULL, NULL, 'insert' FROM " + annotations +
 			" WHERE target_id = " + tagTwice + " AND name = 'mlflow.traceName'" +
-			" UNION ALL SELECT 'of bob', 'TRACE', " + bobsTag + ", 'TAG', 'bob', parse_json('1'), NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
+			" UNION ALL SELECT 'of bob', 'TRACE', " + bobsTag + ", 'TAG', 'bob', parse_json('1')," +
+			" NULL, NULL, now(), NULL, now(), NULL, NULL, NULL, 'insert'" +
 			" UNION ALL SELECT * FROM " + annotations + " WHERE target_id = " + annotationsTwice + " AND annotation_type = 'TAG'",
 		"UPDATE " + spans + " SET attributes = CASE WHEN trace_id = " + attributes + " THEN parse_json('{\"a\":1}')" +
 			" WHEN trace_id = " + integer + " THEN parse_json(replace(to_json(attributes), '\"int\":1', '\"int\":1.0E0')) ELSE attributes END," +
 			" date = CASE WHEN trace_id = " + date + " THEN date_add(date, 1) ELSE date END," +
-			" name = CASE WHEN trace_id = " + name + " THEN 'another' ELSE name END, span_id = CASE WHEN trace_id = " + spanID + " THEN 'ffffffffffffffff' ELSE span_id END" +
-			" WHERE trace_id IN (" + attributes + ", " + name + ", " + integer + ", " + date + ") AND parent_span_id IS NULL OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
+			" name = CASE WHEN trace_id = " + name + " THEN 'another' ELSE name END," +
+			" span_id = CASE WHEN trace_id = " + spanID + " THEN 'ffffffffffffffff' ELSE span_id END" +
+			" WHERE trace_id IN (" + attributes + ", " + name + ", " + integer + ", " + date + ") AND parent_span_id IS NULL" +
+			" OR trace_id = " + spanID + " AND parent_span_id IS NOT NULL",
 		"INSERT INTO " + spans + " SELECT * FROM " + spans + " WHERE trace_id = " + spansTwice,
 	} {
 		fx.warehouse.SQL(t, s)
@@ -142,8 +155,8 @@ func TestVerify(t *testing.T) {
 			}
 		}
 		for id, kind := range v.findings {
-			if _, known := want[id]; !known && kind != verify.Open {
-				t.Errorf("deep %t: trace %s is %s: %s", deep, id, kind, v.details[id])
+			if _, damaged := want[id]; !damaged && kind != verify.Open {
+				t.Errorf("deep %t: trace %s is %s (%s), want no finding", deep, id, kind, v.details[id])
 			}
 		}
 	}
@@ -151,7 +164,10 @@ func TestVerify(t *testing.T) {
 	lost, differ := filepath.Join(fx.baseDir, "lost.txt"), filepath.Join(fx.baseDir, "differ.txt")
 	v := fx.verify("verify", 4, "--deep", "--missing-on-target", lost, "--differ", differ)
 	check(v, true)
-	for path, kinds := range map[string][]verify.Kind{lost: {verify.Pending, verify.Missing, verify.Incomplete}, differ: {verify.Differ, verify.Duplicate}} {
+	for path, kinds := range map[string][]verify.Kind{
+		lost:   {verify.Pending, verify.Missing, verify.Incomplete},
+		differ: {verify.Differ, verify.Duplicate},
+	} {
 		var listed []string
 		for id, kind := range v.findings {
 			if slices.Contains(kinds, kind) {
@@ -169,7 +185,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s has %q, want %q", path, got, listed)
 		}
 	}
-	// Without the checkpoint it finds the same, but nobody knows what was moved before.
+	// Without the checkpoint it finds the same, but cannot know which traces were migrated before.
 	fx.deleteCheckpoint()
 	for id, kind := range want {
 		if kind == verify.Missing || kind == verify.Newer {
@@ -178,18 +194,19 @@ func TestVerify(t *testing.T) {
 	}
 	check(fx.verify("verify", 4, "--deep"), true)
 
-	before := fx.warehouse.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'")
+	changed := "SELECT count(*) FROM " + spans + " WHERE name = 'another' OR span_id = 'ffffffffffffffff'"
+	before := fx.warehouse.SQL(t, changed)
 	v = fx.verify("repair", 4, "--deep")
 	if !strings.Contains(v.stderr, "DELETE FROM") {
-		t.Errorf("repair does not say what it leaves to the user: %s", tail(v.stderr))
+		t.Errorf("repair says %s\nwant a DELETE FROM for what it leaves to the user", tail(v.stderr))
 	}
-	if after := fx.warehouse.SQL(t, "SELECT count(*) FROM "+spans+" WHERE name = 'another' OR span_id = 'ffffffffffffffff'"); fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("repair changed rows: %v, were %v", after, before)
+	if after := fx.warehouse.SQL(t, changed); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("after repair there are %v changed spans, want %v as before", after, before)
 	}
 	if wrong := v.report.Wrong(); wrong != int64(len(want)-1-repairable) {
 		t.Errorf("after repair %d traces are wrong, want %d: %+v", wrong, len(want)-1-repairable, v.report)
 	}
-	// What the user deletes is written anew.
+	// repair writes anew what the user deletes.
 	var wrong []string
 	for id, kind := range want {
 		if kind == verify.Differ || kind == verify.Duplicate {
@@ -199,6 +216,6 @@ func TestVerify(t *testing.T) {
 	fx.warehouse.SQL(t, "DELETE FROM "+spans+" WHERE trace_id IN ("+strings.Join(wrong, ", ")+")")
 	fx.warehouse.SQL(t, "DELETE FROM "+annotations+" WHERE target_id IN ("+strings.Join(wrong, ", ")+")")
 	if v := fx.verify("repair", 0, "--deep"); !v.report.Equal {
-		t.Errorf("%+v %v %v", v.report, v.findings, v.details)
+		t.Errorf("repair after the deletion: %v, want an equal target", v)
 	}
 }

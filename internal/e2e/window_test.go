@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestWindow proves which traces --start-time-ms and --end-time take.
+// TestWindow checks which traces --start-time-ms, --start-time and --end-time select.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, "same_millisecond,links,zero_duration,nanosecond_times,session_and_user")
@@ -55,6 +55,6 @@ func TestWindow(t *testing.T) {
 		seen[w.want] = true
 	}
 	if len(seen) < 4 {
-		t.Errorf("the windows don't tell enough apart: %v of %v around %d", seen, times, at)
+		t.Errorf("the windows select %v traces of %v around %d, want at least 4 different numbers", seen, times, at)
 	}
 }
