@@ -17,10 +17,10 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// TestRealClient has MLflow's own client read every trace of the corpus twice, from the source and from
-// the location that it was migrated to, and holds the two against each other. Between the client and
-// the rows stands testdata/rig/location.py, which knows the published forms of the rows and nothing of
-// this program. What they differ in is listed in invisible, changes and exceptions.
+// TestRealClient has MLflow's own client read every trace of the corpus twice, from the source and from the location that it
+// was migrated to, and compares the two. testdata/rig/location.py serves the rows to the client. It knows the published
+// forms of the rows and nothing of this program. All differences are listed in invisibleCases, expectedChanges and
+// exceptions.
 func TestRealClient(t *testing.T) {
 	t.Parallel()
 	m := mlflowServer(t)
@@ -40,8 +40,8 @@ func TestRealClient(t *testing.T) {
 	t.Logf("the client read %d traces in %v", len(read), time.Since(began))
 	loc.compareTraces(c.Expected, read, unread...)
 
-	// A tag edited by the client replaces the migrated one, and a deleted one is gone: the service finds
-	// both by the IDs that it gives tags itself.
+	// A tag that the client edits replaces the migrated one, and a tag that it deletes is gone. The service finds both by
+	// the IDs that it gives to tags itself.
 	id := strings.TrimPrefix(c.Cases["tags"][0], "tr-")
 	want := map[string]string{}
 	for _, trace := range read {
@@ -51,7 +51,7 @@ func TestRealClient(t *testing.T) {
 	}
 	for _, key := range []string{"plain", "nested.key"} {
 		if _, ok := want[key]; !ok {
-			t.Fatalf("trace %s has no tag %s to edit, but %v", id, key, want)
+			t.Fatalf("trace %s has the tags %v, want tag %s to edit", id, want, key)
 		}
 	}
 	want["plain"], want["added later"] = "edited later", "new"
@@ -63,7 +63,7 @@ func TestRealClient(t *testing.T) {
 	}
 }
 
-// invisibleCases are the cases whose traces no client sees at a location, and why.
+// invisibleCases are the cases whose traces no client sees at a location, with the reasons.
 var invisibleCases = map[string]string{
 	"in_progress":           "has not ended, and is not migrated until then",
 	"in_progress_info_only": "has not ended, and is not migrated until then",
@@ -73,8 +73,8 @@ var invisibleCases = map[string]string{
 	"no_spans_info_only":    "has no spans, and readers begin at the root span",
 }
 
-// expectedChanges are what is otherwise in every trace at a location. Each turns the leaves of a trace of the source
-// into those that the client has to read there.
+// expectedChanges are the differences that every trace at a location has. Each changes the leaves of a trace of the source
+// (see leaves) into those that the client must read at the location.
 var expectedChanges = []struct {
 	reason string
 	make   func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string)
@@ -90,7 +90,7 @@ var expectedChanges = []struct {
 				}
 			}
 		}},
-	{"and before the ID in each link, for it takes the other trace to be at the same location",
+	{"the client also puts the location into the ID in each link, since it takes the other trace to be there too",
 		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			for _, span := range source.Spans {
 				for i, link := range span.Links {
@@ -104,7 +104,7 @@ var expectedChanges = []struct {
 				delete(want, "tags/mlflow."+key)
 			}
 		}},
-	{"where a trace comes from, as the official migration notes it",
+	{"the trace metadata names the source's experiment, as the official migration does",
 		func(loc *ucLocation, source *rig.ExpectedTrace, id string, want map[string]string) {
 			want["trace_metadata/mlflow.migration.sourceExperimentId"] = text(loc.experimentID)
 		}},
@@ -121,33 +121,33 @@ var expectedChanges = []struct {
 		}},
 }
 
-// An exception is a difference that cannot be otherwise.
+// An exception is a difference that cannot be avoided.
 type exception struct {
 	reason string
-	path   string // regular expression for the whole path, see leaves
-	cases  string // the same for the name of the case, "" for any
+	path   string // regular expression for the whole path (see leaves)
+	cases  string // regular expression for the whole name of the case, "" for any
 	ok     func(d *difference) bool
 }
 
-// A difference is one value that the client reads otherwise at the location. Values are JSON texts; one
-// that is not there is "".
+// A difference is one value that the client reads differently at the location. Values are JSON texts, and "" stands for a
+// missing one.
 type difference struct {
 	location        *ucLocation
 	source, located *rig.ExpectedTrace
-	wants, gots     map[string]string // all leaves of both
+	wants, gots     map[string]string // all leaves of both traces
 	hex             string            // the trace's ID at the location
 	path            string
 	want, got       string
 }
 
 var exceptions = []exception{
-	// What a location is.
-	{"all rows of a trace have one trace ID, that of the MLflow ID if it has one",
+	// Differences between a location and an experiment.
+	{"all rows of a trace have one trace ID: the one in the MLflow ID if that has one",
 		`spans/\w+/trace_id`, "custom_trace_ids",
 		func(d *difference) bool {
 			return strings.TrimPrefix(d.source.TraceID, "tr-") == d.hex && d.got == text(d.hex)
 		}},
-	{"the service's view has a row for each root span with the times of this one; to get the trace gives that of the first",
+	{"the service's view has a row with its own times for each root span, but getting the trace returns that of the first",
 		`request_time_ms|execution_duration_ms|error`, "otlp_two_roots",
 		func(d *difference) bool {
 			if d.path == "error" {
@@ -157,7 +157,7 @@ var exceptions = []exception{
 				return root.Start/1e6 == d.located.RequestTimeMS && (*root.End-root.Start)/1e6 == *d.located.ExecutionDurationMS
 			})
 		}},
-	{"the service's assessments know no issues: a feedback has the issue's name as its value",
+	{"assessments of the service cannot be issues: a feedback has the issue's name as its value",
 		`assessments/[^/]+/(issue/issue_name|feedback/value|metadata/tracemig\.issue_name|valid)`, "issue_reference",
 		func(d *difference) bool {
 			switch name := text("Slow 'tool'"); d.path[strings.LastIndex(d.path, "/")+1:] {
@@ -170,21 +170,21 @@ var exceptions = []exception{
 			}
 		}},
 
-	// What the source's client cannot read.
-	{"the source's client fails on these spans, which the migration reads: there is nothing to compare with",
+	// What the client cannot read at the source.
+	{"the client fails on these spans of the source, which the migration reads: there is nothing to compare with",
 		`error|spans/.*`, "integers_beyond_64_bits|corrupt_artifact",
 		func(d *difference) bool {
 			return d.source.Error != nil && d.located.Error == nil && (d.path == "error" || d.want == "")
 		}},
 
-	// What the location's client cannot read.
+	// What the client cannot read at the location.
 	{"the client's protobuf ends at 100 levels of messages, which are 31 of nested objects or 47 of lists",
 		`error|spans/.*`, "deep_nesting_(90|200)(_artifact)?",
 		func(d *difference) bool {
 			return strings.HasPrefix(d.gots["error"], `"ParseError: Failed to parse traces field`) && (d.path == "error" || d.got == "")
 		}},
 
-	// What the columns cannot hold.
+	// What the columns of the tables cannot hold.
 	{"OTLP has no integer beyond 64 bits: the client gets a double",
 		`spans/\w+/attributes/.*`, "integers_beyond_64_bits(_artifact)?",
 		func(d *difference) bool {
@@ -196,10 +196,10 @@ var exceptions = []exception{
 	{"VARIANT has no number of more than 38 digits: the string of its digits",
 		`spans/\w+/attributes/.*`, "integers_beyond_64_bits(_artifact)?",
 		func(d *difference) bool { return digits(d.want) > 38 && d.got == text(d.want) }},
-	{"nor one beyond a double's range, which Python takes for infinite: the string of its digits",
+	{"VARIANT has no number beyond a double's range, which Python takes for infinite: the string of its digits",
 		`spans/\w+/attributes/raw\.exponent`, "raw_attribute_texts(_artifact)?",
 		func(d *difference) bool { return d.want == `"Infinity"` && d.got == `"1E400"` }},
-	{"keys have no NUL: U+FFFD stands for it",
+	{"keys cannot hold NUL: U+FFFD stands for it",
 		`spans/\w+/attributes/.*[\x00\x{FFFD}].*`, "nul_in_keys_and_names(_artifact)?|raw_attribute_texts(_artifact)?",
 		func(d *difference) bool {
 			if strings.Contains(d.path, "\x00") {
@@ -212,7 +212,7 @@ var exceptions = []exception{
 			}
 			return false
 		}},
-	{"what could not be kept as it was stands beside as the source's exact text",
+	{"an additional attribute has the source's exact text of what the tables cannot hold",
 		`spans/\w+/attributes/tracemig\.raw\..*`, "nul_in_keys_and_names(_artifact)?|raw_attribute_texts(_artifact)?|lone_surrogates_artifact",
 		func(d *difference) bool {
 			return d.want == "" && d.isExactText(strings.TrimPrefix(d.attribute(), "tracemig.raw."), unquoted(d.got))
@@ -225,18 +225,21 @@ var exceptions = []exception{
 		}},
 }
 
-// ucLocation is the location.
+// ucLocation is a location to compare with the source, and which of the listed differences were found there.
 type ucLocation struct {
 	t            *testing.T
 	name         string
 	experimentID string
-	paths, cases []*regexp.Regexp // of the exceptions
-	used         []int            // how often each exception was
+	paths, cases []*regexp.Regexp // compiled expressions of the exceptions
+	used         []int            // how often each exception applied
 	changed      []int            // in how many traces each change changed something
 }
 
 func newUCLocation(t *testing.T, name, experimentID string) *ucLocation {
-	loc := &ucLocation{t: t, name: name, experimentID: experimentID, used: make([]int, len(exceptions)), changed: make([]int, len(expectedChanges))}
+	loc := &ucLocation{
+		t: t, name: name, experimentID: experimentID,
+		used: make([]int, len(exceptions)), changed: make([]int, len(expectedChanges)),
+	}
 	for _, e := range exceptions {
 		if e.cases == "" {
 			e.cases = ".*"
@@ -247,12 +250,12 @@ func newUCLocation(t *testing.T, name, experimentID string) *ucLocation {
 	return loc
 }
 
-// id is the client's ID of a trace at the location.
+// id returns the client's ID of a trace at the location.
 func (loc *ucLocation) id(hex string) string { return "trace:/" + loc.name + "/" + hex }
 
 var hexID = regexp.MustCompile(`^(tr-)?[0-9a-f]{32}$`)
 
-// locationTraceID is what the rows of a trace of the source have as trace_id.
+// locationTraceID returns the trace_id in the rows of a trace of the source.
 func locationTraceID(trace *rig.ExpectedTrace) string {
 	if !hexID.MatchString(trace.TraceID) && len(trace.Spans) > 0 {
 		return trace.Spans[0].TraceID
@@ -260,8 +263,8 @@ func locationTraceID(trace *rig.ExpectedTrace) string {
 	return strings.TrimPrefix(trace.TraceID, "tr-")
 }
 
-// compareTraces fails unless the client reads the same of both, but for what is listed. The unread traces are not
-// to be at the location.
+// compareTraces fails if the client reads the two differently, except for the listed differences. The unread traces must
+// not be at the location.
 func (loc *ucLocation) compareTraces(source, location []rig.ExpectedTrace, unread ...string) {
 	loc.t.Helper()
 	byID := map[string][]*rig.ExpectedTrace{}
@@ -291,16 +294,16 @@ func (loc *ucLocation) compareTraces(source, location []rig.ExpectedTrace, unrea
 		}
 	}
 	for id, traces := range byID {
-		loc.t.Errorf("%s (%s) at the location is no trace of the source", id, traces[0].Case)
+		loc.t.Errorf("the location has %s (%s), which is not in the source", id, traces[0].Case)
 	}
 	for name, reason := range invisibleCases {
 		if invisibleSeen[name] == 0 {
-			loc.t.Errorf("the corpus has no case %s, which should not be seen: %s", name, reason)
+			loc.t.Errorf("the corpus has no trace of case %s, want one to be invisible: %s", name, reason)
 		}
 	}
 	for i, change := range expectedChanges {
 		if loc.changed[i] == 0 {
-			loc.t.Errorf("no trace of the corpus shows a change: %s", change.reason)
+			loc.t.Errorf("no trace of the corpus shows this change, want one: %s", change.reason)
 		}
 	}
 	for i, e := range exceptions {
@@ -310,6 +313,7 @@ func (loc *ucLocation) compareTraces(source, location []rig.ExpectedTrace, unrea
 	}
 }
 
+// compareTrace compares one trace, whose trace_id at the location is hex.
 func (loc *ucLocation) compareTrace(source, location *rig.ExpectedTrace, hex string) {
 	loc.t.Helper()
 	want, got := leaves(loc.t, source), leaves(loc.t, location)
@@ -336,7 +340,8 @@ func (loc *ucLocation) compareTrace(source, location *rig.ExpectedTrace, hex str
 			loc.used[i]++
 			continue
 		}
-		loc.t.Errorf("%s (%s): %s is %s at the location, want %s", source.TraceID, source.Case, short(path), orNothing(d.got), orNothing(d.want))
+		loc.t.Errorf("%s (%s): %s is %s at the location, want %s",
+			source.TraceID, source.Case, short(path), orNothing(d.got), orNothing(d.want))
 	}
 }
 
@@ -347,7 +352,7 @@ func orNothing(s string) string {
 	return short(s)
 }
 
-// findException is the index of the first that allows the difference, -1 for none.
+// findException returns the index of the first exception that allows the difference, or -1.
 func (loc *ucLocation) findException(d *difference) int {
 	for i, e := range exceptions {
 		if loc.paths[i].MatchString(d.path) && loc.cases[i].MatchString(d.source.Case) && e.ok(d) {
@@ -357,18 +362,18 @@ func (loc *ucLocation) findException(d *difference) int {
 	return -1
 }
 
-// span is the source's span that the path is of.
+// span returns the span of the source that the path belongs to.
 func (d *difference) span() *rig.ExpectedSpan {
 	id := strings.Split(d.path, "/")[1]
 	i := slices.IndexFunc(d.source.Spans, func(s rig.ExpectedSpan) bool { return s.SpanID == id })
 	return &d.source.Spans[i]
 }
 
-// attribute is the key of the attribute that the path, of a span, is of.
+// attribute returns the key of the attribute that the path belongs to.
 func (d *difference) attribute() string { return unescaped(strings.Split(d.path, "/")[3]) }
 
-// isExactText says whether a JSON text, kept beside an attribute of the path's span under the name, stands
-// for what the source's client reads there: for its value, its key or the span's name.
+// isExactText returns whether a JSON text, from an attribute tracemig.raw.<name> of the path's span, stands for what the
+// client reads at the source: an attribute's value, an attribute's key, or the span's name.
 func (d *difference) isExactText(name, exact string) bool {
 	value := any(nil)
 	if json.Unmarshal([]byte(exact), &value) != nil {
@@ -382,8 +387,8 @@ func (d *difference) isExactText(name, exact string) bool {
 	return name == "span.name" && key == d.span().Name || d.isTextOf(name, exact)
 }
 
-// isTextOf says whether a JSON text stands for the value that the source's client reads as an attribute
-// of the path's span.
+// isTextOf returns whether a JSON text stands for the value of an attribute of the path's span, as the client reads it at
+// the source.
 func (d *difference) isTextOf(attribute, exact string) bool {
 	if !json.Valid([]byte(exact)) {
 		return false
@@ -399,7 +404,7 @@ func (d *difference) isTextOf(attribute, exact string) bool {
 	return len(want) > 0 && maps.Equal(told, want)
 }
 
-// digits is how many an integer's text has, 0 for what is none.
+// digits returns the number of digits of an integer's text, or 0 for another text.
 func digits(integer string) int {
 	s := strings.TrimPrefix(integer, "-")
 	if strings.Trim(s, "0123456789") != "" {
@@ -408,17 +413,19 @@ func digits(integer string) int {
 	return len(s)
 }
 
+// unquoted returns the string of a JSON text.
 func unquoted(text string) string {
 	var s string
 	_ = json.Unmarshal([]byte(text), &s)
 	return s
 }
 
-// leaves are the values of a trace by their paths, such as tags/a, assessments/<ID>/rationale and
-// spans/<ID>/attributes/mlflow.spanInputs/messages/0/role, each as the JSON text that the client gave:
-// 1 and 1.0 differ. In keys, ~ and / are ~0 and ~1. Runs are left out: the client can't ask a location
-// for them. Two differences do not show: the dump of both has NaN and the infinities as the strings that
-// stand for them in a row, and Go reads half of a surrogate pair as the U+FFFD that stands for it there.
+// leaves returns the values of a trace by their paths, such as tags/a, assessments/<ID>/rationale and
+// spans/<ID>/attributes/mlflow.spanInputs/messages/0/role. Each value is the JSON text that the client gave, so that 1 and
+// 1.0 differ. In keys, ~ and / are written ~0 and ~1. Runs are left out, since the client can't ask a location for them.
+//
+// Two differences do not show here. The dumps of both sides have NaN and the infinities as the strings that stand for them
+// in a row. And Go reads half of a surrogate pair as U+FFFD, which also stands for it in a row.
 func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
 	t.Helper()
 	all := decode(t, []byte(text(trace))).(object)
@@ -436,7 +443,7 @@ func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
 				id := fmt.Sprint(member[map[string]string{"assessments": "assessment_id", "spans": "span_id"}[key]])
 				path := key + "/" + id
 				if _, twice := found[path]; twice {
-					t.Errorf("trace %s (%s): %s is there twice", trace.TraceID, trace.Case, path)
+					t.Errorf("trace %s (%s): %s is there twice, want it once", trace.TraceID, trace.Case, path)
 				}
 				found[path] = "there"
 				collectLeaves(path, member, found)
@@ -454,8 +461,8 @@ func leaves(t *testing.T, trace *rig.ExpectedTrace) map[string]string {
 	return found
 }
 
-// decodeSerialized replaces the JSON text of an expectation by its value: the order of an object's members
-// says nothing.
+// decodeSerialized replaces the JSON text of an expectation by its value, since the order of an object's members does not
+// matter.
 func decodeSerialized(t *testing.T, assessment object) {
 	expectation, _ := assessment["expectation"].(object)
 	serialized, _ := expectation["serialized_value"].(object)
@@ -464,6 +471,7 @@ func decodeSerialized(t *testing.T, assessment object) {
 	}
 }
 
+// collectLeaves adds the leaves of a value at the path.
 func collectLeaves(path string, value any, into map[string]string) {
 	switch v := value.(type) {
 	case object:

@@ -20,15 +20,14 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// compareWithSource holds the tables of a target against what MLflow's own client reads of the source: every
-// value of every trace. Those that had not ended, for less than a day, and the failed ones must not be there at
-// all.
+// compareWithSource compares every value of every trace in the tables of a target with what MLflow's own client reads from
+// the source. Failed traces must not be in the tables, nor traces that have been in progress for less than a day.
 //
-// Where a table cannot hold a value, what internal/convert documents must stand there instead.
+// Where a table cannot hold a value, it must hold what internal/convert documents instead.
 func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...string) {
 	t.Helper()
 	spans, annotations := map[string]map[string]spanRow{}, map[string][]annotationRow{}
-	sources := map[string]string{} // source trace ID to target trace ID
+	sources := map[string]string{} // target trace IDs by source trace ID
 	spanRows, annotationRows := readRows(t, at)
 	for _, s := range spanRows {
 		if spans[s.TraceID] == nil {
@@ -54,8 +53,8 @@ func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, fa
 	for _, e := range expected {
 		id, there := sources[e.TraceID]
 		young := time.Since(time.UnixMilli(e.RequestTimeMS)) < 24*time.Hour
-		if there != (!(e.State == "IN_PROGRESS" && young) && !slices.Contains(failed, e.TraceID)) {
-			t.Errorf("%s (%s, %s) is in the target: %t", e.TraceID, e.Case, e.State, there)
+		if want := !(e.State == "IN_PROGRESS" && young) && !slices.Contains(failed, e.TraceID); there != want {
+			t.Errorf("%s (%s, %s) is in the target: %t, want %t", e.TraceID, e.Case, e.State, there, want)
 		}
 		delete(sources, e.TraceID)
 		if !there {
@@ -63,7 +62,7 @@ func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, fa
 		}
 		c := &comparison{t: t, trace: &e, id: id}
 		if hex := strings.TrimPrefix(e.TraceID, "tr-"); len(hex) == 32 && id != hex {
-			c.errorf("trace_id is %s", id)
+			c.errorf("trace_id is %s, want %s", id, hex)
 		}
 		c.spans(spans[id])
 		c.annotations(annotations[id])
@@ -71,10 +70,10 @@ func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, fa
 		delete(annotations, id)
 	}
 	for source, id := range sources {
-		t.Errorf("trace %s from %s is no trace of the source", id, source)
+		t.Errorf("the target has trace %s from %s, which is not in the source", id, source)
 	}
 	if len(spans)+len(annotations) > 0 {
-		t.Errorf("rows of no trace: %d spans, %d annotations", len(spans), len(annotations))
+		t.Errorf("rows of %d traces in spans and %d in annotations belong to no migrated trace, want none", len(spans), len(annotations))
 	}
 }
 
@@ -97,6 +96,7 @@ func (c *comparison) equal(what string, want, got any) {
 	}
 }
 
+// text returns a value as JSON.
 func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -105,6 +105,7 @@ func text(v any) string {
 	return string(b)
 }
 
+// short returns the beginning and the end of a long text.
 func short(s string) string {
 	if len(s) > 600 {
 		return s[:300] + " … " + s[len(s)-300:]
@@ -112,10 +113,11 @@ func short(s string) string {
 	return s
 }
 
+// spans compares the spans of the trace with their rows, which are by span ID.
 func (c *comparison) spans(rows map[string]spanRow) {
 	c.t.Helper()
 	if c.trace.Error != nil {
-		return // The client could not read them: there is nothing to compare with.
+		return // The client could not read the spans, so there is nothing to compare with.
 	}
 	if len(rows) != len(c.trace.Spans) {
 		c.errorf("%d spans, want %d", len(rows), len(c.trace.Spans))
@@ -156,8 +158,8 @@ func (c *comparison) spans(rows map[string]spanRow) {
 	}
 }
 
-// withUser are a span's attributes and, of a root, those that MLflow's own exporter takes from the trace's
-// metadata.
+// withUser returns the attributes of a span. A root span also has those that MLflow's own exporter takes from the metadata
+// of the trace.
 func (c *comparison) withUser(s *rig.ExpectedSpan) map[string]jsontext.Value {
 	all := maps.Clone(s.Attributes)
 	for attribute, key := range map[string]string{"user.id": "mlflow.trace.user", "session.id": "mlflow.trace.session"} {
@@ -168,6 +170,7 @@ func (c *comparison) withUser(s *rig.ExpectedSpan) map[string]jsontext.Value {
 	return all
 }
 
+// orNull returns nil for the text that a table has as NULL.
 func orNull(s, null string) *string {
 	if s == null {
 		return nil
@@ -175,8 +178,8 @@ func orNull(s, null string) *string {
 	return &s
 }
 
-// attributes compares values one by one. Beside them may stand, in the target, the exact source text
-// of a value or key that could not be kept (tracemig.raw.…).
+// attributes compares attributes one by one. The target may have additional ones, named tracemig.raw.…, with the exact text
+// that the source has of a value or key that the tables cannot hold.
 func (c *comparison) attributes(what, spanName string, want map[string]jsontext.Value, got object) {
 	c.t.Helper()
 	rest := maps.Clone(got)
@@ -195,10 +198,10 @@ func (c *comparison) attributes(what, spanName string, want map[string]jsontext.
 		of, _ := strings.CutPrefix(key, "tracemig.raw.")
 		exact, isText := value.(string)
 		if of == key || !isText {
-			c.errorf("%s have %q besides", what, short(key))
+			c.errorf("%s have %q, want no such key", what, short(key))
 			continue
 		}
-		var shown any // what MLflow shows of it
+		var shown any // what MLflow's client reads
 		if name, ok := strings.CutSuffix(of, ".key"); ok {
 			shown = slices.Collect(func(yield func(any) bool) {
 				for k := range want {
@@ -219,12 +222,13 @@ func (c *comparison) attributes(what, spanName string, want map[string]jsontext.
 		if s, ok := v.(string); ok && json.Valid([]byte(s)) && differs(shown, decode(c.t, jsontext.Value(s))) == "" {
 			continue
 		}
-		c.errorf("%s: %q is %s, MLflow shows %s", what, short(key), short(exact), short(text(shown)))
+		c.errorf("%s: %q is %s, want the text of what MLflow shows, %s", what, short(key), short(exact), short(text(shown)))
 	}
 }
 
 func noNUL(key string) string { return strings.ReplaceAll(key, "\x00", "\uFFFD") }
 
+// decode returns a JSON value, whose numbers are json.Number.
 func decode(t *testing.T, b []byte) any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(string(b)))
@@ -236,9 +240,9 @@ func decode(t *testing.T, b []byte) any {
 	return v
 }
 
-// differs says how got differs from want, or nothing. Documented are: a NUL in a key becomes U+FFFD,
-// a number that VARIANT can't hold the string of its digits, a value nested too deep the string of its
-// JSON text.
+// differs returns how got differs from want, or "" if it does not. These documented changes are no difference: a NUL in a
+// key becomes U+FFFD, a number that VARIANT can't hold becomes the string of its digits, and a value that is nested too
+// deeply becomes the string of its JSON text.
 func differs(want, got any) string {
 	switch w := want.(type) {
 	case json.Number:
@@ -291,7 +295,7 @@ func differs(want, got any) string {
 		if want == got {
 			return ""
 		}
-		// Python reads a number beyond a double's range as infinite.
+		// The client, in Python, reads a number beyond a double's range as infinite.
 		if g, ok := got.(string); ok && (want == "Infinity" || want == "-Infinity") {
 			if f, err := strconv.ParseFloat(g, 64); errors.Is(err, strconv.ErrRange) && math.IsInf(f, 0) {
 				return ""
@@ -301,6 +305,7 @@ func differs(want, got any) string {
 	return fmt.Sprintf("%T %s, want %T %s", got, short(text(got)), want, short(text(want)))
 }
 
+// differsAsText is differs for an object or array that may be stored as its JSON text because it is nested too deeply.
 func differsAsText(want, got any) string {
 	if s, ok := got.(string); ok && depth(want) > 200 {
 		d := json.NewDecoder(strings.NewReader(s))
@@ -313,6 +318,7 @@ func differsAsText(want, got any) string {
 	return fmt.Sprintf("%T %s, want %T %s", got, short(text(got)), want, short(text(want)))
 }
 
+// depth returns how many levels of objects and arrays a value has.
 func depth(v any) int {
 	most := 0
 	switch v := v.(type) {
@@ -330,8 +336,8 @@ func depth(v any) int {
 	return most + 1
 }
 
-// sameNumber compares exactly, except where one of both is written as a double: such are equal when
-// they are the same double.
+// sameNumber compares two numbers exactly. If one of them is written with an exponent, they are equal if they are the same
+// double.
 func sameNumber(a, b string) bool {
 	if a == b {
 		return true
@@ -346,7 +352,7 @@ func sameNumber(a, b string) bool {
 	return okX && okY && x.Cmp(y) == 0
 }
 
-// assessment is one as MLflow's client gives it (Assessment.to_dictionary).
+// assessment is an assessment as MLflow's client returns it (Assessment.to_dictionary).
 type assessment struct {
 	ID     string `json:"assessment_id"`
 	Name   string `json:"assessment_name"`
@@ -381,6 +387,7 @@ type assessment struct {
 	} `json:"issue"`
 }
 
+// annotations compares the annotations of the trace with its rows.
 func (c *comparison) annotations(rows []annotationRow) {
 	c.t.Helper()
 	byType := map[string]map[string]annotationRow{}
@@ -416,7 +423,11 @@ func (c *comparison) annotations(rows []annotationRow) {
 	for k, v := range c.trace.Metadata {
 		traceMetadata[k] = v
 	}
-	for key, s := range map[string]*string{"client_request_id": c.trace.ClientRequestID, "request_preview": c.trace.RequestPreview, "response_preview": c.trace.ResponsePreview} {
+	for key, s := range map[string]*string{
+		"client_request_id": c.trace.ClientRequestID,
+		"request_preview":   c.trace.RequestPreview,
+		"response_preview":  c.trace.ResponsePreview,
+	} {
 		if value[key] = nil; s != nil {
 			value[key] = *s
 		}
@@ -462,6 +473,7 @@ func (c *comparison) annotations(rows []annotationRow) {
 	}
 }
 
+// assessment compares an assessment with its row.
 func (c *comparison) assessment(a *assessment, byType map[string]map[string]annotationRow) {
 	c.t.Helper()
 	kind := "FEEDBACK"
@@ -493,7 +505,7 @@ func (c *comparison) assessment(a *assessment, byType map[string]map[string]anno
 	if a.Valid != nil {
 		meta["mlflow.valid"] = strconv.FormatBool(*a.Valid)
 	} else if a.Feedback == nil {
-		// The server says so of all assessments, the client shows it of feedback only.
+		// The server sends it with all assessments, but the client shows it only for feedback.
 		meta["mlflow.valid"] = "true"
 	}
 	c.equal(name+"target", "TRACE "+c.id, got.TargetType+" "+got.TargetID)
@@ -527,6 +539,7 @@ func (c *comparison) assessment(a *assessment, byType map[string]map[string]anno
 	}
 }
 
+// micros returns a time in microseconds since 1970.
 func micros(t *testing.T, s string) int64 {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, s)
@@ -536,29 +549,30 @@ func micros(t *testing.T, s string) int64 {
 	return at.UnixMicro()
 }
 
-// checkUnchanged fails unless the source is as it was.
+// checkUnchanged fails unless the source's traces are the same before and after the test.
 func checkUnchanged(t *testing.T, before, after []rig.ExpectedTrace) {
 	t.Helper()
 	byID := func(a, b rig.ExpectedTrace) int { return strings.Compare(a.TraceID, b.TraceID) }
 	slices.SortFunc(before, byID)
 	slices.SortFunc(after, byID)
 	if len(before) != len(after) {
-		t.Fatalf("the source had %d traces and now has %d", len(before), len(after))
+		t.Fatalf("the source now has %d traces, want %d as before", len(after), len(before))
 	}
 	for i := range before {
 		for _, e := range []*rig.ExpectedTrace{&before[i], &after[i]} {
-			// The server lists those of one time, and the keys of their metadata, in any order.
+			// The server lists assessments of the same time, and the keys of their metadata, in any order.
 			for i, a := range e.Assessments {
 				e.Assessments[i] = jsontext.Value(text(decode(t, a)))
 			}
 			slices.SortFunc(e.Assessments, func(a, b jsontext.Value) int { return strings.Compare(string(a), string(b)) })
 			if e.Error != nil {
-				problem, _, _ := strings.Cut(*e.Error, " for path=") // a temporary one
+				problem, _, _ := strings.Cut(*e.Error, " for path=") // The path is a temporary one.
 				e.Error = &problem
 			}
 		}
 		if text(before[i]) != text(after[i]) {
-			t.Errorf("trace %s (%s) of the source was changed from %s to %s", before[i].TraceID, before[i].Case, short(text(before[i])), short(text(after[i])))
+			t.Errorf("trace %s (%s) of the source is now %s, want %s as before",
+				before[i].TraceID, before[i].Case, short(text(after[i])), short(text(before[i])))
 		}
 	}
 }

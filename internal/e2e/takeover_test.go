@@ -21,68 +21,74 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// takeoverCases are the cases that the official migration has moved before tracemig: what it keeps in a form of
-// its own, and all that it loses.
-const takeoverCases = "state_error,state_unset,events,links,json_types,not_finite,token_usage_cost,tags,session_and_user,client_request_id," +
-	"feedback_values,feedback_sources,feedback_errors,feedback_rationale_and_metadata,span_level_assessments,overridden_feedback,invalidated_feedback," +
-	"expectations,in_run_and_linked,linked_to_runs,custom_trace_ids,otlp_gen_ai"
+// takeoverCases are the cases that the official migration migrates before tracemig. They cover everything that it loses, and
+// everything that it keeps in another form than tracemig.
+const takeoverCases = "state_error,state_unset,events,links,json_types,not_finite,token_usage_cost,tags,session_and_user," +
+	"client_request_id,feedback_values,feedback_sources,feedback_errors,feedback_rationale_and_metadata,span_level_assessments," +
+	"overridden_feedback,invalidated_feedback,expectations,in_run_and_linked,linked_to_runs,custom_trace_ids,otlp_gen_ai"
 
-// storageTags name the source's storage: tracemig writes no TAG rows of them.
+// storageTags are tags that name the source's storage. tracemig writes no TAG rows for them.
 var storageTags = []string{"mlflow.artifactLocation", "mlflow.trace.spansLocation"}
 
-// A takeover is a location that the official migration has filled, and tracemig after it.
+// A takeover is a location that first the official migration and then tracemig writes to.
 type takeover struct {
 	*fixture
 	official  rig.OfficialRun
 	expected  []rig.ExpectedTrace
 	notMoved  []string // traces that the official migration has skipped or not reached
-	lostLinks []string // traces with span links, of those that it has moved
-	customID  string   // the trace whose ID is no hex
+	lostLinks []string // migrated traces whose span links it has lost
+	customID  string   // the trace whose ID is not hexadecimal
 	edits     map[string]annotationEdit
 }
 
-// annotationEdit is what somebody did, after the official migration, to an annotation of a trace.
+// annotationEdit is a change that somebody makes to an annotation at the target after the official migration.
 type annotationEdit struct {
 	description     string
 	kind, name      string // of the annotation
-	id              string // annotation_id of the version that was added
-	value           string // what shows from then on, "" for nothing
-	leavesDuplicate bool   // it leaves two live rows of one tag
+	id              string // annotation_id of the added version
+	value           string // what readers see from then on, "" for nothing
+	leavesDuplicate bool   // whether it leaves two live rows of one tag
 }
 
-// targetOf is the trace_id that the official migration gives a trace; where it is hex, tracemig's too.
+// targetOf returns the trace_id that the official migration gives a trace. tracemig gives it the same if it is hexadecimal.
 func targetOf(traceID string) string { return strings.TrimPrefix(traceID, "tr-") }
 
-// sha256ID and md5ID are the two recipes of annotation IDs.
+// sha256ID returns an annotation ID as the official migration makes it.
 func sha256ID(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return uuid.UUID(sum[:16]).String()
 }
 
+// md5ID returns an annotation ID as the service makes it.
 func md5ID(name string) string {
 	u := uuid.UUID(md5.Sum([]byte(name)))
 	u[6], u[8] = u[6]&0x0f|0x30, u[8]&0x3f|0x80
 	return u.String()
 }
 
-// TestTakeOver points tracemig at a location that the official migration has filled: it completes what is
-// there, adds what is not, and leaves alone what others changed since.
+// TestTakeOver points tracemig at a location that the official migration has written to. It completes the traces there, adds
+// the missing ones, and leaves alone what others have changed since.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, takeoverCases)
 	checkCorpus(t, c)
-	tk := &takeover{fixture: newFixture(t, m.URI, c.Experiment).toWarehouse(), expected: c.Expected, customID: c.Cases["custom_trace_ids"][0]}
+	tk := &takeover{
+		fixture:  newFixture(t, m.URI, c.Experiment).toWarehouse(),
+		expected: c.Expected,
+		customID: c.Cases["custom_trace_ids"][0],
+	}
 	skip := map[string]string{c.Cases["client_request_id"][0]: "TOO_LARGE", c.Cases["linked_to_runs"][2]: "TOO_LARGE"}
 	location := "spark_catalog.default." + tk.prefix
-	tk.official = rig.Official(t, m, tk.warehouse, c.Experiment, location, rig.OfficialOptions{Skip: skip, UntilMS: tk.trace(c.Cases["otlp_gen_ai"][0]).RequestTimeMS - 1})
+	until := tk.trace(c.Cases["otlp_gen_ai"][0]).RequestTimeMS - 1
+	tk.official = rig.Official(t, m, tk.warehouse, c.Experiment, location, rig.OfficialOptions{Skip: skip, UntilMS: until})
 	tk.notMoved = slices.AppendSeq(slices.Clone(tk.official.Left), maps.Keys(tk.official.Skipped))
 	for _, e := range tk.expected {
 		if hasLinks(&e) && !slices.Contains(tk.notMoved, e.TraceID) {
 			tk.lostLinks = append(tk.lostLinks, e.TraceID)
 		}
 	}
-	if len(tk.official.Skipped) != 2 || len(tk.official.Left) != 1 || len(tk.official.Migrated)+3 != c.Listed || len(tk.lostLinks) == 0 {
-		t.Fatalf("the official migration did %+v", tk.official)
+	if o := tk.official; len(o.Skipped) != 2 || len(o.Left) != 1 || len(o.Migrated)+3 != c.Listed || len(tk.lostLinks) == 0 {
+		t.Fatalf("the official migration did %+v, want 2 of %d traces skipped, one left, and some with links migrated", o, c.Listed)
 	}
 	tk.checkForms()
 	tk.checkProgress(c.ExperimentID, location)
@@ -97,14 +103,14 @@ func TestTakeOver(t *testing.T) {
 	checkUnchanged(t, c.Expected, m.Dump(t, c.Experiment))
 }
 
-// problems are what is wrong by kind: one flaw of the program shows in many rows.
+// problems are descriptions of what is wrong by kind, since one error of the program shows in many rows.
 type problems map[string][]string
 
 func (p problems) add(kind, format string, args ...any) {
 	p[kind] = append(p[kind], fmt.Sprintf(format, args...))
 }
 
-// report fails the test with each kind and a few of its cases.
+// report fails the test with each kind of problem and a few of its cases.
 func (p problems) report(t *testing.T) {
 	t.Helper()
 	for _, kind := range slices.Sorted(maps.Keys(p)) {
@@ -113,11 +119,12 @@ func (p problems) report(t *testing.T) {
 	}
 }
 
+// trace returns a trace of the source by its ID.
 func (tk *takeover) trace(id string) *rig.ExpectedTrace {
 	tk.t.Helper()
 	i := slices.IndexFunc(tk.expected, func(e rig.ExpectedTrace) bool { return e.TraceID == id })
 	if i < 0 {
-		tk.t.Fatalf("the source lists no trace %s", id)
+		tk.t.Fatalf("the source lists no trace %s, want one", id)
 	}
 	return &tk.expected[i]
 }
@@ -137,12 +144,13 @@ func assessments(t *testing.T, e *rig.ExpectedTrace) []assessment {
 	return all
 }
 
-// checkForms pins down what the generator writes, so that the rest of the test means what it says.
+// checkForms checks the rows that testdata/rig/official.py writes, since the rest of the test relies on their forms.
 func (tk *takeover) checkForms() {
 	tk.t.Helper()
 	spanRows, annotationRows := readRows(tk.t, tk.tables)
 	if len(spanRows) != tk.official.Spans || len(annotationRows) != tk.official.Annotations {
-		tk.t.Errorf("the official migration says %+v; there are %d spans and %d annotations", tk.official, len(spanRows), len(annotationRows))
+		tk.t.Errorf("there are %d spans and %d annotations, want what the official migration says: %+v",
+			len(spanRows), len(annotationRows), tk.official)
 	}
 	spans, annotations := map[string]spanRow{}, map[string]annotationRow{}
 	for _, s := range spanRows {
@@ -151,7 +159,7 @@ func (tk *takeover) checkForms() {
 	for _, a := range annotationRows {
 		annotations[a.ID] = a
 	}
-	parents := map[string]int{} // how roots say that they are roots
+	parents := map[string]int{} // how often roots have which parent
 	for _, id := range tk.official.Migrated {
 		e := tk.trace(id)
 		c := &comparison{t: tk.t, trace: e, id: targetOf(id)}
@@ -170,24 +178,27 @@ func (tk *takeover) checkForms() {
 			} else {
 				c.equal("parent", want.ParentSpanID, got.ParentSpanID)
 			}
-			if !ok || got.Kind != want.Type || len(got.Links) > 0 || len(got.Events) != len(want.Events) || text(got.Status.Code) != text(want.StatusCode) || text(got.ServiceName) != `""` {
-				c.errorf("the official span of %q is %+v", want.Name, got)
+			if !ok || got.Kind != want.Type || len(got.Links) > 0 || len(got.Events) != len(want.Events) ||
+				text(got.Status.Code) != text(want.StatusCode) || text(got.ServiceName) != `""` {
+				c.errorf("the official span of %q is %+v, want the official form of %+v", want.Name, got, want)
 			}
 			c.attributes("official attributes", want.Name, want.Attributes, attributes)
 		}
 		meta := annotations[sha256ID(c.id+":metadata")]
 		value, _ := meta.Value.(object)
 		inner, _ := value["trace_metadata"].(object)
-		if len(value) != 4 || inner["mlflow.migration.sourceExperimentId"] != tk.official.ExperimentID || len(inner) != len(e.Metadata)+1 || meta.Metadata != nil ||
+		if len(value) != 4 || inner["mlflow.migration.sourceExperimentId"] != tk.official.ExperimentID ||
+			len(inner) != len(e.Metadata)+1 || meta.Metadata != nil ||
 			meta.UpdatedAt != e.RequestTimeMS*1000 || meta.CreatedAt != meta.UpdatedAt || meta.TargetID != c.id {
-			c.errorf("the official METADATA row is %+v", meta)
+			c.errorf("the official METADATA row is %+v, want the official form of %v", meta, e.Metadata)
 		}
 		delete(annotations, meta.ID)
 		for key, value := range e.Tags {
 			tag, ok := annotations[sha256ID(c.id+":tag:"+key)]
 			delete(annotations, tag.ID)
-			if ok == (key == "mlflow.artifactLocation") || ok && (tag.Value != value || tag.Type != "TAG" || tag.Name != key || tag.UpdatedAt != meta.UpdatedAt) {
-				c.errorf("the official row of tag %q is %+v", key, tag)
+			if ok == (key == "mlflow.artifactLocation") ||
+				ok && (tag.Value != value || tag.Type != "TAG" || tag.Name != key || tag.UpdatedAt != meta.UpdatedAt) {
+				c.errorf("the official row of tag %q is %+v, want value %q, and no row of mlflow.artifactLocation", key, tag, value)
 			}
 		}
 		for _, a := range assessments(tk.t, e) {
@@ -198,7 +209,10 @@ func (tk *takeover) checkForms() {
 				want["mlflow.span_id"] = *a.SpanID
 			}
 			if a.Feedback != nil && a.Feedback.Error != nil {
-				for key, s := range map[string]*string{"error_code": a.Feedback.Error.Code, "error_message": a.Feedback.Error.Message, "stack_trace": a.Feedback.Error.Stack} {
+				failure := a.Feedback.Error
+				for key, s := range map[string]*string{
+					"error_code": failure.Code, "error_message": failure.Message, "stack_trace": failure.Stack,
+				} {
 					if s != nil {
 						want["mlflow.error."+key] = *s
 					}
@@ -211,37 +225,42 @@ func (tk *takeover) checkForms() {
 				}
 			}
 			c.equal("official metadata of "+a.Name, want, row.Metadata)
-			c.equal("official times of "+a.Name, []int64{micros(tk.t, a.CreateTime), micros(tk.t, a.LastUpdateTime)}, []int64{row.CreatedAt, row.UpdatedAt})
+			times := []int64{micros(tk.t, a.CreateTime), micros(tk.t, a.LastUpdateTime)}
+			c.equal("official times of "+a.Name, times, []int64{row.CreatedAt, row.UpdatedAt})
 			c.equal("official comment of "+a.Name, a.Rationale, row.Comment)
 			c.equal("official target of "+a.Name, "TRACE "+c.id, row.TargetType+" "+row.TargetID)
 		}
 	}
 	if len(spans)+len(annotations) > 0 {
-		tk.t.Errorf("official rows of nothing at the source: %+v %+v", spans, annotations)
+		tk.t.Errorf("official rows that nothing at the source explains, want none: %+v %+v", spans, annotations)
 	}
 	if parents["null"] == 0 || parents[`""`] == 0 || len(parents) != 2 {
-		tk.t.Errorf("parents of official root spans: %v", parents)
+		tk.t.Errorf("parents of official root spans: %v, want some null and some empty ones", parents)
 	}
 }
 
-// checkProgress has check tell how far the official migration came, and what it skipped of this source.
+// checkProgress checks that the command check tells how far the official migration came, and what it skipped of this source.
 func (tk *takeover) checkProgress(experimentID, location string) {
 	tk.t.Helper()
-	if rows := tk.warehouse.SQL(tk.t, "SELECT count(*) FROM default._migration_skipped WHERE source_experiment_id = '"+experimentID+"' AND target_uc_location = '"+location+"'"); rows[0][0] != int64(2) {
-		tk.t.Fatalf("%v skipped traces are noted, want 2", rows[0][0])
+	rows := tk.warehouse.SQL(tk.t, "SELECT count(*) FROM default._migration_skipped"+
+		" WHERE source_experiment_id = '"+experimentID+"' AND target_uc_location = '"+location+"'")
+	if rows[0][0] != int64(2) {
+		tk.t.Fatalf("_migration_skipped has %v traces, want 2", rows[0][0])
 	}
-	tk.warehouse.SQL(tk.t, "INSERT INTO default._migration_skipped VALUES ('tr-other', 'TOO_LARGE', 'another experiment', '"+location+"', now(), '')")
+	tk.warehouse.SQL(tk.t, "INSERT INTO default._migration_skipped VALUES"+
+		" ('tr-other', 'TOO_LARGE', 'another experiment', '"+location+"', now(), '')")
 	code, found := tk.check()
 	if code != 0 {
-		tk.t.Errorf("check ends with %d: %+v", code, found)
+		tk.t.Errorf("check ends with exit code %d, want 0: %+v", code, found)
 	}
 	said := found[preflight.CodeOfficial].Text
-	if !strings.Contains(said, tk.official.LatestTraceID) || !regexp.MustCompile(`\b2 that it skipped\b.*\b_migration_skipped\b`).MatchString(said) {
-		tk.t.Errorf("check does not say that the official migration came to trace %s and skipped 2: %s", tk.official.LatestTraceID, said)
+	skipped := regexp.MustCompile(`\b2 that it skipped\b.*\b_migration_skipped\b`)
+	if !strings.Contains(said, tk.official.LatestTraceID) || !skipped.MatchString(said) {
+		tk.t.Errorf("check says %s\nwant that the official migration came to trace %s and skipped 2", said, tk.official.LatestTraceID)
 	}
 }
 
-// checkFindings holds what verify found against a kind for each trace, and returns it for more questions.
+// checkFindings runs verify, checks that it finds one of the wanted kinds for each trace, and returns what it found.
 func (tk *takeover) checkFindings(code int, want func(*rig.ExpectedTrace) []verify.Kind) verification {
 	tk.t.Helper()
 	v := tk.verify("verify", code, "--deep")
@@ -262,13 +281,13 @@ func (tk *takeover) checkFindings(code int, want func(*rig.ExpectedTrace) []veri
 	return v
 }
 
-// verifyBefore has verify look at the location before tracemig has written anything. Before the request time
-// of the first trace with links nothing is lost.
+// verifyBefore runs verify before tracemig has written anything. Of the traces before the request time of the first trace
+// with links, nothing is lost.
 func (tk *takeover) verifyBefore(linksMS int64) {
 	tk.t.Helper()
 	v := tk.verify("verify", 0, "--deep", "--end-time", time.UnixMilli(linksMS).UTC().Format(time.RFC3339Nano))
 	if v.report.Listed == 0 || v.report.Kinds[verify.Official] != v.report.Listed {
-		tk.t.Errorf("of what the official migration lost nothing of, verify finds %v", v.report.Kinds)
+		tk.t.Errorf("verify finds %v of the traces of which nothing is lost, want all of kind %s", v.report.Kinds, verify.Official)
 	}
 	tk.checkFindings(4, func(e *rig.ExpectedTrace) []verify.Kind {
 		switch {
@@ -285,9 +304,10 @@ func (tk *takeover) verifyBefore(linksMS int64) {
 func (tk *takeover) editAnnotations(c rig.Corpus) {
 	tk.t.Helper()
 	id := func(name string) string { return c.Cases[name][0] }
-	tag := func(recipe func(string) string, trace string) string {
-		return recipe(targetOf(trace) + ":tag:corpus.case")
+	tag := func(makeID func(string) string, trace string) string {
+		return makeID(targetOf(trace) + ":tag:corpus.case")
 	}
+	sources, session, failed := id("feedback_sources"), id("session_and_user"), id("feedback_errors")
 	rated := id("feedback_rationale_and_metadata")
 	feedback := ""
 	for _, a := range assessments(tk.t, tk.trace(rated)) {
@@ -296,10 +316,10 @@ func (tk *takeover) editAnnotations(c rig.Corpus) {
 		}
 	}
 	tk.edits = map[string]annotationEdit{
-		id("feedback_sources"): {"edited by the service under its own ID", "TAG", "corpus.case", tag(md5ID, id("feedback_sources")), "by the service", true},
-		id("session_and_user"): {"deleted by the service under its own ID", "TAG", "corpus.case", tag(md5ID, id("session_and_user")), "", true},
-		id("feedback_errors"):  {"edited under the official ID", "TAG", "corpus.case", tag(sha256ID, id("feedback_errors")), "by bob", false},
-		rated:                  {"given another value by bob", "FEEDBACK", "metadata", feedback, "bob's", false},
+		sources: {"edited by the service under its own ID", "TAG", "corpus.case", tag(md5ID, sources), "by the service", true},
+		session: {"deleted by the service under its own ID", "TAG", "corpus.case", tag(md5ID, session), "", true},
+		failed:  {"edited under the official ID", "TAG", "corpus.case", tag(sha256ID, failed), "by bob", false},
+		rated:   {"given another value by bob", "FEEDBACK", "metadata", feedback, "bob's", false},
 	}
 	var selects []string
 	for trace, e := range tk.edits {
@@ -307,36 +327,40 @@ func (tk *takeover) editAnnotations(c rig.Corpus) {
 		if e.value != "" {
 			value, deleted = `parse_json('"`+strings.ReplaceAll(e.value, "'", `\'`)+`"')`, "NULL, NULL"
 		}
-		selects = append(selects, fmt.Sprintf(`SELECT '%s', target_type, target_id, annotation_type, name, %s, comment, metadata, created_at, created_by, now(), 'bob', %s, 'insert'
-			FROM %s WHERE target_id = '%s' AND annotation_type = '%s' AND name = '%s'`, e.id, value, deleted, tk.tables.annotations, targetOf(trace), e.kind, e.name))
+		selects = append(selects, fmt.Sprintf(`SELECT '%s', target_type, target_id, annotation_type, name, %s, comment, metadata,
+			created_at, created_by, now(), 'bob', %s, 'insert'
+			FROM %s WHERE target_id = '%s' AND annotation_type = '%s' AND name = '%s'`,
+			e.id, value, deleted, tk.tables.annotations, targetOf(trace), e.kind, e.name))
 	}
 	tk.warehouse.SQL(tk.t, "INSERT INTO "+tk.tables.annotations+" "+strings.Join(selects, " UNION ALL "))
 }
 
-// spanHashes are the rows of the spans table: trace_id, span_id and record_id, and the hash of all the row.
+// spanHashes returns the hash of each row of the spans table by its trace_id, span_id and record_id.
 func (tk *takeover) spanHashes() map[string]int64 {
 	tk.t.Helper()
 	hashes := map[string]int64{}
-	for _, row := range tk.warehouse.SQL(tk.t, "SELECT concat_ws(' ', trace_id, span_id, record_id), xxhash64("+spanText+") FROM "+tk.tables.spans) {
+	query := "SELECT concat_ws(' ', trace_id, span_id, record_id), xxhash64(" + spanText + ") FROM " + tk.tables.spans
+	for _, row := range tk.warehouse.SQL(tk.t, query) {
 		key := row[0].(string)
 		if _, twice := hashes[key]; twice {
-			tk.t.Errorf("span row %s is there twice", key)
+			tk.t.Errorf("span row %s is there twice, want it once", key)
 		}
 		hashes[key] = row[1].(int64)
 	}
 	return hashes
 }
 
-// firstRun is tracemig's first run: spans of the official migration stay, annotations become tracemig's.
+// firstRun is the first run of tracemig. It keeps the spans of the official migration, and brings annotations into its own
+// forms.
 func (tk *takeover) firstRun() {
 	tk.t.Helper()
 	before := tk.spanHashes()
-	first := tk.annotationsVersion() // the last one before tracemig's
+	first := tk.annotationsVersion() // the last version before tracemig writes
 	o := tk.mustRun(0)
 	s := o.summary
 	tk.t.Logf("%+v", s)
 	if !strings.Contains(o.stderr, tk.official.LatestTraceID) {
-		tk.t.Errorf("run does not say that the official migration came to %s", tk.official.LatestTraceID)
+		tk.t.Errorf("run says %s\nwant that the official migration came to %s", tail(o.stderr), tk.official.LatestTraceID)
 	}
 	spans := 0
 	for _, id := range tk.notMoved {
@@ -346,15 +370,16 @@ func (tk *takeover) firstRun() {
 		tk.t.Errorf("%d spans were written, want the %d that the official migration skipped or did not reach", s.SpansWritten, spans)
 	}
 	if s.AnnotationsKept != int64(len(tk.edits)) {
-		tk.t.Errorf("%d annotations are told as changed at the target, want %d", s.AnnotationsKept, len(tk.edits))
+		tk.t.Errorf("%d annotations are reported as changed at the target, want %d", s.AnnotationsKept, len(tk.edits))
 	}
 	if s.SkippedReasons["official_trace_id"] != 1 || s.Skipped != 1 || s.Failed+s.Deferred != 0 {
-		tk.t.Errorf("skipped %v, failed %v, deferred %v; want the trace with ID %s under official_trace_id alone", s.SkippedReasons, s.FailedReasons, s.DeferredReasons, tk.customID)
+		tk.t.Errorf("skipped %v, failed %v, deferred %v; want the trace with ID %s under official_trace_id alone",
+			s.SkippedReasons, s.FailedReasons, s.DeferredReasons, tk.customID)
 	}
 	after := tk.spanHashes()
 	for key, hash := range before {
 		if after[key] != hash {
-			tk.t.Errorf("the official span row %s is gone or changed", key)
+			tk.t.Errorf("the official span row %s is gone or changed, want it as before", key)
 		}
 	}
 	if len(after) != len(before)+spans {
@@ -363,13 +388,13 @@ func (tk *takeover) firstRun() {
 	tk.checkVersions(first)
 }
 
-// annotationsVersion is the newest version of the annotations table.
+// annotationsVersion returns the newest version of the annotations table.
 func (tk *takeover) annotationsVersion() int64 {
 	tk.t.Helper()
-	return tk.warehouse.SQL(tk.t, "DESCRIBE HISTORY "+tk.tables.annotations+" LIMIT 1")[0][0].(int64) // the newest comes first
+	return tk.warehouse.SQL(tk.t, "DESCRIBE HISTORY "+tk.tables.annotations+" LIMIT 1")[0][0].(int64) // The newest version comes first.
 }
 
-// checkVersions looks at every commit after first: in none may a tag be there twice, or be gone.
+// checkVersions reads every version of the annotations after first. In none may a tag be there twice or be lost.
 func (tk *takeover) checkVersions(first int64) {
 	tk.t.Helper()
 	last := tk.annotationsVersion()
@@ -379,13 +404,14 @@ func (tk *takeover) checkVersions(first int64) {
 	for v := first; v <= last; v++ {
 		liveRows[v] = map[tag]int64{}
 		selects = append(selects, fmt.Sprintf(`SELECT %d, target_id, name, count_if(deleted_at IS NULL) FROM (
-			SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age FROM %s VERSION AS OF %[1]d)
+			SELECT *, row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age
+			FROM %s VERSION AS OF %[1]d)
 			WHERE age = 1 AND annotation_type = 'TAG' GROUP BY target_id, name`, v, tk.tables.annotations))
 	}
 	for _, row := range tk.warehouse.SQL(tk.t, strings.Join(selects, " UNION ALL ")) {
 		liveRows[row[0].(int64)][tag{row[1].(string), row[2].(string)}] = row[3].(int64)
 	}
-	want := map[tag]int64{} // live rows of each tag that the official migration has written, at last
+	want := map[tag]int64{} // live rows of each official tag in the last version
 	mayDuplicate := map[tag]bool{}
 	for trace, e := range tk.edits {
 		if e.leavesDuplicate {
@@ -408,7 +434,8 @@ func (tk *takeover) checkVersions(first int64) {
 	for v := first + 1; v <= last; v++ {
 		for t, n := range liveRows[v] {
 			if n > 1 && !(mayDuplicate[t] && v < last) {
-				wrong.add(fmt.Sprintf("version %d of %d to %d has several live rows of one tag", v, first, last), "trace %s, %.30q: %d", t.trace, t.name, n)
+				kind := fmt.Sprintf("version %d of %d to %d has several live rows of one tag, want one", v, first, last)
+				wrong.add(kind, "trace %s, %.30q: %d", t.trace, t.name, n)
 			}
 		}
 		for t, n := range want {
@@ -419,13 +446,13 @@ func (tk *takeover) checkVersions(first int64) {
 	}
 	for t, n := range want {
 		if got := liveRows[last][t]; got > 0 && n == 0 {
-			wrong.add("a tag that is to have no live row has one at last", "trace %s, %.30q", t.trace, t.name)
+			wrong.add("the last version has a live row of a tag, want none", "trace %s, %.30q", t.trace, t.name)
 		}
 	}
 	wrong.report(tk.t)
 }
 
-// checkReruns runs a second time, and a third without the checkpoint: nothing is written.
+// checkReruns checks that a second run, and a third one without the checkpoint, write nothing.
 func (tk *takeover) checkReruns() {
 	tk.t.Helper()
 	before := tk.tableFiles()
@@ -434,7 +461,7 @@ func (tk *takeover) checkReruns() {
 			tk.deleteCheckpoint()
 		}
 		if s := tk.mustRun(0).summary; s.TargetWrites+s.SpansWritten+s.AnnotationsWritten+s.Failed != 0 {
-			tk.t.Errorf("run %s: %+v", how, s)
+			tk.t.Errorf("run %s: %+v, want no write and none failed", how, s)
 		}
 		if after := tk.tableFiles(); !slices.Equal(before, after) {
 			tk.t.Errorf("run %s changed the target from\n%q to\n%q", how, before, after)
@@ -442,12 +469,13 @@ func (tk *takeover) checkReruns() {
 	}
 }
 
-// checkRows holds the annotations, as readers see them, against the source: in tracemig's forms, whoever
-// wrote their first versions.
+// checkRows compares the annotations, as readers see them, with the source. All must have tracemig's forms, whoever wrote
+// their first versions.
 func (tk *takeover) checkRows() {
 	tk.t.Helper()
-	if n := tk.warehouse.SQL(tk.t, "SELECT count(*) FROM "+tk.tables.annotations+" WHERE _change_type IS DISTINCT FROM 'insert'")[0][0]; n != int64(0) {
-		tk.t.Errorf("%v annotation rows have another _change_type than insert", n)
+	others := "SELECT count(*) FROM " + tk.tables.annotations + " WHERE _change_type IS DISTINCT FROM 'insert'"
+	if n := tk.warehouse.SQL(tk.t, others)[0][0]; n != int64(0) {
+		tk.t.Errorf("%v annotation rows have another _change_type than insert, want none", n)
 	}
 	spans, rows := readRows(tk.t, tk.tables.present())
 	annotations := map[string][]annotationRow{}
@@ -463,13 +491,13 @@ func (tk *takeover) checkRows() {
 		if e.TraceID == tk.customID {
 			continue
 		}
-		// Where these hold, all the rest has to hold too.
+		// If these checks hold, the full comparison with the source must hold too.
 		if n := len(wrong); tk.checkAnnotations(wrong, e, annotations[id]) && n == len(wrong) {
 			c := &comparison{t: tk.t, trace: e, id: id}
 			c.annotations(tk.withSourceTimes(e, annotations[id]))
 		}
 	}
-	// The trace whose ID is no hex is there once, under the official ID.
+	// The trace whose ID is not hexadecimal is there once, under the official ID.
 	for _, s := range spans {
 		if !known[s.TraceID] {
 			wrong.add("spans of a trace that the source does not have under this ID", "trace %s, span %s", s.TraceID, s.SpanID)
@@ -483,8 +511,8 @@ func (tk *takeover) checkRows() {
 	wrong.report(tk.t)
 }
 
-// checkAnnotations notes what is wrong of a trace's annotations, as far as taking over is to change it. It
-// says whether nothing is, and nobody has edited them.
+// checkAnnotations adds to wrong what the take-over should have changed in a trace's annotations but has not. It returns
+// whether that is nothing and nobody has edited the annotations.
 func (tk *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows []annotationRow) bool {
 	tk.t.Helper()
 	id := targetOf(e.TraceID)
@@ -498,8 +526,9 @@ func (tk *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows 
 	for _, a := range rows {
 		byID[a.ID] = a
 	}
-	if meta := byID[sha256ID(id+":metadata")]; meta.Metadata["tracemig.source_trace_id"] != e.TraceID || meta.Metadata["tracemig.source"] == nil {
-		add("METADATA lacks where it comes from", "%s", text(meta.Metadata))
+	meta := byID[sha256ID(id+":metadata")].Metadata
+	if meta["tracemig.source_trace_id"] != e.TraceID || meta["tracemig.source"] == nil {
+		add("METADATA lacks the source of the trace", "%s", text(meta))
 	}
 	for key, value := range e.Tags {
 		tag, ok := byID[md5ID(id+":tag:"+key)]
@@ -541,15 +570,16 @@ func (tk *takeover) checkAnnotations(wrong problems, e *rig.ExpectedTrace, rows 
 		}
 		for key, value := range want {
 			if row.Metadata[key] != value {
-				add("an assessment's metadata lacks what the official migration left out", "%q has %q = %v, want %v", a.Name, key, row.Metadata[key], value)
+				add("an assessment's metadata lacks what the official migration left out",
+					"%q has %q = %v, want %v", a.Name, key, row.Metadata[key], value)
 			}
 		}
 	}
 	return fine && !isEdited
 }
 
-// withSourceTimes are the rows with the update times that the source tells of assessments: a new version of
-// one has to be newer.
+// withSourceTimes returns the rows with the update times that assessments have at the source. In the target, a new version
+// of an assessment must have a newer time.
 func (tk *takeover) withSourceTimes(e *rig.ExpectedTrace, rows []annotationRow) []annotationRow {
 	tk.t.Helper()
 	updated := map[string]int64{}
@@ -565,14 +595,14 @@ func (tk *takeover) withSourceTimes(e *rig.ExpectedTrace, rows []annotationRow) 
 	return rows
 }
 
-// verifyAfter has verify look at what the first run made of the location: only lost links are wrong.
+// verifyAfter runs verify after the first run: only the lost links are wrong. Then it runs the DELETEs that verify names.
 func (tk *takeover) verifyAfter() {
 	tk.t.Helper()
 	v := tk.checkFindings(4, func(e *rig.ExpectedTrace) []verify.Kind {
 		_, edited := tk.edits[e.TraceID]
 		switch {
 		case slices.Contains(tk.notMoved, e.TraceID):
-			return []verify.Kind{""} // they match
+			return []verify.Kind{""} // no finding, since they match
 		case slices.Contains(tk.lostLinks, e.TraceID):
 			return []verify.Kind{verify.Differ}
 		case edited:
@@ -586,11 +616,11 @@ func (tk *takeover) verifyAfter() {
 	for _, id := range tk.lostLinks {
 		_, statement, found := strings.Cut(v.details[id], "DELETE FROM ")
 		if !found {
-			continue // findings has told
+			continue // checkFindings has reported that.
 		}
 		statement, _, _ = strings.Cut(statement, ";")
 		if i := strings.LastIndexByte(statement, '\''); i >= 0 {
-			statement = statement[:i+1] // without what the sentence says further
+			statement = statement[:i+1] // without the rest of the sentence
 		}
 		if _, err := tk.warehouse.TrySQL("DELETE FROM " + statement); err != nil {
 			tk.t.Errorf("the DELETE that verify names for trace %s: %v", id, err)
@@ -598,12 +628,12 @@ func (tk *takeover) verifyAfter() {
 	}
 }
 
-// checkRepair writes anew the spans that were deleted, with their links.
+// checkRepair runs repair, which must write the deleted spans anew, with their links.
 func (tk *takeover) checkRepair() {
 	tk.t.Helper()
 	tk.verify("repair", 0, "--deep")
 	if v := tk.verify("verify", 0, "--deep"); v.report.Wrong() > 0 {
-		tk.t.Errorf("after repair: %v", v.report.Kinds)
+		tk.t.Errorf("verify after repair finds %v, want nothing wrong", v.report.Kinds)
 	}
 	rows, _ := readRows(tk.t, tk.tables)
 	for _, id := range tk.lostLinks {
