@@ -13,17 +13,17 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-// check runs the preflight over the bed's ends and returns its exit code and findings by code.
+// check runs the command check with the fixture's source and target, and returns its exit code and its findings by code.
 func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
 	fx.t.Helper()
-	args := append([]string{"check", "-o", "json"}, fx.sourceFlags...)
-	cmd := exec.Command(binary(fx.t), append(append(args, fx.targetFlags...), flags...)...)
+	args := slices.Concat([]string{"check", "-o", "json"}, fx.sourceFlags, fx.targetFlags, flags)
+	cmd := exec.Command(binary(fx.t), args...)
 	cmd.Env, cmd.Dir = fx.env, fx.baseDir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
 	if strings.Contains(string(out)+stderr.String(), fx.front.Token) {
-		fx.t.Errorf("the token is shown:\n%s%s", out, stderr.String())
+		fx.t.Errorf("the output shows the token, want it not to:\n%s%s", out, stderr.String())
 	}
 	found := map[string]preflight.Finding{}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -42,42 +42,44 @@ func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
 	return cmd.ProcessState.ExitCode(), found
 }
 
-// TestCheck looks at what check and run say to a new user about each thing that can be wrong.
+// TestCheck checks what check and run say to a new user about each thing that can be wrong.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, smallCases)
 	good := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse()
 	code, found := good.check()
 	if code != 0 || found["table.spans"].Text != "it will be made" || found["grant.spans"].Result != preflight.OK {
-		t.Errorf("before the tables were made: exit code %d, %+v", code, found)
+		t.Errorf("before the tables are created: exit code %d, %+v; want 0 and tables that will be made", code, found)
 	}
 	good.dropCreateFlags()
-	if code, found = good.check(); code != 4 || found["table.spans"].Result != preflight.Failed || !strings.Contains(found["table.spans"].Next, "--create") {
-		t.Errorf("without --create: exit code %d, %+v", code, found)
+	code, found = good.check()
+	if f := found["table.spans"]; code != 4 || f.Result != preflight.Failed || !strings.Contains(f.Next, "--create") {
+		t.Errorf("without --create: exit code %d, %+v; want 4, and --create as the next step for table.spans", code, found)
 	}
 	if o := good.mustRun(0, "--create"); !strings.Contains(o.stderr, "made no views") {
-		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
+		t.Errorf("the log of --create, want %q in it:\n%s", "made no views", tail(o.stderr))
 	}
 	viewed := newWorkspaceFixture(t, rig.FrontOptions{MLflow: m.URI}, c.Experiment).toWarehouse()
 	if o := viewed.mustRun(0, "--create-views", "--end-time", "2015-01-01"); !strings.Contains(o.stderr, "no experiment can be bound") {
-		t.Errorf("the log does not tell of the views:\n%s", tail(o.stderr))
+		t.Errorf("the log of --create-views, want %q in it:\n%s", "no experiment can be bound", tail(o.stderr))
 	}
 	code, found = viewed.check()
 	f := found["target.views"]
 	first, second, _ := strings.Cut(strings.TrimPrefix(f.Next, "If one is to be bound, run before it is created: "), "; ")
-	if code != 0 || f.Result != preflight.Warning || !strings.Contains(f.Text, "no experiment can be bound") || !strings.HasPrefix(first, "DROP VIEW") {
-		t.Errorf("own views: exit code %d, %+v", code, f)
+	if code != 0 || f.Result != preflight.Warning || !strings.Contains(f.Text, "no experiment can be bound") ||
+		!strings.HasPrefix(first, "DROP VIEW") {
+		t.Errorf("own views: exit code %d, %+v; want 0 and a warning whose next step is DROP VIEW", code, f)
 	} else {
 		second, _, _ = strings.Cut(second, ". ")
 		viewed.warehouse.SQL(t, first)
 		viewed.warehouse.SQL(t, second)
 	}
 	if code, found = viewed.check(); code != 0 || found["target.views"].Result != preflight.OK {
-		t.Errorf("dropped views: exit code %d, %+v", code, found["target.views"])
+		t.Errorf("dropped views: exit code %d, %+v; want 0 and ok", code, found["target.views"])
 	}
 	spans, annotations := "spark_catalog.default."+good.prefix+"_otel_spans", "spark_catalog.default."+good.prefix+"_otel_annotations"
 
-	// workspace is a bed with the same ends, in which something is wrong.
+	// workspace returns a fixture with the same source and target, in which something is wrong.
 	workspace := func(opts rig.FrontOptions) *fixture {
 		opts.MLflow = m.URI
 		opts.Targets = []rig.Target{
@@ -89,8 +91,10 @@ func TestCheck(t *testing.T) {
 	}
 	differs := "spark_catalog.default." + good.prefix + "x"
 	for _, ddl := range []string{
-		"CREATE TABLE " + differs + "_otel_spans (time STRING, name STRING) USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v2')",
-		"CREATE TABLE " + differs + "_otel_annotations USING DELTA TBLPROPERTIES ('otel.schemaVersion' = 'v1') AS SELECT 1 AS a",
+		"CREATE TABLE " + differs + "_otel_spans (time STRING, name STRING) USING DELTA" +
+			" TBLPROPERTIES ('otel.schemaVersion' = 'v2')",
+		"CREATE TABLE " + differs + "_otel_annotations USING DELTA" +
+			" TBLPROPERTIES ('otel.schemaVersion' = 'v1') AS SELECT 1 AS a",
 	} {
 		good.warehouse.SQL(t, ddl)
 	}
@@ -99,54 +103,143 @@ func TestCheck(t *testing.T) {
 		opts     rig.FrontOptions
 		flags    []string
 		env      [2]string
-		code     int    // of check
-		probe    string // the one that tells of it
+		code     int    // exit code of check
+		probe    string // the probe that reports the problem
 		result   preflight.Result
-		text     []string // in what the probe says, its next step and statements
-		run      int      // the exit code of run, -1 not to run it
-		says     string   // on standard error of run
-		all      int      // how many probes complain, 0 for one and -1 for none
-		notTried []string // some of those that depend on it
+		text     []string // parts of its text, its next step and its GRANT statements
+		run      int      // exit code of run, -1 for no run
+		says     string   // part of run's standard error
+		all      int      // how many probes report a problem, 0 for one and -1 for none
+		notTried []string // some of the probes that depend on this one
 	}{
-		"all fine": {probe: "workspace.identity", result: preflight.OK, text: []string{"ann@example.com at http://127.0.0.1", "(pat)"}, all: -1, run: -1},
-		"by experiment": {flags: []string{"--target", "/Shared/bound"}, probe: "target.location", result: preflight.OK,
-			text: []string{"experiment 900 is bound to spark_catalog.default." + good.prefix}, all: -1, run: -1},
-		"a missing grant": {opts: rig.FrontOptions{MissingGrants: []string{annotations}}, code: 4, probe: "grant.annotations", result: preflight.Failed,
-			text: []string{"lacks SELECT and MODIFY", "GRANT SELECT, MODIFY ON TABLE `spark_catalog`.`default`.`" + good.prefix + "_otel_annotations` TO `ann@example.com`"},
-			run:  0, says: "lacks SELECT and MODIFY on " + annotations},
-		"all privileges": {opts: rig.FrontOptions{AllPrivileges: []string{spans, "spark_catalog"}}, code: 4, probe: "grant.spans", result: preflight.Failed,
-			text: []string{"ALL PRIVILEGES, which it has, is not enough", "GRANT SELECT, MODIFY ON TABLE"}, run: -1},
-		"no schema": {opts: rig.FrontOptions{MissingGrants: []string{"spark_catalog.default"}}, code: 4, probe: "grant.schema", result: preflight.Failed,
-			text: []string{"lacks USE SCHEMA", "GRANT USE SCHEMA ON SCHEMA `spark_catalog`.`default` TO `ann@example.com`"}, run: -1},
-		"only own grants": {opts: rig.FrontOptions{OwnGrantsOnly: true, MissingGrants: []string{"spark_catalog"}}, probe: "grant.catalog", result: preflight.Warning,
-			text: []string{"unless it has them through a group", "GRANT USE CATALOG ON CATALOG"}, run: -1},
-		"unbound": {flags: []string{"--target", c.Experiment}, code: 4, probe: "target.location", result: preflight.Failed,
-			text: []string{"is not bound to a Unity Catalog trace location", "Create a new experiment with a location"}, run: 1, says: "Create a new experiment with a location", notTried: []string{"table.spans"}},
-		"no such target": {flags: []string{"--target", "/Shared/nothing"}, code: 4, probe: "target.location", result: preflight.Failed,
-			text: []string{"no such experiment", "Check the name"}, run: 1, says: "Check the name", notTried: []string{"table.spans"}},
-		"no such source": {flags: []string{"--source", "/Shared/nothing"}, code: 4, probe: "source.experiment", result: preflight.Failed,
-			text: []string{"has no experiment", "Give its ID"}, run: 1, says: "give its ID", notTried: []string{"source.traces", "checkpoint.file"}},
-		"no such warehouse": {flags: []string{"--warehouse-id", "other"}, code: 4, probe: "warehouse.state", result: preflight.Failed,
-			text: []string{"no SQL warehouse other", "Check --warehouse-id"}, run: 1, says: "Check --warehouse-id", notTried: []string{"table.spans", "warehouse.use"}},
-		"no warehouse named": {env: [2]string{"DATABRICKS_WAREHOUSE_ID", ""}, code: 4, probe: "warehouse.state", result: preflight.Failed,
-			text: []string{"no SQL warehouse is named", "Give --warehouse-id"}, run: 1, says: "Give --warehouse-id", notTried: []string{"table.spans", "warehouse.use"}},
-		"no use of the warehouse": {opts: rig.FrontOptions{NoWarehouseUse: true}, code: 4, probe: "warehouse.use", result: preflight.Failed,
-			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"}, run: 1, says: "CAN USE on the warehouse", all: 5, notTried: []string{"target.views"}},
-		"stopped and not to be used": {opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"}, code: 4, probe: "warehouse.state", result: preflight.Failed,
-			text: []string{"start it", "CAN USE"}, run: 1, says: "Ask for CAN USE on it", all: 2, notTried: []string{"table.spans"}},
-		"stopped": {opts: rig.FrontOptions{WarehouseState: "STOPPED"}, probe: "warehouse.state", result: preflight.OK,
-			text: []string{"was stopped and has been started"}, all: -1, run: -1},
-		"wrong token": {env: [2]string{"DATABRICKS_TOKEN", "wrong"}, code: 4, probe: "workspace.identity", result: preflight.Failed,
-			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"}, run: 1, says: "credentials",
-			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"}},
-		"a window without traces": {flags: []string{"--end-time", "2015-01-01"}, probe: "source.traces", result: preflight.Warning,
-			text: []string{"there is no trace", "the window"}, run: 0, notTried: []string{"source.cap"}},
-		"a firewall before the storage": {opts: rig.FrontOptions{Storage: rig.StorageFirewall}, code: 4, probe: "source.spans", result: preflight.Failed,
-			text: []string{"is not reachable from here (127.0.0.1", "403 AuthorizationFailure", "Run inside its network"}, run: -1},
-		"wrong columns": {flags: []string{"--target", differs}, code: 4, probe: "table.spans", result: preflight.Failed,
-			text: []string{"has no column record_id", "has column time of type string, not timestamp", "has no column span_schema_url", "name another location"}, run: 1, says: "name another location", all: 4},
-		"beta form": {flags: []string{"--target", differs}, code: 4, probe: "table.annotations", result: preflight.Failed,
-			text: []string{"is of the beta form", "Tracemig writes version v2"}, run: -1, all: 4},
+		"all fine": {
+			probe: "workspace.identity", result: preflight.OK,
+			text: []string{"ann@example.com at http://127.0.0.1", "(pat)"},
+			all:  -1, run: -1,
+		},
+		"by experiment": {
+			flags: []string{"--target", "/Shared/bound"},
+			probe: "target.location", result: preflight.OK,
+			text: []string{"experiment 900 is bound to spark_catalog.default." + good.prefix},
+			all:  -1, run: -1,
+		},
+		"a missing grant": {
+			opts: rig.FrontOptions{MissingGrants: []string{annotations}},
+			code: 4, probe: "grant.annotations", result: preflight.Failed,
+			text: []string{
+				"lacks SELECT and MODIFY",
+				"GRANT SELECT, MODIFY ON TABLE `spark_catalog`.`default`.`" + good.prefix + "_otel_annotations` TO `ann@example.com`",
+			},
+			run: 0, says: "lacks SELECT and MODIFY on " + annotations,
+		},
+		"all privileges": {
+			opts: rig.FrontOptions{AllPrivileges: []string{spans, "spark_catalog"}},
+			code: 4, probe: "grant.spans", result: preflight.Failed,
+			text: []string{"ALL PRIVILEGES, which it has, is not enough", "GRANT SELECT, MODIFY ON TABLE"},
+			run:  -1,
+		},
+		"no schema": {
+			opts: rig.FrontOptions{MissingGrants: []string{"spark_catalog.default"}},
+			code: 4, probe: "grant.schema", result: preflight.Failed,
+			text: []string{"lacks USE SCHEMA", "GRANT USE SCHEMA ON SCHEMA `spark_catalog`.`default` TO `ann@example.com`"},
+			run:  -1,
+		},
+		"only own grants": {
+			opts:  rig.FrontOptions{OwnGrantsOnly: true, MissingGrants: []string{"spark_catalog"}},
+			probe: "grant.catalog", result: preflight.Warning,
+			text: []string{"unless it has them through a group", "GRANT USE CATALOG ON CATALOG"},
+			run:  -1,
+		},
+		"unbound": {
+			flags: []string{"--target", c.Experiment},
+			code:  4, probe: "target.location", result: preflight.Failed,
+			text: []string{"is not bound to a Unity Catalog trace location", "Create a new experiment with a location"},
+			run:  1, says: "Create a new experiment with a location",
+			notTried: []string{"table.spans"},
+		},
+		"no such target": {
+			flags: []string{"--target", "/Shared/nothing"},
+			code:  4, probe: "target.location", result: preflight.Failed,
+			text: []string{"no such experiment", "Check the name"},
+			run:  1, says: "Check the name",
+			notTried: []string{"table.spans"},
+		},
+		"no such source": {
+			flags: []string{"--source", "/Shared/nothing"},
+			code:  4, probe: "source.experiment", result: preflight.Failed,
+			text: []string{"has no experiment", "Give its ID"},
+			run:  1, says: "give its ID",
+			notTried: []string{"source.traces", "checkpoint.file"},
+		},
+		"no such warehouse": {
+			flags: []string{"--warehouse-id", "other"},
+			code:  4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"no SQL warehouse other", "Check --warehouse-id"},
+			run:  1, says: "Check --warehouse-id",
+			notTried: []string{"table.spans", "warehouse.use"},
+		},
+		"no warehouse named": {
+			env:  [2]string{"DATABRICKS_WAREHOUSE_ID", ""},
+			code: 4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"no SQL warehouse is named", "Give --warehouse-id"},
+			run:  1, says: "Give --warehouse-id",
+			notTried: []string{"table.spans", "warehouse.use"},
+		},
+		"no use of the warehouse": {
+			opts: rig.FrontOptions{NoWarehouseUse: true},
+			code: 4, probe: "warehouse.use", result: preflight.Failed,
+			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"},
+			run:  1, says: "CAN USE on the warehouse", all: 5,
+			notTried: []string{"target.views"},
+		},
+		"stopped and not to be used": {
+			opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"},
+			code: 4, probe: "warehouse.state", result: preflight.Failed,
+			text: []string{"start it", "CAN USE"},
+			run:  1, says: "Ask for CAN USE on it", all: 2,
+			notTried: []string{"table.spans"},
+		},
+		"stopped": {
+			opts:  rig.FrontOptions{WarehouseState: "STOPPED"},
+			probe: "warehouse.state", result: preflight.OK,
+			text: []string{"was stopped and has been started"},
+			all:  -1, run: -1,
+		},
+		"wrong token": {
+			env:  [2]string{"DATABRICKS_TOKEN", "wrong"},
+			code: 4, probe: "workspace.identity", result: preflight.Failed,
+			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"},
+			run:  1, says: "credentials",
+			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"},
+		},
+		"a window without traces": {
+			flags: []string{"--end-time", "2015-01-01"},
+			probe: "source.traces", result: preflight.Warning,
+			text:     []string{"there is no trace", "the window"},
+			run:      0,
+			notTried: []string{"source.cap"},
+		},
+		"a firewall before the storage": {
+			opts: rig.FrontOptions{Storage: rig.StorageFirewall},
+			code: 4, probe: "source.spans", result: preflight.Failed,
+			text: []string{"is not reachable from here (127.0.0.1", "403 AuthorizationFailure", "Run inside its network"},
+			run:  -1,
+		},
+		"wrong columns": {
+			flags: []string{"--target", differs},
+			code:  4, probe: "table.spans", result: preflight.Failed,
+			text: []string{
+				"has no column record_id", "has column time of type string, not timestamp",
+				"has no column span_schema_url", "name another location",
+			},
+			run: 1, says: "name another location", all: 4,
+		},
+		"beta form": {
+			flags: []string{"--target", differs},
+			code:  4, probe: "table.annotations", result: preflight.Failed,
+			text: []string{"is of the beta form", "Tracemig writes version v2"},
+			run:  -1, all: 4,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,36 +252,36 @@ func TestCheck(t *testing.T) {
 			f, ok := found[try.probe]
 			said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n")
 			if code != try.code || !ok || f.Result != try.result {
-				t.Errorf("exit code %d, want %d; %+v", code, try.code, found)
+				t.Errorf("exit code %d, want %d with result %s of %s; %+v", code, try.code, try.result, try.probe, found)
 			}
 			for _, text := range try.text {
 				if !strings.Contains(said, text) {
-					t.Errorf("%s says\n%s\nwithout %q", try.probe, said, text)
+					t.Errorf("%s says\n%s\nwant it to contain %q", try.probe, said, text)
 				}
 			}
 			if f.Result != preflight.OK && f.Next == "" {
-				t.Errorf("no next step: %+v", f)
+				t.Errorf("%+v, want a next step", f)
 			}
 			bad := 0
 			for code, f := range found {
 				switch {
 				case slices.Contains(try.notTried, code):
 					if f.Result != preflight.NotChecked {
-						t.Errorf("%s is tried in vain: %+v", code, f)
+						t.Errorf("%s is %+v, want it not checked", code, f)
 					}
 				case f.Result == preflight.NotChecked:
 					if len(try.notTried) == 0 {
-						t.Errorf("not checked: %+v", f)
+						t.Errorf("%s is %+v, want it checked", code, f)
 					}
 				case f.Result != preflight.OK:
 					bad++
 				}
 			}
 			if want := max(try.all, 0) + map[bool]int{true: 1}[try.all == 0]; bad != want {
-				t.Errorf("%d probes complain, want %d: %+v", bad, want, found)
+				t.Errorf("%d probes report a problem, want %d: %+v", bad, want, found)
 			}
 			if writes := fx.front.Stats(t).Writes; len(writes) > 0 {
-				t.Errorf("check writes: %v", writes)
+				t.Errorf("check writes to the workspace, want no write: %v", writes)
 			}
 			if try.run < 0 {
 				return
