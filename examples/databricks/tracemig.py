@@ -14,15 +14,15 @@ from databricks.sdk import WorkspaceClient
 binary, scope, *arguments = sys.argv[1:]
 workspace = WorkspaceClient()
 with tempfile.TemporaryDirectory() as folder:
-    # Files of a volume can't be counted on to be executable.
+    # Files in a volume may not be executable.
     program = os.path.join(folder, "tracemig")
     shutil.copyfile(binary, program)
     os.chmod(program, 0o700)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": folder,
-        # The checkpoint needs a disk with locks, which a volume is not. It ends with the task: the next
-        # one rebuilds it from the target.
+        # The checkpoint needs a disk with file locks, which a volume does not have. It is deleted with the task, and the
+        # next task rebuilds it from the target.
         "XDG_STATE_HOME": os.path.join(folder, "state"),
         "DATABRICKS_HOST": workspace.config.host,
         "DATABRICKS_CLIENT_ID": workspace.dbutils.secrets.get(scope, "client-id"),
@@ -30,6 +30,6 @@ with tempfile.TemporaryDirectory() as folder:
     }
     code = subprocess.run([program, *arguments], env=environment).returncode
 
-# 3: done, but some traces failed, which another try would hardly cure. The summary says which.
+# Exit code 3 means that some traces failed, which another try would hardly change. The summary names them.
 if code not in (0, 3):
     sys.exit(f"tracemig {arguments[0]} ended with exit code {code}: see its output above")

@@ -1,15 +1,15 @@
-"""What one would write instead of tracemig for local Delta tables: the traces of an MLflow experiment by
-REST, into the OTEL tables with pyarrow and deltalake.
+"""A script that a user might write instead of tracemig for local Delta tables. It reads the traces of an MLflow
+experiment by REST, and writes them to the OTEL tables with pyarrow and deltalake.
 
-Threads read the spans of a page while the pages before are converted, and each --rows spans become one
-commit. It does less than tracemig:
+Threads read the spans of a page while earlier pages are converted, and each --rows spans become one commit. It does
+less than tracemig:
 
-- VARIANT columns are JSON texts, as the source has them: delta-rs can't write VARIANT.
-- Nothing is looked up in the target: what is there is written again, and a killed run leaves half a trace.
-- Nothing is retried, and no value is looked at: NaN, duplicate keys, numbers beyond a double.
+- VARIANT columns are JSON texts as the source has them, since delta-rs can't write VARIANT.
+- It does not look into the target, so it writes present traces again, and a killed run leaves half a trace.
+- It retries nothing, and takes no care of values such as NaN, duplicate keys, or numbers beyond a double.
 
-Prints {"traces", "spans", "seconds", "write_seconds"} as JSON; the seconds begin after the imports, and
-write_seconds are those of making Arrow arrays of the rows and committing them alone.
+Prints {"traces", "spans", "seconds", "write_seconds"} as JSON. The seconds begin after the imports. write_seconds is the
+time for making Arrow arrays of the rows and committing them.
 """
 
 import argparse
@@ -25,8 +25,19 @@ import requests
 from deltalake import write_deltalake
 
 TIME = pa.timestamp("us", "UTC")
-EVENT = pa.struct([("time_unix_nano", pa.int64()), ("name", pa.string()), ("attributes", pa.string()), ("dropped_attributes_count", pa.int32())])
-LINK = pa.struct([("trace_id", pa.string()), ("span_id", pa.string()), ("trace_state", pa.string()), ("attributes", pa.string()), ("dropped_attributes_count", pa.int32()), ("flags", pa.int32())])
+EVENT = pa.struct(
+    [("time_unix_nano", pa.int64()), ("name", pa.string()), ("attributes", pa.string()), ("dropped_attributes_count", pa.int32())]
+)
+LINK = pa.struct(
+    [
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("trace_state", pa.string()),
+        ("attributes", pa.string()),
+        ("dropped_attributes_count", pa.int32()),
+        ("flags", pa.int32()),
+    ]
+)
 STATUS = pa.struct([("message", pa.string()), ("code", pa.string())])
 SPANS = pa.schema([
     ("record_id", pa.string()), ("time", TIME), ("date", pa.date32()), ("service_name", pa.string()), ("trace_id", pa.string()),
@@ -43,7 +54,7 @@ ANNOTATIONS = pa.schema([
 
 
 def text(value):
-    """An attribute's value is JSON in a text, which becomes a part of the column's JSON."""
+    """Returns an attribute's value, which is a JSON text that becomes a part of the column's JSON."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
@@ -100,7 +111,13 @@ def annotation_rows(trace_id, info):
             a["assessment_id"], kind, a["assessment_name"], value, a.get("rationale"), a.get("metadata"), micros(a["create_time"]),
             micros(a["last_update_time"]), a["source"]["source_id"],
         )  # fmt: skip
-    yield row(str(uuid4()), "METADATA", "metadata", {"trace_metadata": info["trace_metadata"], "state": info["state"]}, metadata={"source_trace_id": info["trace_id"]})
+    yield row(
+        str(uuid4()),
+        "METADATA",
+        "metadata",
+        {"trace_metadata": info["trace_metadata"], "state": info["state"]},
+        metadata={"source_trace_id": info["trace_id"]},
+    )
 
 
 class Table:
@@ -148,7 +165,9 @@ def main():
     annotations = Table(a.target + "_otel_annotations", ANNOTATIONS, a.rows)
 
     def read(info):
-        return info, session.get(a.tracking_uri + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": info["trace_id"]}).content
+        return info, session.get(
+            a.tracking_uri + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": info["trace_id"]}
+        ).content
 
     count = 0
     with ThreadPoolExecutor(a.threads) as pool:

@@ -1,19 +1,17 @@
-"""What one would write instead of tracemig: traces of an MLflow experiment into the OTEL tables of a
-Unity Catalog trace location, by MLflow's SDK and databricks-sql-connector.
+"""A script that a user might write instead of tracemig. It reads the traces of an MLflow experiment with MLflow's SDK, and
+writes them to the OTEL tables of a Unity Catalog trace location with databricks-sql-connector.
 
-It reads pages of traces with search_traces, whose thread pool fetches the spans, and hands multi-row
-INSERTs to a second pool while the next page is read. Traces whose METADATA row is there are skipped.
-The rows have the same columns as tracemig's. It is simpler in this:
+It reads pages of traces with search_traces, whose thread pool fetches the spans, and hands multi-row INSERTs to a second
+pool while the next page is read. It skips traces whose METADATA row is there. The rows have the same columns as
+tracemig's. It is simpler in these ways:
 
-- A run that was killed may leave spans without a METADATA row, and the next run writes them again.
-- Nothing is retried, nothing is split when the warehouse refuses a row or a size, no run goes on from
-  where another one stopped except by listing all again.
-- A trace that the SDK can't read is left out with the SDK's warning. Numbers and texts are what
-  Python's json makes of them; NaN, duplicate keys and values over VARIANT's limit are not looked after.
-- Run links, deleted or changed annotations, and provenance beyond the source's trace ID are left out.
+- A killed run may leave spans without a METADATA row, which the next run writes again.
+- It retries nothing, splits nothing when the warehouse refuses a row or a size, and always lists all traces again.
+- It leaves out a trace that the SDK can't read, with the SDK's warning. Numbers and texts are what Python's json makes of
+  them, without care for NaN, duplicate keys, or values over VARIANT's limit.
+- It leaves out run links, deleted or changed annotations, and provenance except for the source's trace ID.
 
-Prints {"traces", "seconds"} as JSON; the seconds begin after the imports. The warehouse's token is in
-DATABRICKS_TOKEN.
+Prints {"traces", "seconds"} as JSON. The seconds begin after the imports. The warehouse's token is in DATABRICKS_TOKEN.
 """
 
 import argparse
@@ -40,7 +38,7 @@ LINKS = (
 STATUS = "from_json({}, 'STRUCT<message: STRING, code: STRING>')"
 MICROS = "timestamp_micros({})"
 
-# Column to the expression that makes it of its literal.
+# The SQL expression of each column, with {} for its literal.
 SPANS = {
     "record_id": "{}", "time": MICROS, "date": "date_from_unix_date({})", "trace_id": "{}", "span_id": "{}",
     "parent_span_id": "{}", "flags": "{}", "name": "{}", "kind": "{}", "start_time_unix_nano": "{}",
@@ -98,7 +96,7 @@ def annotation_rows(trace_id, info):
 
 
 class Warehouse:
-    """Sends statements, from each thread by a connection of its own."""
+    """Sends statements, with one connection for each thread."""
 
     def __init__(self, url, http_path, location):
         self.url, self.path = url, http_path
@@ -107,7 +105,7 @@ class Warehouse:
 
     def cursor(self):
         if not hasattr(self.thread, "connection"):
-            # Values go inline, escaped by the connector: a statement takes at most 256 parameters.
+            # The connector escapes values into the statement, since a statement takes at most 256 parameters.
             self.thread.connection = sql.connect(
                 server_hostname=self.url.split("//")[1], http_path=self.path, _connection_uri=self.url + self.path,
                 access_token=os.environ["DATABRICKS_TOKEN"], use_inline_params="silent", enable_telemetry=False,
@@ -141,7 +139,7 @@ def pages(client, experiment):
 def migrate(client, warehouse, experiment, per_statement, threads):
     present = warehouse.migrated()
     count, spans, annotations = 0, [], []
-    pending = threading.Semaphore(2 * threads)  # bounds what waits in memory
+    pending = threading.Semaphore(2 * threads)  # limits the statements that wait in memory
     statements = []
 
     with ThreadPoolExecutor(threads) as pool:

@@ -1,10 +1,10 @@
-"""Traces with attachments, written and read with MLflow's own SDK, and local tables read with DuckDB.
+"""Writes and reads traces with attachments with MLflow's own SDK, and reads local tables with DuckDB.
 
   attachments.py fill --uri URI --experiment NAME [--count N]
-      prints, for each trace, its inputs and outputs as they were logged and its attachments as the SDK reads them:
+      prints for each trace its inputs and outputs as they were logged, and its attachments as the SDK reads them:
       {trace ID: {"inputs": …, "outputs": …, "attachments": {ID: {"type", "bytes", "sha256"}}}}
   attachments.py read --prefix FOLDER/PREFIX
-      prints what tables hold: {trace_id: {"inputs": …, "outputs": …, "metadata": …}}
+      prints what the tables hold: {trace_id: {"inputs": …, "outputs": …, "metadata": …}}
 """
 
 import argparse
@@ -20,7 +20,7 @@ def picture(n, size):
 
 
 def messages(n):
-    """Inputs and outputs in the forms of several providers, from which the SDK takes the bytes."""
+    """Returns inputs and outputs in the forms of several providers. The SDK stores the bytes in them as attachments."""
     b64 = lambda i, size=700: base64.b64encode(picture(100 * n + i, size)).decode()
     inputs = {"model": "m", "temperature": 0.5, "messages": [
         {"role": "user", "content": [
@@ -83,7 +83,8 @@ def read(prefix):
     db = duckdb.connect()
     value = "variant_bytes_to_variant({0}.metadata || {0}.value)::JSON::VARCHAR".format
     for trace_id, attributes in db.execute(
-            f"SELECT trace_id, {value('attributes')} FROM read_parquet('{prefix}_otel_spans/*.parquet') WHERE parent_span_id IS NULL").fetchall():
+        f"SELECT trace_id, {value('attributes')} FROM read_parquet('{prefix}_otel_spans/*.parquet') WHERE parent_span_id IS NULL"
+    ).fetchall():
         attributes = json.loads(attributes)
         found.setdefault(trace_id, {}).update(inputs=attributes.get("mlflow.spanInputs"), outputs=attributes.get("mlflow.spanOutputs"))
     for trace_id, metadata in db.execute(

@@ -5,9 +5,9 @@
   corpus.py end-in-progress --uri URL --experiment NAME
   corpus.py dump --uri URL --experiment NAME --dump FILE
 
-Every command prints one JSON object (see main). Content and start times are fixed; trace, span and assessment
-IDs are new each time. The tag `corpus.case` of each trace names its case; a case of several traces gives all the
-same tag. A case named X_artifact is case X with its spans in the artifact repository (traces.json), the older way.
+Every command prints one JSON object (see main). Content and start times are fixed. Trace, span and assessment IDs are
+new each time. The tag `corpus.case` of each trace names its case, which may have several traces. A case named X_artifact
+is case X with its spans in the artifact repository (traces.json), as older versions stored them.
 """
 
 import argparse
@@ -58,8 +58,8 @@ def utc_ns(year, month, day, *rest):
 
 BASE = utc_ns(2025, 3, 1)
 
-CASES = []  # (name, function, artifact twin wanted)
-LARGE = set()  # names of cases that are filled only where --only names them
+CASES = []  # (name, function, whether there is a case X_artifact too)
+LARGE = set()  # names of cases that are written only if --only names them
 
 
 def case(function=None, *, twin=False, large=False):
@@ -74,20 +74,20 @@ def case(function=None, *, twin=False, large=False):
 
 @contextlib.contextmanager
 def spans_to_artifacts():
-    """The SDK then stores spans as traces.json, as it does where the server can't take spans."""
+    """Has the SDK store spans as traces.json, as it does if the server can't take spans."""
     with mock.patch.object(MlflowV3SpanExporter, "_export_spans_incrementally", lambda *_: None):
         yield
 
 
 @contextlib.contextmanager
 def spans_lost():
-    """The trace arrives, its spans never do: as when the process dies before the upload."""
+    """Has the trace arrive without its spans, as when the process dies before the upload."""
     with spans_to_artifacts(), mock.patch.object(TracingClient, "_upload_trace_data", lambda *_: None):
         yield
 
 
 class Corpus:
-    """What a case writes with. `at` is the case's own start, one second after that of the case before it."""
+    """Writes the traces of the cases. `at` is the start of the current case, one second after that of the previous case."""
 
     def __init__(self, uri, experiment):
         mlflow.set_tracking_uri(uri)
@@ -97,7 +97,7 @@ class Corpus:
         self.experiment_id = found.experiment_id if found else mlflow.create_experiment(experiment)
         self.name = None
         self.at = BASE
-        self.traces = {}  # case -> trace IDs
+        self.traces = {}  # trace IDs by case
         self.deleted = []
         self.errors = {}
 
@@ -125,13 +125,13 @@ class Corpus:
         return span.trace_id
 
     def trace(self, inputs=None, outputs=None, attributes=None, name="simple", lasts=30, **kw):
-        """A root with one child, both with the given values."""
+        """Writes a root with one child, both with the given values."""
         root = self.root(name, inputs=inputs, attributes=attributes, **kw)
         self.child(root, inputs=inputs, outputs=outputs, attributes=attributes, kind=SpanType.LLM)
         return self.end(root, lasts, outputs=outputs)
 
     def update_info(self, trace_id, **fields):
-        """Sets fields of a trace still in memory (before its root ends)."""
+        """Sets fields of a trace that is still in memory, since its root has not ended."""
         from mlflow.tracing.trace_manager import InMemoryTraceManager
 
         with InMemoryTraceManager.get_instance().get_trace(trace_id) as trace:
@@ -143,7 +143,7 @@ class Corpus:
                     setattr(trace.info, key, value)
 
     def info_only(self, state, at=None, trace_id=None, **kw):
-        """A trace record as the REST API takes it, without spans."""
+        """Writes a trace without spans, through the REST API."""
         info = TraceInfo(
             trace_id=trace_id or "tr-" + secrets.token_hex(16),
             trace_location=TraceLocation.from_experiment_id(self.experiment_id),
@@ -236,7 +236,7 @@ def links(c):
 
 @case(twin=True)
 def span_200(c):
-    """200 spans: 10 branches, each a chain."""
+    """200 spans in 10 branches, each of which is a chain."""
     root = c.root("200 spans")
     parents = [root]
     with batched(c):
@@ -322,18 +322,37 @@ def not_finite(c):
 
 
 TEXTS = {
-    "emoji": "😀👩‍👩‍👧‍👦🏳️‍🌈", "combining": "e\u0301 a\u0308\u0323 \u0e19\u0e33", "rtl": "שלום \u202eعالم\u202c", "cjk": "漢字かな交じり文 𠮷", "bom": "\ufeffx",
-    "noncharacters": "\ufffe\uffff\ufffd", "separators": "\u2028\u2029\u0085\u00a0", "nul": "a\x00b", "controls": "".join(map(chr, range(1, 32))) + "\x7f",
-    "dollar": "${x} $x ${env:HOME} ${spark.app.name} $$", "braces": "{{x}} {x} %s %(x)s :rows ? @p", "quotes": "'single' \"double\" `back`",
-    "backslashes": "\\ \\\\ \\n \\u0041 \\x41 C:\\new\\table", "newlines": "a\nb\r\nc\rd\te", "sql": "'); DROP TABLE t; -- /* */ ' OR 1=1",
-    "html": "<script>alert('x')</script> &amp;", "json": '{"a": [1, "b"]}', "json string": '"quoted"', "json number": "12345678901234567890", "json null": "null",
-    "spaces": "  lead and trail  ", "long": "x" * 10_000, "empty": "",
+    "emoji": "😀👩‍👩‍👧‍👦🏳️‍🌈",
+    "combining": "e\u0301 a\u0308\u0323 \u0e19\u0e33",
+    "rtl": "שלום \u202eعالم\u202c",
+    "cjk": "漢字かな交じり文 𠮷",
+    "bom": "\ufeffx",
+    "noncharacters": "\ufffe\uffff\ufffd",
+    "separators": "\u2028\u2029\u0085\u00a0",
+    "nul": "a\x00b",
+    "controls": "".join(map(chr, range(1, 32))) + "\x7f",
+    "dollar": "${x} $x ${env:HOME} ${spark.app.name} $$",
+    "braces": "{{x}} {x} %s %(x)s :rows ? @p",
+    "quotes": "'single' \"double\" `back`",
+    "backslashes": "\\ \\\\ \\n \\u0041 \\x41 C:\\new\\table",
+    "newlines": "a\nb\r\nc\rd\te",
+    "sql": "'); DROP TABLE t; -- /* */ ' OR 1=1",
+    "html": "<script>alert('x')</script> &amp;",
+    "json": '{"a": [1, "b"]}',
+    "json string": '"quoted"',
+    "json number": "12345678901234567890",
+    "json null": "null",
+    "spaces": "  lead and trail  ",
+    "long": "x" * 10_000,
+    "empty": "",
 }
 
 
 @case(twin=True)
 def texts(c):
-    c.trace(TEXTS, [TEXTS], {"text." + k: v for k, v in TEXTS.items()}, name=TEXTS["dollar"] + TEXTS["quotes"] + TEXTS["emoji"] + TEXTS["sql"])
+    c.trace(
+        TEXTS, [TEXTS], {"text." + k: v for k, v in TEXTS.items()}, name=TEXTS["dollar"] + TEXTS["quotes"] + TEXTS["emoji"] + TEXTS["sql"]
+    )
 
 
 @case(twin=True)
@@ -356,7 +375,8 @@ def odd_keys(c):
 
 @case
 def lone_surrogates(c):
-    """A high surrogate alone, as an emoji cut in two. Not in the root's payload: the SDK fails on its preview."""
+    """A high surrogate alone, as in an emoji that was cut in two. It is not in the root's payload, since the SDK fails on
+    the preview of that."""
     root = c.root("surrogates")
     c.child(root, "cut", inputs={"text": "cut \ud83d", "key \udc00": 1}, outputs="cut \ud83d", attributes={"attr": "\ude00 low"})
     c.end(root)
@@ -364,18 +384,31 @@ def lone_surrogates(c):
 
 @case
 def lone_surrogates_artifact(c):
-    """As files of older SDKs hold it: the escape of the file's JSON, the escape of the attribute's, and both."""
+    """Lone surrogates as files of older SDKs hold them: escaped in the file's JSON, in the attribute's JSON, and in both."""
     info = c.client.get_trace_info(c.info_only(TraceState.OK, execution_duration=30))
-    span = {"name": "cut \ud83d", "context": {"trace_id": info.trace_id.removeprefix("tr-"), "span_id": secrets.token_hex(8)}, "parent_id": None,
-            "start_time": c.at, "end_time": c.at + 30 * MS, "status_code": "OK", "status_message": "", "events": [],
-            "attributes": {"mlflow.traceRequestId": json.dumps(info.trace_id), "outer": '"cut \ud83d"', "inner": '"cut \\ud83d"', "pair": '"\\ud83d\\ude00"',
-                           "key": '{"\\udc00": 1}'}}
+    span = {
+        "name": "cut \ud83d",
+        "context": {"trace_id": info.trace_id.removeprefix("tr-"), "span_id": secrets.token_hex(8)},
+        "parent_id": None,
+        "start_time": c.at,
+        "end_time": c.at + 30 * MS,
+        "status_code": "OK",
+        "status_message": "",
+        "events": [],
+        "attributes": {
+            "mlflow.traceRequestId": json.dumps(info.trace_id),
+            "outer": '"cut \ud83d"',
+            "inner": '"cut \\ud83d"',
+            "pair": '"\\ud83d\\ude00"',
+            "key": '{"\\udc00": 1}',
+        },
+    }
     upload_artifact(c, info, json.dumps({"spans": [span], "request": None, "response": None}))
 
 
 @case
 def lone_surrogate_escapes(c):
-    """The same within JSON text that was set as it stands."""
+    """Lone surrogates in JSON texts that MLflow did not encode."""
     root = c.root("escapes")
     root._span.set_attribute("raw.surrogate", '"cut \\ud83d"')
     root._span.set_attribute("raw.pair", '"whole \\ud83d\\ude00"')
@@ -432,7 +465,9 @@ def many_attributes(c):
 def token_usage_cost(c):
     root = c.root("usage")
     for i in range(3):
-        llm = c.child(root, f"llm {i}", after=i, kind=SpanType.CHAT_MODEL, end=False, inputs={"messages": [{"role": "user", "content": "hi"}]})
+        llm = c.child(
+            root, f"llm {i}", after=i, kind=SpanType.CHAT_MODEL, end=False, inputs={"messages": [{"role": "user", "content": "hi"}]}
+        )
         llm.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 10 + i, "output_tokens": 5, "total_tokens": 15 + i})
         llm.set_attribute("mlflow.llm.cost", {"input_cost": 1e-7, "output_cost": 0.25, "total_cost": 0.2500001})
         llm.set_attribute("mlflow.llm.model", "model-x")
@@ -446,8 +481,16 @@ def token_usage_cost(c):
 @case(twin=True)
 def tags(c):
     trace_id = c.trace({"q": 1}, "a", tags={"plain": "value", "empty": "", "number": "12", "json": '{"a": 1}', "nested.key": "x"})
-    for key, value in {"key/with:odd-chars_1 2.3": "ok", "unicode value": TEXTS["emoji"] + TEXTS["rtl"], "sql": TEXTS["sql"], "dollar": TEXTS["dollar"],
-                       "quotes": TEXTS["quotes"], "newlines": TEXTS["newlines"], "long": "y" * 4000, "k" * 250: "long key"}.items():
+    for key, value in {
+        "key/with:odd-chars_1 2.3": "ok",
+        "unicode value": TEXTS["emoji"] + TEXTS["rtl"],
+        "sql": TEXTS["sql"],
+        "dollar": TEXTS["dollar"],
+        "quotes": TEXTS["quotes"],
+        "newlines": TEXTS["newlines"],
+        "long": "y" * 4000,
+        "k" * 250: "long key",
+    }.items():
         c.client.set_trace_tag(trace_id, key, value)
     c.client.set_trace_tag(trace_id, "gone", "soon")
     c.client.delete_trace_tag(trace_id, "gone")
@@ -456,21 +499,38 @@ def tags(c):
 
 @case
 def tag_keys_of_any_kind(c):
-    """Keys which the tag endpoint refuses still arrive with the trace."""
-    c.trace({"q": 1}, "a", tags={"ключ 😀": "unicode", "${x}": "dollar", "'quote\"": "q", "back\\slash": "b", "new\nline": "n", "%$#@!": "p"})
+    """Keys that the tag endpoint refuses, but that arrive with the trace."""
+    c.trace(
+        {"q": 1}, "a", tags={"ключ 😀": "unicode", "${x}": "dollar", "'quote\"": "q", "back\\slash": "b", "new\nline": "n", "%$#@!": "p"}
+    )
 
 
 @case(twin=True)
 def trace_metadata(c):
-    root = c.root("metadata", metadata={"mine": "value", "empty": "", "dots.in.key": "x", "unicode": TEXTS["emoji"], "ключ": "v", "sql": TEXTS["sql"], "json": '{"a": 1}'})
+    root = c.root(
+        "metadata",
+        metadata={
+            "mine": "value",
+            "empty": "",
+            "dots.in.key": "x",
+            "unicode": TEXTS["emoji"],
+            "ключ": "v",
+            "sql": TEXTS["sql"],
+            "json": '{"a": 1}',
+        },
+    )
     c.end(root)
 
 
 @case
 def session_and_user(c):
     for turn in range(3):
-        root = c.root(f"turn {turn}", at=c.at + turn * 10 * MS, metadata={"mlflow.trace.session": "session-😀-1", "mlflow.trace.user": "user 'one'"},
-                      inputs={"turn": turn})
+        root = c.root(
+            f"turn {turn}",
+            at=c.at + turn * 10 * MS,
+            metadata={"mlflow.trace.session": "session-😀-1", "mlflow.trace.user": "user 'one'"},
+            inputs={"turn": turn},
+        )
         c.end(root, outputs=turn)
 
 
@@ -497,9 +557,28 @@ def previews(c):
 @case(twin=True)
 def feedback_values(c):
     trace_id = c.trace({"q": 1}, "a")
-    for name, value in {"true": True, "false": False, "int": 5, "zero": 0, "negative": -3, "float": 0.1, "small": 1e-7, "big": 2**53, "beyond": 2**63 - 1,
-                        "text": "good", "empty text": "", "unicode": TEXTS["emoji"], "sql": TEXTS["sql"], "list": ["a", "b"], "ints": [1, 2], "empty list": [],
-                        "object": {"k": "v", "n": 1}, "empty object": {}, "nested": {"a": [{"b": 1}]}, "json text": '{"a": 1}'}.items():
+    for name, value in {
+        "true": True,
+        "false": False,
+        "int": 5,
+        "zero": 0,
+        "negative": -3,
+        "float": 0.1,
+        "small": 1e-7,
+        "big": 2**53,
+        "beyond": 2**63 - 1,
+        "text": "good",
+        "empty text": "",
+        "unicode": TEXTS["emoji"],
+        "sql": TEXTS["sql"],
+        "list": ["a", "b"],
+        "ints": [1, 2],
+        "empty list": [],
+        "object": {"k": "v", "n": 1},
+        "empty object": {},
+        "nested": {"a": [{"b": 1}]},
+        "json text": '{"a": 1}',
+    }.items():
         c.feedback(trace_id, name, value)
 
 
@@ -524,7 +603,14 @@ def feedback_sources(c):
 def feedback_errors(c):
     trace_id = c.trace({"q": 1}, "a")
     c.feedback(trace_id, "code only", None, "LLM_JUDGE", "j", error=AssessmentError("RATE_LIMIT"))
-    c.feedback(trace_id, "full", None, "LLM_JUDGE", "j", error=AssessmentError("TIMEOUT", "took 'too' long: ${x}", "Traceback:\n  line 1\n  line 2"))
+    c.feedback(
+        trace_id,
+        "full",
+        None,
+        "LLM_JUDGE",
+        "j",
+        error=AssessmentError("TIMEOUT", "took 'too' long: ${x}", "Traceback:\n  line 1\n  line 2"),
+    )
     c.feedback(trace_id, "value and error", 0.5, "LLM_JUDGE", "j", error=AssessmentError("PARTIAL", "half"))
 
 
@@ -566,8 +652,11 @@ def invalidated_feedback(c):
 def updated_and_deleted_assessments(c):
     trace_id = c.trace({"q": 1}, "a")
     kept = c.feedback(trace_id, "updated", "before")
-    mlflow.update_assessment(trace_id=trace_id, assessment_id=kept.assessment_id,
-                             assessment=Feedback(name="updated", value="after", rationale="changed", source=AssessmentSource("HUMAN", "ann@example.com")))
+    mlflow.update_assessment(
+        trace_id=trace_id,
+        assessment_id=kept.assessment_id,
+        assessment=Feedback(name="updated", value="after", rationale="changed", source=AssessmentSource("HUMAN", "ann@example.com")),
+    )
     gone = c.feedback(trace_id, "deleted", True)
     mlflow.delete_assessment(trace_id, gone.assessment_id)
 
@@ -575,8 +664,19 @@ def updated_and_deleted_assessments(c):
 @case(twin=True)
 def expectations(c):
     trace_id = c.trace({"q": 1}, "a")
-    for name, value in {"text": "the answer", "empty": "", "int": 7, "float": 0.25, "true": True, "list": ["a", 1, None, {"b": 2}], "empty list": [],
-                        "object": {"facts": ["x", "y"], "n": 2**53 + 1}, "empty object": {}, "unicode": TEXTS["rtl"], "json text": "[1]"}.items():
+    for name, value in {
+        "text": "the answer",
+        "empty": "",
+        "int": 7,
+        "float": 0.25,
+        "true": True,
+        "list": ["a", 1, None, {"b": 2}],
+        "empty list": [],
+        "object": {"facts": ["x", "y"], "n": 2**53 + 1},
+        "empty object": {},
+        "unicode": TEXTS["rtl"],
+        "json text": "[1]",
+    }.items():
         c.expectation(trace_id, name, value, metadata={"set": "gold"} if name == "text" else None)
     c.expectation(trace_id, "by code", 1, "CODE", "label.py")
 
@@ -623,9 +723,10 @@ def in_run_and_linked(c):
     client.delete_run(deleted)
 
 
-@case(large=True)  # only where named: it makes experiments besides
+@case(large=True)  # only if named, since it creates other experiments
 def linked_from_other_experiments(c):
-    """Linked to a run of the experiment, of another, and of a deleted one. Tags run.own and so on name the runs."""
+    """A trace that is linked to a run of its experiment, of another, and of a deleted one. Tags such as run.own name the
+    runs."""
     trace_id = c.trace({"q": 1}, "a")
     client = mlflow.MlflowClient()
     experiments = {"own": c.experiment_id, **{k: mlflow.create_experiment(f"{k} of {trace_id}") for k in ("other", "deleted")}}
@@ -639,17 +740,34 @@ def linked_from_other_experiments(c):
 # --- other SDKs -------------------------------------------------------------------------------------------------
 
 
-@case(large=True)  # only where named: MLflow's Python client, by which the corpus is compared, parses the strings again
+# Only if named, since MLflow's Python client, with which the corpus is compared, parses the strings again.
+@case(large=True)
 def typescript(c):
-    """As MLflow's TypeScript SDK stores a trace: attributes in traces.json are values, not JSON texts."""
+    """A trace as MLflow's TypeScript SDK stores it: attributes in traces.json are values, not JSON texts."""
     trace_id = c.info_only(TraceState.OK)
     otel_id, span_id = bytes.fromhex(trace_id.removeprefix("tr-")), secrets.token_bytes(8)
     span = {
-        "trace_id": base64.b64encode(otel_id).decode(), "span_id": base64.b64encode(span_id).decode(), "parent_span_id": "", "name": "agent",
-        "start_time_unix_nano": c.at, "end_time_unix_nano": c.at + MS, "status": {"code": "STATUS_CODE_OK", "message": ""}, "events": [], "links": [],
-        "attributes": {"digits": "123", "truth": "true", "nothing": "null", "text": '{"answer": 42}', "cut off": '{"answer', "number": 123,
-                       "mlflow.spanInputs": {"limit": "5"}, "mlflow.spanOutputs": '{"answer": 42}', "mlflow.spanType": "AGENT",
-                       "mlflow.traceRequestId": trace_id},
+        "trace_id": base64.b64encode(otel_id).decode(),
+        "span_id": base64.b64encode(span_id).decode(),
+        "parent_span_id": "",
+        "name": "agent",
+        "start_time_unix_nano": c.at,
+        "end_time_unix_nano": c.at + MS,
+        "status": {"code": "STATUS_CODE_OK", "message": ""},
+        "events": [],
+        "links": [],
+        "attributes": {
+            "digits": "123",
+            "truth": "true",
+            "nothing": "null",
+            "text": '{"answer": 42}',
+            "cut off": '{"answer',
+            "number": 123,
+            "mlflow.spanInputs": {"limit": "5"},
+            "mlflow.spanOutputs": '{"answer": 42}',
+            "mlflow.spanType": "AGENT",
+            "mlflow.traceRequestId": trace_id,
+        },
     }
     folder = c.client.get_trace_info(trace_id).tags["mlflow.artifactLocation"].removeprefix("mlflow-artifacts:/")
     requests.put(f"{c.uri}/api/2.0/mlflow-artifacts/artifacts/{folder}/traces.json", json={"spans": [span]}, timeout=60).raise_for_status()
@@ -670,11 +788,12 @@ def deleted(c):
 
 @case
 def in_progress(c):
-    """A child has ended and arrived, the root has not. It began hours ago: one that did not end in a day never will."""
+    """A trace whose child has arrived and whose root has not ended. It began less than a day ago: tracemig assumes that a
+    trace that has not ended after a day never ends."""
     c.at = time.time_ns() - 20 * 3600 * SECOND
     root = c.root("still running", inputs={"q": "wait"})
     c.child(root, "done already", kind=SpanType.TOOL, outputs="x")
-    # Through the store: the SDK keeps the tags of an unfinished trace to itself.
+    # The tag goes through the store, since the SDK sends the tags of a trace only when it ends.
     c.client.store.set_trace_tag(root.trace_id, "corpus.case", c.name)
 
 
@@ -691,7 +810,7 @@ def state_unspecified(c):
 
 @case
 def no_spans(c):
-    """The upload of the spans was lost; the annotations remain."""
+    """A trace whose spans were lost, but which has annotations."""
     with spans_lost():
         root = c.root("lost", inputs={"q": "lost"})
         trace_id = c.end(root, outputs="lost")
@@ -706,7 +825,7 @@ def no_spans_info_only(c):
 
 @case
 def partial_spans(c):
-    """One span of three never arrived, which MLflow's get refuses unless asked for a partial trace."""
+    """One of three spans never arrived. MLflow's get refuses such a trace unless it is asked for a partial one."""
     export = MlflowV3SpanExporter._export_spans_incrementally
     root = c.root("partly lost")
     c.child(root, "arrives")
@@ -718,15 +837,32 @@ def partial_spans(c):
 
 @case
 def custom_trace_ids(c):
-    """MLflow 2 gave trace IDs that differ from the spans' own; some users gave their own."""
+    """MLflow 2 gave traces other IDs than their spans have, and some users chose their own IDs."""
     for trace_id in ("tr-custom-" + secrets.token_hex(4), "tr-" + secrets.token_hex(16), secrets.token_hex(16)):
         info_id = c.info_only(TraceState.OK, trace_id=trace_id, execution_duration=30)
         info = c.client.get_trace_info(info_id)
         otel_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
-        data = {"spans": [{"name": "v2 root", "context": {"trace_id": otel_id, "span_id": span_id}, "parent_id": None,
-                           "start_time": c.at, "end_time": c.at + 30 * MS, "status_code": "OK", "status_message": "",
-                           "attributes": {"mlflow.traceRequestId": json.dumps(trace_id), "mlflow.spanType": '"AGENT"', "mlflow.spanInputs": '{"q": 1}'}, "events": []}],
-                "request": '{"q": 1}', "response": None}
+        data = {
+            "spans": [
+                {
+                    "name": "v2 root",
+                    "context": {"trace_id": otel_id, "span_id": span_id},
+                    "parent_id": None,
+                    "start_time": c.at,
+                    "end_time": c.at + 30 * MS,
+                    "status_code": "OK",
+                    "status_message": "",
+                    "attributes": {
+                        "mlflow.traceRequestId": json.dumps(trace_id),
+                        "mlflow.spanType": '"AGENT"',
+                        "mlflow.spanInputs": '{"q": 1}',
+                    },
+                    "events": [],
+                }
+            ],
+            "request": '{"q": 1}',
+            "response": None,
+        }
         upload_artifact(c, info, json.dumps(data))
         c.at += MS
 
@@ -744,7 +880,7 @@ def corrupt_artifact(c):
 
 @case
 def same_millisecond(c):
-    """12 traces in one millisecond, listed in an order of the server's own."""
+    """12 traces in one millisecond, whose order in the listing is up to the server."""
     for i in range(12):
         root = c.root(f"at once {i}", at=c.at + i)
         c.end(root, lasts=1)
@@ -753,14 +889,20 @@ def same_millisecond(c):
 @case
 def old_times(c):
     boundary = utc_ns(2020, 1, 1)
-    for name, at in {"last of 2019": boundary - 1, "first of 2020": boundary, "2001": utc_ns(2001, 9, 9), "one second after 1970": SECOND, "future": utc_ns(2035, 1, 1)}.items():
+    for name, at in {
+        "last of 2019": boundary - 1,
+        "first of 2020": boundary,
+        "2001": utc_ns(2001, 9, 9),
+        "one second after 1970": SECOND,
+        "future": utc_ns(2035, 1, 1),
+    }.items():
         root = c.root(name, at=at)
         c.end(root)
 
 
 @case
 def epoch_zero(c):
-    """The SDK takes a start of 0 for none, so this one comes by OTLP, one nanosecond late."""
+    """The SDK takes a start of 0 for none, so this trace comes by OTLP and starts at one nanosecond."""
     c.keep(otlp(c, [otlp_span(c, "1970", at=1, lasts=2)]))
 
 
@@ -796,7 +938,7 @@ def otlp_span(c, name, span_id=None, parent=None, at=None, lasts=20 * MS, **kw):
 
 
 def otlp(c, spans, trace_id=None, resource=None):
-    """Sends spans to the server's OTLP endpoint, as any OpenTelemetry SDK would; returns the MLflow trace ID."""
+    """Sends spans to the server's OTLP endpoint, as any OpenTelemetry SDK would. Returns the MLflow trace ID."""
     trace_id = trace_id or secrets.token_hex(16)
     for span in spans:
         span["trace_id"] = bytes.fromhex(trace_id)
@@ -826,24 +968,84 @@ def otlp_gen_ai(c):
 
 @case
 def otlp_attribute_kinds(c):
-    attributes = {"string": "text", "empty": "", "int": 2**63 - 1, "min": -(2**63), "double": 1e-7, "whole double": 3.0, "nan": math.nan, "inf": math.inf,
-                  "bool": True, "bytes": b"\x00\xff\xfe", "strings": ["a", "b"], "ints": [1, 2**62], "mixed": [1, "a", None, 0.5, True], "empty list": [],
-                  "kv": {"a": {"b": None, "c": [1]}}, "empty kv": {}, "none": None, "json text": '{"a": 1}', "quoted": '"q"', "number text": "12", "null text": "null",
-                  "dots.in.key": 1, "": "empty key"}
+    attributes = {
+        "string": "text",
+        "empty": "",
+        "int": 2**63 - 1,
+        "min": -(2**63),
+        "double": 1e-7,
+        "whole double": 3.0,
+        "nan": math.nan,
+        "inf": math.inf,
+        "bool": True,
+        "bytes": b"\x00\xff\xfe",
+        "strings": ["a", "b"],
+        "ints": [1, 2**62],
+        "mixed": [1, "a", None, 0.5, True],
+        "empty list": [],
+        "kv": {"a": {"b": None, "c": [1]}},
+        "empty kv": {},
+        "none": None,
+        "json text": '{"a": 1}',
+        "quoted": '"q"',
+        "number text": "12",
+        "null text": "null",
+        "dots.in.key": 1,
+        "": "empty key",
+    }
     linked = {"trace_id": secrets.token_bytes(16), "span_id": secrets.token_bytes(8), "attributes": key_values({"l": "1", "n": 2})}
-    c.keep(otlp(c, [otlp_span(c, "kinds", attributes=key_values(attributes), kind=5, trace_state="a=b", status={"code": 2, "message": "otlp error"},
-                              events=[{"time_unix_nano": c.at + 1, "name": "ev", "attributes": key_values(attributes)}], links=[linked])]))
+    c.keep(
+        otlp(
+            c,
+            [
+                otlp_span(
+                    c,
+                    "kinds",
+                    attributes=key_values(attributes),
+                    kind=5,
+                    trace_state="a=b",
+                    status={"code": 2, "message": "otlp error"},
+                    events=[{"time_unix_nano": c.at + 1, "name": "ev", "attributes": key_values(attributes)}],
+                    links=[linked],
+                )
+            ],
+        )
+    )
 
 
 @case
 def otlp_exception(c):
-    c.keep(otlp(c, [otlp_span(c, "raises", status={"code": 2}, events=[{"time_unix_nano": c.at + 5, "name": "exception", "attributes": key_values({
-        "exception.type": "KeyError", "exception.message": "'k'", "exception.stacktrace": "Traceback\n  x", "exception.escaped": False})}])]))
+    c.keep(
+        otlp(
+            c,
+            [
+                otlp_span(
+                    c,
+                    "raises",
+                    status={"code": 2},
+                    events=[
+                        {
+                            "time_unix_nano": c.at + 5,
+                            "name": "exception",
+                            "attributes": key_values(
+                                {
+                                    "exception.type": "KeyError",
+                                    "exception.message": "'k'",
+                                    "exception.stacktrace": "Traceback\n  x",
+                                    "exception.escaped": False,
+                                }
+                            ),
+                        }
+                    ],
+                )
+            ],
+        )
+    )
 
 
 @case
 def otlp_parts(c):
-    """A trace whose spans come in several requests, its children first."""
+    """A trace whose spans come in several requests, the children first."""
     trace_id, root = secrets.token_hex(16), secrets.token_hex(8)
     for i in range(3):
         otlp(c, [otlp_span(c, f"part {i}", parent=root, at=c.at + i * MS, lasts=MS)], trace_id)
@@ -863,7 +1065,7 @@ def otlp_two_roots(c):
 
 @case(large=True)
 def otlp_6000_spans(c):
-    """More spans than one commit of any target takes."""
+    """A trace with more spans than one commit of any target takes."""
     root = secrets.token_hex(8)
     c.keep(otlp(c, [otlp_span(c, "root", root)] + [otlp_span(c, f"child {i}", parent=root, at=c.at + i) for i in range(5_999)]))
 
@@ -873,7 +1075,7 @@ def otlp_6000_spans(c):
 
 @contextlib.contextmanager
 def batched(c):
-    """Sends all spans that end within in one request, not one each."""
+    """Sends all spans that end inside in one request, instead of one request each."""
     kept = []
 
     def keep(self, experiment_id, spans, workspace=None):
@@ -892,7 +1094,7 @@ def batched(c):
 
 
 def upload_artifact(c, info, text):
-    """Puts text as it stands where traces.json of the trace belongs."""
+    """Stores the text as the traces.json of the trace."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -907,16 +1109,16 @@ def fill(c):
         for suffix in ("", "_artifact") if twin else ("",):
             c.name = name + suffix
             c.at = BASE + index * SECOND + (500 * MS if suffix else 0)
-            # A span of a broken case must not become the parent of anything else: all spans here are detached.
+            # All spans here are detached, so that a span of a broken case does not become the parent of another one.
             with spans_to_artifacts() if suffix else contextlib.nullcontext():
                 try:
                     function(c)
-                except Exception as e:  # what the SDK refuses is told, not hidden
+                except Exception as e:  # The summary reports what the SDK refuses.
                     c.errors[c.name] = f"{type(e).__name__}: {e}"[:300]
 
 
 def add(c, count):
-    """New small traces, later than everything before, each with a tag and a feedback."""
+    """Adds small traces that are newer than all others, each with a tag and a feedback."""
     c.name = "added"
     start = max(int(time.time_ns()), BASE)
     for i in range(count):
@@ -926,17 +1128,30 @@ def add(c, count):
 
 
 def end_in_progress(c):
-    """Ends what `in_progress` left open: the roots that its children name, with the ends and tags of a normal trace."""
+    """Ends the traces of `in_progress`: writes the roots that their children name, and ends the trace records."""
     for info in list_infos(c, "trace.status = 'IN_PROGRESS' AND tag.`corpus.case` = 'in_progress'"):
         c.name = "in_progress"
         trace = c.client.store.get_trace(info.trace_id, allow_partial=True)
         child = trace.data.spans[0]
         start = info.request_time * MS
-        root = Span.from_dict({
-            **child.to_dict(), "span_id": base64.b64encode(bytes.fromhex(child.parent_id)).decode(), "parent_span_id": None, "name": "still running",
-            "start_time_unix_nano": start, "end_time_unix_nano": start + 90 * MS, "status": {"code": "STATUS_CODE_OK", "message": ""},
-            "attributes": {"mlflow.traceRequestId": json.dumps(info.trace_id), "mlflow.spanType": '"AGENT"', "mlflow.spanInputs": '{"q": "wait"}',
-                           "mlflow.spanOutputs": '"done"', "mlflow.experimentId": json.dumps(c.experiment_id)}})
+        root = Span.from_dict(
+            {
+                **child.to_dict(),
+                "span_id": base64.b64encode(bytes.fromhex(child.parent_id)).decode(),
+                "parent_span_id": None,
+                "name": "still running",
+                "start_time_unix_nano": start,
+                "end_time_unix_nano": start + 90 * MS,
+                "status": {"code": "STATUS_CODE_OK", "message": ""},
+                "attributes": {
+                    "mlflow.traceRequestId": json.dumps(info.trace_id),
+                    "mlflow.spanType": '"AGENT"',
+                    "mlflow.spanInputs": '{"q": "wait"}',
+                    "mlflow.spanOutputs": '"done"',
+                    "mlflow.experimentId": json.dumps(c.experiment_id),
+                },
+            }
+        )
         c.client.log_spans(c.experiment_id, [root])
         info.state, info.execution_duration, info.response_preview = TraceState.OK, 90, '"done"'
         c.client.start_trace(info)
@@ -949,7 +1164,7 @@ def end_in_progress(c):
 
 
 def change(c, step):
-    """Changes four traces that have ended: step 1 adds, 2 changes, 3 removes, 4 adds again."""
+    """Changes four traces that have ended: step 1 adds, step 2 changes, step 3 removes, and step 4 adds again."""
     c.name = "changed"
     client = mlflow.MlflowClient()
     for info in [i for i in list_infos(c) if i.state == TraceState.OK][:4]:
@@ -973,29 +1188,45 @@ def change(c, step):
 
 
 def resend(c, step):
-    """What else a server gets of a trace that has ended: a span of a second service, and one that is sent again with
-    other attributes and another status."""
+    """Sends further spans of a trace that has ended: a span of a second service, and a span again with other attributes
+    and another status."""
     c.name = "resent"
     for info in list_infos(c, "tag.`corpus.case` = 'otlp_gen_ai'"):
         trace_id = info.trace_id.removeprefix("tr-")
         sent = {s.name: s for s in c.client.store.get_trace(info.trace_id, allow_partial=True).data.spans}
         root, chat = sent["invoke_agent"], sent["chat gpt"]
         otlp(c, [otlp_span(c, f"late {step}", parent=root.span_id, at=root.start_time_ns + MS, lasts=MS)], trace_id)
-        otlp(c, [otlp_span(c, "chat gpt", chat.span_id, parent=root.span_id, at=chat.start_time_ns, lasts=30 * MS, status={"code": 2, "message": "cut off"},
-                           attributes=key_values({"gen_ai.operation.name": "chat", "resent": step}))], trace_id)
+        otlp(
+            c,
+            [
+                otlp_span(
+                    c,
+                    "chat gpt",
+                    chat.span_id,
+                    parent=root.span_id,
+                    at=chat.start_time_ns,
+                    lasts=30 * MS,
+                    status={"code": 2, "message": "cut off"},
+                    attributes=key_values({"gen_ai.operation.name": "chat", "resent": step}),
+                )
+            ],
+            trace_id,
+        )
         c.client.set_trace_tag(info.trace_id, "corpus.case", "otlp_gen_ai")
         c.keep(info.trace_id)
 
 
 def bulk(c, count, db):
-    """Copies one small trace of two spans many times, by SQL in the server's own database: no SDK is fast enough."""
+    """Copies one small trace of two spans many times, by SQL in the server's database, since no SDK is fast enough."""
     c.name = "bulk"
     c.at = BASE + 3600 * SECOND
     model = c.trace({"question": "how many?"}, "many", name="bulk")
     connection = sqlite3.connect(db, timeout=60)
     connection.row_factory = sqlite3.Row
     tables = {"trace_info": "request_id", "trace_tags": "request_id", "trace_request_metadata": "request_id", "spans": "trace_id"}
-    rows = {table: [dict(r) for r in connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (model,))] for table, key in tables.items()}
+    rows = {
+        table: [dict(r) for r in connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (model,))] for table, key in tables.items()
+    }
     old_hex = model.removeprefix("tr-")
     old_b64 = base64.b64encode(bytes.fromhex(old_hex)).decode()
     generated = {"spans": {r[1] for r in connection.execute("PRAGMA table_xinfo(spans)") if r[6]}}
@@ -1037,7 +1268,7 @@ def list_infos(c, filter_string=None):
 
 
 def plain(value):
-    """JSON values with NaN and the infinities as texts, and without lone surrogates' loss (they stay escaped)."""
+    """Returns a value with NaN and the infinities as texts. Lone surrogates stay as they are, since JSON escapes them."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
@@ -1048,7 +1279,7 @@ def plain(value):
 
 
 def decoded(text):
-    """The value of an attribute text; a text that is no JSON stands for itself."""
+    """Returns the value of an attribute's JSON text. A text that is not JSON is its own value."""
     if not isinstance(text, str):
         return plain(text)
     try:
@@ -1066,16 +1297,27 @@ def runs_of_traces(c):
 
 
 def trace_record(info, runs=()):
-    """What the SDK reads of a trace, without its spans: every value that a migration has to carry."""
+    """Returns what the SDK reads of a trace, without its spans: every value that a migration must keep."""
     return {
-        "case": info.tags.get("corpus.case"), "trace_id": info.trace_id, "state": info.state.value, "request_time_ms": info.request_time,
-        "execution_duration_ms": info.execution_duration, "client_request_id": info.client_request_id, "request_preview": info.request_preview,
-        "response_preview": info.response_preview, "tags": info.tags, "trace_metadata": info.trace_metadata, "runs": sorted(runs),
-        "assessments": [plain(a.to_dictionary()) for a in info.assessments], "spans": [], "error": None}
+        "case": info.tags.get("corpus.case"),
+        "trace_id": info.trace_id,
+        "state": info.state.value,
+        "request_time_ms": info.request_time,
+        "execution_duration_ms": info.execution_duration,
+        "client_request_id": info.client_request_id,
+        "request_preview": info.request_preview,
+        "response_preview": info.response_preview,
+        "tags": info.tags,
+        "trace_metadata": info.trace_metadata,
+        "runs": sorted(runs),
+        "assessments": [plain(a.to_dictionary()) for a in info.assessments],
+        "spans": [],
+        "error": None,
+    }
 
 
 def span_record(span):
-    """The same of a span. Its inputs and outputs are attributes."""
+    """Returns what the SDK reads of a span. Its inputs and outputs are attributes."""
     return {
         "trace_id": span._trace_id, "span_id": span.span_id, "parent_span_id": span.parent_id, "name": span.name, "type": span.span_type,
         "start_time_unix_nano": span.start_time_ns, "end_time_unix_nano": span.end_time_ns, "status_code": span.status.status_code.value,
@@ -1085,7 +1327,7 @@ def span_record(span):
 
 
 def dump(c, path):
-    """One line a trace."""
+    """Writes one line for each trace."""
     linked = runs_of_traces(c)
     with open(path, "w") as out:
         for info in list_infos(c):
@@ -1125,8 +1367,8 @@ def main():
     parser.add_argument("--only", help="comma-separated cases (fill)")
     parser.add_argument("--dump", help="file for the expected values")
     args = parser.parse_args()
-    stdout, sys.stdout = sys.stdout, sys.stderr  # the SDK prints links to runs
-    sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # what the SDK notes as source and user
+    stdout, sys.stdout = sys.stdout, sys.stderr  # The SDK prints links to runs to the standard output.
+    sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # The SDK records them as source and user.
     c = Corpus(args.uri.rstrip("/"), args.experiment)
     only = args.only.split(",") if args.only else [name for name, _, _ in CASES if name not in LARGE]
     CASES[:] = [entry for entry in CASES if entry[0] in only]

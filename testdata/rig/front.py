@@ -1,15 +1,15 @@
 """A Databricks-flavoured front before an open-source MLflow server and a warehouse stand-in, for tests.
 
-It also serves UC trace locations out of the tables in the warehouse (location.py).
+It also serves UC trace locations from the tables in the warehouse (location.py).
 
   front.py --mlflow URL [--options JSON]
 
 Prints READY <url> and ends when its standard input does. It asks for a bearer token, keeps spans behind signed URLs,
-and answers as a workspace does where a plain MLflow server differs. With {"plain": true} it only passes on (and fails
-as told), to put faults between a client and a plain MLflow server.
+and answers as a workspace does where a plain MLflow server differs. With {"plain": true} it only passes requests on and
+applies faults, so that a test can have faults between a client and a plain MLflow server.
 
-Options are those of FrontOptions in internal/rig/front.go. Control, without a token: POST /_fault, GET /_stats,
-POST /_reset, POST /_expire_signed, POST /_options (changes some).
+The options are those of FrontOptions in internal/rig/front.go. The control API needs no token: POST /_fault,
+GET /_stats, POST /_reset, POST /_expire_signed, POST /_options (changes some options).
 """
 
 import argparse
@@ -34,37 +34,39 @@ import location
 
 DEFAULTS = {
     "plain": False,
-    "token": "rig-token",  # "" asks for none (plain only)
+    "token": "rig-token",  # "" for none (plain only)
     "user": "", "password": "",  # basic authentication (plain only)
     "client_id": "rig-client", "client_secret": "rig-secret",  # OAuth machine to machine
-    "token_seconds": 3600,  # how long an OAuth token is let in
-    "token_told": 0,  # how long the token's answer says that it is, 0 for the same
+    "token_seconds": 3600,  # how long an OAuth token is valid
+    "token_told": 0,  # how long the token's answer says that it is valid, 0 for the truth
     "v4": "supported",  # or endpoint_not_found, not_yet
     "v4_polls": 1,  # polls that answer "not done" before the result
-    "forms": [],  # of v2, v30, v3, v350; a trace's ID decides which it gets; none: as MLflow has it
-    "lost": [],  # IDs of traces whose spans the store has not
+    "forms": [],  # span forms (v2, v30, v3, v350), of which a trace's ID selects one; empty for the form of the MLflow server
+    "lost": [],  # IDs of traces whose spans are not in the storage
     "signed_seconds": 900,
-    "storage": "",  # behind a firewall that refuses (firewall) or lets nothing through (unreachable)
-    "targets": [],  # experiments bound to Unity Catalog
+    "storage": "",  # "firewall" refuses downloads, "unreachable" lets nothing through
+    "targets": [],  # experiments that are bound to Unity Catalog
     "warehouse": "",  # URL of the stand-in
     "warehouse_token": "rig-token",
     "warehouse_id": "rig",
     "warehouse_state": "RUNNING",
     "warehouse_polls": 2,  # GETs that answer STARTING after a start
-    "missing_grants": [],  # securables, by full name, on which the user lacks all privileges
-    "all_privileges": [],  # securables on which the user has ALL PRIVILEGES instead of the named ones
-    "own_grants_only": False,  # the user may see only what is granted to itself
-    "no_warehouse_use": False,  # the user may see the warehouse, but not use it
-    "quota_search": 0, "quota_download": 0, "quota_other": 0,  # requests a second, 0 for any
+    "missing_grants": [],  # full names of securables on which the user has no privilege
+    "all_privileges": [],  # full names of securables on which the user has only ALL PRIVILEGES
+    "own_grants_only": False,  # whether the user may see only its own grants
+    "no_warehouse_use": False,  # whether the user may see the warehouse, but not use it
+    "quota_search": 0, "quota_download": 0, "quota_other": 0,  # requests a second, 0 for no limit
 }
 ID = re.compile(r"/(tr-[^/?]+|[0-9a-f]{32}|[0-9a-f-]{36})(?=/|$)")
 VOLUMES = ("/api/2.0/fs/", "/api/2.1/unity-catalog/volumes")  # served by the warehouse stand-in
-READS = re.compile(r"^(GET|HEAD) |^POST /api/(2\.0/mlflow/(runs|experiments)/search|3\.0/mlflow/traces/search|4\.0/mlflow/traces/search-long-running)")
+READS = re.compile(
+    r"^(GET|HEAD) |^POST /api/(2\.0/mlflow/(runs|experiments)/search|3\.0/mlflow/traces/search|4\.0/mlflow/traces/search-long-running)"
+)
 STORAGE = "/__storage/"
 
 
 class Answer(Exception):
-    """An answer that ends the handling of a request."""
+    """An answer, which ends the handling of the request."""
 
     def __init__(self, status, body, headers=None):
         self.status, self.headers = status, dict(headers or {})
@@ -80,7 +82,7 @@ def error(status, code, message, headers=None):
 
 
 def served(request):
-    """What the request to a UC location gives; its refusal becomes an answer of the front."""
+    """Returns the result of a request to a UC location. A refusal becomes an answer of the front."""
     try:
         return request()
     except location.Refused as e:
@@ -108,7 +110,7 @@ class Front:
         self.epoch = 0
         self.operations = {}
         self.locations = {}
-        self.oauth_tokens = {}  # token to when it ends
+        self.oauth_tokens = {}  # the time when each token ends
         self.polls_left = 0
         self.local = threading.local()
         self.reset()
@@ -123,7 +125,7 @@ class Front:
     # --- faults, quotas, counts
 
     def enter(self, method, path, authorization):
-        """Counts a request; returns the fault that hits it."""
+        """Counts a request and returns the fault that applies to it, or None."""
         route = f"{method} {ID.sub('/{id}', path.split('?')[0])}"
         if path.startswith(STORAGE):
             route = f"{method} {STORAGE}…"
@@ -143,7 +145,13 @@ class Front:
         return None
 
     def throttle(self, method, path):
-        kind = "search" if "/traces/search" in path else "download" if path.startswith(STORAGE) or "/credentials-for-data-download" in path or "/traces/" in path else "other"
+        kind = (
+            "search"
+            if "/traces/search" in path
+            else "download"
+            if path.startswith(STORAGE) or "/credentials-for-data-download" in path or "/traces/" in path
+            else "other"
+        )
         quota = self.options["quota_" + kind]
         if not quota:
             return
@@ -159,7 +167,7 @@ class Front:
     # --- upstream
 
     def call(self, method, path, body=None, headers=None, target=None):
-        """One request to a server behind the front: status, headers and body."""
+        """Sends a request to a server behind the front. Returns status, headers and body."""
         target = target or self.upstream
         connections = self.local.__dict__.setdefault("connections", {})
         for attempt in range(2):
@@ -173,11 +181,11 @@ class Front:
                 return response.status, response.getheaders(), response.read()
             except (http.client.HTTPException, OSError):
                 connections.pop(target.netloc).close()
-                if fresh or attempt:  # A kept connection may have been closed by the server: that alone is tried again.
+                if fresh or attempt:  # Only a kept connection is tried again, since the server may have closed it.
                     raise
 
     def api(self, method, path, body=None):
-        """A JSON answer of MLflow; its errors become answers of the front."""
+        """Returns a JSON answer of MLflow. Its errors become answers of the front."""
         status, headers, data = self.call(method, path, body, {"Content-Type": "application/json"} if body else {})
         if status != 200:
             try:
@@ -186,7 +194,7 @@ class Front:
                 raise error(status, "INTERNAL_ERROR", "The server could not answer.") from None
         return json.loads(data)
 
-    # --- what a workspace says
+    # --- the workspace
 
     def authorize(self, header):
         if not header:
@@ -213,7 +221,7 @@ class Front:
         return f"dbfs:/databricks/mlflow-tracking/{experiment_id}/{trace_id}/artifacts"
 
     def info(self, info):
-        """A trace info as a workspace lists it: spans in the artifact store, whatever MLflow does with them."""
+        """Changes a trace info to the form in which a workspace lists it, with the spans in the artifact store."""
         tags = info.get("tags", {})
         if tags.pop("mlflow.trace.spansLocation", None) is not None and not tags:
             info.pop("tags")
@@ -293,7 +301,7 @@ class Front:
         for info in found.get("traces", []):
             for assessment in info.get("assessments", []):
                 assessment["trace_location"] = info["trace_location"]
-        if "trace_infos" in found:  # of a UC location
+        if "trace_infos" in found:  # The search was of a UC location.
             return {"name": name, "done": True, "response": found}
         result = {"trace_infos": found.get("traces", [])}
         if "next_page_token" in found:
@@ -310,26 +318,39 @@ class Front:
         experiment_id = info["trace_location"]["mlflow_experiment"]["experiment_id"]
         until = int(time.time()) + self.options["signed_seconds"]
         path = f"{STORAGE}mlflow-tracking/{experiment_id}/{urllib.parse.quote(trace_id)}/artifacts/{urllib.parse.quote(artifact)}"
-        query = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": "AKIA/20260101/us-west-2/s3/aws4_request", "X-Amz-Expires": until,
-                 "X-Amz-SignedHeaders": "host", "X-Amz-Signature": self.signature(path, until)}
+        query = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": "AKIA/20260101/us-west-2/s3/aws4_request",
+            "X-Amz-Expires": until,
+            "X-Amz-SignedHeaders": "host",
+            "X-Amz-Signature": self.signature(path, until),
+        }
         if self.options["storage"] == "unreachable":
             base = "http://127.0.0.1:9"
-        return {"credential_info": {"path": artifact, "signed_uri": f"{base}{path}?{urllib.parse.urlencode(query)}", "type": "AWS_PRESIGNED_URL",
-                                    "headers": [{"name": "x-rig-signed", "value": "1"}]}}
+        return {
+            "credential_info": {
+                "path": artifact,
+                "signed_uri": f"{base}{path}?{urllib.parse.urlencode(query)}",
+                "type": "AWS_PRESIGNED_URL",
+                "headers": [{"name": "x-rig-signed", "value": "1"}],
+            }
+        }
 
     def download(self, path, query, headers):
         with self.lock:
             self.downloads += 1
             if headers.get("Authorization"):
                 self.signed_with_token += 1
-        if self.options["storage"] == "firewall":  # as Azure's says it
+        if self.options["storage"] == "firewall":  # This is Azure's answer.
             raise storage_error(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
         if headers.get("Authorization"):
             raise storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         if headers.get("x-rig-signed") != "1":
             raise storage_error(403, "AccessDenied", "There were headers present in the request which were not signed")
         if query.get("X-Amz-Signature") != self.signature(path, query.get("X-Amz-Expires")):
-            raise storage_error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
+            raise storage_error(
+                403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."
+            )
         if time.time() > int(query["X-Amz-Expires"]):
             raise storage_error(403, "AccessDenied", "Request has expired")
         trace_id, artifact = (urllib.parse.unquote(part) for part in path.removeprefix(STORAGE).split("/", 4)[2::2])
@@ -357,7 +378,7 @@ class Front:
             return self.locations.setdefault((catalog, schema, prefix), location.Location(self.query, catalog, schema, prefix))
 
     def uc_trace(self, method, path, pairs, body):
-        """A request about traces of a UC location; None if the path is no such."""
+        """Serves a request about traces of a UC location. Returns None if it is none."""
         match = re.fullmatch(r"/api/4\.0/mlflow/traces/([^/.]+)\.([^/.]+)\.([^/]+?)/([^/]+)(?:/(info|tags)(?:/([^/]+))?)?", path)
         if not match:
             return None
@@ -375,7 +396,7 @@ class Front:
         return None
 
     def query(self, statement, arguments=None):
-        """Rows of a statement, VARIANT as its bytes in hex."""
+        """Returns the rows of a statement, with VARIANT as bytes in hex."""
         target = urllib.parse.urlsplit(self.options["warehouse"])
         spec = json.dumps({"sql": statement, "args": arguments, "variants": "binary"})
         status, _, data = self.call("POST", "/_sql", spec, {"Content-Type": "application/json"}, target)
@@ -409,12 +430,30 @@ class Front:
             kept.append(row)
         properties = self.sql("SHOW TBLPROPERTIES " + quoted) or []
         return {
-            "name": parts[2], "catalog_name": parts[0], "schema_name": parts[1], "table_type": "MANAGED", "data_source_format": "DELTA",
-            "columns": [{"name": row[0], "type_text": row[1], "type_name": re.split("[<(]", row[1])[0].upper(), "position": i, "nullable": True,
-                         "type_json": json.dumps({"name": row[0], "type": row[1], "nullable": True, "metadata": {}})} for i, row in enumerate(kept)],
-            "full_name": name, "owner": "owner@example.com", "properties": {row[0]: row[1] for row in properties},
-            "table_id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)), "metastore_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "metastore")),
-            "securable_type": "TABLE", "securable_kind": "TABLE_DELTA"}
+            "name": parts[2],
+            "catalog_name": parts[0],
+            "schema_name": parts[1],
+            "table_type": "MANAGED",
+            "data_source_format": "DELTA",
+            "columns": [
+                {
+                    "name": row[0],
+                    "type_text": row[1],
+                    "type_name": re.split("[<(]", row[1])[0].upper(),
+                    "position": i,
+                    "nullable": True,
+                    "type_json": json.dumps({"name": row[0], "type": row[1], "nullable": True, "metadata": {}}),
+                }
+                for i, row in enumerate(kept)
+            ],
+            "full_name": name,
+            "owner": "owner@example.com",
+            "properties": {row[0]: row[1] for row in properties},
+            "table_id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+            "metastore_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "metastore")),
+            "securable_type": "TABLE",
+            "securable_kind": "TABLE_DELTA",
+        }
 
     def warehouse(self, warehouse_id, verb):
         if warehouse_id != self.options["warehouse_id"]:
@@ -429,10 +468,30 @@ class Front:
                 if self.polls_left == 0:
                     self.options["warehouse_state"] = "RUNNING"
                 self.polls_left -= 1
-            return {"id": warehouse_id, "name": "stand-in", "size": "XXSMALL", "cluster_size": "2X-Small", "min_num_clusters": 1, "max_num_clusters": 1, "auto_stop_mins": 10,
-                    "auto_resume": True, "creator_name": "ann@example.com", "enable_photon": True, "enable_serverless_compute": True, "warehouse_type": "PRO", "num_clusters": 1,
-                    "num_active_sessions": 0, "state": self.options["warehouse_state"], "health": {"status": "HEALTHY"},
-                    "odbc_params": {"hostname": "127.0.0.1", "path": f"/sql/1.0/warehouses/{warehouse_id}", "protocol": "http", "port": self.port}}
+            return {
+                "id": warehouse_id,
+                "name": "stand-in",
+                "size": "XXSMALL",
+                "cluster_size": "2X-Small",
+                "min_num_clusters": 1,
+                "max_num_clusters": 1,
+                "auto_stop_mins": 10,
+                "auto_resume": True,
+                "creator_name": "ann@example.com",
+                "enable_photon": True,
+                "enable_serverless_compute": True,
+                "warehouse_type": "PRO",
+                "num_clusters": 1,
+                "num_active_sessions": 0,
+                "state": self.options["warehouse_state"],
+                "health": {"status": "HEALTHY"},
+                "odbc_params": {
+                    "hostname": "127.0.0.1",
+                    "path": f"/sql/1.0/warehouses/{warehouse_id}",
+                    "protocol": "http",
+                    "port": self.port,
+                },
+            }
 
     def may_use(self):
         if self.options["no_warehouse_use"]:
@@ -441,10 +500,21 @@ class Front:
     def privileges(self, kind, name, query):
         if kind == "volume":
             target = urllib.parse.urlsplit(self.options["warehouse"])
-            status, _, data = self.call("GET", VOLUMES[1] + "/" + urllib.parse.quote(name), None, {"Authorization": "Bearer " + self.options["warehouse_token"]}, target)
+            status, _, data = self.call(
+                "GET",
+                VOLUMES[1] + "/" + urllib.parse.quote(name),
+                None,
+                {"Authorization": "Bearer " + self.options["warehouse_token"]},
+                target,
+            )
             if status != 200:
                 raise Answer(status, data)
-        named = {"catalog": ["USE_CATALOG"], "schema": ["USE_SCHEMA", "CREATE_TABLE"], "table": ["SELECT", "MODIFY"], "volume": ["READ_VOLUME", "WRITE_VOLUME"]}[kind]
+        named = {
+            "catalog": ["USE_CATALOG"],
+            "schema": ["USE_SCHEMA", "CREATE_TABLE"],
+            "table": ["SELECT", "MODIFY"],
+            "volume": ["READ_VOLUME", "WRITE_VOLUME"],
+        }[kind]
         if query.get("principal", "ann@example.com") != "ann@example.com":
             named = []
         elif self.options["own_grants_only"] and "principal" not in query:
@@ -456,13 +526,13 @@ class Front:
         if query.get("max_results") not in (None, "0"):
             raise error(400, "INVALID_PARAMETER_VALUE", "max_results must be 0 or at least 150.")
         others = [] if "principal" in query else [{"principal": "others", "privileges": [{"privilege": "SELECT"}, {"privilege": "MODIFY"}]}]
-        # Half of what the user has comes by its group.
+        # The user has half of its privileges through its group.
         found = others + [
             {"principal": who, "privileges": [{"privilege": p, "inherited_from_type": "METASTORE"}]}
             for p, who in zip(named, ("ann@example.com", "ann@example.com" if "principal" in query else "team"))]
         if "max_results" not in query:
             return {"privilege_assignments": found}
-        # A page for each, and before it one without any.
+        # Each assignment has a page of its own, and an empty page before it.
         at = int(query.get("page_token") or 0)
         page = {"privilege_assignments": found[at // 2:at // 2 + 1]} if at % 2 else {}
         return page | ({"next_page_token": str(at + 1)} if at < 2 * len(found) else {})
@@ -474,7 +544,11 @@ class Front:
         if method == "GET" and path == "/.well-known/databricks-config":
             return {"oidc_endpoint": base + "/oidc", "workspace_id": "1234567890", "cloud": "AWS", "host_type": "workspace"}
         if method == "GET" and path == "/oidc/.well-known/oauth-authorization-server":
-            return {"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + "/oidc/v1/token"}
+            return {
+                "issuer": base + "/oidc",
+                "authorization_endpoint": base + "/oidc/v1/authorize",
+                "token_endpoint": base + "/oidc/v1/token",
+            }
         if method == "POST" and path == "/oidc/v1/token":
             return self.token(body, headers)
         if path.startswith(STORAGE):
@@ -489,8 +563,15 @@ class Front:
         if path.startswith(VOLUMES):
             return self.volumes(method, path, query, body, headers)
         if (method, path) == ("GET", "/api/2.0/preview/scim/v2/Me"):
-            return {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "4567890123", "userName": "ann@example.com", "displayName": "Ann", "active": True,
-                    "emails": [{"type": "work", "value": "ann@example.com", "primary": True}], "groups": [{"display": "users", "type": "direct", "value": "1"}, {"display": "team", "type": "direct", "value": "2"}]}
+            return {
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                "id": "4567890123",
+                "userName": "ann@example.com",
+                "displayName": "Ann",
+                "active": True,
+                "emails": [{"type": "work", "value": "ann@example.com", "primary": True}],
+                "groups": [{"display": "users", "type": "direct", "value": "1"}, {"display": "team", "type": "direct", "value": "2"}],
+            }
         if method == "GET" and path in ("/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow/experiments/get-by-name"):
             return self.experiment(path, query)
         if (method, path) in (("POST", "/api/2.0/mlflow/experiments/search"), ("POST", "/api/2.0/mlflow/runs/search")):
@@ -506,7 +587,11 @@ class Front:
             return answer
         if match := re.fullmatch(r"/api/2\.0/mlflow/traces/([^/]+)/credentials-for-data-download", path):
             return self.credentials(urllib.parse.unquote(match[1]), base, query.get("path", "traces.json"))
-        if method == "GET" and (match := re.fullmatch(r"/api/3\.0/mlflow/traces/([^/]+)", path)) and match[1] not in ("get", "batchGet", "search"):
+        if (
+            method == "GET"
+            and (match := re.fullmatch(r"/api/3\.0/mlflow/traces/([^/]+)", path))
+            and match[1] not in ("get", "batchGet", "search")
+        ):
             answer = self.api("GET", path)
             self.info(answer["trace"]["trace_info"])
             return answer
@@ -517,7 +602,9 @@ class Front:
             return {"warehouses": [self.warehouse(self.options["warehouse_id"], None)]}
         if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/tables/([^/]+)", path)):
             return self.table(urllib.parse.unquote(match[1]))
-        if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/((?i:table|schema|catalog|volume))/([^/]+)", path)):
+        if method == "GET" and (
+            match := re.fullmatch(r"/api/2\.1/unity-catalog/effective-permissions/((?i:table|schema|catalog|volume))/([^/]+)", path)
+        ):
             return self.privileges(match[1].lower(), urllib.parse.unquote(match[2]), query)
         if method == "GET" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/(?:catalogs|schemas)/([^/]+)", path)):
             return {"full_name": urllib.parse.unquote(match[1]), "owner": "owner@example.com"}
@@ -564,14 +651,18 @@ class Front:
         passed = {k: v for k, v in headers.items() if k.lower() in ("content-type", "user-agent")}
         passed["Authorization"] = "Bearer " + self.options["warehouse_token"]
         target = urllib.parse.urlsplit(self.options["warehouse"])
-        # send leaves the body of an answer to HEAD out, and needs it for its length.
+        # send leaves out the body of an answer to HEAD, but needs it for the Content-Length.
         upstream = "GET" if method == "HEAD" else method
         status, answered, data = self.call(upstream, path + ("?" + urllib.parse.urlencode(query) if query else ""), body, passed, target)
         raise Answer(status, data, {k: v for k, v in answered if k.lower() == "content-type"})
 
     def pass_on(self, method, target, body, headers):
         self.authorize(headers.get("Authorization"))
-        passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "connection", "authorization", "content-length", "accept-encoding")}
+        passed = {
+            k: v
+            for k, v in headers.items()
+            if k.lower() not in ("host", "connection", "authorization", "content-length", "accept-encoding")
+        }
         status, answered, data = self.call(method, target, body, passed)
         raise Answer(status, data, {k: v for k, v in answered if k.lower() in ("content-type", "retry-after", "content-disposition")})
 
@@ -580,14 +671,31 @@ class Front:
         if path == "/_fault":
             re.compile(spec.get("match", ""))
             with self.lock:
-                self.faults.append({"match": spec.get("match", ""), "nth": spec.get("nth") or 1, "times": spec.get("times") or 1, "kind": spec["kind"],
-                                    "retry_after": spec.get("retry_after", 0), "seconds": spec.get("seconds") or 2, "seen": 0})
+                self.faults.append(
+                    {
+                        "match": spec.get("match", ""),
+                        "nth": spec.get("nth") or 1,
+                        "times": spec.get("times") or 1,
+                        "kind": spec["kind"],
+                        "retry_after": spec.get("retry_after", 0),
+                        "seconds": spec.get("seconds") or 2,
+                        "seen": 0,
+                    }
+                )
             return {}
         if path == "/_stats":
             with self.lock:
-                return {"requests": self.counts, "statuses": self.statuses, "faults": self.fired, "throttled": self.throttled, "downloads": self.downloads,
-                        "authorizations": self.authorizations, "signed_with_token": self.signed_with_token,
-                        "most_in_flight": self.most_in_flight, "writes": self.writes}
+                return {
+                    "requests": self.counts,
+                    "statuses": self.statuses,
+                    "faults": self.fired,
+                    "throttled": self.throttled,
+                    "downloads": self.downloads,
+                    "authorizations": self.authorizations,
+                    "signed_with_token": self.signed_with_token,
+                    "most_in_flight": self.most_in_flight,
+                    "writes": self.writes,
+                }
         if path == "/_reset":
             self.reset()
             return {}
@@ -602,7 +710,8 @@ class Front:
 
 
 def convert(data, form, trace_id):
-    """traces.json in the span form of another MLflow version. What is no JSON of the current form stays as it is."""
+    """Returns traces.json in the span form of another MLflow version. Data that is not JSON of the current form stays as
+    it is."""
     try:
         document = json.loads(data)
         spans = document["spans"]
@@ -614,20 +723,51 @@ def convert(data, form, trace_id):
             code = span["status"]["code"].removeprefix("STATUS_CODE_")
             links = {"links": span["links"]} if span.get("links") else {}
             if form == "v2":
-                converted.append({
-                    "name": span["name"], "context": {"span_id": hexed(span["span_id"]), "trace_id": hexed(span["trace_id"])}, "parent_id": hexed(span["parent_span_id"]),
-                    "start_time": span["start_time_unix_nano"], "end_time": span["end_time_unix_nano"], "status_code": code,
-                    "status_message": span["status"].get("message", ""), "attributes": span["attributes"],
-                    "events": [{"name": e["name"], "timestamp": e["time_unix_nano"], "attributes": e.get("attributes")} for e in span.get("events", [])], **links})
+                converted.append(
+                    {
+                        "name": span["name"],
+                        "context": {"span_id": hexed(span["span_id"]), "trace_id": hexed(span["trace_id"])},
+                        "parent_id": hexed(span["parent_span_id"]),
+                        "start_time": span["start_time_unix_nano"],
+                        "end_time": span["end_time_unix_nano"],
+                        "status_code": code,
+                        "status_message": span["status"].get("message", ""),
+                        "attributes": span["attributes"],
+                        "events": [
+                            {"name": e["name"], "timestamp": e["time_unix_nano"], "attributes": e.get("attributes")}
+                            for e in span.get("events", [])
+                        ],
+                        **links,
+                    }
+                )
             elif form == "v30":
                 events = {"events": span["events"]} if span.get("events") else {}
-                converted.append({
-                    "trace_id": span["trace_id"], "span_id": span["span_id"], "trace_state": "", "parent_span_id": span["parent_span_id"] or "", "name": span["name"],
-                    "start_time_unix_nano": span["start_time_unix_nano"], "end_time_unix_nano": span["end_time_unix_nano"], "attributes": span["attributes"],
-                    **events, "status": {"message": span["status"].get("message", ""), "code": span["status"]["code"]}, **links})
+                converted.append(
+                    {
+                        "trace_id": span["trace_id"],
+                        "span_id": span["span_id"],
+                        "trace_state": "",
+                        "parent_span_id": span["parent_span_id"] or "",
+                        "name": span["name"],
+                        "start_time_unix_nano": span["start_time_unix_nano"],
+                        "end_time_unix_nano": span["end_time_unix_nano"],
+                        "attributes": span["attributes"],
+                        **events,
+                        "status": {"message": span["status"].get("message", ""), "code": span["status"]["code"]},
+                        **links,
+                    }
+                )
             elif form == "v350":
-                converted.append({**{k: v for k, v in span.items() if k != "links"}, "trace_id": trace_id, "span_id": hexed(span["span_id"]),
-                                  "parent_span_id": hexed(span["parent_span_id"]), "status": {"code": code, "message": span["status"].get("message", "")}, **links})
+                converted.append(
+                    {
+                        **{k: v for k, v in span.items() if k != "links"},
+                        "trace_id": trace_id,
+                        "span_id": hexed(span["span_id"]),
+                        "parent_span_id": hexed(span["parent_span_id"]),
+                        "status": {"code": code, "message": span["status"].get("message", "")},
+                        **links,
+                    }
+                )
             else:
                 raise SystemExit(f"unknown form {form}")
         document["spans"] = converted
@@ -739,10 +879,10 @@ class Server(ThreadingHTTPServer):
         try:
             super().shutdown_request(request)
         except OSError:
-            pass  # reset by a fault
+            pass  # A fault has reset the connection.
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], OSError):  # Clients that go away are theirs to know.
+        if not isinstance(sys.exc_info()[1], OSError):  # Clients that close the connection are no error of the front.
             super().handle_error(request, client_address)
 
 
@@ -752,7 +892,7 @@ def main():
     parser.add_argument("--options", default="{}")
     args = parser.parse_args()
     sys.setrecursionlimit(20000)
-    threading.stack_size(64 << 20)  # JSON of 1500 levels
+    threading.stack_size(64 << 20)  # enough for JSON of 1500 levels
     front = Handler.front = Front(args.mlflow, json.loads(args.options))
     server = Server(("127.0.0.1", 0), Handler)
     front.port = server.server_address[1]

@@ -1,9 +1,9 @@
-"""A trace location of Unity Catalog (catalog.schema.prefix), as MLflow's client asks a workspace for it.
+"""A trace location of Unity Catalog (catalog.schema.prefix), served as a workspace serves it to MLflow's client.
 
-It reads the two tables of the location, otel_spans and otel_annotations, by the published forms of their rows and
-by those that the service and the official migrations were seen to use, and makes the messages of MLflow's V4 trace
-API of them. It knows nothing of the program that wrote the rows, and shares no code with it: what a client sees here
-is what the rows say by themselves. README.md says where the service may differ.
+It reads the two tables of the location, otel_spans and otel_annotations, and turns their rows into the messages of
+MLflow's V4 trace API. It goes by the published forms of the rows, and by those that the service and the official
+migrations were seen to use. It shares no code with the program that wrote the rows, so that a client sees here only
+what the rows themselves say. README.md says where the service may differ.
 """
 
 import base64
@@ -16,12 +16,12 @@ import re
 import time
 import uuid
 
-KEPT_SECONDS = 30  # how long after a search the other requests are answered from what it read
+KEPT_SECONDS = 30  # how long other requests are answered from what a search has read
 MOST_IN_A_BATCH = 10  # IDs that the service takes in one BatchGet
 TRACE_ID = re.compile("[0-9a-f]{32}")
 ORDER = re.compile(r"(?:attributes\.|trace\.)?(?:timestamp_ms|timestamp|request_time)(?:\s+(ASC|DESC))?", re.I)
 
-# The keys of an assessment's metadata column that hold its own fields. All others are the user's metadata.
+# The keys in the metadata column of an assessment that hold its own fields. All other keys are the user's metadata.
 SOURCE_TYPE, SOURCE_ID, SPAN_ID = "mlflow.source.source_type", "mlflow.source.source_id", "mlflow.span_id"
 ERRORS = {"error_code": "mlflow.error.error_code", "error_message": "mlflow.error.error_message", "stack_trace": "mlflow.error.stack_trace"}
 OVERRIDES, VALID, FORMAT = "mlflow.overrides", "mlflow.valid", "mlflow.expectation.serialization_format"
@@ -42,28 +42,36 @@ class Refused(Exception):
 
 
 class Location:
-    """One location. query(statement, arguments) runs a statement and returns its rows, each a list; it gives VARIANT
-    as its bytes in hex, since its JSON text does not tell 1.0 from 1."""
+    """One location. query(statement, arguments) runs a statement and returns its rows as lists. It returns VARIANT as
+    bytes in hex, since the JSON text of a VARIANT is the same for 1.0 and 1."""
 
     def __init__(self, query, catalog, schema, prefix):
         self.query, self.catalog, self.schema, self.prefix = query, catalog, schema, prefix
         self.kept = None  # (until, spans, annotations) of the last search
-        self.change_types = None  # whether the annotations table has the column _change_type, once that is known
+        self.change_types = None  # whether the annotations table has the column _change_type; None while unknown
 
     def table(self, kind):
         return ".".join("`" + part.replace("`", "``") + "`" for part in (self.catalog, self.schema, f"{self.prefix}_otel_{kind}"))
 
     def trace_location(self):
         named = f"{self.catalog}.{self.schema}.{self.prefix}"
-        return {"type": "UC_TABLE_PREFIX", "uc_table_prefix": {
-            "catalog_name": self.catalog, "schema_name": self.schema, "table_prefix": self.prefix, "spans_table_name": named + "_otel_spans",
-            "logs_table_name": named + "_otel_logs", "annotations_table_name": named + "_otel_annotations"}}
+        return {
+            "type": "UC_TABLE_PREFIX",
+            "uc_table_prefix": {
+                "catalog_name": self.catalog,
+                "schema_name": self.schema,
+                "table_prefix": self.prefix,
+                "spans_table_name": named + "_otel_spans",
+                "logs_table_name": named + "_otel_logs",
+                "annotations_table_name": named + "_otel_annotations",
+            },
+        }
 
     # --- reading
 
     def read(self, trace_ids=None):
-        """Spans and live annotations by trace ID, of the given traces or all: one statement for both tables, for each
-        costs Spark half a second."""
+        """Returns spans and live annotations by trace ID, of the given traces or of all. It reads both tables with one
+        statement, since each statement takes Spark half a second."""
         of_spans, of_annotations = "TRUE", "target_type = 'TRACE'"
         if trace_ids is not None:
             wanted = ", ".join(f"'{i}'" for i in trace_ids if TRACE_ID.fullmatch(i)) or "''"
@@ -81,15 +89,15 @@ class Location:
         return spans, live(annotations)
 
     def found(self, trace_ids):
-        """read, unless a search has just read them. A client that searches asks for the traces in tens, which would be
-        as many statements."""
+        """Returns what read returns, or what a recent search has read. After a search, a client asks for the traces in
+        tens, which would take a statement for each ten."""
         kept = self.kept
         if kept and time.monotonic() < kept[0]:
             return kept[1:]
         return self.read(trace_ids)
 
     def search(self, body):
-        """A page of trace infos. As in the service's view, there is one for each root span."""
+        """Returns a page of trace infos. As in the service's view, there is one for each root span."""
         if body.get("filter"):
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"Invalid filter string: {body['filter']}")
         kept = self.kept if body.get("page_token") else None
@@ -110,15 +118,20 @@ class Location:
         return {"trace": {"trace_info": self.info(first_root(spans, trace_id), annotations.get(trace_id, []))}}
 
     def batch_get(self, trace_ids):
-        """The traces with these IDs that have a root span; the others are left out."""
+        """Returns the traces with these IDs that have a root span, and leaves out the others."""
         if len(trace_ids) > MOST_IN_A_BATCH:
             raise Refused(400, "INVALID_PARAMETER_VALUE", f"At most {MOST_IN_A_BATCH} trace IDs can be requested.")
         spans, annotations = self.found(trace_ids)
         traces = [i for i in trace_ids if any(map(is_root, spans.get(i, [])))]
-        return {"traces": [{"trace_info": self.info(first_root(spans, i), annotations.get(i, [])), "spans": [otlp_span(s) for s in spans[i]]} for i in traces]}
+        return {
+            "traces": [
+                {"trace_info": self.info(first_root(spans, i), annotations.get(i, [])), "spans": [otlp_span(s) for s in spans[i]]}
+                for i in traces
+            ]
+        }
 
     def info(self, root, annotations):
-        """The trace's info: times and state by its root span, all else by its annotations."""
+        """Returns the trace's info: times and state come from the root span, everything else from the annotations."""
         start, end = root["start_time_unix_nano"], root["end_time_unix_nano"]
         code = (root["status"] or {}).get("code")
         info = {"trace_id": root["trace_id"], "trace_location": self.trace_location(), "request_time": timestamp(start // 1_000_000 * 1000),
@@ -130,13 +143,15 @@ class Location:
         for a in annotations:
             value = variant(a["value"])
             if a["annotation_type"] in ("METADATA", "TAG"):
-                # What the service does then is not known. Here it is an error, for a client's map would hide one of them.
+                # What the service does then is not known. Here it is an error, since a client's map would hide one of them.
                 if (a["annotation_type"], a["name"]) in seen:
                     raise ValueError(f"trace {root['trace_id']} has two live rows {a['annotation_type']} {a['name']!r}")
                 seen.add((a["annotation_type"], a["name"]))
             if a["annotation_type"] == "METADATA":
                 info["trace_metadata"] = value["trace_metadata"] or {}
-                info.update((key, value[key]) for key in ("client_request_id", "request_preview", "response_preview") if value.get(key) is not None)
+                info.update(
+                    (key, value[key]) for key in ("client_request_id", "request_preview", "response_preview") if value.get(key) is not None
+                )
             elif a["annotation_type"] == "TAG":
                 info["tags"][a["name"]] = value
             elif a["annotation_type"] in ("FEEDBACK", "EXPECTATION"):
@@ -145,9 +160,15 @@ class Location:
 
     def assessment(self, trace_id, a, value):
         metadata = variant(a["metadata"]) or {}
-        made = {"assessment_id": a["annotation_id"], "assessment_name": a["name"], "trace_id": trace_id, "trace_location": self.trace_location(),
-                "create_time": timestamp(a["created_at"]), "last_update_time": timestamp(a["updated_at"]),
-                "metadata": {key: text(v) for key, v in metadata.items() if key not in FIELDS}}
+        made = {
+            "assessment_id": a["annotation_id"],
+            "assessment_name": a["name"],
+            "trace_id": trace_id,
+            "trace_location": self.trace_location(),
+            "create_time": timestamp(a["created_at"]),
+            "last_update_time": timestamp(a["updated_at"]),
+            "metadata": {key: text(v) for key, v in metadata.items() if key not in FIELDS},
+        }
         source = {field: metadata[key] for field, key in (("source_type", SOURCE_TYPE), ("source_id", SOURCE_ID)) if key in metadata}
         if source:
             made["source"] = source
@@ -169,7 +190,7 @@ class Location:
             made["valid"] = metadata[VALID] == "true"
         return made
 
-    # --- tags, the one thing that is written
+    # --- tags, which are the only thing that is written
 
     def set_tag(self, trace_id, key, value, user):
         self.write_tag(trace_id, key, value, user, deleted=False)
@@ -180,8 +201,8 @@ class Location:
         return {}
 
     def write_tag(self, trace_id, key, value, user, deleted):
-        """Appends the tag's next version, under the ID that the service gives the tag. Nobody else's ID is looked at,
-        and the time is now, whatever the versions before it say: a row that does not fit with that is to show."""
+        """Appends the next version of the tag, under the ID that the service gives to the tag. It ignores rows with other
+        IDs, and the time is now, whatever times earlier versions have. So a test sees rows that do not fit with this."""
         spans, annotations = self.read([trace_id])
         first_root(spans, trace_id)
         annotation_id = tag_id(trace_id, key)
@@ -190,9 +211,18 @@ class Location:
             if known is None:
                 raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"No tag with name: {key}")
             value = variant(known["value"])
-        row = {"annotation_id": ":annotation_id", "target_type": "'TRACE'", "target_id": ":trace_id", "annotation_type": "'TAG'", "name": ":key",
-               "value": "CAST(:value AS VARIANT)", "created_at": f"timestamp_micros({known['created_at']})" if known else "current_timestamp()",
-               "created_by": ":user", "updated_at": "current_timestamp()", "updated_by": ":user"}
+        row = {
+            "annotation_id": ":annotation_id",
+            "target_type": "'TRACE'",
+            "target_id": ":trace_id",
+            "annotation_type": "'TAG'",
+            "name": ":key",
+            "value": "CAST(:value AS VARIANT)",
+            "created_at": f"timestamp_micros({known['created_at']})" if known else "current_timestamp()",
+            "created_by": ":user",
+            "updated_at": "current_timestamp()",
+            "updated_by": ":user",
+        }
         if deleted:
             row.update(deleted_at="current_timestamp()", deleted_by=":user")
         if self.change_types is None:
@@ -216,7 +246,8 @@ def first_root(spans, trace_id):
 
 
 def live(annotations):
-    """The annotations that readers see, by trace ID: of each ID the row with the latest updated_at, unless deleted."""
+    """Returns by trace ID the annotations that readers see: of each ID the row with the latest updated_at, unless that is
+    deleted."""
     newest = {}
     for a in sorted(annotations, key=lambda a: a["updated_at"]):
         newest[a["annotation_id"]] = a
@@ -228,7 +259,7 @@ def live(annotations):
 
 
 def descending(order_by):
-    """Newest first, unless the request wants it otherwise."""
+    """Returns whether the newest trace comes first, which is the default."""
     if not order_by:
         return True
     match = ORDER.fullmatch(order_by[0].strip())
@@ -238,7 +269,8 @@ def descending(order_by):
 
 
 def tag_id(trace_id, key):
-    """What Java calls UUID.nameUUIDFromBytes: version 3, without a namespace."""
+    """Returns the ID that the service gives to a tag: a UUID of version 3 without a namespace, which Java calls
+    UUID.nameUUIDFromBytes."""
     return str(uuid.UUID(bytes=hashlib.md5(f"{trace_id}:tag:{key}".encode()).digest(), version=3))
 
 
@@ -246,22 +278,22 @@ def tag_id(trace_id, key):
 
 
 def variant(column):
-    """The Python value of a VARIANT. Decimals stay decimals."""
+    """Returns the Python value of a VARIANT. Decimals stay decimals."""
     if column is None:
         return None
-    from pyspark.sql.variant_utils import VariantUtils  # Here, since it takes longer than all else of a front's start.
+    from pyspark.sql.variant_utils import VariantUtils  # It is imported here because it takes longer than the rest of a front's start.
 
     with decimal.localcontext(prec=60):  # The default rounds to 28 digits.
         return VariantUtils.to_python(bytes.fromhex(column["value"]), bytes.fromhex(column["metadata"]))
 
 
 def number(value):
-    """A decimal as the protocols have it, which know integers and doubles alone: it is no integer."""
+    """Returns a decimal as a float, since the protocols know only integers and doubles."""
     return float(value) if isinstance(value, decimal.Decimal) else value
 
 
 def plain(value):
-    """A value as JSON has it."""
+    """Returns a value in a form that JSON has."""
     if isinstance(value, dict):
         return {key: plain(member) for key, member in value.items()}
     if isinstance(value, list):
@@ -274,7 +306,7 @@ def text(value):
 
 
 def any_value(value):
-    """An AnyValue of OTLP in protobuf's JSON."""
+    """Returns an AnyValue of OTLP in protobuf's JSON."""
     value = number(value)
     if value is None:
         return {}
@@ -298,15 +330,33 @@ def key_values(attributes):
 
 
 def otlp_span(row):
-    """A span of OTLP in protobuf's JSON, which has IDs in base64. What is NULL is left out."""
+    """Returns a span of OTLP in protobuf's JSON, which has IDs in base64. Columns that are NULL are left out."""
     span = {key: row[key] for key in ("trace_state", "flags", "name", "kind", "start_time_unix_nano", "end_time_unix_nano",
                                       "dropped_attributes_count", "dropped_events_count", "dropped_links_count")}
-    span.update(identifiers(row), attributes=key_values(variant(row["attributes"])),
-                events=[{"time_unix_nano": e["time_unix_nano"], "name": e["name"], "dropped_attributes_count": e["dropped_attributes_count"],
-                         "attributes": key_values(variant(e["attributes"]))} for e in row["events"] or []],
-                links=[{**identifiers(link), "trace_state": link["trace_state"], "flags": link["flags"], "dropped_attributes_count": link["dropped_attributes_count"],
-                        "attributes": key_values(variant(link["attributes"]))} for link in row["links"] or []],
-                status={key: value for key, value in (row["status"] or {}).items() if value is not None})
+    span.update(
+        identifiers(row),
+        attributes=key_values(variant(row["attributes"])),
+        events=[
+            {
+                "time_unix_nano": e["time_unix_nano"],
+                "name": e["name"],
+                "dropped_attributes_count": e["dropped_attributes_count"],
+                "attributes": key_values(variant(e["attributes"])),
+            }
+            for e in row["events"] or []
+        ],
+        links=[
+            {
+                **identifiers(link),
+                "trace_state": link["trace_state"],
+                "flags": link["flags"],
+                "dropped_attributes_count": link["dropped_attributes_count"],
+                "attributes": key_values(variant(link["attributes"])),
+            }
+            for link in row["links"] or []
+        ],
+        status={key: value for key, value in (row["status"] or {}).items() if value is not None},
+    )
     return without_nulls(span)
 
 
@@ -315,7 +365,7 @@ def identifiers(row):
 
 
 def without_nulls(message):
-    """A null of the service's is a field that is not there. AnyValue has no nulls, so it is left alone."""
+    """Removes fields that are null, as the service does. It leaves AnyValue alone, which has no nulls."""
     if isinstance(message, dict) and "key" not in message:
         return {key: without_nulls(value) for key, value in message.items() if value is not None}
     if isinstance(message, list):

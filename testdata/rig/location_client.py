@@ -1,9 +1,10 @@
-"""Reads a trace location of Unity Catalog with MLflow's own client, and writes what it reads as corpus.py does of an
-experiment, so that the two can be held against each other.
+"""Reads a trace location of Unity Catalog with MLflow's own client. Writes what it reads in the form in which corpus.py
+writes an experiment, so that the two can be compared.
 
   location_client.py --location CATALOG.SCHEMA.PREFIX --dump FILE [--set-tag ID KEY VALUE]… [--delete-tag ID KEY]…
 
-ID are the 32 hex digits of a trace. With tags to set or to delete it does that first, and dumps these traces alone.
+ID is the 32 hex digits of a trace. If there are tags to set or to delete, it does that first, and then dumps only these
+traces.
 DATABRICKS_HOST and DATABRICKS_TOKEN name the workspace, MLFLOW_TRACING_SQL_WAREHOUSE_ID the warehouse.
 """
 
@@ -11,7 +12,7 @@ import argparse
 import json
 import os
 
-os.environ["MLFLOW_GET_TRACE_OTEL_RETRY_TIMEOUT_SECONDS"] = "0"  # What is not there now will not come.
+os.environ["MLFLOW_GET_TRACE_OTEL_RETRY_TIMEOUT_SECONDS"] = "0"  # A trace that is not there now will not come later.
 
 import mlflow
 from corpus import span_record, trace_record
@@ -21,10 +22,12 @@ BATCH = 10  # the most that the service takes
 
 
 def listed(client, location):
-    """The infos of all traces, by pages; a trace that is listed twice comes twice."""
+    """Returns the infos of all traces, page by page. A trace that is listed twice comes twice."""
     infos, token = [], None
     while True:
-        page = client.search_traces(locations=[location], max_results=PAGE, page_token=token, order_by=["timestamp_ms ASC"], include_spans=False)
+        page = client.search_traces(
+            locations=[location], max_results=PAGE, page_token=token, order_by=["timestamp_ms ASC"], include_spans=False
+        )
         infos.extend(trace.info for trace in page)
         token = page.token
         if not token:
@@ -32,7 +35,8 @@ def listed(client, location):
 
 
 def loaded(client, location, ids):
-    """Whole traces by ID, or the error that the client ends with. One that it cannot read must not hide the others of its batch."""
+    """Returns by ID whole traces, or the errors of the client. A trace that it cannot read must not hide the others of
+    its batch."""
     batches = client._tracing_client
     found = {}
     for i in range(0, len(ids), BATCH):

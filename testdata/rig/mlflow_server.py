@@ -1,4 +1,4 @@
-"""Runs `mlflow server` on SQLite with its files in a directory; prints READY <url>; ends when its standard input does.
+"""Runs `mlflow server` on SQLite, with its files in DIR. Prints READY <url>, and ends when its standard input does.
 
   mlflow_server.py DIR [OPTION OF MLFLOW SERVER]...
 """
@@ -15,7 +15,7 @@ import urllib.request
 def main():
     directory = os.path.abspath(sys.argv[1])
     if os.getpgrp() != os.getpid():
-        os.setpgid(0, 0)  # A group of its own, which ends as a whole: mlflow leaves its workers behind otherwise.
+        os.setpgid(0, 0)  # The process group is killed as a whole at the end, since mlflow would leave its workers behind.
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
     options = sys.argv[2:]

@@ -1,14 +1,14 @@
-"""Writes the rows that the official migration (experiment -> tables) makes of an experiment.
+"""Writes the rows that the official migration (experiment -> tables) writes for an experiment.
 
   official.py --uri URL --experiment NAME --warehouse URL --location CATALOG.SCHEMA.PREFIX [--options JSON]
 
-The forms are facts that were gathered about that migration (its METADATA and TAG IDs, its span kinds and status
-codes, what it leaves out), not its code. Traces are read through MLflow's SDK, so nothing here shares a line with
-tracemig's own conversion: tests hold one against the other.
+The forms of the rows are facts that were gathered about that migration (its METADATA and TAG IDs, its span kinds and
+status codes, what it leaves out). Its code was not used. Traces are read through MLflow's SDK, so that nothing here
+shares code with tracemig's own conversion, and tests can compare the two.
 
-Rows go to the stand-in for a warehouse as a file of JSON lines that Spark reads itself, because both run on one
-machine: a statement each for spans, annotations and skipped traces. Options: {"skip": {trace ID: reason},
-"until_ms": the latest request time that is taken, 0 for any}. Prints one JSON object (see main).
+Rows go to the stand-in for a warehouse as a file of JSON lines, which Spark reads because both run on one machine. There
+is one statement each for spans, annotations and skipped traces. Options: {"skip": {trace ID: reason}, "until_ms": the
+latest request time that is migrated, 0 for any}. Prints one JSON object (see main).
 """
 
 import argparse
@@ -23,32 +23,67 @@ import uuid
 
 import requests
 
-from corpus import decoded, plain  # First of all that import MLflow: it sets what the SDK reads at its import.
+from corpus import decoded, plain  # It must come before mlflow, since it sets variables that the SDK reads when it is imported.
 
 import mlflow  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
 
-KEYS = "mlflow.databricks.migrate_traces_to_uc."  # of the experiment's tags that tell the progress
+KEYS = "mlflow.databricks.migrate_traces_to_uc."  # prefix of the experiment's tags with the progress
 RESOURCE = "STRUCT<attributes: VARIANT, dropped_attributes_count: INT>"
 
-# Columns and types in the order of the service's tables.
+# The columns are in the order of the service's tables.
 SPANS = {
-    "record_id": "STRING", "time": "TIMESTAMP", "date": "DATE", "service_name": "STRING", "trace_id": "STRING", "span_id": "STRING",
-    "trace_state": "STRING", "parent_span_id": "STRING", "flags": "INT", "name": "STRING", "kind": "STRING", "start_time_unix_nano": "BIGINT",
-    "end_time_unix_nano": "BIGINT", "attributes": "VARIANT", "dropped_attributes_count": "INT",
-    "events": "ARRAY<STRUCT<time_unix_nano: BIGINT, name: STRING, attributes: VARIANT, dropped_attributes_count: INT>>", "dropped_events_count": "INT",
-    "links": "ARRAY<STRUCT<trace_id: STRING, span_id: STRING, trace_state: STRING, attributes: VARIANT, dropped_attributes_count: INT, flags: INT>>",
-    "dropped_links_count": "INT", "status": "STRUCT<message: STRING, code: STRING>", "resource": RESOURCE, "resource_schema_url": "STRING",
-    "instrumentation_scope": "STRUCT<name: STRING, version: STRING, attributes: VARIANT, dropped_attributes_count: INT>", "span_schema_url": "STRING",
+    "record_id": "STRING",
+    "time": "TIMESTAMP",
+    "date": "DATE",
+    "service_name": "STRING",
+    "trace_id": "STRING",
+    "span_id": "STRING",
+    "trace_state": "STRING",
+    "parent_span_id": "STRING",
+    "flags": "INT",
+    "name": "STRING",
+    "kind": "STRING",
+    "start_time_unix_nano": "BIGINT",
+    "end_time_unix_nano": "BIGINT",
+    "attributes": "VARIANT",
+    "dropped_attributes_count": "INT",
+    "events": "ARRAY<STRUCT<time_unix_nano: BIGINT, name: STRING, attributes: VARIANT, dropped_attributes_count: INT>>",
+    "dropped_events_count": "INT",
+    "links": "ARRAY<STRUCT<trace_id: STRING, span_id: STRING, trace_state: STRING, attributes: VARIANT, "
+    "dropped_attributes_count: INT, flags: INT>>",
+    "dropped_links_count": "INT",
+    "status": "STRUCT<message: STRING, code: STRING>",
+    "resource": RESOURCE,
+    "resource_schema_url": "STRING",
+    "instrumentation_scope": "STRUCT<name: STRING, version: STRING, attributes: VARIANT, dropped_attributes_count: INT>",
+    "span_schema_url": "STRING",
 }
 ANNOTATIONS = {
-    "annotation_id": "STRING", "target_type": "STRING", "target_id": "STRING", "annotation_type": "STRING", "name": "STRING", "value": "VARIANT",
-    "comment": "STRING", "metadata": "VARIANT", "created_at": "TIMESTAMP", "created_by": "STRING", "updated_at": "TIMESTAMP", "updated_by": "STRING",
-    "deleted_at": "TIMESTAMP", "deleted_by": "STRING",
-    "_change_type": "STRING",  # Not published, but the service's table has it.
+    "annotation_id": "STRING",
+    "target_type": "STRING",
+    "target_id": "STRING",
+    "annotation_type": "STRING",
+    "name": "STRING",
+    "value": "VARIANT",
+    "comment": "STRING",
+    "metadata": "VARIANT",
+    "created_at": "TIMESTAMP",
+    "created_by": "STRING",
+    "updated_at": "TIMESTAMP",
+    "updated_by": "STRING",
+    "deleted_at": "TIMESTAMP",
+    "deleted_by": "STRING",
+    "_change_type": "STRING",  # It is not documented, but the service's table has it.
 }
-SKIPPED = {"trace_id": "STRING", "skip_reason": "STRING", "source_experiment_id": "STRING", "target_uc_location": "STRING", "skipped_at": "TIMESTAMP",
-           "details": "STRING"}
+SKIPPED = {
+    "trace_id": "STRING",
+    "skip_reason": "STRING",
+    "source_experiment_id": "STRING",
+    "target_uc_location": "STRING",
+    "skipped_at": "TIMESTAMP",
+    "details": "STRING",
+}
 
 
 def sha256_id(name):
@@ -57,11 +92,11 @@ def sha256_id(name):
 
 
 def target_trace_id(trace_id):
-    """The MLflow ID as it is but for its tr-, whether the rest is hex or not."""
+    """Returns the MLflow ID without its tr-, whether the rest is hexadecimal or not."""
     return trace_id.removeprefix("tr-")
 
 
-# --- rows: None is NULL -------------------------------------------------------------------------------------------
+# --- rows (None is NULL) -------------------------------------------------------------------------------------------
 
 
 def span_rows(trace):
@@ -76,20 +111,37 @@ def span_row(info, trace_id, span):
         for key, of in (("user.id", "mlflow.trace.user"), ("session.id", "mlflow.trace.session")):
             if of in info.trace_metadata:
                 attributes.setdefault(key, info.trace_metadata[of])
-        # Roots are seen with NULL and with the empty text: here a trace's ID decides.
+        # Real rows of roots have NULL or the empty text. Here a trace's ID decides between the two.
         parent = "" if hashlib.sha256(trace_id.encode()).digest()[0] % 2 else None
     at = span.start_time_ns
     return {
-        "record_id": str(uuid.uuid4()), "time": at // 1000, "date": datetime.datetime.fromtimestamp(at // 10**9, datetime.timezone.utc).date().isoformat(),
-        "service_name": "", "trace_id": trace_id, "span_id": span.span_id, "trace_state": "", "parent_span_id": parent, "flags": 0,
-        "name": span.name, "kind": span.span_type, "start_time_unix_nano": at, "end_time_unix_nano": span.end_time_ns,
-        "attributes": attributes, "dropped_attributes_count": 0,
-        "events": [{"time_unix_nano": e.timestamp, "name": e.name, "attributes": plain(dict(e.attributes or {})), "dropped_attributes_count": 0}
-                   for e in span.events],
-        "dropped_events_count": 0, "links": [], "dropped_links_count": 0,
+        "record_id": str(uuid.uuid4()),
+        "time": at // 1000,
+        "date": datetime.datetime.fromtimestamp(at // 10**9, datetime.timezone.utc).date().isoformat(),
+        "service_name": "",
+        "trace_id": trace_id,
+        "span_id": span.span_id,
+        "trace_state": "",
+        "parent_span_id": parent,
+        "flags": 0,
+        "name": span.name,
+        "kind": span.span_type,
+        "start_time_unix_nano": at,
+        "end_time_unix_nano": span.end_time_ns,
+        "attributes": attributes,
+        "dropped_attributes_count": 0,
+        "events": [
+            {"time_unix_nano": e.timestamp, "name": e.name, "attributes": plain(dict(e.attributes or {})), "dropped_attributes_count": 0}
+            for e in span.events
+        ],
+        "dropped_events_count": 0,
+        "links": [],
+        "dropped_links_count": 0,
         "status": {"message": span.status.description or "", "code": span.status.status_code.value},
-        "resource": {"attributes": {"service.name": ""}, "dropped_attributes_count": 0}, "resource_schema_url": "",
-        "instrumentation_scope": {"name": "mlflow", "version": "", "attributes": {}, "dropped_attributes_count": 0}, "span_schema_url": "",
+        "resource": {"attributes": {"service.name": ""}, "dropped_attributes_count": 0},
+        "resource_schema_url": "",
+        "instrumentation_scope": {"name": "mlflow", "version": "", "attributes": {}, "dropped_attributes_count": 0},
+        "span_schema_url": "",
     }
 
 
@@ -97,8 +149,18 @@ def annotation_rows(info):
     trace_id = target_trace_id(info.trace_id)
 
     def row(annotation_id, kind, name, value, created_ms, updated_ms, **kw):
-        return {"annotation_id": annotation_id, "target_type": "TRACE", "target_id": trace_id, "annotation_type": kind, "name": name, "value": value,
-                "created_at": created_ms * 1000, "updated_at": updated_ms * 1000, "_change_type": "insert", **kw}
+        return {
+            "annotation_id": annotation_id,
+            "target_type": "TRACE",
+            "target_id": trace_id,
+            "annotation_type": kind,
+            "name": name,
+            "value": value,
+            "created_at": created_ms * 1000,
+            "updated_at": updated_ms * 1000,
+            "_change_type": "insert",
+            **kw,
+        }
 
     at = info.request_time
     yield row(sha256_id(f"{trace_id}:metadata"), "METADATA", "metadata", {
@@ -106,17 +168,17 @@ def annotation_rows(info):
         "trace_metadata": {**info.trace_metadata, "mlflow.migration.sourceExperimentId": info.experiment_id}}, at, at)
     for key, value in info.tags.items():
         if key != "mlflow.artifactLocation":
-            # Not the ID that the service gives a tag: one that is edited later is there twice.
+            # This is not the ID that the service gives to a tag, so that a tag that is edited later is there twice.
             yield row(sha256_id(f"{trace_id}:tag:{key}"), "TAG", key, value, at, at)
     for a in info.assessments:
-        if a.feedback or a.expectation:  # Nothing is known of references to issues.
+        if a.feedback or a.expectation:  # What happens to references to issues is not known.
             kind, holder = ("FEEDBACK", a.feedback) if a.feedback else ("EXPECTATION", a.expectation)
             yield row(a.assessment_id, kind, a.name, plain(holder.value), a.create_time_ms, a.last_update_time_ms,
                       comment=a.rationale, metadata=assessment_metadata(a))
 
 
 def assessment_metadata(a):
-    """Strings all of them. The user's own metadata, overrides and valid are lost."""
+    """Returns the metadata of an assessment, all as strings. The user's own metadata, overrides and valid are lost."""
     error = a.feedback and a.feedback.error
     structured = a.expectation and isinstance(a.expectation.value, (list, dict))
     found = {
@@ -141,7 +203,8 @@ def make_table(warehouse, name, columns, rest=""):
 
 
 def insert(warehouse, name, columns, rows):
-    """Times of rows are microseconds. What is None stands in no line: in a VARIANT it is NULL, not a JSON null."""
+    """Inserts rows, whose times are microseconds. None is left out of the JSON, since a VARIANT must be NULL and not a JSON
+    null."""
     if not rows:
         return
     with tempfile.TemporaryDirectory(prefix="tracemig-official-") as folder:
@@ -149,7 +212,7 @@ def insert(warehouse, name, columns, rows):
         with open(path, "wb") as f:
             for row in rows:
                 line = json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)
-                f.write(line.encode("utf-8", "replace") + b"\n")  # Lone surrogates are no UTF-8: they become "?".
+                f.write(line.encode("utf-8", "replace") + b"\n")  # Lone surrogates are not UTF-8 and become "?".
         fields = ", ".join(f"{c}: {'BIGINT' if t == 'TIMESTAMP' else t}" for c, t in columns.items())
         values = ", ".join(f"timestamp_micros(r.{c})" if t == "TIMESTAMP" else f"r.{c}" for c, t in columns.items())
         sql(warehouse, f"INSERT INTO {name} ({', '.join(columns)}) SELECT {values} FROM "
@@ -160,10 +223,12 @@ def insert(warehouse, name, columns, rows):
 
 
 def listed(client, experiment_id):
-    """The experiment's traces without their spans, in the order of their request times."""
+    """Yields the experiment's traces without their spans, in the order of their request times."""
     token = None
     while True:
-        page = client.search_traces(locations=[experiment_id], include_spans=False, max_results=500, order_by=["timestamp_ms ASC"], page_token=token)
+        page = client.search_traces(
+            locations=[experiment_id], include_spans=False, max_results=500, order_by=["timestamp_ms ASC"], page_token=token
+        )
         for trace in page:
             yield trace.info
         token = page.token

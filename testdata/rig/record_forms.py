@@ -2,8 +2,9 @@
 
   record_forms.py VERSION --uri URL --out DIR
 
-URL is a current MLflow server; the SDK may be an older one, which then writes its own traces.json into the server's
-artifacts. record_forms.sh runs it for every version. IDs are seeded and start times fixed; assessment IDs are the server's.
+URL is a current MLflow server. The SDK may be older, and then writes its own traces.json into the server's artifacts.
+record_forms.sh runs this for every version. Trace and span IDs come from seeds, start times are fixed, and the server
+chooses the assessment IDs.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from unittest import mock
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
-os.environ["MLFLOW_TRACE_USE_ISOLATED_RANDOM_ID_GENERATOR"] = "false"  # so that random.seed decides on IDs
+os.environ["MLFLOW_TRACE_USE_ISOLATED_RANDOM_ID_GENERATOR"] = "false"  # so that random.seed determines the IDs
 
 import mlflow
 import requests
@@ -25,12 +26,23 @@ from mlflow.entities import SpanEvent, SpanType
 MS = 1_000_000
 BASE = 1_740_787_200_000 * MS  # 2025-03-01T00:00:00Z
 MLFLOW_2 = mlflow.__version__.startswith("2.")
-TEXTS = {"emoji": "😀👩‍👩‍👧‍👦", "combining": "e\u0301", "rtl": "שלום \u202eعالم", "dollar": "${x} $y", "quotes": "'single' \"double\"",
-         "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "\u2028\u2029", "nul": "a\x00b", "json": '{"a": 1}', "number": "12"}
+TEXTS = {
+    "emoji": "😀👩‍👩‍👧‍👦",
+    "combining": "e\u0301",
+    "rtl": "שלום \u202eعالم",
+    "dollar": "${x} $y",
+    "quotes": "'single' \"double\"",
+    "backslash": "\\ \\n \\u0041",
+    "newlines": "a\nb\r\nc",
+    "separators": "\u2028\u2029",
+    "nul": "a\x00b",
+    "json": '{"a": 1}',
+    "number": "12",
+}
 
 
 class Tracer:
-    """The one way to write spans with given times that MLflow 2 and 3 share in effect."""
+    """Writes spans with given times, with MLflow 2 or 3."""
 
     def __init__(self, experiment_id):
         self.client = mlflow.MlflowClient()
@@ -49,7 +61,9 @@ class Tracer:
     def child(self, parent, name="llm", kind=SpanType.LLM, inputs=None, outputs=None, attributes=None, status="OK", after=1):
         start = parent.start_time_ns + after * MS
         if MLFLOW_2:
-            span = self.client.start_span(name, parent.request_id, parent.span_id, kind, inputs=inputs, attributes=attributes, start_time_ns=start)
+            span = self.client.start_span(
+                name, parent.request_id, parent.span_id, kind, inputs=inputs, attributes=attributes, start_time_ns=start
+            )
             self.client.end_span(parent.request_id, span.span_id, outputs=outputs, status=status, end_time_ns=start + 5 * MS + 7)
         else:
             span = mlflow.start_span_no_context(name, kind, parent, inputs=inputs, attributes=attributes, start_time_ns=start)
@@ -82,15 +96,26 @@ def error(t):
     try:
         raise ValueError("no 'good' divisor: ${x} é")
     except ValueError as e:
-        root.add_event(SpanEvent("exception", root.start_time_ns + 2 * MS, {
-            "exception.message": str(e), "exception.type": "ValueError", "exception.stacktrace": "Traceback (most recent call last):\nValueError"}))
+        root.add_event(
+            SpanEvent(
+                "exception",
+                root.start_time_ns + 2 * MS,
+                {
+                    "exception.message": str(e),
+                    "exception.type": "ValueError",
+                    "exception.stacktrace": "Traceback (most recent call last):\nValueError",
+                },
+            )
+        )
     t.child(root, "tool", SpanType.TOOL, status="ERROR")
     return t.end(root, status="ERROR")
 
 
 def events(t):
     root = t.root()
-    root.add_event(SpanEvent("typed", root.start_time_ns + 1, {"s": "text", "i": 2**53 + 1, "f": 0.1, "b": True, "list": ["a", "b"], "ints": [1, 2]}))
+    root.add_event(
+        SpanEvent("typed", root.start_time_ns + 1, {"s": "text", "i": 2**53 + 1, "f": 0.1, "b": True, "list": ["a", "b"], "ints": [1, 2]})
+    )
     root.add_event(SpanEvent("bare", root.start_time_ns - 1))
     return t.end(root)
 
@@ -101,7 +126,18 @@ def nested_json(t):
 
 
 def numbers(t):
-    value = {"2^53+1": 2**53 + 1, "max": 2**63 - 1, "min": -(2**63), "0.1": 0.1, "1e-7": 1e-7, "1e300": 1e300, "1.0": 1.0, "-0.0": -0.0, "third": 1 / 3, "1e22": 1e22}
+    value = {
+        "2^53+1": 2**53 + 1,
+        "max": 2**63 - 1,
+        "min": -(2**63),
+        "0.1": 0.1,
+        "1e-7": 1e-7,
+        "1e300": 1e300,
+        "1.0": 1.0,
+        "-0.0": -0.0,
+        "third": 1 / 3,
+        "1e22": 1e22,
+    }
     return t.trace(value, [value], value)
 
 
@@ -122,9 +158,16 @@ def scalar_payloads(t):
 
 
 def plain_text_attributes(t):
-    """Attribute texts that are not JSON, as other OpenTelemetry code sets on MLflow's spans."""
+    """Attribute texts that are not JSON, as other OpenTelemetry code sets them on MLflow's spans."""
     root = t.root()
-    for key, text in {"plain": "not JSON", "broken": '{"a": 1,', "duplicates": '{"a": 1, "a": 2}', "decimal": "1.50", "spaced": ' { "a" : 1 } ', "empty": ""}.items():
+    for key, text in {
+        "plain": "not JSON",
+        "broken": '{"a": 1,',
+        "duplicates": '{"a": 1, "a": 2}',
+        "decimal": "1.50",
+        "spaced": ' { "a" : 1 } ',
+        "empty": "",
+    }.items():
         root._span.set_attribute(key, text)
     root._span.set_attribute("raw int", 7)
     root._span.set_attribute("raw float", 0.5)
@@ -135,7 +178,18 @@ def plain_text_attributes(t):
 
 def span_types(t):
     root = t.root("types", tags={"plain": "tag", "empty": "", "unicode": "😀"})
-    for i, kind in enumerate([SpanType.CHAIN, SpanType.TOOL, SpanType.CHAT_MODEL, SpanType.RETRIEVER, SpanType.PARSER, SpanType.EMBEDDING, SpanType.UNKNOWN, "MINE"]):
+    for i, kind in enumerate(
+        [
+            SpanType.CHAIN,
+            SpanType.TOOL,
+            SpanType.CHAT_MODEL,
+            SpanType.RETRIEVER,
+            SpanType.PARSER,
+            SpanType.EMBEDDING,
+            SpanType.UNKNOWN,
+            "MINE",
+        ]
+    ):
         t.child(root, f"a {kind}", kind, after=i)
     return t.end(root)
 
@@ -154,7 +208,9 @@ def links(t):
     from mlflow.entities import Link
 
     root = t.root()
-    root.add_link(Link("tr-a57202c6fa08c635b0d49fc32ac722e3", "00f067aa0ba902b7", {"why": "follows", "n": 3, "f": 0.5, "b": True, "u": "ü😀"}))
+    root.add_link(
+        Link("tr-a57202c6fa08c635b0d49fc32ac722e3", "00f067aa0ba902b7", {"why": "follows", "n": 3, "f": 0.5, "b": True, "u": "ü😀"})
+    )
     root.add_link(Link("tr-4bf92f3577b34da6a3ce929d0e0e4736", "00000000000000ff"))
     return t.end(root)
 
@@ -171,8 +227,12 @@ def assessments(t):
     at = {"create_time_ms": t.at // MS + 1000, "last_update_time_ms": t.at // MS + 2000}
     for name, value in {"bool": True, "number": 0.1, "int": 5, "text": "good", "list": ["a"], "object": {"k": 1}}.items():
         client.log_assessment(trace_id, Feedback(name=name, value=value, source=human, **at))
-    client.log_assessment(trace_id, Feedback(name="failed", error=AssessmentError("TIMEOUT", "too 'long'", "Traceback\n line"), source=judge, **at))
-    first = client.log_assessment(trace_id, Feedback(name="relevance", value=0.2, source=judge, rationale="first", metadata={"v": "1"}, span_id=child.span_id, **at))
+    client.log_assessment(
+        trace_id, Feedback(name="failed", error=AssessmentError("TIMEOUT", "too 'long'", "Traceback\n line"), source=judge, **at)
+    )
+    first = client.log_assessment(
+        trace_id, Feedback(name="relevance", value=0.2, source=judge, rationale="first", metadata={"v": "1"}, span_id=child.span_id, **at)
+    )
     mlflow.override_feedback(trace_id=trace_id, assessment_id=first.assessment_id, value=0.9, rationale="human says so", source=human)
     client.log_assessment(trace_id, Expectation(name="answer", value="forty-two", source=human, **at))
     client.log_assessment(trace_id, Expectation(name="facts", value=["a", {"n": 2**53 + 1}], source=human, metadata={"set": "gold"}, **at))
@@ -187,14 +247,47 @@ def otlp_plain(t):
     c.uri, c.client, c.experiment_id, c.name, c.at = mlflow.get_tracking_uri(), corpus.TracingClient(), t.experiment_id, t.case, t.at
     rng = random.Random(7)
     root, trace_id = rng.randbytes(8).hex(), rng.randbytes(16).hex()
-    attributes = {"gen_ai.request.model": "gpt-x", "gen_ai.usage.input_tokens": 12, "gen_ai.response.finish_reasons": ["stop", "length"], "ints": [1, 2**62], "f": 1.5,
-                  "whole": 3.0, "b": True, "bytes": b"\x00\xff", "kv": {"a": {"b": None}}, "none": None, "json text": '{"a": 1}', "number text": "12", "nan": math.nan, "": "empty key"}
-    return corpus.otlp(c, [
-        corpus.otlp_span(c, "server", root, kind=2, trace_state="a=b", attributes=corpus.key_values({"session.id": "otlp-session", "mlflow.traceTag.fromotlp": "yes"})),
-        corpus.otlp_span(c, "chat", rng.randbytes(8).hex(), root, kind=3, status={"code": 2, "message": "failed"}, attributes=corpus.key_values(attributes),
-                         events=[{"time_unix_nano": t.at + 1, "name": "ev", "attributes": corpus.key_values({"k": 1, "l": ["x"]})}],
-                         links=[{"trace_id": rng.randbytes(16), "span_id": rng.randbytes(8), "attributes": corpus.key_values({"l": "1"})}]),
-    ], trace_id)
+    attributes = {
+        "gen_ai.request.model": "gpt-x",
+        "gen_ai.usage.input_tokens": 12,
+        "gen_ai.response.finish_reasons": ["stop", "length"],
+        "ints": [1, 2**62],
+        "f": 1.5,
+        "whole": 3.0,
+        "b": True,
+        "bytes": b"\x00\xff",
+        "kv": {"a": {"b": None}},
+        "none": None,
+        "json text": '{"a": 1}',
+        "number text": "12",
+        "nan": math.nan,
+        "": "empty key",
+    }
+    return corpus.otlp(
+        c,
+        [
+            corpus.otlp_span(
+                c,
+                "server",
+                root,
+                kind=2,
+                trace_state="a=b",
+                attributes=corpus.key_values({"session.id": "otlp-session", "mlflow.traceTag.fromotlp": "yes"}),
+            ),
+            corpus.otlp_span(
+                c,
+                "chat",
+                rng.randbytes(8).hex(),
+                root,
+                kind=3,
+                status={"code": 2, "message": "failed"},
+                attributes=corpus.key_values(attributes),
+                events=[{"time_unix_nano": t.at + 1, "name": "ev", "attributes": corpus.key_values({"k": 1, "l": ["x"]})}],
+                links=[{"trace_id": rng.randbytes(16), "span_id": rng.randbytes(8), "attributes": corpus.key_values({"l": "1"})}],
+            ),
+        ],
+        trace_id,
+    )
 
 
 def main():
@@ -207,14 +300,14 @@ def main():
     cases = [simple, empty, error, events, nested_json, numbers, not_finite, unicode, scalar_payloads, plain_text_attributes, span_types]
     if not MLFLOW_2:
         cases += [session]
-    if tuple(map(int, mlflow.__version__.split(".")[:2])) >= (3, 2):  # before, assessments were for Databricks only
+    if tuple(map(int, mlflow.__version__.split(".")[:2])) >= (3, 2):  # Before, assessments were for Databricks only.
         cases += [assessments]
     if hasattr(mlflow.entities, "Link"):
         cases += [links]
     if current:
         cases += [otlp_plain]
     else:
-        try:  # Where the SDK would send spans to the server, have it write traces.json as it does for other servers.
+        try:  # An SDK that would send spans to the server writes traces.json instead, as it does for other servers.
             from mlflow.tracing.export.mlflow_v3 import MlflowV3SpanExporter as exporter
 
             for name in ("_export_spans_incrementally", "_log_spans"):
@@ -222,7 +315,7 @@ def main():
                     mock.patch.object(exporter, name, lambda *_, **__: None).start()
         except ImportError:
             pass
-    sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # what the SDK notes as source and user
+    sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # The SDK records them as source and user.
     mlflow.set_tracking_uri(args.uri)
     t = Tracer(mlflow.create_experiment(f"/Shared/forms-{args.version}"))
     folder = os.path.join(args.out, args.version)

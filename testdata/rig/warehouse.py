@@ -1,10 +1,12 @@
 """A stand-in for a Databricks SQL warehouse: its Thrift protocol over HTTP, on Spark and Delta.
 
-It serves what databricks-sql-go asks for: sessions, statements with typed parameters, results as
-Arrow record batches, or as links to a second address where the client says that it takes these. The one catalog is spark_catalog. Volumes are folders of its directory, with the
-REST API of their files; parquet.`/Volumes/…` reads them. Beside the warehouse's own path it has a
-control API for tests, without a token (see README.md). Prints one line `READY http://127.0.0.1:PORT` when it serves, and ends with its standard
-input when that is a pipe, so that it never outlives the test that started it.
+It serves what databricks-sql-go asks for: sessions, statements with typed parameters, and results as Arrow record
+batches, or as links to a second address if the client says that it takes links. The only catalog is spark_catalog.
+Volumes are folders of its directory, with the REST API of their files, and parquet.`/Volumes/…` reads them. On other
+paths than the warehouse's it has a control API for tests (see README.md).
+
+It prints one line `READY http://127.0.0.1:PORT` when it serves. If its standard input is a pipe, it ends when that
+ends, so that it never outlives the test that started it.
 """
 
 import argparse
@@ -41,16 +43,16 @@ from thrift.transport.TTransport import TMemoryBuffer, TTransportException  # no
 PROTOCOL = tt.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
 BATCH_ROWS = 10_000  # rows of one Arrow batch
 PAGE_BYTES = 8 << 20  # Arrow bytes of one answer, about
-LINK_BYTES = 1 << 20  # a larger result is handed out as links to a client that takes them
+LINK_BYTES = 1 << 20  # A client that takes links gets a larger result as links.
 MAX_PARAMETERS = 256  # as the service documents
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
-# Statement texts hold no values (these are parameters), so the log can show them.
+# The log can show statement texts, since values are not in them but in parameters.
 log = logging.getLogger("warehouse")
 
 
 class StatementError(Exception):
-    """A statement failed: what the warehouse says of it."""
+    """A statement failed, with the warehouse's message and SQLSTATE."""
 
     def __init__(self, message, sql_state=None):
         super().__init__(message)
@@ -58,8 +60,8 @@ class StatementError(Exception):
 
 
 class HTTPAnswer(TTransportException):
-    """Answer the whole request with an HTTP status instead of Thrift. It is a transport exception
-    because the generated processor lets only those through."""
+    """Answers the whole request with an HTTP status instead of Thrift. It is a transport exception because the
+    generated processor lets only these through."""
 
     def __init__(self, status, message, headers=None):
         super().__init__(message=message)
@@ -68,7 +70,7 @@ class HTTPAnswer(TTransportException):
 
 
 class Cut(TTransportException):
-    """Close the connection without an answer."""
+    """Closes the connection without an answer."""
 
 
 # --- statements -----------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.S)
 
 
 def classify(sql):
-    """The statement's kind (INSERT, SELECT, CREATE, ...) and the table it is about, or None."""
+    """Returns the statement's kind (INSERT, SELECT, CREATE, ...) and the table that it is about, or None."""
     text = _COMMENT.sub(" ", sql).strip()
     first = re.match(r"\w*", text).group().upper()
     if first in ("INSERT", "MERGE", "DELETE", "UPDATE", "WITH"):
@@ -104,7 +106,7 @@ _SUFFIX = {"TINYINT": "Y", "SMALLINT": "S", "INTEGER": "", "INT": "", "BIGINT": 
 
 
 def literal(param):
-    """The typed literal of one TSparkParameter, as the driver names its type."""
+    """Returns the literal of a TSparkParameter, with the type that the driver names."""
     kind = (param.type or "STRING").upper()
     if kind == "VOID" or param.value is None:
         return F.lit(None)
@@ -133,7 +135,7 @@ def literal(param):
         except ValueError:
             refuse()
     if kind == "TIMESTAMP":
-        try:  # Nanoseconds are cut to what a TIMESTAMP holds.
+        try:  # A TIMESTAMP holds microseconds, so nanoseconds are cut off.
             return F.lit(datetime.datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)))
         except ValueError:
             refuse()
@@ -141,7 +143,7 @@ def literal(param):
 
 
 def bind(params):
-    """spark.sql's args for the parameters: a dict for named ones, a list for positional ones."""
+    """Returns the args of spark.sql for the parameters: a dict for named ones, a list for positional ones."""
     if not params:
         return None
     if len(params) > MAX_PARAMETERS:
@@ -153,13 +155,13 @@ def bind(params):
 
 
 def failure(e):
-    """What a warehouse would say of the exception: (message, SQLSTATE)."""
+    """Returns the message and the SQLSTATE that a warehouse would give for the exception."""
     if isinstance(e, StatementError):
         return str(e), e.sql_state
     message, state = str(e), None
     if isinstance(e, PySparkException):
         state = e.getSqlState()
-    # What Spark wraps (a failed job, an awaited result) matters more than the wrapping.
+    # The cause that Spark wraps, such as in a failed job, says more than the wrapping.
     java = getattr(e, "_origin", None) or e
     if isinstance(java, Py4JJavaError):
         java = java.java_exception
@@ -171,20 +173,20 @@ def failure(e):
             message = text
             try:
                 state = java.getSqlState()
-            except Py4JError:  # No SparkThrowable.
+            except Py4JError:  # It is no SparkThrowable.
                 state = None
         java = java.getCause()
     message = message.split("\n\nJVM stacktrace:")[0]
     message = re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", message).strip()
     if state is None and (m := re.search(r"SQLSTATE: (\w{5})", message)):
         state = m.group(1)
-    if state and "SQLSTATE: " not in message:  # Delta's messages lack it here, not at the service.
+    if state and "SQLSTATE: " not in message:  # Delta's messages lack it here, but not at the service.
         message += f" SQLSTATE: {state}"
     return message, state
 
 
 def has(kind, wanted):
-    """Whether the Spark type is or holds the wanted type."""
+    """Returns whether the Spark type is the wanted type or contains it."""
     if isinstance(kind, wanted):
         return True
     if isinstance(kind, st.ArrayType):
@@ -200,7 +202,7 @@ class Warehouse:
     def __init__(self, spark, options):
         self.spark = spark
         self.options = options
-        self.volumes = os.path.join(os.path.abspath(options.dir), "volumes")  # each is <catalog>/<schema>/<volume>
+        self.volumes = os.path.join(os.path.abspath(options.dir), "volumes")  # Each volume is a folder <catalog>/<schema>/<volume>.
         self.lock = threading.Lock()
         self.sessions = {}
         self.operations = {}
@@ -209,7 +211,7 @@ class Warehouse:
         self.tenants = {}
 
     def tenant(self, authorization):
-        """Who comes with a token, TOKEN or TOKEN.name; None for any other."""
+        """Returns the tenant of an Authorization header with TOKEN or TOKEN.name, or None for another token."""
         name = (authorization or "").removeprefix("Bearer ")
         if name != self.options.token and not name.startswith(self.options.token + "."):
             return None
@@ -218,10 +220,9 @@ class Warehouse:
                 self.tenants[name] = Tenant(self.spark.newSession(), self.options)
             return self.tenants[name]
 
-    # Every statement ends here: Arrow table, and one log entry.
     def run(self, session, sql, args=None, record=None, binary_variants=False):
-        """Runs one statement in the session and returns its result, an Arrow table and the Spark
-        types of its columns. Raises StatementError. record is the tenant whose statistics count it, if any."""
+        """Runs one statement in the session. Returns its result, an Arrow table, and the Spark types of its columns.
+        Raises StatementError. record is the tenant whose statistics count the statement, if any."""
         kind, table = classify(sql)
         entry = {"kind": kind, "table": table, "rows": 0, "statement": sql[:4096]}
         began = time.monotonic()
@@ -240,7 +241,7 @@ class Warehouse:
                 result, types = self.collect(df, binary_variants)
                 if m := re.match(r"\s*DESCRIBE\s+TABLE\s+EXTENDED\s+(\S+)", sql, re.I):
                     result = self.policies(session, m[1], result)
-        except Exception as e:  # Py4J, Spark and Python errors alike are the statement's failure.
+        except Exception as e:  # Py4J, Spark and Python errors all mean that the statement failed.
             message, state = failure(e)
             entry["error"] = message.split("\n")[0][:500]
             if record:
@@ -254,10 +255,10 @@ class Warehouse:
         return result, types
 
     def inserted(self, session, table, commit):
-        """The rows that the INSERT with this commit mark added. Open source Spark answers an INSERT
-        with nothing, so they come from the Delta commit itself."""
+        """Returns the number of rows that the INSERT with this commit mark added. Open source Spark answers an INSERT
+        with nothing, so the number comes from the Delta commit itself."""
         state = session._jsparkSession.sessionState()
-        # Spark's parser of table names takes schema and table; the one catalog is spark_catalog.
+        # Spark's parser of table names takes schema and table only. The only catalog is spark_catalog.
         table = re.sub(r"^`?spark_catalog`?\.", "", table)
         ident = state.sqlParser().parseTableIdentifier(table)
         location = state.catalog().getTableMetadata(ident).location().getPath()
@@ -266,11 +267,11 @@ class Warehouse:
                 info = next((a["commitInfo"] for a in map(json.loads, f) if "commitInfo" in a), {})
             if info.get("userMetadata") == commit:
                 return int(info.get("operationMetrics", {}).get("numOutputRows", 0))
-        return 0  # Delta commits nothing when there is nothing to add.
+        return 0  # There is no commit if the INSERT added nothing.
 
     def policies(self, session, table, described):
-        """The description with the row filter and the column masks of Unity Catalog, which stand in table properties here
-        (rig.row_filter, rig.column_masks)."""
+        """Adds the row filter and the column masks of Unity Catalog to the description of a table. Here they are table
+        properties (rig.row_filter, rig.column_masks)."""
         if not any(row["col_name"] == "Table Properties" and "rig." in (row["data_type"] or "") for row in described.to_pylist()):
             return described
         properties = {r[0]: r[1] for r in session.sql(f"SHOW TBLPROPERTIES {table}").collect()}
@@ -287,16 +288,16 @@ class Warehouse:
         if not fields:
             return pa.table({}), []
         if binary_variants:
-            # toArrow would refuse a NULL VARIANT within a struct, whose value and metadata it takes for not nullable.
+            # toArrow refuses a NULL VARIANT within a struct, since it takes its value and metadata for not nullable.
             return pa.Table.from_batches(df._collect_as_arrow(empty_list_if_zero_records=False)), [f.dataType for f in fields]
         names = [f"c{i}" for i in range(len(fields))]
         columns, types = [], []
         for name, field in zip(names, fields):
-            if has(field.dataType, st.VariantType):  # A warehouse hands VARIANT out as JSON text.
+            if has(field.dataType, st.VariantType):  # A warehouse returns VARIANT as JSON text.
                 columns.append(F.to_json(name))
                 types.append(st.StringType())
             elif isinstance(field.dataType, (st.DecimalType, st.DayTimeIntervalType, st.YearMonthIntervalType)):
-                columns.append(F.col(name).cast("string"))  # What the driver asks for by default.
+                columns.append(F.col(name).cast("string"))  # The driver asks for strings by default.
                 types.append(field.dataType)
             else:
                 columns.append(F.col(name))
@@ -309,10 +310,10 @@ class Warehouse:
 
 
 class Tenant:
-    """One of those who share the warehouse without knowing of each other: settings, faults and statistics of its own."""
+    """One of the clients that share the warehouse. Each has its own settings, faults and statistics."""
 
     def __init__(self, spark, options):
-        self.spark = spark  # session of statements beside the protocol
+        self.spark = spark  # the session of statements that do not come over the Thrift protocol
         self.options = options
         self.lock = threading.Lock()
         self.set({})
@@ -325,7 +326,7 @@ class Tenant:
             self.faults = []
 
     def set(self, settings):
-        """Sets what the command line says of statements; what is absent is as it was at the start."""
+        """Changes settings of statements. Those that are absent get the values of the command line."""
         self.max_param_bytes = settings.get("max_param_bytes") or self.options.max_param_bytes
         self.direct_seconds = settings.get("direct_seconds") or self.options.direct_seconds
         self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
@@ -339,7 +340,7 @@ class Tenant:
             self.log = self.log[-999:] + [entry]
 
     def fault(self, sql):
-        """The fault that this statement meets, if any."""
+        """Returns the fault that applies to this statement, or None."""
         with self.lock:
             for f in self.faults:
                 if f["pattern"].search(sql):
@@ -393,13 +394,13 @@ class Session:
         self.guid = uuid.uuid4().bytes
         self.spark = spark
         self.tenant = tenant
-        self.error = None  # what is told of it in place of an answer, once it is of no use
-        # The commit mark is a setting of the session, so a session runs one statement at a time.
+        self.error = None  # the message that all statements get once the session is broken
+        # The commit mark is a setting of the session, so that a session can run only one statement at a time.
         self.lock = threading.Lock()
 
 
 class Operation:
-    """A statement; storage is where a large result is put, None for one that the client takes in answers."""
+    """A statement. A large result goes to storage, unless that is None because the client takes no links."""
 
     def __init__(self, session, storage=None):
         self.session = session
@@ -447,7 +448,7 @@ class Operation:
         return self.storage.put(data)
 
     def page(self, max_rows):
-        """The next rows of the result: whole batches, at least one, at most about PAGE_BYTES."""
+        """Returns the next rows of the result: whole batches, at least one, and at most about PAGE_BYTES."""
         out, rows, size, start = [], 0, 0, self.next_row
         while self.batches and (not out or (size < PAGE_BYTES and rows + self.batches[0].num_rows <= max_rows)):
             batch = self.batches.pop(0)
@@ -469,8 +470,8 @@ class Operation:
 
 
 class Storage:
-    """The object storage behind the warehouse: another address, whose signed links let in whoever has one, and
-    which refuses a request that brings credentials of its own as well."""
+    """The object storage behind the warehouse, at another address. Its signed links need no credentials, and it refuses
+    a request that brings some."""
 
     def __init__(self):
         objects = self.objects = {}
@@ -501,7 +502,7 @@ class Storage:
 
 
 class Service:
-    """TCLIService for one request of a tenant; connection is the socket it came by."""
+    """TCLIService for one request of a tenant, which came over the socket connection."""
 
     def __init__(self, warehouse, tenant, connection):
         self.w = warehouse
@@ -565,7 +566,7 @@ class Service:
             log.info("fault %s", kind)
         self.before(kind, fault, req)
         if kind in ("status_error", "session_error"):
-            if kind == "session_error":  # It stays so for this session.
+            if kind == "session_error":  # The session stays broken.
                 s.error = fault["message"]
             return self.refused(fault["message"])
         if s.error:
@@ -579,7 +580,7 @@ class Service:
         else:
             after = StatementError(fault["message"], fault["state"]) if kind == "sql_error_after_effect" else None
             self.w.workers.submit(self.work, s, op, req, after)
-        # Like the service: a statement that takes longer is polled for by the client.
+        # As with the service, the client polls for a statement that takes longer.
         op.done.wait(None if kind == "cut_after_effect" else self.tenant.direct_seconds)
         if kind == "cut_after_effect":
             raise Cut()
@@ -600,11 +601,13 @@ class Service:
 
     @staticmethod
     def refused(message):
-        """What is told inside of HTTP 200, in place of an operation."""
-        return tt.TExecuteStatementResp(status=tt.TStatus(statusCode=tt.TStatusCode.ERROR_STATUS, errorMessage=message, displayMessage=message))
+        """Returns an error inside HTTP 200, instead of an operation."""
+        return tt.TExecuteStatementResp(
+            status=tt.TStatus(statusCode=tt.TStatusCode.ERROR_STATUS, errorMessage=message, displayMessage=message)
+        )
 
     def before(self, kind, fault, req):
-        """What a fault does instead of executing."""
+        """Applies the faults that come before the execution."""
         size = max((len((p.value.stringValue or "").encode()) for p in req.parameters or [] if p.value), default=0)
         if kind == "too_large" or size > self.tenant.max_param_bytes:
             raise HTTPAnswer(413, "Request Entity Too Large")
@@ -617,19 +620,19 @@ class Service:
         if kind == "error500":
             raise HTTPAnswer(500, "INTERNAL_ERROR", {"X-Thriftserver-Error-Message": "INTERNAL_ERROR: fault"})
         if kind == "reset_before":
-            # Linger 0: the close is a TCP reset, as from a load balancer that lost its backend.
+            # With linger 0 the close is a TCP reset, as from a load balancer that lost its backend.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise Cut()
         if kind == "hang":
             self.connection.settimeout(600)
             try:
-                self.connection.recv(1, socket.MSG_PEEK)  # Until the client gives up.
+                self.connection.recv(1, socket.MSG_PEEK)  # It waits until the client gives up.
             except OSError:
                 pass
             raise Cut()
 
     def work(self, s, op, req, after=None):
-        """Runs the statement; after is the error that the server tells once it has taken effect."""
+        """Runs the statement. after is an error to return once the statement has taken effect."""
         try:
             with s.lock:
                 sc = s.spark.sparkContext
@@ -684,7 +687,7 @@ _VOLUMES = "/api/2.1/unity-catalog/volumes"
 
 
 class Refused(Exception):
-    """What REST answers instead of a result."""
+    """An error of the REST API."""
 
     def __init__(self, status, code, message):
         super().__init__(message)
@@ -692,8 +695,8 @@ class Refused(Exception):
 
 
 def rest(root, method, path, query, body):
-    """The REST API of volumes and their files, which lie in root: status and JSON value or bytes. Like the service's as
-    far as it is documented; stricter where it is not: a file's folder must be there."""
+    """Serves the REST API of volumes and their files, which are in root. Returns the status, and a JSON value or bytes.
+    It does what the service's documentation says. Beyond that it is stricter: a file's folder must exist."""
     path = urllib.parse.unquote(path)
     if any(part in (".", "..") for part in path.split("/")):
         raise Refused(400, "INVALID_PARAMETER_VALUE", "The path is invalid.")
@@ -752,7 +755,7 @@ def rest(root, method, path, query, body):
 # --- HTTP -----------------------------------------------------------------------------------------
 
 def plain(v):
-    """A value of an Arrow result as JSON holds it without loss."""
+    """Returns a value of an Arrow result in a form that JSON holds without loss."""
     if isinstance(v, float) and (v != v or v in (float("inf"), float("-inf"))):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(v)]
     if isinstance(v, (datetime.datetime, datetime.date)):
@@ -794,11 +797,11 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def tenant(self):
-        """Whom the control API is asked for: without a token it is the first."""
+        """Returns the tenant of a request to the control API. Without a token it is the one named by --token alone."""
         return self.warehouse.tenant(self.headers.get("Authorization") or "Bearer " + self.warehouse.options.token)
 
     def rest(self):
-        """Serves the REST API of volumes; says whether the request was one of it."""
+        """Serves the request if it belongs to the REST API of volumes, and returns whether it does."""
         parts = urllib.parse.urlsplit(self.path)
         if not parts.path.startswith(("/api/2.0/fs/", _VOLUMES)):
             return False
@@ -827,7 +830,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.rest():
             return
         if self.path != "/_stats":
-            # The SDK asks for what it does not find here by a client of its own, which keeps the connection.
+            # The SDK sends such requests with a client of its own, which would keep the connection open.
             self.close_connection = True
             return self.answer(404, b'{"error": "not found"}', headers={"Connection": "close"})
         t = self.tenant()
@@ -835,7 +838,7 @@ class Handler(BaseHTTPRequestHandler):
             self.json(200, {"statements": t.statements, "writes": t.writes, "faults": t.fired, "links": t.links, "log": t.log})
 
     def too_large(self):
-        """Refuses a request that is too large, in one of the forms that gateways have for it."""
+        """Refuses a request that is too large, in one of the forms that gateways use, and returns whether it did."""
         tenant = self.warehouse.tenant(self.headers.get("Authorization"))
         if not tenant or not self.path.startswith("/sql/"):
             return False
@@ -843,7 +846,7 @@ class Handler(BaseHTTPRequestHandler):
         if size <= most:
             return False
         form = tenant.too_large_as
-        if form == "cut":  # while it is sent
+        if form == "cut":  # The connection breaks while the request is sent.
             self.rfile.read(1024)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
@@ -854,7 +857,10 @@ class Handler(BaseHTTPRequestHandler):
         self.body()
         status, text = {
             "413": (413, "Request Entity Too Large"),
-            "400": (400, f"Server received a request which exceeds maximum allowed content length. RequestSize(bytes): {size}, Limit(bytes): {most}"),
+            "400": (
+                400,
+                f"Server received a request which exceeds maximum allowed content length. RequestSize(bytes): {size}, Limit(bytes): {most}",
+            ),
             "exhausted": (500, "RESOURCE_EXHAUSTED: Received message larger than max"),
         }[form]
         self.answer(status, text.encode(), "text/plain")
@@ -906,7 +912,7 @@ class Handler(BaseHTTPRequestHandler):
         except HTTPAnswer as e:
             return self.answer(e.status, str(e.message).encode(), "text/plain", e.headers)
         except Cut:
-            # Close at once: leave nothing to the handler's end, which would shut down politely.
+            # The connection is closed here, since the end of the handler would shut it down in an orderly way.
             self.close_connection = True
             self.rfile.close()
             self.wfile.close()
@@ -940,7 +946,8 @@ def start_spark(options):
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": os.path.join(os.path.abspath(options.jars), "*"),
         # A test run is too short for the second compiler: without it Spark needs half the processor time. The code
-        # cache is then a fifth of its usual size: Spark fills that within two minutes, and the JVM compiles no more.
+        # cache would then have a fifth of its usual size, which Spark fills within two minutes, and the JVM would
+        # compile no more. So its size is set.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn600m "
                                          "-Duser.timezone=UTC",
         "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
@@ -951,23 +958,24 @@ def start_spark(options):
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": tables,
         "spark.sql.catalogImplementation": "in-memory",
-        # Hadoop's own starts a process to set the mode of each file, 50 for an INSERT; so do these two's defaults.
+        # Hadoop's own file system starts a process to set the mode of each file, 50 for an INSERT. The defaults of the
+        # other two settings do so too.
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
         "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.FileSystemBasedCheckpointFileManager",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",
-        # A warehouse makes Delta tables unless told otherwise.
+        # A warehouse creates Delta tables by default.
         "spark.sql.sources.default": "delta",
-        # Parameters of megabytes stand in the plans: without these two they fill the heap.
+        # Plans contain the parameters, some of which have megabytes: without these two settings they fill the heap.
         "spark.sql.ui.retainedExecutions": "2",
         "spark.sql.maxPlanStringLength": "4096",
     }
     if options.few_rows:
         conf |= {
             "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # the text of code takes a third of the time of few rows
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # Generating code takes a third of the time of a statement of few rows.
             "spark.sql.codegen.cache.maxEntries": "5000",
             "spark.sql.adaptive.enabled": "false",
             "spark.sql.shuffle.partitions": "1",
@@ -978,11 +986,11 @@ def start_spark(options):
         builder = builder.config(k, v)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    # The catalog is in memory: tables that an earlier run left in the directory are taken up again.
+    # The catalog is in memory, so tables that an earlier run left in the directory are registered again.
     for path in sorted(glob.glob(os.path.join(tables, "*", "_delta_log"))):
         table = os.path.dirname(path)
         spark.sql(f"CREATE TABLE `{os.path.basename(table)}` USING delta LOCATION '{table}'")
-    spark.sql("SELECT 1").toArrow()  # The first statement of a JVM is slow; let it not be a test's.
+    spark.sql("SELECT 1").toArrow()  # The first statement of a JVM is slow, so it should not be one of a test.
     return spark
 
 
@@ -992,14 +1000,14 @@ def follow_stdin():
 
     def watch():
         os.read(0, 1)
-        os._exit(0)  # The JVM goes with us: it watches our end of its pipe.
+        os._exit(0)  # The JVM ends too, since it watches its pipe to this process.
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def follow_spark(spark):
-    """Ends with Spark, which stops for good after an error that it can't survive: statements that wait for it
-    would wait for ever."""
+    """Ends this process when Spark has stopped, which it does after an error that it can't survive. Statements would
+    otherwise wait forever."""
     context = spark.sparkContext._jsc.sc()
 
     def watch():
@@ -1007,7 +1015,7 @@ def follow_spark(spark):
             while not context.isStopped():
                 time.sleep(1)
             log.critical("Spark has stopped")
-        finally:  # Also when there is no JVM any more to ask.
+        finally:  # also if the JVM is gone and cannot be asked
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -1018,7 +1026,9 @@ def main():
     p.add_argument("--dir", required=True, help="directory of the tables")
     p.add_argument("--jars", required=True, help="directory of the Delta jars")
     p.add_argument("--port", type=int, default=0)
-    p.add_argument("--token", default="rig-token", help="the bearer token that is let in; TOKEN.name has settings, faults and statistics of its own")
+    p.add_argument(
+        "--token", default="rig-token", help="the bearer token that is let in; TOKEN.name has settings, faults and statistics of its own"
+    )
     p.add_argument("--memory", default="2g", help="heap of the JVM")
     p.add_argument("--max-param-bytes", type=int, default=64 << 20, help="a larger parameter is refused as too large")
     p.add_argument("--direct-seconds", type=float, default=5, help="a statement that takes longer is answered as running")
