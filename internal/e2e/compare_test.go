@@ -34,14 +34,14 @@ func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, fa
 			spans[s.TraceID] = map[string]spanRow{}
 		}
 		if _, twice := spans[s.TraceID][s.SpanID]; twice {
-			t.Errorf("span %s of trace %s is there twice", s.SpanID, s.TraceID)
+			t.Errorf("span %s of trace %s is there twice, want it once", s.SpanID, s.TraceID)
 		}
 		spans[s.TraceID][s.SpanID] = s
 	}
 	seen := map[string]bool{}
 	for _, a := range annotationRows {
 		if seen[a.ID] {
-			t.Errorf("annotation %s is there twice", a.ID)
+			t.Errorf("annotation %s is there twice, want it once", a.ID)
 		}
 		seen[a.ID] = true
 		id, _, _ := strings.Cut(a.TargetID, ":")

@@ -66,7 +66,7 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// killedRun starts a run that p, or the time, ends with SIGKILL, and says whether it did.
+// killedRun starts a run, which p kills at a request, or a timer if p is nil. It returns whether the run was killed.
 func (fx *fixture) killedRun(p *proxy, after time.Duration) bool {
 	fx.t.Helper()
 	s := fx.start(smallBatches...)
@@ -80,7 +80,7 @@ func (fx *fixture) killedRun(p *proxy, after time.Duration) bool {
 	}
 	o := s.wait()
 	if o.code != -1 && o.code != 0 {
-		fx.t.Errorf("the run that was to be killed ended with code %d:\n%s", o.code, tail(o.stderr))
+		fx.t.Errorf("the run ended with exit code %d, want it killed or 0:\n%s", o.code, tail(o.stderr))
 	}
 	return o.code == -1
 }

@@ -21,7 +21,7 @@ type fixture struct {
 	env         []string
 	sourceFlags []string // flags that name the source
 	targetFlags []string // flags that name the target
-	prefix      string   // of the tables in wh
+	prefix      string   // of the tables in the warehouse
 	localPath   string   // path prefix of local tables
 	tables      tables
 	baseDir     string

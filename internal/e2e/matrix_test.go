@@ -96,7 +96,7 @@ func mlflowSection(sec *section, m *rig.MLflow, artifacts bool) {
 	}
 	undisturbed := newFixture(sec.t, uri, sec.experiment).toLocal()
 	if o := undisturbed.run(); o.code != 0 && (artifacts || o.code != 3) { // One trace has its spans only in its artifact.
-		sec.t.Fatalf("exit code %d\n%s", o.code, tail(o.stderr))
+		sec.t.Fatalf("the undisturbed run ended with exit code %d, want 0\n%s", o.code, tail(o.stderr))
 	}
 	fx := newFixture(sec.t, uri, sec.experiment).toLocal()
 	fx.mustRun(0, "--end-time", "2015-01-01") // This run only creates the tables.
@@ -147,7 +147,7 @@ func workspaceSection(sec *section, m *rig.MLflow) {
 	sec.compareRows()
 }
 
-// sourceEventsSection has the storage behind a workspace not reachable.
+// sourceEventsSection has the storage behind a workspace out of reach.
 func sourceEventsSection(sec *section, m *rig.MLflow) {
 	start := func() *fixture {
 		return newWorkspaceFixture(sec.t, rig.FrontOptions{MLflow: m.URI}, sec.experiment).toLocal()
@@ -214,7 +214,7 @@ func warehouseSection(sec *section, m *rig.MLflow) {
 		sec.injector.inject(&injection{requestKind: insertAnnotations, fault: lost}, injected)
 		o := sec.fixture.run(flags...)
 		if sec.injector.hits(injected) == 0 {
-			sec.t.Errorf("%s, %s: the run met no fault", lookup.name, f.name)
+			sec.t.Errorf("%s, %s: the run met no fault, want it to", lookup.name, f.name)
 		}
 		sec.injector.inject()
 		sec.record(lookup.name, f.name, sec.checkRun(c, o, func() outcome { return sec.fixture.run(flags...) }))
@@ -266,7 +266,7 @@ func (sec *section) runConflict() {
 		other := sec.fixture.start(append(slices.Clone(flags[:len(flags)-1]), flags[len(flags)-1]+"-other")...)
 		o := sec.fixture.run(flags...)
 		if o := other.wait(); o.code != 0 {
-			sec.t.Errorf("the other run ended with code %d: %s", o.code, tail(o.stderr))
+			sec.t.Errorf("the other run ended with exit code %d, want 0: %s", o.code, tail(o.stderr))
 		}
 		sec.injector.inject()
 		sec.record(conflict, "", sec.checkRun(c, o, func() outcome { return sec.fixture.run(flags...) }))

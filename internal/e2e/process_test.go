@@ -40,7 +40,7 @@ func (p *process) wait() outcome {
 	hung := time.AfterFunc(runTimeout, func() { _ = p.cmd.Process.Signal(syscall.SIGQUIT) })
 	err := p.cmd.Wait()
 	if !hung.Stop() {
-		p.t.Fatalf("the run took more than %v:\n%s", runTimeout, tail(p.stderr.String()))
+		p.t.Fatalf("the run took longer than %v:\n%s", runTimeout, tail(p.stderr.String()))
 	}
 	if err != nil {
 		if _, ok := errors.AsType[*exec.ExitError](err); !ok {

@@ -17,7 +17,9 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/verify"
-) // linkedRuns returns, sorted, the MLflow runs that a trace is linked to for readers of the local target.
+)
+
+// linkedRuns returns, sorted, the MLflow runs that a trace is linked to for readers of the local target.
 func (fx *fixture) linkedRuns(traceID string) []string {
 	fx.t.Helper()
 	runs := []string{}

@@ -113,7 +113,7 @@ func TestSecrets(t *testing.T) {
 	for _, table := range []string{workspace.tables.spans, workspace.tables.annotations} {
 		text := map[bool]string{true: spanText, false: annotationText}[table == workspace.tables.spans]
 		if rows := workspace.warehouse.SQL(t, "SELECT "+text+" FROM "+table+" WHERE "+text+" RLIKE '"+token+"|X-Amz'"); len(rows) > 0 {
-			t.Errorf("%s holds a secret: %v", table, rows)
+			t.Errorf("%s holds a secret, want none: %v", table, rows)
 		}
 	}
 	docs, err := filepath.Glob(filepath.Join(rig.Root(), "docs", "*.md"))

@@ -132,13 +132,13 @@ func (sec *section) checkRun(c cell, o outcome, again func() outcome) string {
 		}
 	}
 	if o.code != 1 && o.code != 3 || message == "" || strings.Contains(message, "\n") {
-		sec.t.Errorf("%s: exit code %d with message %q\n%s", where, o.code, message, tail(o.stderr))
+		sec.t.Errorf("%s: exit code %d with message %q, want 1 or 3 with a message of one line\n%s", where, o.code, message, tail(o.stderr))
 	}
 	sec.checkNoPartialTraces(c, where)
 	message = normalizeMessage(sec.fixture, message)
 	sec.messages = append(sec.messages, fmt.Sprintf("| %s | %s | %s |", c.kind, c.fault, message))
 	if r := again(); r.code != 0 {
-		sec.t.Errorf("%s: the rerun ended with code %d: %s", where, r.code, tail(r.stderr))
+		sec.t.Errorf("%s: the rerun ended with exit code %d, want 0: %s", where, r.code, tail(r.stderr))
 	}
 	return fmt.Sprintf("next run (exit %d)", o.code)
 }
@@ -201,7 +201,7 @@ func (sec *section) runCell(k requestKind, f fault, traces int, flags ...string)
 	sec.injector.inject(injected)
 	o := sec.fixture.run(flags...)
 	if sec.injector.hits(injected) == 0 {
-		sec.t.Errorf("%s, %s: the run met no fault: exit code %d\n%s", k.name, f.name, o.code, tail(o.stderr))
+		sec.t.Errorf("%s, %s: the run met no fault, want it to: exit code %d\n%s", k.name, f.name, o.code, tail(o.stderr))
 	}
 	sec.injector.inject()
 	sec.record(k.name, f.name, sec.checkRun(c, o, func() outcome { return sec.fixture.run(flags...) }))
