@@ -1,6 +1,10 @@
 # The binary is static: it needs nothing of the machine it runs on. Its debug information would be
 # stripped anyway.
-BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w"
+BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $(STAMP)"
+
+# What tracemig version tells: the tag if there is one, and the commit. Outside of a clone they stay empty.
+STAMP = -X main.version=$(shell git describe --tags --dirty 2>/dev/null) -X main.commit=$(shell git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null)
+
 build:
 	$(BUILD) -gcflags=all=-dwarf=false -o bin/ ./cmd/tracemig
 

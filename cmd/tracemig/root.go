@@ -25,7 +25,7 @@ same command again moves only what is new.
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Version:           versionText(),
+		Version:           thisBuild().String(),
 	}
 	c.SetOut(a.stdout)
 	c.SetErr(a.terminal)

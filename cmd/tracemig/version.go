@@ -1,36 +1,97 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the release build: -ldflags "-X main.version=v1.2.3".
-var version = "dev"
+// make build sets both: -ldflags "-X main.version=v1.2.3 -X main.commit=7b67d89…". After go install and go build they
+// are empty, and init takes what the Go command has written into the binary.
+var version, commit string
 
-func versionText() string {
-	revision := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = " (" + s.Value[:min(12, len(s.Value))] + ")"
-			}
+func init() {
+	info, ok := debug.ReadBuildInfo()
+	version = cmp.Or(version, moduleVersion(info, ok))
+	commit = cmp.Or(commit, vcsCommit(info, ok))
+}
+
+// moduleVersion is the version of the module that go install was asked for, and "dev" where it is not known.
+func moduleVersion(info *debug.BuildInfo, ok bool) string {
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "dev"
+	}
+	return info.Main.Version
+}
+
+// vcsCommit is the commit that the binary was built from, marked if the work tree had changes, and empty where it is not known.
+func vcsCommit(info *debug.BuildInfo, ok bool) string {
+	if !ok {
+		return ""
+	}
+	var revision, modified string
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = "-dirty"
 		}
 	}
-	return fmt.Sprintf("%s%s %s/%s", version, revision, runtime.GOOS, runtime.GOARCH)
+	if revision == "" {
+		return ""
+	}
+	return revision + modified
+}
+
+// build is what tracemig version tells.
+type build struct {
+	Type     string `json:"type"`
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func thisBuild() build {
+	return build{"version", version, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+// String is the build in one line, with the first twelve digits of the commit.
+func (b build) String() string {
+	from := "unknown commit"
+	if b.Commit != "" {
+		revision, dirty := strings.CutSuffix(b.Commit, "-dirty")
+		from = revision[:min(12, len(revision))]
+		if dirty {
+			from += "-dirty"
+		}
+	}
+	return fmt.Sprintf("%s (%s) %s %s", b.Version, from, b.Go, b.Platform)
 }
 
 func newVersionCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	output := "text"
+	c := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version, the commit and the Go version that it was built with",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.stdout, "tracemig", versionText())
-			return err
+			switch output {
+			case "text":
+				_, err := fmt.Fprintln(a.stdout, "tracemig", thisBuild())
+				return err
+			case "json":
+				return json.NewEncoder(a.stdout).Encode(thisBuild())
+			}
+			return usageError("--output %q is neither text nor json", output)
 		},
 	}
+	c.Flags().StringVarP(&output, "output", "o", output, "text or json")
+	return c
 }
