@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -87,7 +88,7 @@ func scanDeep(doc []byte) error {
 	var text []byte
 	for {
 		if d.PeekKind() != '"' {
-			if _, err := d.ReadToken(); err == io.EOF {
+			if _, err := d.ReadToken(); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -42,8 +43,8 @@ func (t *fakeTB) finish(err *error) {
 		*err = f.error
 	}
 	t.failed = *err != nil
-	for i := len(t.cleanups) - 1; i >= 0; i-- {
-		t.cleanups[i]()
+	for _, v := range slices.Backward(t.cleanups) {
+		v()
 	}
 	if p != nil && !ok {
 		panic(p)

@@ -20,8 +20,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func ptr[T any](v T) *T { return &v }
-
 var requestTime = time.Date(2026, 11, 17, 6, 37, 3, 444e6, time.UTC)
 
 func info(id string) *mlflow.TraceInfo {
@@ -172,10 +170,10 @@ func steady(ti *mlflow.TraceInfo) {
 		a := &ti.Assessments[i]
 		a.ID, a.CreateTime, a.LastUpdateTime = ids[a.ID], requestTime, requestTime.Add(time.Second)
 		if a.Overrides != nil {
-			a.Overrides = ptr(ids[*a.Overrides])
+			a.Overrides = new(ids[*a.Overrides])
 		}
 		if f := a.Feedback; f != nil && f.Error != nil && f.Error.StackTrace != nil {
-			f.Error.StackTrace = ptr("a stack trace")
+			f.Error.StackTrace = new("a stack trace")
 		}
 	}
 }

@@ -131,7 +131,7 @@ func (c *converter) readDocument() error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.ReadToken(); err != io.EOF {
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil {
 			err = &jsontext.SyntacticError{ByteOffset: r.InputOffset(), Err: errors.New("data after the document")}
 		}

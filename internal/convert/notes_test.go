@@ -351,7 +351,7 @@ func TestAnnotations(t *testing.T) {
 		"b": "", "a": "x",
 		"mlflow.artifactLocation": "dbfs:/t", "mlflow.trace.spansLocation": "ARTIFACT_REPO", "mlflow.trace.archiveLocation": "s3://a",
 	}
-	ti.ClientRequestID, ti.RequestPreview, ti.ExecutionDuration = ptr("req"), ptr(""), ptr("0.030s")
+	ti.ClientRequestID, ti.RequestPreview, ti.ExecutionDuration = new("req"), new(""), new("0.030s")
 	at := requestTime
 	base := mlflow.Assessment{SourceType: "HUMAN", SourceID: "bob", CreateTime: at, LastUpdateTime: at}
 	with := func(id string, f func(*mlflow.Assessment)) mlflow.Assessment {
@@ -364,9 +364,9 @@ func TestAnnotations(t *testing.T) {
 		with("f", func(a *mlflow.Assessment) {
 			a.Feedback = &mlflow.Feedback{
 				Value: jsontext.Value(`{"a": [1, -0.0, 12345678901234567890]}`),
-				Error: &mlflow.AssessmentError{Code: ptr("E"), Message: ptr("m\n")},
+				Error: &mlflow.AssessmentError{Code: new("E"), Message: new("m\n")},
 			}
-			a.Rationale, a.Valid, a.Overrides, a.SpanID = ptr("because"), ptr(false), ptr("older"), ptr("11fcc7409c15504d")
+			a.Rationale, a.Valid, a.Overrides, a.SpanID = new("because"), new(false), new("older"), new("11fcc7409c15504d")
 			a.Metadata = map[string]string{"mine": "1", uctables.AssessmentValid: "theirs", "mlflow.assessment.judgeCost": "0.1"}
 		}),
 		with("e", func(a *mlflow.Assessment) { a.Expectation = &mlflow.Expectation{Value: jsontext.Value("null")} }),
@@ -381,7 +381,7 @@ func TestAnnotations(t *testing.T) {
 		with("o", func(a *mlflow.Assessment) {
 			a.Expectation = &mlflow.Expectation{Serialized: &mlflow.SerializedValue{Format: "OTHER", Value: `{"a":1}`}}
 		}),
-		with("i", func(a *mlflow.Assessment) { a.Issue = ptr("slow") }),
+		with("i", func(a *mlflow.Assessment) { a.Issue = new("slow") }),
 		with("n", func(a *mlflow.Assessment) { a.Feedback = &mlflow.Feedback{Error: &mlflow.AssessmentError{}} }),
 		with("", func(a *mlflow.Assessment) {}),
 		with("e", func(a *mlflow.Assessment) { a.Feedback = &mlflow.Feedback{Value: jsontext.Value("1")} }),
@@ -459,7 +459,7 @@ func TestHugeValues(t *testing.T) {
 	doc := spanDoc(`{"small":"1","big":`+lit(big)+`}`,
 		`,"events":[{"name":"e","timestamp":1,"attributes":{"huge":"`+strings.Repeat("y", 15<<20)+`"}}]`)
 	ti := info(trTrace)
-	ti.RequestPreview = ptr(strings.Repeat("p", 15<<20))
+	ti.RequestPreview = new(strings.Repeat("p", 15<<20))
 	ti.Tags = map[string]string{"t": strings.Repeat("q", 15<<20)}
 	res := convert(t, Input{Info: ti, Spans: doc})
 	s := res.Trace.Spans[0]

@@ -54,6 +54,7 @@ func Load(opts Options) (*config.Config, error) {
 			}
 			return nil, h
 		}
+		//nolint:staticcheck // Databricks is a name
 		return nil, fmt.Errorf("Databricks credentials: %w. "+
 			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)
 	}

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -57,9 +58,7 @@ func TestLoad(t *testing.T) {
 	env := map[string]string{"DATABRICKS_HOST": envHost, "DATABRICKS_TOKEN": "env-token"}
 	with := func(k, v string) map[string]string {
 		m := map[string]string{k: v}
-		for k, v := range env {
-			m[k] = v
-		}
+		maps.Copy(m, env)
 		return m
 	}
 	for name, c := range map[string]struct {

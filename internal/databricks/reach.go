@@ -27,6 +27,7 @@ func checkListens(u *url.URL, dial func(network, address string, timeout time.Du
 			port = "80"
 		}
 	}
+	//nolint:forbidigo // two seconds at most, before anything has begun that could be cancelled
 	for end := time.Now().Add(refusedTime); ; time.Sleep(refusedTime / 4) {
 		conn, err := dial("tcp", net.JoinHostPort(u.Hostname(), port), refusedTime)
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -49,9 +50,7 @@ func refuse(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter))
 func cutAnswer(w http.ResponseWriter, _ *http.Request, pass func(http.ResponseWriter)) {
 	answer := httptest.NewRecorder()
 	pass(answer)
-	for k, v := range answer.Header() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), answer.Header())
 	w.Header().Set("Content-Length", fmt.Sprint(answer.Body.Len()))
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()[:answer.Body.Len()/2])

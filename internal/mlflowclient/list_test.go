@@ -106,7 +106,7 @@ func matches(filter string, ms int64) bool {
 	if filter == "" {
 		return true
 	}
-	for _, clause := range strings.Split(filter, " AND ") {
+	for clause := range strings.SplitSeq(filter, " AND ") {
 		var op string
 		var v int64
 		if _, err := fmt.Sscanf(clause, "attributes.timestamp_ms %s %d", &op, &v); err != nil {
@@ -270,7 +270,7 @@ func TestListTracesStops(t *testing.T) {
 		s := &store{rows: []row{{1, "tr-a"}, {2, "tr-b"}}}
 		c := serverClient(t, s.ServeHTTP)
 		stop, n := errors.New("stop"), 0
-		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return stop }); err != stop || n != 1 {
+		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
 			t.Errorf("%d traces, error %v, want %v after 1", n, err, stop)
 		}
 	})

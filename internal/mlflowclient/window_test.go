@@ -10,8 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tracemig/tracemig/internal/mlflow"
 	"golang.org/x/time/rate"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
 // ask has many callers make requests of p for d, each of which lasts as long as serve. It returns how many were

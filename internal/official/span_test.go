@@ -6,14 +6,12 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestSameSpan(t *testing.T) {
 	want := func() *uctables.Span {
 		return &uctables.Span{
 			TraceID: "t", SpanID: "s", Name: "call", Kind: "SPAN_KIND_INTERNAL", TimeMicros: 1,
-			StartTimeUnixNano: 1000, EndTimeUnixNano: ptr(int64(2000)),
-			ServiceName: ptr(""), ScopeName: ptr("mlflow"), StatusCode: ptr("STATUS_CODE_ERROR"), StatusMessage: ptr("no"),
+			StartTimeUnixNano: 1000, EndTimeUnixNano: new(int64(2000)),
+			ServiceName: new(""), ScopeName: new("mlflow"), StatusCode: new("STATUS_CODE_ERROR"), StatusMessage: new("no"),
 			Attributes: uctables.JSON(`{"n":9007199254740993,"d":1e2,"o":{"a":[1,null]},"s":"7","tracemig.raw.n":"x"}`),
 			Events:     []uctables.Event{{Name: "e", TimeUnixNano: 5, Attributes: uctables.JSON(`{}`)}},
 			Links:      []uctables.Link{{TraceID: "u", SpanID: "v"}},
@@ -21,7 +19,7 @@ func TestSameSpan(t *testing.T) {
 	}
 	official := func() *uctables.Span {
 		s := want()
-		s.Kind, s.StatusCode, s.ParentSpanID, s.TraceState, s.Links, s.ScopeName = "LLM", ptr("ERROR"), ptr(""), ptr(""), nil, nil
+		s.Kind, s.StatusCode, s.ParentSpanID, s.TraceState, s.Links, s.ScopeName = "LLM", new("ERROR"), new(""), new(""), nil, nil
 		s.Attributes = uctables.JSON(`{"n":9007199254740993,"d":100.0,"o":"{\"a\": [1, null]}","s":"7"}`)
 		s.Events[0].Attributes = nil
 		return s
@@ -36,16 +34,16 @@ func TestSameSpan(t *testing.T) {
 	unset.StatusCode = nil
 	if o := official(); SameSpan(unset, o) {
 		t.Error("status ERROR is taken for unset")
-	} else if o.StatusCode = ptr("UNSET"); !SameSpan(unset, o) {
+	} else if o.StatusCode = new("UNSET"); !SameSpan(unset, o) {
 		t.Error("status UNSET is not taken for unset")
 	}
 	for name, change := range map[string]func(*uctables.Span){
 		"name":         func(s *uctables.Span) { s.Name = "other" },
 		"kind":         func(s *uctables.Span) { s.Kind = "SPAN_KIND_SERVER" },
-		"status":       func(s *uctables.Span) { s.StatusCode = ptr("OK") },
+		"status":       func(s *uctables.Span) { s.StatusCode = new("OK") },
 		"message":      func(s *uctables.Span) { s.StatusMessage = nil },
-		"parent":       func(s *uctables.Span) { s.ParentSpanID = ptr("p") },
-		"trace state":  func(s *uctables.Span) { s.TraceState = ptr("a=b") },
+		"parent":       func(s *uctables.Span) { s.ParentSpanID = new("p") },
+		"trace state":  func(s *uctables.Span) { s.TraceState = new("a=b") },
 		"end":          func(s *uctables.Span) { s.EndTimeUnixNano = nil },
 		"no event":     func(s *uctables.Span) { s.Events = nil },
 		"event's time": func(s *uctables.Span) { s.Events[0].TimeUnixNano++ },

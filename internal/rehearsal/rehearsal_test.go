@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -181,9 +182,7 @@ func all(r Result, others map[string]Result) map[string]Result {
 	} {
 		want[name] = r
 	}
-	for name, r := range others {
-		want[name] = r
-	}
+	maps.Copy(want, others)
 	return want
 }
 

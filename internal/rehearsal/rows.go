@@ -11,8 +11,6 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // at is the time of the rows of a rehearsal, 2026-01-02T03:04:05.678901Z.
 const at = 1_767_323_045_678_901
 
@@ -32,11 +30,11 @@ func plainTrace(step string, n, spans, bytes int) *uctables.Trace {
 		s := uctables.Span{
 			RecordID: fmt.Sprintf("%s-%d", t.TraceID, i), TimeMicros: start, Date: uctables.Day(start), TraceID: t.TraceID,
 			SpanID: fmt.Sprintf("%016x", spans-i), Name: "rehearsal", Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: start * 1000,
-			EndTimeUnixNano: ptr(start*1000 + 1), StatusCode: ptr("STATUS_CODE_OK"), ScopeName: ptr("tracemig"),
+			EndTimeUnixNano: new(start*1000 + 1), StatusCode: new("STATUS_CODE_OK"), ScopeName: new("tracemig"),
 			Attributes: uctables.JSON(`{"text":"` + noise(random, bytes) + `"}`),
 		}
 		if i < spans-1 {
-			s.ParentSpanID = ptr(fmt.Sprintf("%016x", 1))
+			s.ParentSpanID = new(fmt.Sprintf("%016x", 1))
 		}
 		t.Spans = append(t.Spans, s)
 	}
@@ -62,7 +60,7 @@ func annotations(traceID string, spans int) []uctables.Annotation {
 		}
 	}
 	feedback := row(uctables.Feedback, "correct", `{"score":0.1,"large":1e300}`)
-	feedback.Comment, feedback.CreatedBy = ptr("because it’s 🙂"), ptr("me@example.com")
+	feedback.Comment, feedback.CreatedBy = new("because it’s 🙂"), new("me@example.com")
 	feedback.Metadata = uctables.JSON(`{"mlflow.source.source_type":"HUMAN","note":""}`)
 	ofSpan := row(uctables.Expectation, "expected", `["a",null,{"b":[]}]`)
 	ofSpan.TargetType, ofSpan.TargetID = uctables.TargetSpan, traceID+":0000000000000001"
@@ -90,31 +88,31 @@ func hardTrace() *uctables.Trace {
 			StartTimeUnixNano: (at+n)*1000 + 234, Attributes: uctables.JSON(attributes),
 		}
 	}
-	root := ptr("0000000000000001")
+	root := new("0000000000000001")
 	full := span(2, root, "child ✓ 😀 ${x} \n\t\"'\\", `{"small":9007199254740993,"max":9223372036854775807,"min":-9223372036854775808,`+
 		`"beyond":12345678901234567890,"digits":99999999999999999999999999999999999999,"third":0.3333333333333333,"tiny":1.5e-7,`+
 		`"least":5e-324,"most":1.7976931348623157e308,"decimal":12.30,"text":"é😀\n\"\\ ${env:HOME} \u0000 \u2028","null":null,`+
 		`"booleans":[true,false],"nested":{"z":{"a":1},"b":2},"empty":"","list":[],"object":{}}`)
-	full.ServiceName, full.TraceState, full.Flags, full.Kind = ptr("shop"), ptr("a=b"), 257, "SPAN_KIND_CLIENT"
-	full.EndTimeUnixNano = ptr(full.StartTimeUnixNano + 1)
+	full.ServiceName, full.TraceState, full.Flags, full.Kind = new("shop"), new("a=b"), 257, "SPAN_KIND_CLIENT"
+	full.EndTimeUnixNano = new(full.StartTimeUnixNano + 1)
 	full.DroppedAttributesCount, full.DroppedEventsCount, full.DroppedLinksCount = 1, 2, 3
-	full.StatusCode, full.StatusMessage = ptr("STATUS_CODE_ERROR"), ptr("boom\n")
-	full.ResourceAttributes, full.ScopeName = uctables.JSON(`{"service.name":"shop"}`), ptr("mlflow")
+	full.StatusCode, full.StatusMessage = new("STATUS_CODE_ERROR"), new("boom\n")
+	full.ResourceAttributes, full.ScopeName = uctables.JSON(`{"service.name":"shop"}`), new("mlflow")
 	full.Events = []uctables.Event{
 		{TimeUnixNano: 1, Name: "first", Attributes: uctables.JSON(`{"exception.type":"ValueError"}`), DroppedAttributesCount: 2},
 		{TimeUnixNano: -1}, {TimeUnixNano: 3, Name: "third", Attributes: uctables.JSON(`{"k":[1,2,3]}`)},
 	}
 	full.Links = []uctables.Link{
-		{TraceID: strings.Repeat("ab", 16), SpanID: "1111111111111111", TraceState: ptr(""), Attributes: uctables.JSON(`{"l":1.5}`),
+		{TraceID: strings.Repeat("ab", 16), SpanID: "1111111111111111", TraceState: new(""), Attributes: uctables.JSON(`{"l":1.5}`),
 			DroppedAttributesCount: 4, Flags: 5},
 		{TraceID: "x"},
 	}
-	bare := span(3, ptr(""), "", `null`)
-	bare.Kind, bare.StartTimeUnixNano, bare.StatusMessage = "SPAN_KIND_UNSPECIFIED", 0, ptr("")
+	bare := span(3, new(""), "", `null`)
+	bare.Kind, bare.StartTimeUnixNano, bare.StatusMessage = "SPAN_KIND_UNSPECIFIED", 0, new("")
 	long := span(4, root, "long ago", `{"deep":`+deep+`}`)
 	long.TimeMicros, long.Date = -1, -1
 	last := span(1, nil, "root", `{`+strings.Join(wide, ",")+`}`)
-	last.StatusCode = ptr("STATUS_CODE_OK")
+	last.StatusCode = new("STATUS_CODE_OK")
 	t := &uctables.Trace{TraceID: id, Spans: []uctables.Span{full, bare, long, last}}
 	t.Annotations = annotations(id, len(t.Spans))
 	return t

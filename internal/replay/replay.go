@@ -169,7 +169,7 @@ func (e *Experiment) matching(filter string) ([]trace, error) {
 	if strings.TrimSpace(filter) == "" {
 		return out, nil
 	}
-	for _, c := range strings.Split(filter, " AND ") {
+	for c := range strings.SplitSeq(filter, " AND ") {
 		m := clause.FindStringSubmatch(c)
 		if m == nil {
 			return nil, fmt.Errorf("the recording does not know the clause %q", c)

@@ -118,7 +118,7 @@ func (s *Synthetic) serveSearch(w http.ResponseWriter, r *http.Request) {
 	}
 	from, to := 0, s.Traces
 	if strings.TrimSpace(req.Filter) != "" {
-		for _, c := range strings.Split(req.Filter, " AND ") {
+		for c := range strings.SplitSeq(req.Filter, " AND ") {
 			m := clause.FindStringSubmatch(c)
 			if m == nil || m[1] != "timestamp_ms" {
 				fail(w, http.StatusBadRequest, "INVALID_PARAMETER_VALUE", "unknown clause "+c)

@@ -267,7 +267,7 @@ func Main(m *testing.M, opts ...goleak.Option) {
 		// answered with 200, therefore runs on for its 15 minutes.
 		opts = append(opts, goleak.IgnoreTopFunction("net/http.setRequestCancel.func4"))
 		if err := goleak.Find(opts...); err != nil {
-			fmt.Fprintln(os.Stderr, errors.Join(errors.New("goroutines leaked:"), err))
+			fmt.Fprintln(os.Stderr, errors.Join(errors.New("goroutines leaked"), err))
 			code = 1
 		}
 	}

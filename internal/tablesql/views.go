@@ -133,11 +133,12 @@ func assessments() string {
 
 // orderBy is a comparator for array_sort that compares structs by some fields. Structs that hold maps have no order of their own.
 func orderBy(fields ...string) string {
-	b := "(a, b) -> CASE"
+	var b strings.Builder
+	b.WriteString("(a, b) -> CASE")
 	for _, f := range fields {
-		b += fmt.Sprintf(" WHEN a.%s < b.%s THEN -1 WHEN a.%s > b.%s THEN 1", f, f, f, f)
+		fmt.Fprintf(&b, " WHEN a.%s < b.%s THEN -1 WHEN a.%s > b.%s THEN 1", f, f, f, f)
 	}
-	return b + " ELSE 0 END"
+	return b.String() + " ELSE 0 END"
 }
 
 // unifiedView is the query of a view with one row for each root span: a trace is seen once its root span is committed.

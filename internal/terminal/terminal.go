@@ -92,7 +92,7 @@ func (t *Terminal) Block(text string) {
 	t.clear(&b)
 	t.block = t.fit(text)
 	t.draw(&b)
-	t.out.Write(b.Bytes())
+	_, _ = t.out.Write(b.Bytes()) // a terminal that is gone shows nothing more
 }
 
 // fit cuts lines at the terminal's width, because clear could not remove a wrapped line.

@@ -16,17 +16,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func ptr[T any](v T) *T { return &v }
-
 // exampleSpans are rows with every column, with as few as possible, and with texts that break naive encoders.
 func exampleSpans() []Span {
 	const at = 1_700_000_000_123_456
 	return []Span{
 		{
-			RecordID: "018bcfe5-687b-7000-8000-000000000002", TimeMicros: at + 1000, Date: Day(at), ServiceName: ptr("svc"),
-			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0b", 8), TraceState: ptr("k=v"),
-			ParentSpanID: ptr(strings.Repeat("0c", 8)), Flags: 1, Name: "child \"${x}\" \\ \n\r\t\x01 ünï \U0001F600",
-			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at*1000 + 1_000_007, EndTimeUnixNano: ptr(int64(at*1000 + 2_000_009)),
+			RecordID: "018bcfe5-687b-7000-8000-000000000002", TimeMicros: at + 1000, Date: Day(at), ServiceName: new("svc"),
+			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0b", 8), TraceState: new("k=v"),
+			ParentSpanID: new(strings.Repeat("0c", 8)), Flags: 1, Name: "child \"${x}\" \\ \n\r\t\x01 ünï \U0001F600",
+			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at*1000 + 1_000_007, EndTimeUnixNano: new(int64(at*1000 + 2_000_009)),
 			Attributes: JSON("{\"big\": 9007199254740993,\n\"dec\": 1.50, \"dbl\": 1.5e-7, " +
 				"\"text\": \"a\\nb ${env:HOME} '; DROP TABLE x --\", \"null\": null, \"list\": [1, {\"a\": true}]}"),
 			DroppedAttributesCount: 2,
@@ -36,18 +34,18 @@ func exampleSpans() []Span {
 			},
 			DroppedEventsCount: 3,
 			Links: []Link{
-				{TraceID: strings.Repeat("0d", 16), SpanID: strings.Repeat("0e", 8), TraceState: ptr(""),
+				{TraceID: strings.Repeat("0d", 16), SpanID: strings.Repeat("0e", 8), TraceState: new(""),
 					Attributes: JSON(`{"n":12345678901234567890}`), DroppedAttributesCount: 4, Flags: 5},
 				{},
 			},
-			DroppedLinksCount: 6, StatusMessage: ptr("it broke"), StatusCode: ptr("STATUS_CODE_ERROR"),
-			ResourceAttributes: JSON(`{"service.name":"svc"}`), ScopeName: ptr("mlflow"),
+			DroppedLinksCount: 6, StatusMessage: new("it broke"), StatusCode: new("STATUS_CODE_ERROR"),
+			ResourceAttributes: JSON(`{"service.name":"svc"}`), ScopeName: new("mlflow"),
 		},
 		{
 			RecordID: "018bcfe5-687b-7000-8000-000000000001", TimeMicros: at, Date: Day(at),
 			TraceID: strings.Repeat("0a", 16), SpanID: strings.Repeat("0c", 8), Name: "root",
-			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at * 1000, EndTimeUnixNano: ptr(int64(at*1000 + 2_500_000)),
-			Attributes: JSON(`{"mlflow.spanInputs":{"q":"why"},"mlflow.spanOutputs":"because"}`), StatusCode: ptr("STATUS_CODE_OK"),
+			Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: at * 1000, EndTimeUnixNano: new(int64(at*1000 + 2_500_000)),
+			Attributes: JSON(`{"mlflow.spanInputs":{"q":"why"},"mlflow.spanOutputs":"because"}`), StatusCode: new("STATUS_CODE_OK"),
 		},
 		{
 			RecordID: "", TimeMicros: -1, Date: NoDate, TraceID: strings.Repeat("ff", 16), SpanID: strings.Repeat("ff", 8),
@@ -68,9 +66,9 @@ func exampleAnnotations() []Annotation {
 		return a
 	}
 	deleted := row("t2", Tag, "gone", `"x"`, 0)
-	deleted.UpdatedAtMicros, deleted.DeletedAtMicros, deleted.DeletedBy = at+1, ptr(int64(at+1)), ptr("ann")
+	deleted.UpdatedAtMicros, deleted.DeletedAtMicros, deleted.DeletedBy = at+1, new(int64(at+1)), new("ann")
 	feedback := row("a1", Feedback, "ok", `0.5`, 2)
-	feedback.Comment, feedback.CreatedBy, feedback.UpdatedAtMicros, feedback.UpdatedBy = ptr("why\nnot"), ptr("bob"), at+3, ptr("bob")
+	feedback.Comment, feedback.CreatedBy, feedback.UpdatedAtMicros, feedback.UpdatedBy = new("why\nnot"), new("bob"), at+3, new("bob")
 	feedback.Metadata = JSON(`{"user":"u","mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"bob",` +
 		`"mlflow.span_id":"0b0b0b0b0b0b0b0b","mlflow.error.error_code":"E1","mlflow.error.stack_trace":"at x",` +
 		`"mlflow.valid":"false","mlflow.overrides":"a0","tracemig.raw.value":"0.50"}`)

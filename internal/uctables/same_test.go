@@ -33,7 +33,7 @@ func TestSame(t *testing.T) {
 		}
 	}
 	day, otherDay, none := Span{Date: 1}, Span{Date: 2}, Span{Date: NoDate}
-	scope, otherScope, noScope := Span{ScopeName: ptr("mlflow")}, Span{ScopeName: ptr("x")}, Span{}
+	scope, otherScope, noScope := Span{ScopeName: new("mlflow")}, Span{ScopeName: new("x")}, Span{}
 	for _, pair := range [][2]*Span{{&day, &otherDay}, {&day, &none}, {&scope, &otherScope}, {&scope, &noScope}} {
 		var d Digester
 		x, errX := d.Spans([]Span{*pair[0]}, true)

@@ -112,7 +112,7 @@ func (p *typeParser) name() (string, error) {
 		for {
 			part, rest, ok := strings.Cut(quoted, "`")
 			name.WriteString(part)
-			if quoted, p.rest = rest, rest; !ok {
+			if p.rest = rest; !ok {
 				return "", errors.New("a backquote is not closed")
 			}
 			if !strings.HasPrefix(rest, "`") {

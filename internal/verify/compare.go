@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -75,9 +76,7 @@ func (v *verification) sumAll(ctx context.Context, traces []*trace) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	for id, s := range again {
-		found[id] = s
-	}
+	maps.Copy(found, again)
 	return found, nil
 }
 

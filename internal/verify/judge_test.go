@@ -69,15 +69,13 @@ func (r *rows) add(name string) *uctables.Annotation {
 // official makes the rows those of Databricks' own migration.
 func (r *rows) official() {
 	for _, s := range r.spans {
-		s.Kind, s.StatusCode, s.Links = "LLM", ptr("UNSET"), nil
+		s.Kind, s.StatusCode, s.Links = "LLM", new("UNSET"), nil
 	}
 	meta, tag := r.annotation("metadata"), r.annotation("a")
 	meta.Metadata = nil
 	tag.AnnotationID = uctables.OfficialTagID(hex, "a")
 	r.annotation("good").Metadata = uctables.JSON(`{"mlflow.source.source_type":"HUMAN","mlflow.source.source_id":"ann"}`)
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // migrated are the rows of the trace as a run leaves them.
 func migrated(t *testing.T, info *mlflow.TraceInfo) *rows {

@@ -49,7 +49,7 @@ func TestOtherColumns(t *testing.T) {
 	ctx := t.Context()
 	all, notes := spans(0, 3), annotations(0, 3, "src")
 	all[0].Events = []uctables.Event{{TimeUnixNano: 7, Name: "e", Attributes: uctables.JSON(`{"a":1}`)}, {}}
-	all[0].StatusMessage = ptr("m")
+	all[0].StatusMessage = new("m")
 	all[1].ScopeName, all[1].Date = nil, uctables.NoDate
 	for _, inserted := range []int{3, 0} { // the first commit asks for the columns by itself
 		if got, err := w.WriteSpans(ctx, all); err != nil || got.Inserted != inserted {

@@ -14,7 +14,7 @@ func documented(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	states := map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
 		if fields := strings.Split(line, "\t"); len(fields) == 3 {
 			states[fields[1]] = fields[0]
 		}

@@ -34,8 +34,8 @@ func requestError(cause error) error {
 	return fmt.Errorf("databricks: request error: execute statement request error: %w: %w", dbsqlerr.RequestError, cause)
 }
 
-// badSession is what the driver makes of an answer that says that the session is not known.
-var badSession = fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn)
+// errBadSession is what the driver makes of an answer that says that the session is not known.
+var errBadSession = fmt.Errorf("%w: Invalid SessionHandle: %w", dbsqlerr.RequestError, driver.ErrBadConn)
 
 const secret = "payload-of-a-row"
 
@@ -175,7 +175,7 @@ func TestFailure(t *testing.T) {
 			want{outcome: outcomeNotRun, stopped: true},
 		},
 		"session closed": {
-			&statementError{badSession, &exchange{statement: true, requests: 1, status: 200}},
+			&statementError{errBadSession, &exchange{statement: true, requests: 1, status: 200}},
 			want{outcome: outcomeNotRun, stopped: true},
 		},
 		"session unknown": {
@@ -280,7 +280,7 @@ func TestFailure(t *testing.T) {
 			&statementError{requestError(io.ErrUnexpectedEOF), &exchange{statement: true, requests: 1, err: io.ErrUnexpectedEOF, unsent: true}},
 			want{outcome: outcomeUnsent},
 		},
-		"session ended while polling": {&statementError{badSession, &exchange{statement: true, requests: 3, status: 404, noSession: true}},
+		"session ended while polling": {&statementError{errBadSession, &exchange{statement: true, requests: 3, status: 404, noSession: true}},
 			want{outcome: outcomeUnknown, stopped: true}},
 		"no count": {errNoCount, want{outcome: outcomeUncounted, unrecognized: true, text: "does not say how many rows"}},
 	} {

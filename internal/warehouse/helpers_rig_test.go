@@ -105,8 +105,6 @@ func openWith(
 	return w
 }
 
-func ptr[T any](v T) *T { return &v }
-
 const base = 1_700_000_000_000_000
 
 // spans makes n spans of trace number i, the root last.
@@ -115,15 +113,15 @@ func spans(i, n int) []uctables.Span {
 	for j := n - 1; j >= 0; j-- {
 		start := int64(base + i*1000 + j)
 		span := uctables.Span{
-			RecordID: fmt.Sprintf("r-%d-%d", i, j), TimeMicros: start, Date: uctables.Day(start), ScopeName: ptr("mlflow"),
+			RecordID: fmt.Sprintf("r-%d-%d", i, j), TimeMicros: start, Date: uctables.Day(start), ScopeName: new("mlflow"),
 			TraceID: fmt.Sprintf("%032x", i+1), SpanID: fmt.Sprintf("%016x", j+1),
 			Name: fmt.Sprintf("span %d ${x} \n\"'\\", j), Kind: "SPAN_KIND_INTERNAL", StartTimeUnixNano: start * 1000,
-			EndTimeUnixNano: ptr(start*1000 + 5_000_001), StatusCode: ptr("STATUS_CODE_OK"),
+			EndTimeUnixNano: new(start*1000 + 5_000_001), StatusCode: new("STATUS_CODE_OK"),
 			Attributes: fmt.Appendf(nil, "{\"mlflow.spanInputs\":{\"q\":%d},\n\"n\":9007199254740993,\"d\":1.5e-7,"+
 				"\"big\":12345678901234567890,\"s\":\"${env:HOME} \\u0000\"}", j),
 		}
 		if j > 0 {
-			span.ParentSpanID = ptr(fmt.Sprintf("%016x", 1))
+			span.ParentSpanID = new(fmt.Sprintf("%016x", 1))
 		}
 		s = append(s, span)
 	}

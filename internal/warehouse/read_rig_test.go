@@ -29,11 +29,11 @@ func TestReadBack(t *testing.T) {
 		s := spans(1, 1)[0]
 		s.TraceID, s.SpanID = fmt.Sprintf("%032x", 2), fmt.Sprintf("%016x", i+1)
 		s.Attributes, s.ResourceAttributes = uctables.JSON(text), uctables.JSON(`{"service.name":"a"}`)
-		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = ptr("a"), ptr("x=y"), ptr(""), nil, nil
+		s.ServiceName, s.TraceState, s.StatusMessage, s.StatusCode, s.EndTimeUnixNano = new("a"), new("x=y"), new(""), nil, nil
 		s.Events = []uctables.Event{
 			{TimeUnixNano: 1 << 60, Name: "e\x01"}, {Name: "", Attributes: uctables.JSON(text), DroppedAttributesCount: 1},
 		}
-		s.Links = []uctables.Link{{TraceID: "t", SpanID: "s"}, {TraceState: ptr(""), Attributes: uctables.JSON(text), Flags: 1}}
+		s.Links = []uctables.Link{{TraceID: "t", SpanID: "s"}, {TraceState: new(""), Attributes: uctables.JSON(text), Flags: 1}}
 		all = append(all, s)
 	}
 	if _, err := w.WriteSpans(ctx, all); err != nil {
@@ -42,8 +42,8 @@ func TestReadBack(t *testing.T) {
 	notes := append(annotations(0, 3, "src"), annotations(1, 3, "src")...)
 	for i, text := range hardDocuments {
 		a := annotations(1, 0, "src")[1]
-		a.AnnotationID, a.Value, a.Comment = fmt.Sprint("hard", i), uctables.JSON(text), ptr("c\x1f\n")
-		a.CreatedBy, a.UpdatedBy = ptr("ann"), ptr("bob")
+		a.AnnotationID, a.Value, a.Comment = fmt.Sprint("hard", i), uctables.JSON(text), new("c\x1f\n")
+		a.CreatedBy, a.UpdatedBy = new("ann"), new("bob")
 		a.Metadata = nil
 		notes = append(notes, a)
 	}

@@ -82,7 +82,7 @@ func TestChangeType(t *testing.T) {
 		Annotation: notes[0], ReplacesMicros: notes[0].UpdatedAtMicros, ReplacesCreatedMicros: notes[0].CreatedAtMicros,
 	}
 	deleted.UpdatedAtMicros++
-	deleted.DeletedAtMicros = ptr(deleted.UpdatedAtMicros)
+	deleted.DeletedAtMicros = new(deleted.UpdatedAtMicros)
 	if _, err := w.ReplaceAnnotations(t.Context(), []uctables.Replacement{deleted}); err != nil {
 		t.Fatal(err)
 	}
