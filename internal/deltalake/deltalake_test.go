@@ -1,7 +1,6 @@
 package deltalake
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -30,7 +29,6 @@ import (
 	"github.com/tracemig/tracemig/internal/race"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/target"
-	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -369,38 +367,6 @@ func TestHugeRowGroups(t *testing.T) {
 	}
 }
 
-// TestKeys checks what counts as the same row.
-func TestKeys(t *testing.T) {
-	l := newLake(t)
-	ctx := t.Context()
-	spans := randomSpans(1, 0, 10)
-	twice := append(slices.Clone(spans[:6]), spans[2:4]...)
-	if w, err := l.WriteSpans(ctx, twice); err != nil || w.Inserted != 6 || w.Present != 2 {
-		t.Errorf("twice in a batch: %+v, error %v", w, err)
-	}
-	if w, err := l.WriteSpans(ctx, spans); err != nil || w.Inserted != 4 || w.Present != 6 {
-		t.Errorf("part there: %+v, error %v", w, err)
-	}
-	other := spans[0]
-	other.TraceID = strings.Repeat("f", 32)
-	if w, err := l.WriteSpans(ctx, []uctables.Span{other}); err != nil || w.Inserted != 1 {
-		t.Errorf("span ID of another trace: %+v, error %v", w, err)
-	}
-
-	a := metadataRow("s", spans[0].TraceID, 1)
-	later := a
-	later.UpdatedAtMicros++
-	if w, err := l.WriteAnnotations(ctx, []uctables.Annotation{a, later, a}); err != nil || w.Inserted != 2 || w.Present != 1 {
-		t.Errorf("updates: %+v, error %v", w, err)
-	}
-	if w, err := l.WriteAnnotations(ctx, []uctables.Annotation{later}); err != nil || w.Inserted != 0 {
-		t.Errorf("again: %+v, error %v", w, err)
-	}
-	if w, err := l.WriteSpans(ctx, nil); err != nil || w != (target.Written{}) {
-		t.Errorf("no rows: %+v, error %v", w, err)
-	}
-}
-
 // TestPruning proves that files whose times the batch does not meet are not opened: theirs is gone.
 func TestPruning(t *testing.T) {
 	l := newLake(t)
@@ -461,18 +427,6 @@ func TestRowErrors(t *testing.T) {
 	}
 	if _, err := l.WriteSpans(t.Context(), []uctables.Span{good}); err != nil {
 		t.Errorf("after errors: %v", err)
-	}
-}
-
-func TestInvalidUTF8(t *testing.T) {
-	l := newLake(t)
-	s := randomSpans(1, 0, 1)[0]
-	s.Name = "a\xff\xfeb"
-	if _, err := l.WriteSpans(t.Context(), []uctables.Span{s}); err != nil {
-		t.Fatal(err)
-	}
-	if got := readTable(t, l.spans())[0]["name"]; got != "a\ufffd\ufffdb" {
-		t.Errorf("name %q", got)
 	}
 }
 
@@ -557,68 +511,6 @@ func TestConcurrentCreate(t *testing.T) {
 		if hidden, _ := filepath.Glob(filepath.Join(tbl.log.dir, logDir, ".*")); len(hidden) > 0 {
 			t.Errorf("left: %v", hidden)
 		}
-	}
-}
-
-func TestCancelled(t *testing.T) {
-	l := newLake(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := l.WriteSpans(ctx, randomSpans(1, 0, 3)); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want a cancelled context", err)
-	}
-	checkKeys(t, l, 0)
-}
-
-func TestMigrated(t *testing.T) {
-	l := newLake(t)
-	ctx := t.Context()
-	spans := randomSpans(1, 0, 30) // traces 0 to 5 of five spans
-	if _, err := l.WriteSpans(ctx, spans[:23]); err != nil {
-		t.Fatal(err)
-	}
-	id := func(n int) string { return fmt.Sprintf("%032x", n) }
-	deleted := metadataRow("here", id(2), 5)
-	deleted.UpdatedAtMicros++
-	deleted.DeletedAtMicros = ptr(deleted.UpdatedAtMicros)
-	deleted.Metadata = nil
-	replaced := metadataRow("here", id(3), 5)
-	replaced.UpdatedAtMicros++
-	replaced.Metadata = uctables.JSON(`{"other":1}`)
-	updated := metadataRow("here", id(1), 5)
-	updated.UpdatedAtMicros++
-	updated.Metadata = uctables.JSON(strings.Replace(string(updated.Metadata), "digest\":\"digest", "digest\":\"newer", 1))
-	noSpans := metadataRow("here", id(100), 0)
-	noSpans.Metadata = uctables.JSON(strings.Replace(string(noSpans.Metadata), "}", `,"tracemig.spans_missing":"lost"}`, 1))
-	foreign := metadataRow("here", id(101), 0)
-	foreign.Metadata = uctables.JSON(`["tracemig.source"]`)
-	tag := metadataRow("here", id(102), 0)
-	tag.Type = uctables.Tag
-	if _, err := l.WriteAnnotations(ctx, []uctables.Annotation{
-		metadataRow("here", id(0), 5), metadataRow("here", id(1), 5), updated, metadataRow("here", id(2), 5), deleted,
-		metadataRow("here", id(3), 5), replaced, metadataRow("here", id(4), 5), metadataRow("here", id(5), 5),
-		metadataRow("there", id(0)[:31]+"f", 0), noSpans, foreign, tag,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	var got []uctables.Provenance
-	if err := l.Migrated(ctx, "here", func(p uctables.Provenance) error {
-		got = append(got, p)
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	want := []uctables.Provenance{
-		{Source: "here", SourceTraceID: "tr-" + id(0), TraceID: id(0), Digest: "digest", Spans: 5, RequestMicros: updated.CreatedAtMicros},
-		{Source: "here", SourceTraceID: "tr-" + id(1), TraceID: id(1), Digest: "newer", Spans: 5, RequestMicros: updated.CreatedAtMicros},
-		{Source: "here", SourceTraceID: "tr-" + id(100), TraceID: id(100), Digest: "digest", SpansMissing: "lost", RequestMicros: updated.CreatedAtMicros},
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	stop := errors.New("stop")
-	if err := l.Migrated(ctx, "here", func(uctables.Provenance) error { return stop }); !errors.Is(err, stop) {
-		t.Errorf("error %v, want the one of yield", err)
 	}
 }
 
@@ -738,10 +630,6 @@ func TestOtherColumns(t *testing.T) {
 		t.Errorf("a file for a table of 14 columns has %d: %v", len(row), row)
 	}
 }
-
-func TestOfficial(t *testing.T) { targettest.Official(t, newLake(t)) }
-
-func TestReplaceElsewhere(t *testing.T) { targettest.Replace(t, newLake(t)) }
 
 func TestMissing(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "agent"))

@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -356,84 +355,5 @@ func TestReadPrunes(t *testing.T) {
 	stop := errors.New("stop")
 	if err := l.ReadSpans(ctx, ids, times, func(*uctables.Span) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error %v, want that of yield", err)
-	}
-}
-
-func TestReplaceAnnotations(t *testing.T) {
-	l := newLake(t)
-	first := metadataRow("s", asked[0], 1)
-	if _, err := l.WriteAnnotations(ctx, []uctables.Annotation{first}); err != nil {
-		t.Fatal(err)
-	}
-	const now = sampleTime + 1_000_000
-	newer := func(value string, at, replaces int64) uctables.Replacement {
-		a := first
-		a.Value, a.UpdatedAtMicros = uctables.JSON(value), at
-		return uctables.Replacement{Annotation: a, ReplacesMicros: replaces, ReplacesCreatedMicros: first.CreatedAtMicros}
-	}
-	unknown := newer(`"new"`, now, 0)
-	unknown.AnnotationID = "unknown"
-	for i, step := range []struct {
-		rows     []uctables.Replacement
-		inserted int
-		value    string
-	}{
-		{[]uctables.Replacement{newer(`"b"`, now, first.UpdatedAtMicros), newer(`"B"`, now+9, first.UpdatedAtMicros)}, 1, `"b"`}, // the first wins
-		{[]uctables.Replacement{newer(`"b"`, now, first.UpdatedAtMicros)}, 0, `"b"`},                                             // again
-		{[]uctables.Replacement{newer(`"c"`, now+5, first.UpdatedAtMicros), unknown}, 1, `"b"`},                                  // somebody was faster
-		{[]uctables.Replacement{newer(`"d"`, now+5, now)}, 1, `"d"`},
-	} {
-		w, err := open(t, l.path).ReplaceAnnotations(ctx, step.rows)
-		if err != nil || w.Inserted != step.inserted || w.Present != len(step.rows)-step.inserted {
-			t.Errorf("step %d: %+v, error %v, want %d inserted", i, w, err, step.inserted)
-		}
-		for _, a := range readAnnotations(t, l, asked, target.AllTimes) {
-			if a.AnnotationID == first.AnnotationID && string(a.Value) != step.value {
-				t.Errorf("step %d: the newest is %s, want %s", i, a.Value, step.value)
-			}
-		}
-	}
-}
-
-// TestConcurrentReplace lets writers that all saw the same versions race: each annotation gets one more.
-func TestConcurrentReplace(t *testing.T) {
-	l := newLake(t)
-	var rows []uctables.Annotation
-	for i := range 20 {
-		rows = append(rows, metadataRow("s", fmt.Sprintf("%032x", i), 1))
-	}
-	if _, err := l.WriteAnnotations(ctx, rows); err != nil {
-		t.Fatal(err)
-	}
-	const writers = 6
-	var inserted [writers]int
-	var wg sync.WaitGroup
-	for w := range writers {
-		mine := l
-		if w%2 == 0 {
-			mine = open(t, l.path)
-		}
-		wg.Go(func() {
-			for from := 0; from < len(rows); from += 5 {
-				var mineRows []uctables.Replacement
-				for _, a := range rows[from : from+5] {
-					a.UpdatedAtMicros += int64(1 + w)
-					mineRows = append(mineRows, uctables.Replacement{Annotation: a, ReplacesMicros: sampleTime, ReplacesCreatedMicros: sampleTime})
-				}
-				got, err := mine.ReplaceAnnotations(ctx, mineRows)
-				if err != nil {
-					t.Error(err)
-				}
-				inserted[w] += got.Inserted
-			}
-		})
-	}
-	wg.Wait()
-	total := 0
-	for _, n := range inserted {
-		total += n
-	}
-	if n := len(readTable(t, l.annotations())); n != 2*len(rows) || total != len(rows) {
-		t.Errorf("%d rows and %d inserted, want %d and %d", n, total, 2*len(rows), len(rows))
 	}
 }

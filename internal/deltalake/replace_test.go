@@ -25,12 +25,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/target"
-	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
-
-func TestReplaceSpans(t *testing.T)             { targettest.ReplaceSpans(t, newLake(t)) }
-func TestReplaceSpansOtherColumns(t *testing.T) { targettest.ReplaceSpans(t, otherLake(t)) }
 
 // renamed are spans of another version.
 func renamed(spans []uctables.Span, name string) []uctables.Span {

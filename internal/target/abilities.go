@@ -6,39 +6,40 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Some targets can do more than Writer asks of all. Each of these interfaces is one such ability; who needs
-// it asks for it by a type assertion and does without where it is missing.
+// Some targets can do more than Writer requires. Each interface here is one such ability. Code that can use an
+// ability finds it by a type assertion, and works without it where a target lacks it.
 
-// SpanProber can say whether it would take spans, by the errors of WriteSpans, without writing them.
+// SpanProber can say whether WriteSpans would take rows, by the same errors, without writing them.
 type SpanProber interface {
 	ProbeSpans(ctx context.Context, rows []uctables.Span) error
 }
 
-// DuplicateCounter can count the keys that its tables hold more than once. A target has it that other
-// programs may write at the same time: Databricks documents how two statements conflict that change the same
-// rows, but not how two do that add the same key, so each run looks for such keys at its end.
+// DuplicateCounter can count the keys that its tables hold more than once. It is for tables that other programs
+// may write at the same time: Databricks documents that two statements conflict when they change the same rows,
+// but not what happens when two add the same key, so each run looks for such keys at its end.
 type DuplicateCounter interface {
 	CountDuplicates(ctx context.Context, times Times) (spans, annotations int64, err error)
 }
 
-// Stager can take large batches by files. Stage prepares that, and removes what earlier runs of the same
-// owner left there. It does nothing where no place for files was named.
+// Stager can take large batches as files in a volume. Stage prepares that, and removes the files that earlier
+// runs of the same owner left there. It does nothing where no volume was named.
 type Stager interface {
 	Stage(ctx context.Context, owner string) error
 }
 
-// ViewCreator can make the views that the service makes beside the tables. It returns the names of those
-// that were missing and now exist.
+// ViewCreator can make the views that the service makes beside the tables. CreateViews returns the names of
+// those that were missing and now exist.
 type ViewCreator interface {
 	CreateViews(ctx context.Context) (made []string, err error)
 }
 
-// StatementSender writes by SQL statements. It marks them with the run that sends them, and learns how large
-// they may be.
+// StatementSender writes by SQL statements. It marks each statement with the run that sends it, and learns how
+// large a statement may be.
 type StatementSender interface {
 	SetRun(id string)
-	// LimitStatements bounds a statement to bytes of rows, as an earlier run found.
+	// LimitStatements sets how many bytes of rows a statement may have, as an earlier run has learnt.
 	LimitStatements(bytes int64)
-	// StatementBytes is the largest statement, in bytes of rows, after larger ones were refused; 0 if none was.
+	// StatementBytes is how many bytes of rows a statement may have after larger ones were refused. It is 0 as
+	// long as none was.
 	StatementBytes() int64
 }

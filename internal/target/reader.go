@@ -7,11 +7,11 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Times bounds the column that a table is pruned by (time of spans, created_at of annotations), both
-// ends inclusive, in microseconds since the Unix epoch.
+// Times is a range of the column by which engines skip files (time of spans, created_at of annotations), in
+// microseconds since the Unix epoch. Both ends are included.
 type Times struct{ Low, High int64 }
 
-// AllTimes bounds nothing: a TIMESTAMP lies between the years 1 and 9999.
+// AllTimes includes every TIMESTAMP: one lies between the years 1 and 9999.
 var AllTimes = Times{Low: -62_135_596_800_000_000, High: 253_402_300_799_999_999}
 
 // SpanSum is what the table of spans holds of one trace.
@@ -23,8 +23,8 @@ type SpanSum struct {
 	Digest    string
 }
 
-// AnnotationSum is the newest version of one annotation: the one with the highest updated_at, of
-// equal ones the deleted one.
+// AnnotationSum is the newest version of one annotation: the one with the highest updated_at, and of several
+// with the same updated_at the one that was deleted last, if one was.
 type AnnotationSum struct {
 	TraceID         string // target_id up to its colon
 	AnnotationID    string
@@ -36,30 +36,30 @@ type AnnotationSum struct {
 	Digest          string
 }
 
-// Reader reads back what the tables hold of some traces (column trace_id; of annotations, target_id up
-// to its colon), for proof and for following changes. Rows outside of times need not be found. It may
-// yield in any order; an error of yield ends it.
+// Reader reads back what the tables hold of some traces, so that it can be proven or follow a change at the
+// source. Rows belong to a trace by column trace_id, annotations by target_id up to its colon. Rows outside of
+// times are left out. Rows come in any order. An error of yield ends the call, which returns it.
 //
-// The digests are those of uctables.Digester: equal where the rows are equal, and
-// different ones call for a look at the rows themselves.
+// The digests are those of uctables.Digester. They are equal where the rows are equal. Where they differ, the
+// rows themselves have to be compared.
 type Reader interface {
-	// SumSpans yields a sum for each of the traces that has spans. With deep the digest covers every
-	// value, else the span IDs alone.
+	// SumSpans yields a sum for each of the traces that has spans. With deep the digest covers every value,
+	// otherwise the span IDs alone.
 	SumSpans(ctx context.Context, traceIDs []string, times Times, deep bool, yield func(SpanSum) error) error
-	// SumAnnotations yields a sum for each annotation of the traces; Digest is empty unless deep.
+	// SumAnnotations yields a sum for each annotation of the traces. Digest is empty unless deep is true.
 	SumAnnotations(ctx context.Context, traceIDs []string, times Times, deep bool, yield func(AnnotationSum) error) error
-	// ReadSpans yields all span rows of the traces, whole.
+	// ReadSpans yields all rows of spans of the traces with all their values.
 	ReadSpans(ctx context.Context, traceIDs []string, times Times, yield func(*uctables.Span) error) error
-	// ReadAnnotations yields the newest version of each annotation of the traces, whole, deleted ones
-	// included.
+	// ReadAnnotations yields the newest version of each annotation of the traces with all its values, also of
+	// deleted ones.
 	ReadAnnotations(ctx context.Context, traceIDs []string, times Times, yield func(*uctables.Annotation) error) error
 }
 
-// Include widens the times so that at lies within.
+// Include widens the range so that it includes at.
 func (t *Times) Include(at int64) { t.Join(Times{at, at}) }
 
-// Join widens the times so that those of o lie within.
+// Join widens the range so that it includes o.
 func (t *Times) Join(o Times) { t.Low, t.High = min(t.Low, o.Low), max(t.High, o.High) }
 
-// NoTimes includes nothing; it is what Include and Join begin with.
+// NoTimes includes nothing. Include and Join begin with it.
 var NoTimes = Times{Low: math.MaxInt64, High: math.MinInt64}

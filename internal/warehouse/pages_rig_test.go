@@ -3,54 +3,11 @@
 package warehouse
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
-
-func TestMigrated(t *testing.T) {
-	_, w := open(t, true)
-	ctx := t.Context()
-	for i, present := range []int{3, 2, 0} { // of 3 spans that each trace has
-		if _, err := w.WriteAnnotations(ctx, annotations(i, 3, "src")); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.WriteSpans(ctx, spans(i, 3)[:present]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := w.WriteAnnotations(ctx, annotations(3, 0, "src")); err != nil { // its spans are lost at the source
-		t.Fatal(err)
-	}
-	if _, err := w.WriteAnnotations(ctx, annotations(4, 0, "another")); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]uctables.Provenance{}
-	if err := w.Migrated(ctx, "src", func(p uctables.Provenance) error { got[p.SourceTraceID] = p; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]uctables.Provenance{
-		"tr-0": {Source: "src", SourceTraceID: "tr-0", TraceID: fmt.Sprintf("%032x", 1), Digest: "d0", Spans: 3, RequestMicros: base},
-		"tr-3": {Source: "src", SourceTraceID: "tr-3", TraceID: fmt.Sprintf("%032x", 4), Digest: "d3", RequestMicros: base + 3000},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	stop := errors.New("enough")
-	if err := w.Migrated(ctx, "src", func(uctables.Provenance) error { return stop }); !errors.Is(err, stop) {
-		t.Errorf("error %v, want %v", err, stop)
-	}
-}
-
-func TestOfficial(t *testing.T) {
-	_, w := open(t, true)
-	targettest.Official(t, w)
-}
 
 // TestLargeResult reads, page by page, a result that is larger than a warehouse puts into an answer for clients that take
 // links.

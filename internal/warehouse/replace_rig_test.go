@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,11 +15,6 @@ import (
 	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
-
-func TestReplaceSpans(t *testing.T) {
-	_, w := open(t, true)
-	targettest.ReplaceSpans(t, w)
-}
 
 // renamed are the spans of a trace with another name.
 func renamed(rows []uctables.Span, name string) []uctables.Span {
@@ -77,36 +71,6 @@ func TestReplaceSpansFaults(t *testing.T) {
 	history := fmt.Sprint(s.SQL(t, "DESCRIBE HISTORY "+w.opts.Location.Name(uctables.Spans)+" LIMIT 1"))
 	if strings.Contains(history, "timestamp_micros") || !strings.Contains(history, "2023-11-14") {
 		t.Errorf("Delta can't prune files by %s", history)
-	}
-}
-
-// TestConcurrentReplace has several processes replace and add the same spans at the same time.
-func TestConcurrentReplace(t *testing.T) {
-	s, w := open(t, true)
-	if _, err := w.WriteSpans(t.Context(), renamed(spans(0, 20), "old")); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for i := range 3 {
-		other := openAt(t, s, w.opts.Location.Prefix, false, "")
-		wg.Go(func() {
-			rows := renamed(spans(0, 40), fmt.Sprint("new ", i)) // 20 of them are not there
-			var got target.Written
-			var err error
-			if i == 0 {
-				got, err = other.WriteSpans(t.Context(), rows)
-			} else {
-				got, err = other.ReplaceSpans(t.Context(), rows, target.NoTimes)
-			}
-			if err != nil || i > 0 && got.Inserted != 40 {
-				t.Errorf("writer %d: %+v, error %v; want 40 inserted by those that replace", i, got, err)
-			}
-		})
-	}
-	wg.Wait()
-	// The last one has replaced all.
-	if got := named(t, s, w); len(got) != 1 || got["new 1"]+got["new 2"] != 40 {
-		t.Errorf("spans by name are %v, want 40 of new 1, or of new 2", got)
 	}
 }
 

@@ -13,25 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/target"
-	"github.com/tracemig/tracemig/internal/target/targettest"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-func TestWriteIsIdempotent(t *testing.T) {
+// TestStatements looks at how Spark has a row, and at the marks of the statements that wrote it.
+func TestStatements(t *testing.T) {
 	s, w := open(t, true)
-	ctx := t.Context()
 	w.SetRun("run-7 */")
-	rows := append(spans(0, 20), spans(1, 5)...)
-	got, err := w.WriteSpans(ctx, append(rows, rows[0])) // one twice in the batch
-	if err != nil || got.Inserted != 25 || got.Present != 1 || got.Bytes == 0 {
-		t.Fatalf("%+v, error %v; want 25 inserted, 1 present and bytes", got, err)
-	}
-	got, err = w.WriteSpans(ctx, append(rows[3:9:9], spans(2, 2)...))
-	if err != nil || got.Inserted != 2 || got.Present != 6 {
-		t.Fatalf("again: %+v, error %v; want 2 inserted, 6 present", got, err)
-	}
-	if n := count(t, s, w, uctables.Spans); n != 27 {
-		t.Errorf("%d spans, want 27", n)
+	for _, rows := range [][]uctables.Span{spans(0, 20), spans(1, 2)} {
+		if _, err := w.WriteSpans(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var marks []string
 	for _, e := range s.Stats(t).Log {
@@ -41,21 +33,6 @@ func TestWriteIsIdempotent(t *testing.T) {
 	}
 	if want := []string{"run run-7_, write 1 */", "run run-7_, write 2 */"}; !slices.Equal(marks, want) {
 		t.Errorf("the statements are marked %q, want %q", marks, want)
-	}
-
-	notes := annotations(0, 20, "src")
-	for i, want := range []int{3, 0} {
-		got, err := w.WriteAnnotations(ctx, notes)
-		if err != nil || got.Inserted != want || got.Present != 3-want {
-			t.Fatalf("annotations %d: %+v, error %v; want %d inserted", i, got, err, want)
-		}
-	}
-	notes[0].UpdatedAtMicros++ // a newer version of a row is another row
-	if got, err := w.WriteAnnotations(ctx, notes); err != nil || got.Inserted != 1 {
-		t.Fatalf("newer: %+v, error %v; want 1 inserted", got, err)
-	}
-	if got, err := w.WriteSpans(ctx, nil); err != nil || got != (target.Written{}) {
-		t.Errorf("no rows: %+v, error %v; want nothing written", got, err)
 	}
 
 	values := s.SQL(t, `SELECT variant_get(attributes, '$.n', 'BIGINT'), variant_get(attributes, '$.d', 'DOUBLE'),
@@ -92,30 +69,12 @@ func TestChangeType(t *testing.T) {
 	}
 }
 
-func TestConcurrentWriters(t *testing.T) {
+// TestCountDuplicates counts duplicates that somebody adds, within the times.
+func TestCountDuplicates(t *testing.T) {
 	s, w := open(t, true)
-	const writers = 3
-	var inserted int
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range writers {
-		other := openAt(t, s, w.opts.Location.Prefix, false, "") // as other processes do, each with its own locks
-		wg.Go(func() {
-			got, err := other.WriteSpans(t.Context(), spans(0, 50))
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			inserted += got.Inserted
-			mu.Unlock()
-		})
+	if _, err := w.WriteSpans(t.Context(), spans(0, 50)); err != nil {
+		t.Fatal(err)
 	}
-	wg.Wait()
-	if n := count(t, s, w, uctables.Spans); n != 50 || inserted != 50 {
-		t.Errorf("%d rows, of which the writers say that they inserted %d; want 50", n, inserted)
-	}
-
-	// Duplicates that somebody adds are counted within the times.
 	duplicates := func(wantSpans, wantAnnotations int64, times target.Times) {
 		t.Helper()
 		spans, annotations, err := w.CountDuplicates(t.Context(), times)
@@ -226,9 +185,4 @@ func TestTableFeatures(t *testing.T) {
 	if diff := cmp.Diff([]any{int64(30), int64(30)}, n[0]); diff != "" {
 		t.Errorf("rows and keys (-want +got):\n%s", diff)
 	}
-}
-
-func TestReplaceElsewhere(t *testing.T) {
-	_, w := open(t, true)
-	targettest.Replace(t, w)
 }
