@@ -77,12 +77,13 @@ func (a *album) attach(e *experiment, trace int, sizes ...int) {
 // images are the images of a trace's root span in the target: references or data: URIs.
 func (m *memory) images(t testing.TB, trace int) []string {
 	t.Helper()
-	span, ok := m.spans[targetID(trace)+":0000000000000001"]
-	if !ok {
+	spans := m.Spans()
+	i := slices.IndexFunc(spans, func(s uctables.Span) bool { return s.TraceID == targetID(trace) && s.SpanID == "0000000000000001" })
+	if i < 0 {
 		return nil
 	}
 	var attrs struct{ Images []string }
-	if err := json.Unmarshal(span.Attributes, &attrs); err != nil {
+	if err := json.Unmarshal(spans[i].Attributes, &attrs); err != nil {
 		t.Fatal(err)
 	}
 	return attrs.Images
@@ -90,7 +91,7 @@ func (m *memory) images(t testing.TB, trace int) []string {
 
 func (m *memory) listed(t testing.TB, trace int) []uctables.Attachment {
 	t.Helper()
-	for _, a := range m.newest() {
+	for _, a := range m.Newest() {
 		if a.AnnotationID == uctables.MetadataID(targetID(trace)) {
 			list, err := attachmentsIn(a.Metadata)
 			if err != nil {
@@ -222,8 +223,8 @@ func TestUnreadableAttachment(t *testing.T) {
 			if len(reports) != 2 || !strings.Contains(reports[0].Detail, "--attachments none") {
 				t.Errorf("%+v", reports)
 			}
-			if len(m.spans) != 1 || m.listed(t, 1) != nil || m.listed(t, 2) != nil {
-				t.Errorf("%d spans, %+v, %+v", len(m.spans), m.listed(t, 1), m.listed(t, 2))
+			if len(m.Spans()) != 1 || m.listed(t, 1) != nil || m.listed(t, 2) != nil {
+				t.Errorf("%d spans, %+v, %+v", len(m.Spans()), m.listed(t, 1), m.listed(t, 2))
 			}
 			pictures.fails = nil
 			if s, _ := run(); s.Migrated != 2 || s.Present != 1 || s.Outcome != report.Done {
@@ -290,7 +291,7 @@ func TestAttachmentsStayDecided(t *testing.T) {
 				}
 				same("changed at the source")
 				// The spans are lost at the target, and the file.
-				clear(m.spans)
+				m.DeleteSpans()
 				if first == "folder" {
 					if err := os.Remove(list[0].Path); err != nil {
 						t.Fatal(err)

@@ -36,10 +36,10 @@ func TestCountsDoubles(t *testing.T) {
 		t.Errorf("%+v, %v, asked %v", s, err, tables.asked)
 	}
 	at := target.NoTimes
-	for _, span := range tables.spans {
+	for _, span := range tables.Spans() {
 		at.Include(span.TimeMicros)
 	}
-	for _, a := range tables.annotations {
+	for _, a := range tables.Annotations() {
 		at.Include(a.CreatedAtMicros)
 	}
 	if tables.asked[0] != at {

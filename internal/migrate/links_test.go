@@ -16,7 +16,7 @@ import (
 // linked are the runs that readers of the target see a trace linked to.
 func (m *memory) linked(trace string) string {
 	var runs []string
-	for _, a := range m.newest() {
+	for _, a := range m.Newest() {
 		if a.Type == uctables.RunLink && a.TargetID == trace && a.DeletedAtMicros == nil {
 			var run string
 			_ = json.Unmarshal(a.Value, &run)

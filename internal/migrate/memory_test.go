@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,41 +13,50 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/memtarget"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// memory is a target that keeps rows as the tables do and checks, at every commit, what readers
-// would see.
+// memory is a target in memory that can be made to fail, and that checks after every commit what readers would
+// see.
 type memory struct {
-	mu          sync.Mutex
-	limits      target.Limits
-	hardRows    int    // a larger commit is too large
-	poison      string // a span of this name is refused
-	poisonNote  string // so is an annotation of this name
-	crashAt     int    // the n-th commit ends in errCrash after it took effect; 0 for none
-	commits     int
-	annotations map[string]uctables.Annotation // by ID and updated_at
-	spans       map[string]uctables.Span       // by trace and span ID
-	want        map[string]int                 // span rows of each complete trace, by target trace ID
-	wrong       []string
-	probes      int
-	onCommit    func() // sees the tables after each commit; may be nil
+	*memtarget.Target
+	limits     target.Limits
+	hardRows   int    // a larger commit is too large
+	poison     string // a span of this name is refused
+	poisonNote string // so is an annotation of this name
+	crashAt    int    // the n-th commit ends in errCrash after it took effect; 0 for none
+	commits    int
+	want       map[string]int // span rows of each complete trace, by target trace ID
+	wrong      []string       // what readers must not see, and have seen
+	onCommit   func()         // sees the tables after each commit; may be nil
 }
 
 var errCrash = errors.New("crash")
 
 func newMemory() *memory {
-	return &memory{
-		limits: target.Limits{Rows: 40, Bytes: 1 << 20}, hardRows: 1 << 30,
-		annotations: map[string]uctables.Annotation{}, spans: map[string]uctables.Span{}, want: map[string]int{},
+	m := &memory{
+		Target: memtarget.New(), limits: target.Limits{Rows: 40, Bytes: 1 << 20}, hardRows: 1 << 30, want: map[string]int{},
 	}
+	if err := m.Create(context.Background()); err != nil {
+		panic(err)
+	}
+	m.Before, m.After = m.refuse, m.committed
+	return m
 }
 
-func (m *memory) refuse(table string, n int, poisoned bool) error {
+func (m *memory) Limits() target.Limits { return m.limits }
+
+func (m *memory) refuse(spans []uctables.Span, annotations []uctables.Annotation) error {
+	table := "spans"
+	if len(annotations) > 0 {
+		table = "annotations"
+	}
 	switch {
-	case n > m.hardRows:
+	case len(spans)+len(annotations) > m.hardRows:
 		return &target.TooLargeError{Table: table, Err: errors.New("413")}
-	case poisoned:
+	case slices.ContainsFunc(spans, func(s uctables.Span) bool { return m.poison != "" && s.Name == m.poison }),
+		slices.ContainsFunc(annotations, func(a uctables.Annotation) bool { return m.poisonNote != "" && a.Name == m.poisonNote }):
 		return &target.RowError{Table: table, Err: errors.New("malformed")}
 	}
 	return nil
@@ -66,215 +74,49 @@ func (m *memory) committed() error {
 	return nil
 }
 
-func (m *memory) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	poisoned := slices.ContainsFunc(rows, func(a uctables.Annotation) bool { return m.poisonNote != "" && a.Name == m.poisonNote })
-	if err := m.refuse("annotations", len(rows), poisoned); err != nil {
-		return target.Written{}, err
-	}
-	var w target.Written
-	for _, a := range rows {
-		key := fmt.Sprint(a.AnnotationID, "@", a.UpdatedAtMicros)
-		if _, ok := m.annotations[key]; ok {
-			w.Present++
-			continue
-		}
-		m.annotations[key] = a
-		w.Inserted++
-	}
-	return w, m.committed()
-}
-
-func (m *memory) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var w target.Written
-	for _, r := range rows {
-		if newest := m.newest()[r.AnnotationID]; newest != nil && newest.UpdatedAtMicros > r.ReplacesMicros {
-			w.Present++
-			continue
-		}
-		m.annotations[fmt.Sprint(r.AnnotationID, "@", r.UpdatedAtMicros)] = r.Annotation
-		w.Inserted++
-	}
-	return w, m.committed()
-}
-
-func (m *memory) newest() map[string]*uctables.Annotation {
-	newest := map[string]*uctables.Annotation{}
-	for _, a := range m.annotations {
-		if was := newest[a.AnnotationID]; was == nil || was.UpdatedAtMicros < a.UpdatedAtMicros {
-			newest[a.AnnotationID] = &a
-		}
-	}
-	return newest
-}
-
-func (m *memory) ReadAnnotations(_ context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.newest() {
-		id, _, _ := strings.Cut(a.TargetID, ":")
-		if slices.Contains(traceIDs, id) && times.Low <= a.CreatedAtMicros && a.CreatedAtMicros <= times.High {
-			if err := yield(a); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (m *memory) ReadSpans(_ context.Context, traceIDs []string, _ target.Times, yield func(*uctables.Span) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, s := range m.spans {
-		if slices.Contains(traceIDs, s.TraceID) {
-			if err := yield(&s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (m *memory) SumSpans(_ context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var d uctables.Digester
-	for _, id := range traceIDs {
-		var rows []uctables.Span
-		for _, s := range m.spans {
-			if s.TraceID == id && times.Low <= s.TimeMicros && s.TimeMicros <= times.High {
-				rows = append(rows, s)
-			}
-		}
-		digest, err := d.Spans(rows, deep)
-		if err == nil && len(rows) > 0 {
-			err = yield(target.SpanSum{TraceID: id, Rows: len(rows), Spans: len(rows), RecordIDs: len(rows), Digest: digest})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *memory) SumAnnotations(context.Context, []string, target.Times, bool, func(target.AnnotationSum) error) error {
-	return errors.ErrUnsupported
-}
-
-func (m *memory) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.probe(rows); err != nil {
-		return target.Written{}, err
-	}
-	var w target.Written
-	for _, s := range rows {
-		key := s.TraceID + ":" + s.SpanID
-		if _, ok := m.spans[key]; ok {
-			w.Present++
-			continue
-		}
-		m.spans[key] = s
-		w.Inserted++
-	}
-	return w, m.committed()
-}
-
-func (m *memory) ReplaceSpans(ctx context.Context, rows []uctables.Span, _ target.Times) (target.Written, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.probe(rows); err != nil {
-		return target.Written{}, err
-	}
-	var w target.Written
-	for _, s := range rows {
-		key := s.TraceID + ":" + s.SpanID
-		if was, ok := m.spans[key]; ok && was.RecordID == s.RecordID && uctables.SameSpan(&was, &s) {
-			w.Present++
-			continue
-		}
-		m.spans[key] = s
-		w.Inserted++
-	}
-	return w, m.committed()
-}
-
-func (m *memory) probe(rows []uctables.Span) error {
-	return m.refuse("spans", len(rows), slices.ContainsFunc(rows, func(s uctables.Span) bool { return m.poison != "" && s.Name == m.poison }))
-}
-
-func (m *memory) ProbeSpans(ctx context.Context, rows []uctables.Span) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.probes++
-	return m.probe(rows)
-}
-
 // look is a reader: each trace with a root span must have all its spans and its METADATA row.
 func (m *memory) look() {
 	count, visible := map[string]int{}, map[string]bool{}
-	for _, s := range m.spans {
+	for _, s := range m.Spans() {
 		count[s.TraceID]++
 		if s.IsRoot() {
 			visible[s.TraceID] = true
 		}
 	}
 	described := map[string]bool{}
-	for _, a := range m.annotations {
+	for _, a := range m.Annotations() {
 		if a.Type == uctables.Metadata {
 			described[a.TargetID] = true
 		}
 	}
 	for id := range visible {
 		if count[id] != m.want[id] || !described[id] {
-			m.wrong = append(m.wrong, fmt.Sprintf("after commit %d trace %s shows %d of %d spans, METADATA %v", m.commits, id, count[id], m.want[id], described[id]))
+			m.wrong = append(m.wrong, fmt.Sprintf("after commit %d trace %s shows %d of %d spans, METADATA %v",
+				m.commits, id, count[id], m.want[id], described[id]))
 		}
 	}
 }
 
-func (m *memory) Limits() target.Limits { return m.limits }
-
-func (m *memory) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
-	count := map[string]int{}
-	for _, s := range m.spans {
-		count[s.TraceID]++
+// put adds annotations as another program does: it is no commit of a run.
+func (m *memory) put(rows ...uctables.Annotation) {
+	before, after := m.Before, m.After
+	defer func() { m.Before, m.After = before, after }()
+	m.Before, m.After = nil, nil
+	if w, err := m.WriteAnnotations(context.Background(), rows); err != nil || w.Inserted != len(rows) {
+		panic(fmt.Sprintf("%+v, error %v", w, err))
 	}
-	for _, a := range m.newest() {
-		if a.Type != uctables.Metadata {
-			continue
-		}
-		var noted map[string]any
-		if a.Metadata == nil {
-			continue
-		}
-		if err := json.Unmarshal(a.Metadata, &noted); err != nil {
-			return err
-		}
-		p := uctables.Provenance{TraceID: a.TargetID}
-		p.Source, _ = noted[uctables.KeySource].(string)
-		p.SourceTraceID, _ = noted[uctables.KeySourceTraceID].(string)
-		p.Digest, _ = noted[uctables.KeyDigest].(string)
-		p.SpansMissing, _ = noted[uctables.KeySpansMissing].(string)
-		n, _ := noted[uctables.KeySpans].(float64)
-		p.Spans = int(n)
-		if p.Source == source && count[p.TraceID] == p.Spans {
-			if err := yield(p); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
-func (m *memory) Identity(context.Context) (string, error) { return fmt.Sprintf("%p", m), nil }
-
-func (m *memory) Check(context.Context) error  { return nil }
-func (m *memory) Create(context.Context) error { return nil }
-func (m *memory) String() string               { return "memory" }
-func (m *memory) Close() error                 { return nil }
+// keys are those of all rows of spans, and of all rows of annotations.
+func (m *memory) keys() (spans, annotations []string) {
+	for _, s := range m.Spans() {
+		spans = append(spans, s.TraceID+":"+s.SpanID)
+	}
+	for _, a := range m.Annotations() {
+		annotations = append(annotations, fmt.Sprint(a.AnnotationID, "@", a.UpdatedAtMicros))
+	}
+	return spans, annotations
+}
 
 // experiment is a source of generated traces.
 type experiment struct {
@@ -397,19 +239,6 @@ func (e *experiment) ListRunTraces(_ context.Context, _, run string, _ mlflowcli
 	for _, id := range ids {
 		if err := yield(id); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (m *memory) Official(ctx context.Context, experimentID string, yield func(string) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.newest() {
-		if a.Type == uctables.Metadata && a.Metadata == nil && strings.Contains(string(a.Value), `"mlflow.migration.sourceExperimentId":"`+experimentID+`"`) {
-			if err := yield(a.TargetID); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -108,7 +108,7 @@ func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 			t.Fatal(strings.Join(m.wrong, "\n"))
 		}
 		visible := map[string]bool{}
-		for _, sp := range m.spans {
+		for _, sp := range m.Spans() {
 			if sp.IsRoot() {
 				visible[sp.TraceID] = true
 			}
@@ -141,8 +141,8 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 	j := job(src, m, newCheckpoint(t))
 	j.OnTrace = func(r TraceReport) { reports = append(reports, r) }
 	s := mustRun(t, j)
-	if s.Outcome != report.Partial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.spans) != 3 {
-		t.Errorf("%+v with %d spans", s, len(m.spans))
+	if s.Outcome != report.Partial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.Spans()) != 3 {
+		t.Errorf("%+v with %d spans", s, len(m.Spans()))
 	}
 	if len(reports) != 1 || reports[0].TraceID != traceID(1) || !strings.Contains(reports[0].Detail, "span 0000000000000006: spans refuses a row") {
 		t.Errorf("reports %+v", reports)
@@ -152,8 +152,8 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 	j = job(src, m, j.Checkpoint)
 	later := epoch.Add(time.Hour).UnixMilli()
 	j.Window = mlflowclient.Window{StartMs: &later}
-	if s := mustRun(t, j); s.Migrated != 1 || s.Outcome != report.Done || len(m.spans) != 12 {
-		t.Errorf("after the repair: %+v with %d spans", s, len(m.spans))
+	if s := mustRun(t, j); s.Migrated != 1 || s.Outcome != report.Done || len(m.Spans()) != 12 {
+		t.Errorf("after the repair: %+v with %d spans", s, len(m.Spans()))
 	}
 }
 
@@ -163,7 +163,7 @@ func TestPoisonedAnnotation(t *testing.T) {
 	src.add(1, "ok").Tags["bad"] = "x"
 	m.want = map[string]int{targetID(0): 1, targetID(1): 1}
 	m.poisonNote = "bad"
-	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 1 || s.Migrated != 1 || len(m.spans) != 1 {
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 1 || s.Migrated != 1 || len(m.Spans()) != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -195,7 +195,7 @@ func TestStates(t *testing.T) {
 		t.Error(d)
 	}
 	links, lostRows := 0, 0
-	for _, a := range m.annotations {
+	for _, a := range m.Annotations() {
 		if a.Type == uctables.RunLink && a.TargetID == targetID(0) {
 			links++
 		}
@@ -244,11 +244,11 @@ func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
 	if err != nil || s.Outcome != report.Interrupted {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if got := int64(len(m.spans)); got < 20 || got != s.Migrated || got == 200 {
+	if got := int64(len(m.Spans())); got < 20 || got != s.Migrated || got == 200 {
 		t.Errorf("%d spans written, %d traces recorded as migrated", got, s.Migrated)
 	}
 	src.onRead = nil
-	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.spans) != 200 {
+	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.Spans()) != 200 {
 		t.Errorf("rerun: %+v", s)
 	}
 }
@@ -311,8 +311,8 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	// Only an empty budget takes more than its bound.
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if err := r.bytes.Acquire(ended, 2<<20); len(m.spans) != 300 || err != nil {
-		t.Errorf("%d spans, want 300; want no bytes reserved afterwards: %v", len(m.spans), err)
+	if err := r.bytes.Acquire(ended, 2<<20); len(m.Spans()) != 300 || err != nil {
+		t.Errorf("%d spans, want 300; want no bytes reserved afterwards: %v", len(m.Spans()), err)
 	}
 	if m.commits < 20 {
 		t.Errorf("%d commits: batches larger than the bound allows", m.commits)
@@ -360,13 +360,13 @@ func TestCopiesOfATrace(t *testing.T) {
 	c := newCheckpoint(t)
 	for range 2 {
 		s := mustRun(t, job(src, m, c))
-		if s.FailedReasons[ReasonSameTraceID] != 1 || s.Migrated+s.Present != 1 || len(m.spans) != 2 {
-			t.Errorf("%+v, %d spans", s, len(m.spans))
+		if s.FailedReasons[ReasonSameTraceID] != 1 || s.Migrated+s.Present != 1 || len(m.Spans()) != 2 {
+			t.Errorf("%+v, %d spans", s, len(m.Spans()))
 		}
 	}
 	// The one that was first stays the one after the checkpoint is lost.
-	first := m.spans
-	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.FailedReasons[ReasonSameTraceID] != 1 || s.Present != 1 || len(m.spans) != len(first) {
+	first := m.Spans()
+	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.FailedReasons[ReasonSameTraceID] != 1 || s.Present != 1 || len(m.Spans()) != len(first) {
 		t.Errorf("without the checkpoint: %+v", s)
 	}
 }
@@ -378,8 +378,8 @@ func TestReplacedTablesAreFilledAgain(t *testing.T) {
 	first := newMemory()
 	mustRun(t, job(src, first, c))
 	second := newMemory()
-	if s := mustRun(t, job(src, second, c)); s.Migrated != 1 || len(second.spans) != 1 {
-		t.Errorf("%+v, %d spans", s, len(second.spans))
+	if s := mustRun(t, job(src, second, c)); s.Migrated != 1 || len(second.Spans()) != 1 {
+		t.Errorf("%+v, %d spans", s, len(second.Spans()))
 	}
 	if s := mustRun(t, job(src, second, c)); s.Present != 1 || s.TargetWrites != 0 {
 		t.Errorf("%+v", s)

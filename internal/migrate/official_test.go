@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -13,10 +12,10 @@ import (
 func (m *memory) official(info *mlflow.TraceInfo, id string) {
 	at := info.RequestTime.UnixMicro()
 	row := func(annotationID string, typ uctables.AnnotationType, name, value string) {
-		m.annotations[fmt.Sprint(annotationID, "@", at)] = uctables.Annotation{
+		m.put(uctables.Annotation{
 			AnnotationID: annotationID, TargetType: uctables.TargetTrace, TargetID: id, Type: typ, Name: name, Value: uctables.JSON(value),
 			CreatedAtMicros: at, UpdatedAtMicros: at,
-		}
+		})
 	}
 	row(uctables.MetadataID(id), uctables.Metadata, "metadata", `{"trace_metadata":{"mlflow.migration.sourceExperimentId":"1"}}`)
 	for key, value := range info.Tags {
@@ -40,7 +39,7 @@ func TestTakeOver(t *testing.T) {
 	m.want[targetID(0)], m.want[targetID(2)] = 2, 1
 	m.onCommit = func() {
 		live := 0
-		for _, a := range m.newest() {
+		for _, a := range m.Newest() {
 			if a.Type == uctables.Tag && a.TargetID == targetID(0) && a.Name == "k" && a.DeletedAtMicros == nil {
 				live++
 			}
@@ -63,7 +62,7 @@ func TestTakeOver(t *testing.T) {
 	if got := m.shown(targetID(0)); got != `"1"` {
 		t.Errorf("the tag shows %s", got)
 	}
-	for _, sp := range m.spans {
+	for _, sp := range m.Spans() {
 		if sp.TraceID != targetID(0) && sp.TraceID != targetID(2) {
 			t.Errorf("a span of %s was written", sp.TraceID)
 		}

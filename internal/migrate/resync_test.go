@@ -13,7 +13,7 @@ import (
 
 // shown is the value of a trace's tag "k" that readers see; "" for none.
 func (m *memory) shown(trace string) string {
-	for _, a := range m.newest() {
+	for _, a := range m.Newest() {
 		if a.Name == "k" && a.TargetID == trace && a.DeletedAtMicros == nil {
 			return string(a.Value)
 		}
@@ -61,13 +61,13 @@ func TestChangedTraces(t *testing.T) {
 		}
 	}
 	links := 0
-	for _, a := range m.annotations {
+	for _, a := range m.Annotations() {
 		if a.Type == uctables.RunLink {
 			links++
 		}
 	}
-	if links != 1 || len(m.spans) != 3 || m.shown(targetID(1)) != `"still"` || len(m.wrong) > 0 {
-		t.Errorf("%d run links, %d spans; %v", links, len(m.spans), m.wrong)
+	if links != 1 || len(m.Spans()) != 3 || m.shown(targetID(1)) != `"still"` || len(m.wrong) > 0 {
+		t.Errorf("%d run links, %d spans; %v", links, len(m.Spans()), m.wrong)
 	}
 }
 

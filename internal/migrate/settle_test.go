@@ -86,8 +86,8 @@ func TestSettle(t *testing.T) {
 	if s := run(); s.Updated != 1 || s.Present != 2 || s.SpansWritten != 1 || src.reads != 2 {
 		t.Errorf("settled: %+v, %d reads", s, src.reads)
 	}
-	if len(m.spans) != 4 {
-		t.Errorf("%d spans", len(m.spans))
+	if len(m.Spans()) != 4 {
+		t.Errorf("%d spans", len(m.Spans()))
 	}
 	if s := run(); s.Present != 3 || s.TargetWrites != 0 || src.reads != 0 {
 		t.Errorf("again: %+v, %d reads", s, src.reads)
@@ -112,7 +112,7 @@ func TestChangedSpans(t *testing.T) {
 		j.Resync, j.UpdateSpans, j.OnTrace = true, update, func(r TraceReport) { reports = append(reports, r) }
 		s := mustRun(t, j)
 		var got uctables.JSON
-		for _, row := range m.spans {
+		for _, row := range m.Spans() {
 			if row.Name == "child" {
 				got = row.Attributes
 			}
@@ -133,7 +133,7 @@ func TestNeverEnded(t *testing.T) {
 	young.State, old.State = mlflow.StateInProgress, mlflow.StateInProgress
 	m.want[targetID(1)] = 1
 	s := mustRun(t, job(src, m, c))
-	if s.DeferredReasons[ReasonInProgress] != 1 || s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || len(m.spans) != 1 {
+	if s.DeferredReasons[ReasonInProgress] != 1 || s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || len(m.Spans()) != 1 {
 		t.Errorf("%+v", s)
 	}
 	if s := mustRun(t, job(src, m, c)); s.SkippedReasons[mlflowclient.MissingIncomplete] != 1 || s.TargetWrites != 0 {

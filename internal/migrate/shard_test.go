@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"testing"
 	"time"
 
@@ -129,13 +127,13 @@ func TestShards(t *testing.T) {
 	if d := cmp.Diff(wantAgain, lost); d != "" {
 		t.Errorf("with the checkpoint lost: %s", d)
 	}
-	for what, keys := range map[string][2][]string{
-		"spans":       {slices.Sorted(maps.Keys(whole.spans)), slices.Sorted(maps.Keys(m.spans))},
-		"annotations": {slices.Sorted(maps.Keys(whole.annotations)), slices.Sorted(maps.Keys(m.annotations))},
-	} {
-		if d := cmp.Diff(keys[0], keys[1]); d != "" {
-			t.Errorf("%s: %s", what, d)
-		}
+	wantSpans, wantAnnotations := whole.keys()
+	spans, annotations := m.keys()
+	if d := cmp.Diff(wantSpans, spans); d != "" {
+		t.Errorf("spans (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(wantAnnotations, annotations); d != "" {
+		t.Errorf("annotations (-want +got):\n%s", d)
 	}
 
 	// What is to be done is told of each trace once, before and after.
