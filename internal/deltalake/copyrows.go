@@ -6,10 +6,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
 // copyRows writes those rows of a Parquet file that keep says, by their place in the file, as a file of
@@ -18,7 +15,7 @@ import (
 // read into a coarser one.
 func copyRows(ctx context.Context, from *file.Reader, keep []bool, w io.Writer) error {
 	meta := from.MetaData()
-	out := file.NewParquetWriter(noClose{w}, meta.Schema.Root(), file.WithWriterProps(copyProperties(meta.Schema)),
+	out := file.NewParquetWriter(noClose{w}, meta.Schema.Root(), file.WithWriterProps(writerProperties(meta.Schema)),
 		// By it Spark knows, among other things, in which calendar it wrote the dates.
 		file.WithWriteMetadata(meta.KeyValueMetadata()))
 	for g := range from.NumRowGroups() {
@@ -48,25 +45,6 @@ func copyRows(ctx context.Context, from *file.Reader, keep []bool, w io.Writer) 
 		}
 	}
 	return out.Close()
-}
-
-// copyProperties serve any columns: what newRowWriter does for those it knows, but that no bytes other than texts get
-// a dictionary.
-func copyProperties(sc *schema.Schema) *parquet.WriterProperties {
-	props := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCreatedBy(engine)}
-	for i := range sc.NumColumns() {
-		c := sc.Column(i)
-		_, text := c.LogicalType().(schema.StringLogicalType)
-		switch c.PhysicalType() {
-		case parquet.Types.ByteArray:
-			if !text {
-				props = append(props, parquet.WithStatsPath(c.ColumnPath(), false), parquet.WithDictionaryPath(c.ColumnPath(), false))
-			}
-		case parquet.Types.Int96: // has no order that readers agree on
-			props = append(props, parquet.WithStatsPath(c.ColumnPath(), false))
-		}
-	}
-	return parquet.NewWriterProperties(props...)
 }
 
 func copyChunk(from *file.RowGroupReader, to file.SerialRowGroupWriter, column int, keep []bool) (err error) {

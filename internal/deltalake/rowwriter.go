@@ -7,10 +7,10 @@ import (
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
+	"github.com/tracemig/tracemig/internal/parquetfile"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -58,31 +58,36 @@ type column struct {
 func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
 	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, parquetNodes(t.Struct()), -1))
 	sc := schema.NewSchema(root)
-	props := []parquet.WriterProperty{
-		parquet.WithCompression(compress.Codecs.Zstd),
-		parquet.WithCreatedBy(engine),
-	}
 	cols := make([]column, sc.NumColumns())
 	for i := range cols {
 		c := sc.Column(i)
+		cols[i] = column{root: c.ColumnPath()[0], maxDef: c.MaxDefinitionLevel(), nested: c.MaxRepetitionLevel() > 0}
+	}
+	return &rowWriter{
+		file: file.NewParquetWriter(w, root, file.WithWriterProps(writerProperties(sc))),
+		cols: cols, changeType: t.Has(uctables.ChangeType),
+	}
+}
+
+// writerProperties are the settings of a file with any columns.
+func writerProperties(sc *schema.Schema) *parquet.WriterProperties {
+	var props []parquet.WriterProperty
+	for i := range sc.NumColumns() {
+		c := sc.Column(i)
 		path := c.ColumnPath()
-		cols[i] = column{root: path[0], maxDef: c.MaxDefinitionLevel(), nested: c.MaxRepetitionLevel() > 0}
-		last := path[len(path)-1]
-		if c.SchemaNode().RepetitionType() == parquet.Repetitions.Required {
-			// A blob's smallest and largest bytes say nothing, and only keys repeat.
+		name := path[len(path)-1]
+		_, text := c.LogicalType().(schema.StringLogicalType)
+		blob := c.PhysicalType() == parquet.Types.ByteArray && !text
+		// The smallest and largest bytes of a blob say nothing, and INT96 has no order that readers agree on.
+		if blob || c.PhysicalType() == parquet.Types.Int96 {
 			props = append(props, parquet.WithStatsPath(path, false))
-			if last == "value" {
-				props = append(props, parquet.WithDictionaryPath(path, false))
-			}
 		}
-		if last == "record_id" || last == "annotation_id" {
+		// A dictionary pays for values that repeat. Of a VARIANT the keys do, which are its metadata; the IDs of rows do not.
+		if blob && name != "metadata" || name == "record_id" || name == "annotation_id" {
 			props = append(props, parquet.WithDictionaryPath(path, false))
 		}
 	}
-	return &rowWriter{
-		file: file.NewParquetWriter(w, root, file.WithWriterProps(parquet.NewWriterProperties(props...))),
-		cols: cols, changeType: t.Has(uctables.ChangeType),
-	}
+	return parquetfile.Properties(props...)
 }
 
 // level appends a level to the column at the cursor and moves the cursor on.

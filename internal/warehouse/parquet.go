@@ -6,9 +6,10 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/schema"
+
+	"github.com/tracemig/tracemig/internal/parquetfile"
 )
 
 // encodeLines makes a Parquet file whose only column, line, has the lines of text. ends are where they end in text, each
@@ -24,9 +25,8 @@ func encodeLines(text []byte, ends []int) ([]byte, error) {
 		schema.StringLogicalType{}, parquet.Types.ByteArray, 0, -1))
 	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, schema.FieldList{line}, -1))
 	var out bytes.Buffer
-	f := file.NewParquetWriter(&out, root, file.WithWriterProps(parquet.NewWriterProperties(
-		parquet.WithCompression(compress.Codecs.Zstd), parquet.WithCompressionLevel(1),
-		parquet.WithDictionaryDefault(false), parquet.WithStats(false), parquet.WithCreatedBy("tracemig"),
+	f := file.NewParquetWriter(&out, root, file.WithWriterProps(parquetfile.Properties(
+		parquet.WithDictionaryDefault(false), parquet.WithStats(false),
 		parquet.WithBatchSize(64), // the writer looks at the size of a page once a batch
 	)))
 	group, err := f.AppendRowGroupChecked()
