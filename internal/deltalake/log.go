@@ -11,15 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tracemig/tracemig/internal/disk"
-	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // The log of a Delta table (PROTOCOL.md of delta-io/delta): files _delta_log/<20 digits>.json, one a
@@ -30,60 +26,6 @@ const (
 	logDir = "_delta_log"
 	engine = "tracemig"
 )
-
-// action is one line of a commit; exactly one field is set. Actions not named here (commitInfo, txn,
-// domainMetadata, cdc) don't change which rows a table has.
-type action struct {
-	CommitInfo     map[string]any  `json:"commitInfo,omitempty"`
-	Protocol       *protocol       `json:"protocol,omitempty"`
-	MetaData       *metaData       `json:"metaData,omitempty"`
-	DomainMetadata *domainMetadata `json:"domainMetadata,omitempty"`
-	Add            *addFile        `json:"add,omitempty"`
-	Remove         *removeFile     `json:"remove,omitempty"`
-}
-
-type protocol struct {
-	MinReaderVersion int      `json:"minReaderVersion"`
-	MinWriterVersion int      `json:"minWriterVersion"`
-	ReaderFeatures   []string `json:"readerFeatures,omitempty"`
-	WriterFeatures   []string `json:"writerFeatures,omitempty"`
-}
-
-type metaData struct {
-	ID               string            `json:"id"`
-	Format           format            `json:"format"`
-	SchemaString     string            `json:"schemaString"`
-	PartitionColumns []string          `json:"partitionColumns"`
-	Configuration    map[string]string `json:"configuration"`
-	CreatedTime      int64             `json:"createdTime,omitempty"` // ms
-}
-
-type format struct {
-	Provider string            `json:"provider"`
-	Options  map[string]string `json:"options"`
-}
-
-type domainMetadata struct {
-	Domain        string `json:"domain"`
-	Configuration string `json:"configuration"`
-	Removed       bool   `json:"removed"`
-}
-
-type addFile struct {
-	Path             string            `json:"path"` // relative, URL-encoded
-	PartitionValues  map[string]string `json:"partitionValues"`
-	Size             int64             `json:"size"`
-	ModificationTime int64             `json:"modificationTime"` // ms
-	DataChange       bool              `json:"dataChange"`
-	Stats            string            `json:"stats,omitempty"`
-	DeletionVector   *json.RawMessage  `json:"deletionVector,omitempty"`
-}
-
-type removeFile struct {
-	Path              string `json:"path"`              // as the add action has it
-	DeletionTimestamp int64  `json:"deletionTimestamp"` // ms
-	DataChange        bool   `json:"dataChange"`
-}
 
 // dataFile is one file of the table's current version.
 type dataFile struct {
@@ -111,15 +53,6 @@ type log struct {
 func (l *log) file(version int64, suffix string) string {
 	return filepath.Join(l.dir, logDir, fmt.Sprintf("%020d%s", version, suffix))
 }
-
-// problem is a clause about a table that can't be used; the caller adds the table's name.
-type problem struct{ clause, next string }
-
-func (p *problem) Error() string { return p.clause + ". " + p.next }
-
-var errNoTable = errors.New("no Delta table")
-
-const nextRepair = "Restore the table's _delta_log, or migrate into a new path."
 
 // load reads the newest version: the latest checkpoint and the commits after it.
 func (l *log) load() (*snapshot, error) {
@@ -216,8 +149,6 @@ func (l *log) apply(s *snapshot, version int64, commit []byte) error {
 	}
 	return nil
 }
-
-var deletionVectors = &problem{"has deletion vectors, which tracemig does not read", "Run REORG TABLE … APPLY (PURGE) in Spark, or migrate into a new path."}
 
 func (l *log) add(s *snapshot, version int64, path, stats string) error {
 	name, err := url.PathUnescape(path)
@@ -334,101 +265,4 @@ func sameFile(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
-}
-
-// The table features that this writer can honour: the form of VARIANT, and those that ask nothing of
-// it here (no invariants, which the schema check sees; statistics of clustering columns are always
-// written; a table that is append-only is asked about before rows are replaced, see mayRemove).
-var (
-	knownReaderFeatures = []string{"variantType", "variantType-preview"}
-	knownWriterFeatures = []string{"variantType", "variantType-preview", "appendOnly", "invariants", "domainMetadata", "clustering"}
-)
-
-// check says whether the snapshot is a table that can be written as t, and which part of t it has.
-func (s *snapshot) check(t uctables.Table) (part uctables.Table, err error) {
-	const next = "Migrate into a new path, or make the table anew with --create."
-	for _, f := range s.protocol.ReaderFeatures {
-		if !slices.Contains(knownReaderFeatures, f) {
-			return part, &problem{"has the reader feature " + f + ", which tracemig does not know", next}
-		}
-	}
-	for _, f := range s.protocol.WriterFeatures {
-		if !slices.Contains(knownWriterFeatures, f) {
-			return part, &problem{"has the writer feature " + f + ", which tracemig does not know", next}
-		}
-	}
-	if s.protocol.MinReaderVersion > 3 || s.protocol.MinWriterVersion > 7 {
-		return part, &problem{fmt.Sprintf("needs Delta reader version %d and writer version %d, which tracemig does not know",
-			s.protocol.MinReaderVersion, s.protocol.MinWriterVersion), next}
-	}
-	config := s.meta.Configuration
-	if mode := config["delta.columnMapping.mode"]; mode != "" && mode != "none" {
-		return part, &problem{"maps its column names (delta.columnMapping.mode is " + mode + ")", next}
-	}
-	if len(s.meta.PartitionColumns) > 0 {
-		return part, &problem{"is partitioned by " + strings.Join(s.meta.PartitionColumns, ", "), next}
-	}
-	if policy := config["delta.checkpointPolicy"]; policy == "v2" {
-		return part, &problem{"has v2 checkpoints", next}
-	}
-	switch v := config[uctables.SchemaVersionProperty]; v {
-	case uctables.SchemaVersion:
-	case uctables.BetaSchemaVersion:
-		return part, &problem{"has the beta form of the OTEL tables (" + uctables.SchemaVersionProperty + " is v1)", next}
-	case "":
-		return part, &problem{"is no OTEL table: it lacks the property " + uctables.SchemaVersionProperty, next}
-	default:
-		return part, &problem{fmt.Sprintf("has schema version %s, tracemig writes %s", v, uctables.SchemaVersion), next}
-	}
-	part, clause := partOf(s.meta.SchemaString, t)
-	if clause != "" {
-		return part, &problem{clause, next}
-	}
-	return part, nil
-}
-
-// creation is the first commit of a table.
-func creation(t uctables.Table, clustering bool, now time.Time) []action {
-	p := protocol{
-		MinReaderVersion: 3, MinWriterVersion: 7,
-		ReaderFeatures: []string{"variantType"},
-		WriterFeatures: []string{"appendOnly", "invariants", "variantType"},
-	}
-	config := make(map[string]string)
-	for _, kv := range uctables.Properties {
-		config[kv[0]] = kv[1]
-	}
-	actions := []action{
-		{CommitInfo: commitInfo("CREATE TABLE", map[string]any{"isManaged": "false", "partitionBy": "[]"}, now)},
-		{Protocol: &p},
-		{MetaData: &metaData{
-			ID:               uuid.NewString(),
-			Format:           format{Provider: "parquet", Options: map[string]string{}},
-			SchemaString:     string(mustJSON(deltaType(t.Struct()))),
-			PartitionColumns: []string{},
-			Configuration:    config,
-			CreatedTime:      now.UnixMilli(),
-		}},
-	}
-	if clustering {
-		p.WriterFeatures = append(p.WriterFeatures, "domainMetadata", "clustering")
-		columns := [][]string{}
-		for _, c := range t.ClusterBy {
-			columns = append(columns, []string{c})
-		}
-		actions = append(actions, action{DomainMetadata: &domainMetadata{
-			Domain: "delta.clustering",
-			Configuration: string(mustJSON(map[string]any{
-				"clusteringColumns": columns, "domainName": "delta.clustering",
-			})),
-		}})
-	}
-	return actions
-}
-
-func commitInfo(operation string, parameters map[string]any, now time.Time) map[string]any {
-	return map[string]any{
-		"timestamp": now.UnixMilli(), "operation": operation, "operationParameters": parameters,
-		"engineInfo": engine, "isBlindAppend": false, "txnId": uuid.NewString(),
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -277,18 +276,4 @@ func (r *replacing) actions(old []dataFile) []action {
 		}
 	}
 	return append(actions, action{Add: r.added.add(now)})
-}
-
-func (f *newFile) remove() {
-	if f != nil {
-		os.Remove(f.path)
-	}
-}
-
-// add is the action that makes the file part of the table.
-func (f *newFile) add(now time.Time) *addFile {
-	return &addFile{
-		Path: filepath.Base(f.path), PartitionValues: map[string]string{}, Size: f.size,
-		ModificationTime: now.UnixMilli(), DataChange: true, Stats: f.stats,
-	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
-	"github.com/google/uuid"
 
 	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/target"
@@ -118,89 +117,6 @@ func within(times target.Times) meets {
 	return func(from, to int64) bool { return from <= times.High && to >= times.Low }
 }
 
-// batch is what one commit may add.
-type batch struct {
-	meets meets            // where the pruning column may keep a row out
-	rows  []bool           // which rows are still to be written
-	left  int              // how many these are
-	keys  []string         // columns of the key
-	mark  func(*rowReader) // takes the rows out that one of the table keeps out
-	write func(w *rowWriter, row int) error
-	stats func(row int, s *stats)
-}
-
-// drop takes a row out.
-func (b *batch) drop(row int) {
-	if b.rows[row] {
-		b.rows[row] = false
-		b.left--
-	}
-}
-
-// insert adds the rows whose keys the table does not have, in one commit, or none at all.
-//
-// Other writers may commit at the same time. The loser of a race for a version reads what the
-// winner added, takes out the rows that are there now, and tries the next version.
-func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
-	var data *newFile
-	discard := func() {
-		if data != nil {
-			os.Remove(data.path)
-			data = nil
-		}
-	}
-	for since := int64(-1); ; {
-		version, files, err := t.files(since, b.meets)
-		before := b.left
-		for _, f := range files {
-			if err != nil || b.left == 0 {
-				break
-			}
-			err = t.markPresent(ctx, b, f)
-		}
-		if errors.Is(err, errFileGone) {
-			since = -1 // rewritten meanwhile: the new files say all
-			continue
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if b.left < before {
-			discard()
-		}
-		if err != nil || b.left == 0 {
-			discard()
-			return target.Written{Present: len(b.rows) - b.left}, err
-		}
-		since = version
-		if data == nil {
-			if data, err = t.writeFile(ctx, b); err != nil {
-				return target.Written{}, err
-			}
-		}
-		now := time.Now()
-		err = t.log.commit(version+1, []action{
-			{CommitInfo: commitInfo("WRITE", map[string]any{"mode": "Append", "partitionBy": "[]"}, now)},
-			{Add: data.add(now)},
-		})
-		switch {
-		case err == nil:
-			return target.Written{Inserted: b.left, Present: len(b.rows) - b.left, Bytes: data.size}, nil
-		case !errors.Is(err, fs.ErrExist):
-			// The file stays: the commit may have taken effect.
-			return target.Written{}, err
-		}
-	}
-}
-
-// markPresent takes out the rows of the batch that a file keeps out.
-func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
-	return t.gone(f, t.scan(ctx, f, b.meets, b.keys, func(r *rowReader) error {
-		b.mark(r)
-		return nil
-	}))
-}
-
 var errFileGone = errors.New("another program rewrote its files meanwhile; run again when nothing else writes to it")
 
 // gone says why a file of the log is not there, if that is what err tells.
@@ -271,65 +187,6 @@ func rowGroupRange(rg *metadata.RowGroupMetaData, sc *schema.Schema, name string
 	unit := timeUnit(sc.Column(index))
 	// Finer units are cut to microseconds.
 	return toMicros(times.Min(), unit), toMicros(times.Max(), unit) + 1, true
-}
-
-// newFile is a data file that no commit names yet. A crash leaves it behind: readers see only the
-// files that the log names, and its name is never used again.
-type newFile struct {
-	path  string
-	size  int64
-	stats string
-}
-
-// writeFile writes the rows of the batch that are to be written.
-func (t *table) writeFile(ctx context.Context, b *batch) (*newFile, error) {
-	t.mu.Lock()
-	part := t.part
-	t.mu.Unlock()
-	return t.newFile(func(f *os.File) (*stats, error) {
-		w := newRowWriter(noClose{f}, part)
-		s := newStats()
-		for row, missing := range b.rows {
-			if !missing {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			if err := b.write(w, row); err != nil {
-				return nil, err
-			}
-			s.rows++
-			b.stats(row, s)
-		}
-		return s, w.close()
-	})
-}
-
-// newFile makes a file of what write puts there and says of it, and makes it durable.
-func (t *table) newFile(write func(*os.File) (*stats, error)) (_ *newFile, err error) {
-	path := filepath.Join(t.log.dir, "part-00000-"+uuid.NewString()+"-c000.zstd.parquet")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(path)
-		}
-	}()
-	s, err := write(f)
-	if err := disk.Finish(f, err); err != nil {
-		return nil, err
-	}
-	if err := disk.SyncFolder(t.log.dir); err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	return &newFile{path: path, size: info.Size(), stats: s.json()}, nil
 }
 
 // create makes the table if it is missing, and checks it if not.
