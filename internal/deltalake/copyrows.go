@@ -9,14 +9,14 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/file"
 )
 
-// copyRows writes those rows of a Parquet file that keep says, by their place in the file, as a file of
-// the same form to w. It copies the values of all columns as they are, so that nothing that another
-// writer has put there gets lost: columns and fields that tracemig does not know, and types that it would
-// read into a coarser one.
+// copyRows writes the rows of a Parquet file for which keep is true, by their place in the file, to w as a file
+// of the same form. It copies the values of all columns as they are, so that nothing gets lost that another
+// writer has put there: columns and fields that tracemig does not know, and types that it would read into a
+// coarser one.
 func copyRows(ctx context.Context, from *file.Reader, keep []bool, w io.Writer) error {
 	meta := from.MetaData()
 	out := file.NewParquetWriter(noClose{w}, meta.Schema.Root(), file.WithWriterProps(writerProperties(meta.Schema)),
-		// By it Spark knows, among other things, in which calendar it wrote the dates.
+		// Spark notes there, among other things, in which calendar it wrote the dates.
 		file.WithWriteMetadata(meta.KeyValueMetadata()))
 	for g := range from.NumRowGroups() {
 		group := from.RowGroup(g)
@@ -96,68 +96,84 @@ type valueWriter[T any] interface {
 	WriteBatch(values []T, def, rep []int16) (int64, error)
 }
 
-// copyValues copies what the kept rows have in one column. A row may have many values, or none, and
-// they may lie in several batches.
+// copyValues copies the values that the kept rows have in one column. A row may have many values, or none, and
+// they may be read in several batches.
 func copyValues[T any](in valueReader[T], chunk file.ColumnChunkWriter, keep []bool) error {
 	out, ok := chunk.(valueWriter[T])
 	if !ok {
 		return fmt.Errorf("no writer for %T", chunk)
 	}
-	maxDef := in.Descriptor().MaxDefinitionLevel()
-	values, def := make([]T, batchLevels), make([]int16, batchLevels)
-	var rep []int16
+	b := valueBatch[T]{maxDef: in.Descriptor().MaxDefinitionLevel(), row: -1}
+	b.values, b.def = make([]T, batchLevels), make([]int16, batchLevels)
 	if in.Descriptor().MaxRepetitionLevel() > 0 {
-		rep = make([]int16, batchLevels)
+		b.rep = make([]int16, batchLevels)
 	}
-	row := -1
 	for in.HasNext() {
-		n, _, err := in.ReadBatchInPage(batchLevels, values, def, rep)
+		n, _, err := in.ReadBatchInPage(batchLevels, b.values, b.def, b.rep)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return io.ErrUnexpectedEOF
 		}
-		levels, kept, value := 0, 0, 0
-		for i := range int(n) {
-			if rep == nil || rep[i] == 0 {
-				row++
-			}
-			if row < 0 || row >= len(keep) {
-				return fmt.Errorf("it has other rows than its row group, which has %d", len(keep))
-			}
-			present := def[i] == maxDef
-			if keep[row] {
-				def[levels] = def[i]
-				if rep != nil {
-					rep[levels] = rep[i]
-				}
-				levels++
-				if present {
-					values[kept] = values[value]
-					kept++
-				}
-			}
-			if present {
-				value++
-			}
+		levels, values, err := b.compact(int(n), keep)
+		if err != nil {
+			return err
 		}
 		if levels == 0 {
 			continue
 		}
-		levelsRep := rep
+		rep := b.rep
 		if rep != nil {
-			levelsRep = rep[:levels]
+			rep = rep[:levels]
 		}
-		if _, err := out.WriteBatch(values[:kept], def[:levels], levelsRep); err != nil {
+		if _, err := out.WriteBatch(b.values[:values], b.def[:levels], rep); err != nil {
 			return err
 		}
 	}
 	if err := in.Err(); err != nil {
 		return err
 	}
-	if row+1 != len(keep) {
+	if b.row+1 != len(keep) {
 		return io.ErrUnexpectedEOF
 	}
 	return nil
+}
+
+// valueBatch is a part of a column: its levels, and its values that are not NULL.
+type valueBatch[T any] struct {
+	values   []T
+	def, rep []int16 // rep is nil for a column outside of lists
+	maxDef   int16   // the definition level of a value that is not NULL
+	row      int     // the row of the last level, -1 at first
+}
+
+// compact moves those of the first n levels whose rows are kept, and their values, to the front. It returns how
+// many these are.
+func (b *valueBatch[T]) compact(n int, keep []bool) (levels, values int, err error) {
+	value := 0 // the next one
+	for i := range n {
+		if b.rep == nil || b.rep[i] == 0 {
+			b.row++
+		}
+		if b.row < 0 || b.row >= len(keep) {
+			return 0, 0, fmt.Errorf("it has other rows than its row group, which has %d", len(keep))
+		}
+		present := b.def[i] == b.maxDef
+		if keep[b.row] {
+			b.def[levels] = b.def[i]
+			if b.rep != nil {
+				b.rep[levels] = b.rep[i]
+			}
+			levels++
+			if present {
+				b.values[values] = b.values[value]
+				values++
+			}
+		}
+		if present {
+			value++
+		}
+	}
+	return levels, values, nil
 }

@@ -56,45 +56,29 @@ func (l *log) file(version int64, suffix string) string {
 
 // load reads the newest version: the latest checkpoint and the commits after it.
 func (l *log) load() (*snapshot, error) {
-	entries, err := os.ReadDir(filepath.Join(l.dir, logDir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	found, err := l.list()
+	if err != nil {
 		return nil, err
 	}
-	checkpoint, newest, other := int64(-1), int64(-1), false
-	for _, e := range entries {
-		digits, suffix, _ := strings.Cut(e.Name(), ".")
-		version, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || len(digits) != 20 {
-			continue
-		}
-		switch {
-		case suffix == "json":
-			newest = max(newest, version)
-		case suffix == "checkpoint.parquet":
-			checkpoint = max(checkpoint, version)
-		case strings.HasPrefix(suffix, "checkpoint."):
-			other = true // of several parts, or a v2 checkpoint
-		}
-	}
-	if newest < 0 && checkpoint < 0 {
-		if other {
+	if found.commit < 0 && found.checkpoint < 0 {
+		if found.otherForms {
 			return nil, &problem{"has checkpoints of a form that tracemig does not read", nextRepair}
 		}
 		return nil, errNoTable
 	}
 	s := &snapshot{version: -1, files: make(map[string]dataFile)}
-	if checkpoint >= 0 {
-		if err := l.readCheckpoint(s, checkpoint); err != nil {
-			return nil, fmt.Errorf("checkpoint %d: %w", checkpoint, err)
+	if found.checkpoint >= 0 {
+		if err := l.readCheckpoint(s, found.checkpoint); err != nil {
+			return nil, fmt.Errorf("checkpoint %d: %w", found.checkpoint, err)
 		}
-		s.version = checkpoint
+		s.version = found.checkpoint
 	}
 	if err := l.follow(s); err != nil {
 		return nil, err
 	}
-	if s.version < newest {
+	if s.version < found.commit {
 		clause := fmt.Sprintf("has a log without commit %d", s.version+1)
-		if other {
+		if found.otherForms {
 			clause += " and checkpoints of a form that tracemig does not read (v2, or of several parts)"
 		}
 		return nil, &problem{clause, nextRepair}
@@ -103,6 +87,37 @@ func (l *log) load() (*snapshot, error) {
 		return nil, &problem{"has a log without protocol and schema", nextRepair}
 	}
 	return s, nil
+}
+
+// logFiles are the newest files of a log.
+type logFiles struct {
+	commit, checkpoint int64 // versions, -1 for none
+	otherForms         bool  // there are v2 checkpoints, or some of several parts
+}
+
+// list looks for the files of the log by their names.
+func (l *log) list() (logFiles, error) {
+	found := logFiles{commit: -1, checkpoint: -1}
+	entries, err := os.ReadDir(filepath.Join(l.dir, logDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return found, err
+	}
+	for _, e := range entries {
+		digits, suffix, _ := strings.Cut(e.Name(), ".")
+		version, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || len(digits) != 20 {
+			continue
+		}
+		switch {
+		case suffix == "json":
+			found.commit = max(found.commit, version)
+		case suffix == "checkpoint.parquet":
+			found.checkpoint = max(found.checkpoint, version)
+		case strings.HasPrefix(suffix, "checkpoint."):
+			found.otherForms = true
+		}
+	}
+	return found, nil
 }
 
 // follow reads the commits after the snapshot's version.

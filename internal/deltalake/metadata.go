@@ -13,30 +13,138 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// Migrated implements target.Writer. It reads the annotations twice and the spans' trace IDs once,
-// in pieces; what it holds is some 100 bytes for each trace of the table.
-func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
-	entries := make(map[[16]byte]entry) // by a hash of annotation_id
-	spans := make(map[[16]byte]int32)   // by trace
-	if err := l.metadata(ctx, func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error {
-		e := entry{updatedAt: updatedAt}
-		if p != nil && p.Source == source && !deleted {
-			e.live = hexID(e.trace[:], p.TraceID)
+// metadataVersion is a METADATA row, one version of it, as far as it is read of all traces.
+type metadataVersion struct {
+	*rowReader          // with metadataColumns and those that were asked for besides
+	id         [16]byte // a hash of annotation_id, which takes less memory
+	updatedAt  int64
+	deleted    bool
+}
+
+// The columns that metadataRows always reads, and the places of target_id and of the first further one.
+var metadataColumns = []string{"annotation_type", "annotation_id", "updated_at", "deleted_at", "target_id"}
+
+const (
+	targetIDColumn = 4
+	furtherColumn  = 5
+)
+
+// metadataRows reads columns of each METADATA row, all versions.
+func (l *Lake) metadataRows(ctx context.Context, columns []string, yield func(*metadataVersion) error) error {
+	return l.annotations().scanAll(ctx, target.AllTimes, slices.Concat(metadataColumns, columns), func(r *rowReader) error {
+		if string(r.text(0)) != string(uctables.Metadata) {
+			return nil
 		}
-		old, ok := entries[id]
-		if !ok || updatedAt > old.updatedAt || updatedAt == old.updatedAt && deleted {
-			entries[id] = e
+		m := metadataVersion{rowReader: r}
+		hash := sha256.Sum256(r.text(1))
+		m.id = [16]byte(hash[:16])
+		m.updatedAt, _ = r.int(2)
+		_, m.deleted = r.int(3)
+		if r.err != nil {
+			return r.err
 		}
-		return nil
-	}); err != nil {
+		return yield(&m)
+	})
+}
+
+// replaces says whether the row is newer than a version with this updated_at. Of two with one updated_at the
+// deleted one is newer.
+func (m *metadataVersion) replaces(updatedAt int64) bool {
+	return m.updatedAt > updatedAt || m.updatedAt == updatedAt && m.deleted
+}
+
+// document decodes the VARIANT whose two binary parts are the columns at and after it. text is memory to reuse.
+func (m *metadataVersion) document(at int, text *[]byte, into any) (err error) {
+	if *text, err = variant.AppendJSON((*text)[:0], m.text(at), m.text(at+1)); err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if e.live {
-			spans[e.trace] = 0
+	return json.Unmarshal(*text, into)
+}
+
+// provenanceRows reads each METADATA row with what tracemig noted in it, or nil.
+func (l *Lake) provenanceRows(ctx context.Context, yield func(*metadataVersion, *uctables.Provenance) error) error {
+	var text []byte
+	columns := []string{"metadata.value", "metadata.metadata", "created_at"}
+	return l.metadataRows(ctx, columns, func(m *metadataVersion) error {
+		var noted struct {
+			Source        string         `json:"tracemig.source"`
+			SourceTraceID string         `json:"tracemig.source_trace_id"`
+			Digest        string         `json:"tracemig.digest"`
+			Spans         int            `json:"tracemig.spans"`
+			SpansMissing  string         `json:"tracemig.spans_missing"`
+			Attachments   jsontext.Value `json:"tracemig.attachments"`
+		}
+		var p *uctables.Provenance
+		// A row that does not decode, or has other types, was not written by tracemig.
+		if m.document(furtherColumn, &text, &noted) == nil {
+			created, _ := m.int(furtherColumn + 2)
+			p = &uctables.Provenance{
+				Source: noted.Source, SourceTraceID: noted.SourceTraceID, TraceID: string(m.text(targetIDColumn)),
+				Digest: noted.Digest, Spans: noted.Spans, SpansMissing: noted.SpansMissing, RequestMicros: created,
+				Attachments: string(noted.Attachments),
+			}
+		}
+		if m.err != nil {
+			return m.err
+		}
+		return yield(m, p)
+	})
+}
+
+// traceVersion is the newest METADATA row of a trace.
+type traceVersion struct {
+	updatedAt int64
+	trace     [16]byte
+	live      bool // not deleted, and of the source
+}
+
+// Migrated implements target.Writer. It reads the annotations twice and the trace IDs of the spans once, in
+// pieces. It holds some 100 bytes for each trace of the table.
+func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
+	versions, err := l.traceVersions(ctx, source) // by a hash of annotation_id
+	if err != nil {
+		return err
+	}
+	spans, err := l.countSpans(ctx, versions)
+	if err != nil {
+		return err
+	}
+	return l.provenanceRows(ctx, func(m *metadataVersion, p *uctables.Provenance) error {
+		v := versions[m.id]
+		if !v.live || m.updatedAt != v.updatedAt || p == nil || p.Source != source || int(spans[v.trace]) < p.Spans {
+			return nil
+		}
+		delete(versions, m.id) // The row may be there more than once.
+		return yield(*p)
+	})
+}
+
+// traceVersions finds the newest METADATA row of each trace.
+func (l *Lake) traceVersions(ctx context.Context, source string) (map[[16]byte]traceVersion, error) {
+	versions := make(map[[16]byte]traceVersion)
+	err := l.provenanceRows(ctx, func(m *metadataVersion, p *uctables.Provenance) error {
+		if old, ok := versions[m.id]; ok && !m.replaces(old.updatedAt) {
+			return nil
+		}
+		v := traceVersion{updatedAt: m.updatedAt}
+		if p != nil && p.Source == source && !m.deleted {
+			v.live = hexID(v.trace[:], p.TraceID)
+		}
+		versions[m.id] = v
+		return nil
+	})
+	return versions, err
+}
+
+// countSpans counts the rows of spans of the traces that are live.
+func (l *Lake) countSpans(ctx context.Context, versions map[[16]byte]traceVersion) (map[[16]byte]int32, error) {
+	spans := make(map[[16]byte]int32)
+	for _, v := range versions {
+		if v.live {
+			spans[v.trace] = 0
 		}
 	}
-	if err := l.spans().scanAll(ctx, target.AllTimes, []string{"trace_id"}, func(r *rowReader) error {
+	err := l.spans().scanAll(ctx, target.AllTimes, []string{"trace_id"}, func(r *rowReader) error {
 		var trace [16]byte
 		if hexID(trace[:], r.text(0)) {
 			if n, ok := spans[trace]; ok {
@@ -44,43 +152,27 @@ func (l *Lake) Migrated(ctx context.Context, source string, yield func(uctables.
 			}
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	return l.metadata(ctx, func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error {
-		e := entries[id]
-		if !e.live || updatedAt != e.updatedAt || p == nil || p.Source != source || int(spans[e.trace]) < p.Spans {
-			return nil
-		}
-		delete(entries, id) // once, whatever the table holds
-		return yield(*p)
 	})
+	return spans, err
 }
 
-// entry is the newest METADATA row of an annotation ID.
-type entry struct {
-	updatedAt int64
-	trace     [16]byte
-	live      bool // not deleted, and of the source
-}
-
-// Official implements target.Writer. It reads the annotations once; what it holds is some 100 bytes
-// for each trace of the table.
+// Official implements target.Writer. It reads the annotations once. It holds some 100 bytes for each trace of
+// the table.
 func (l *Lake) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
 	type version struct {
 		updatedAt int64
-		official  bool // not deleted, and of that migration
+		official  bool // not deleted, and written by that migration
 		traceID   string
 	}
 	newest := make(map[[16]byte]version) // by a hash of annotation_id
 	columns := []string{"metadata.value", "metadata.metadata", "value.value", "value.metadata"}
 	var text []byte
-	err := l.metadataRows(ctx, columns, func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error {
-		if old, ok := newest[id]; ok && (updatedAt < old.updatedAt || updatedAt == old.updatedAt && !deleted) {
+	err := l.metadataRows(ctx, columns, func(m *metadataVersion) error {
+		if old, ok := newest[m.id]; ok && !m.replaces(old.updatedAt) {
 			return nil
 		}
-		v := version{updatedAt: updatedAt}
-		if !deleted {
+		v := version{updatedAt: m.updatedAt}
+		if !m.deleted {
 			var own struct {
 				Source *jsontext.Value `json:"tracemig.source"`
 			}
@@ -89,14 +181,14 @@ func (l *Lake) Official(ctx context.Context, experimentID string, yield func(tar
 					Experiment jsontext.Value `json:"mlflow.migration.sourceExperimentId"`
 				} `json:"trace_metadata"`
 			}
-			// What does not decode, or has other types, is of neither.
-			_ = decode(r, metadataMore, &text, &own)
-			if decode(r, metadataMore+2, &text, &info) == nil && own.Source == nil && plain(info.Metadata.Experiment) == experimentID {
-				v.official, v.traceID = true, string(r.text(metadataTarget))
+			// A row that does not decode, or has other types, was written by neither.
+			_ = m.document(furtherColumn, &text, &own)
+			if m.document(furtherColumn+2, &text, &info) == nil && own.Source == nil && plain(info.Metadata.Experiment) == experimentID {
+				v.official, v.traceID = true, string(m.text(targetIDColumn))
 			}
 		}
-		newest[id] = v
-		return r.err
+		newest[m.id] = v
+		return m.err
 	})
 	for _, v := range newest {
 		if err == nil && v.official {
@@ -106,73 +198,11 @@ func (l *Lake) Official(ctx context.Context, experimentID string, yield func(tar
 	return err
 }
 
-// plain is the text of a JSON value, a string's without its quotes.
+// plain is the text of a JSON value, that of a string without its quotes.
 func plain(v jsontext.Value) string {
 	if v.Kind() == '"' {
-		b, _ := jsontext.AppendUnquote(nil, v) // decoded before, so it is valid
+		b, _ := jsontext.AppendUnquote(nil, v) // valid, since it was decoded before
 		return string(b)
 	}
 	return string(v)
-}
-
-// decode reads the VARIANT whose binary parts are the columns at and after it; text is room for it.
-func decode(r *rowReader, at int, text *[]byte, into any) (err error) {
-	if *text, err = variant.AppendJSON((*text)[:0], r.text(at), r.text(at+1)); err != nil {
-		return err
-	}
-	return json.Unmarshal(*text, into)
-}
-
-// metadata calls yield for each METADATA row, with what tracemig noted in it or nil, and with a hash
-// of its annotation_id.
-func (l *Lake) metadata(ctx context.Context, yield func(id [16]byte, updatedAt int64, deleted bool, p *uctables.Provenance) error) error {
-	var text []byte
-	return l.metadataRows(ctx, []string{"metadata.value", "metadata.metadata", "created_at"}, func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error {
-		var p *uctables.Provenance
-		var m struct {
-			Source        string         `json:"tracemig.source"`
-			SourceTraceID string         `json:"tracemig.source_trace_id"`
-			Digest        string         `json:"tracemig.digest"`
-			Spans         int            `json:"tracemig.spans"`
-			SpansMissing  string         `json:"tracemig.spans_missing"`
-			Attachments   jsontext.Value `json:"tracemig.attachments"`
-		}
-		// A row that does not decode, or has other types, is not of tracemig.
-		if decode(r, metadataMore, &text, &m) == nil {
-			created, _ := r.int(metadataMore + 2)
-			p = &uctables.Provenance{
-				Source: m.Source, SourceTraceID: m.SourceTraceID, TraceID: string(r.text(metadataTarget)),
-				Digest: m.Digest, Spans: m.Spans, SpansMissing: m.SpansMissing, RequestMicros: created,
-				Attachments: string(m.Attachments),
-			}
-		}
-		if r.err != nil {
-			return r.err
-		}
-		return yield(id, updatedAt, deleted, p)
-	})
-}
-
-// The columns that metadataRows reads first.
-var metadataColumns = []string{"annotation_type", "annotation_id", "updated_at", "deleted_at", "target_id"}
-
-const (
-	metadataTarget = 4 // target_id
-	metadataMore   = 5 // the first of those that it is asked for
-)
-
-// metadataRows reads columns of each METADATA row, and calls yield with a hash of its annotation_id.
-func (l *Lake) metadataRows(ctx context.Context, columns []string, yield func(r *rowReader, id [16]byte, updatedAt int64, deleted bool) error) error {
-	return l.annotations().scanAll(ctx, target.AllTimes, slices.Concat(metadataColumns, columns), func(r *rowReader) error {
-		if string(r.text(0)) != string(uctables.Metadata) {
-			return nil
-		}
-		hash := sha256.Sum256(r.text(1))
-		updatedAt, _ := r.int(2)
-		_, deleted := r.int(3)
-		if r.err != nil {
-			return r.err
-		}
-		return yield(r, [16]byte(hash[:16]), updatedAt, deleted)
-	})
 }

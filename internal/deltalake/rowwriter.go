@@ -39,6 +39,9 @@ type rowWriter struct {
 	arena []byte
 	rows  int
 	size  int // bytes of values collected
+
+	err    error  // of a document that VARIANT does not hold
+	failed string // which document of the row that is
 }
 
 // column collects the values of one leaf until its row group is written.
@@ -140,22 +143,25 @@ func (w *rowWriter) optString(s *string) {
 	w.size += len(text) + int(unsafe.Sizeof(parquet.ByteArray{}))
 }
 
-func (w *rowWriter) variant(text uctables.JSON) error {
-	if text == nil {
+// variant writes the two binary parts of a document; what names it in an error. After an error it writes NULL, so
+// that the row can be written to its end, where endRow returns the error.
+func (w *rowWriter) variant(what string, text uctables.JSON) {
+	if text == nil || w.err != nil {
 		w.level(false)
 		w.level(false)
-		return nil
+		return
 	}
 	value, metadata, err := w.enc.Encode(text)
 	if err != nil {
-		return err
+		w.err, w.failed = err, what
 	}
 	for _, b := range [][]byte{value, metadata} {
-		c := w.level(true)
-		c.text = append(c.text, w.keep(b))
-		w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
+		c := w.level(err == nil)
+		if err == nil {
+			c.text = append(c.text, w.keep(b))
+			w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
+		}
 	}
-	return nil
 }
 
 // keep copies b to memory that stays until the row group is written.
@@ -183,37 +189,51 @@ func (w *rowWriter) skipAt(def int16) {
 	w.def = outer
 }
 
-// group writes the fields of a struct that is there.
-func (w *rowWriter) group(fields func() error) error {
+// group writes the fields of a struct that is not NULL.
+func (w *rowWriter) group(fields func()) {
 	w.def++
-	err := fields()
+	fields()
 	w.def--
-	return err
 }
 
-// list writes n elements of a table's column, an array of structs that is there.
-func (w *rowWriter) list(n int, element func(i int) error) error {
+// optGroup writes a struct, or NULL where it is not there.
+func (w *rowWriter) optGroup(there bool, fields func()) {
+	if !there {
+		w.skip()
+		return
+	}
+	w.group(fields)
+}
+
+// list writes n elements of one of the table's columns, an array of structs that is not NULL; noun names an element
+// in an error.
+func (w *rowWriter) list(n int, noun string, element func(i int)) {
 	if n == 0 {
 		w.skipAt(w.def + 1)
-		return nil
+		return
 	}
 	start := w.at
 	w.def += 3 // the list, its repetition, the element
-	defer func() { w.def -= 3; w.rep = 0 }()
 	for i := range n {
 		w.at = start
-		if err := element(i); err != nil {
-			return err
+		before := w.err
+		element(i)
+		if before == nil && w.err != nil {
+			w.failed = fmt.Sprintf("%s of %s %d", w.failed, noun, i)
 		}
 		w.rep = 1
 	}
-	return nil
+	w.def -= 3
+	w.rep = 0
 }
 
-// endRow ends a row and writes a row group when enough has come together.
+// endRow ends a row, and writes a row group when enough has been collected.
 func (w *rowWriter) endRow() error {
 	if w.at != len(w.cols) {
 		panic(fmt.Sprintf("deltalake: row has %d leaves, the table %d", w.at, len(w.cols)))
+	}
+	if w.err != nil {
+		return fmt.Errorf("%s: %w", w.failed, w.err)
 	}
 	w.at = 0
 	w.rows++

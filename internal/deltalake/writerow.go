@@ -1,13 +1,9 @@
 package deltalake
 
-import (
-	"fmt"
+import "github.com/tracemig/tracemig/internal/uctables"
 
-	"github.com/tracemig/tracemig/internal/uctables"
-)
-
-// span writes one row of uctables.Spans, with the same NULLs and empty values as
-// uctables.AppendSpan gives a warehouse.
+// span writes a row of uctables.Spans. Its NULLs and empty values are those that uctables.AppendSpan gives a
+// warehouse.
 func (w *rowWriter) span(s *uctables.Span) error {
 	w.string(s.RecordID)
 	w.int64(s.TimeMicros)
@@ -22,91 +18,55 @@ func (w *rowWriter) span(s *uctables.Span) error {
 	w.string(s.Kind)
 	w.int64(s.StartTimeUnixNano)
 	w.optInt64(s.EndTimeUnixNano)
-	if err := w.variant(s.Attributes); err != nil {
-		return fmt.Errorf("attributes: %w", err)
-	}
+	w.variant("attributes", s.Attributes)
 	w.int32(s.DroppedAttributesCount)
-	err := w.list(len(s.Events), func(i int) error {
+	w.list(len(s.Events), "event", func(i int) {
 		e := &s.Events[i]
 		w.int64(e.TimeUnixNano)
 		w.string(e.Name)
-		if err := w.variant(e.Attributes); err != nil {
-			return fmt.Errorf("attributes of event %d: %w", i, err)
-		}
+		w.variant("attributes", e.Attributes)
 		w.int32(e.DroppedAttributesCount)
-		return nil
 	})
-	if err != nil {
-		return err
-	}
 	w.int32(s.DroppedEventsCount)
-	err = w.list(len(s.Links), func(i int) error {
+	w.list(len(s.Links), "link", func(i int) {
 		l := &s.Links[i]
 		w.string(l.TraceID)
 		w.string(l.SpanID)
 		w.optString(l.TraceState)
-		if err := w.variant(l.Attributes); err != nil {
-			return fmt.Errorf("attributes of link %d: %w", i, err)
-		}
+		w.variant("attributes", l.Attributes)
 		w.int32(l.DroppedAttributesCount)
 		w.int32(l.Flags)
-		return nil
 	})
-	if err != nil {
-		return err
-	}
 	w.int32(s.DroppedLinksCount)
-	err = w.group(func() error {
+	w.group(func() {
 		w.optString(s.StatusMessage)
 		w.optString(s.StatusCode)
-		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if s.ResourceAttributes == nil {
-		w.skip()
-	} else if err := w.group(func() error {
-		if err := w.variant(s.ResourceAttributes); err != nil {
-			return fmt.Errorf("attributes of the resource: %w", err)
-		}
+	w.optGroup(s.ResourceAttributes != nil, func() {
+		w.variant("attributes of the resource", s.ResourceAttributes)
 		w.int32(0)
-		return nil
-	}); err != nil {
-		return err
-	}
+	})
 	w.skip() // resource_schema_url
-	if s.ScopeName == nil {
-		w.skip()
-	} else if err := w.group(func() error {
+	w.optGroup(s.ScopeName != nil, func() {
 		w.optString(s.ScopeName)
 		w.optString(nil) // version
-		if err := w.variant(nil); err != nil {
-			return err
-		}
+		w.variant("", nil)
 		w.int32(0)
-		return nil
-	}); err != nil {
-		return err
-	}
+	})
 	w.skip() // span_schema_url
 	return w.endRow()
 }
 
-// annotation writes one row of uctables.Annotations.
+// annotation writes a row of uctables.Annotations.
 func (w *rowWriter) annotation(a *uctables.Annotation) error {
 	w.string(a.AnnotationID)
 	w.string(string(a.TargetType))
 	w.string(a.TargetID)
 	w.string(string(a.Type))
 	w.string(a.Name)
-	if err := w.variant(a.Value); err != nil {
-		return fmt.Errorf("value: %w", err)
-	}
+	w.variant("value", a.Value)
 	w.optString(a.Comment)
-	if err := w.variant(a.Metadata); err != nil {
-		return fmt.Errorf("metadata: %w", err)
-	}
+	w.variant("metadata", a.Metadata)
 	w.int64(a.CreatedAtMicros)
 	w.optString(a.CreatedBy)
 	w.int64(a.UpdatedAtMicros)
