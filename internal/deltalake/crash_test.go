@@ -3,15 +3,14 @@ package deltalake
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/seed"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -106,17 +105,10 @@ func TestConcurrentProcesses(t *testing.T) {
 	checkChildren(t, path)
 }
 
-// TestKill kills writers at random moments, again and again, and lets one finish.
+// TestKill kills writers at random moments, again and again, and lets one finish. With -seed they are killed after
+// the same shares of the time that a whole run takes.
 func TestKill(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("TRACEMIG_TEST_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (set TRACEMIG_TEST_SEED to repeat)", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := seed.Rand(t)
 	rounds, kills := 2, 8
 	if testing.Short() {
 		rounds, kills = 1, 4

@@ -24,6 +24,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/seed"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -426,6 +427,7 @@ func replaceChild(ctx context.Context, l *Lake) error {
 
 // TestKillReplace kills processes that replace spans at random moments, two at a time.
 func TestKillReplace(t *testing.T) {
+	random := seed.Rand(t)
 	l := newLake(t)
 	command := func() (run func() error, kill func()) {
 		cmd := childCommand(t, l.path)
@@ -450,7 +452,7 @@ func TestKillReplace(t *testing.T) {
 		var waits []func() error
 		for range 2 {
 			wait, kill := command()
-			timer := time.AfterFunc(time.Duration(rand.Int64N(lasts)), kill)
+			timer := time.AfterFunc(time.Duration(random.Int64N(lasts)), kill)
 			defer timer.Stop()
 			waits = append(waits, wait)
 		}

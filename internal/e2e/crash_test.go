@@ -3,16 +3,18 @@
 package e2e
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/tracemig/tracemig/internal/seed"
 )
 
 // smallBatches are flags that have a run write in many commits.
 var smallBatches = []string{"--bytes-in-flight", "1048576"}
 
 // TestKilledLocal kills runs that write local tables, several times at requests and at random moments. Half of the runs
-// also lose their checkpoint. In the end a run is not killed.
+// also lose their checkpoint. In the end a run is not killed. With -seed the runs are killed at the same requests again,
+// and after the same shares of the time that a whole run takes.
 func TestKilledLocal(t *testing.T) {
 	t.Parallel()
 	m, c := fillBulk(t, smallCases, 150)
@@ -27,7 +29,7 @@ func TestKilledLocal(t *testing.T) {
 	lasts := time.Since(began)
 	t.Logf("a whole run takes %v: %d requests, %d writes", lasts, whole.summary.Requests, whole.summary.TargetWrites)
 
-	random := seeded(t)
+	random := seed.Rand(t)
 	got := []tables{second.tables}
 	kills := 0
 	for round := range 4 {
@@ -58,14 +60,6 @@ func TestKilledLocal(t *testing.T) {
 	sameRows(t, want.tables, got...)
 }
 
-// seeded is a source of random numbers whose seed stands in the log.
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
 // killedRun starts a run, which p kills at a request, or a timer if p is nil. It returns whether the run was killed.
 func (fx *fixture) killedRun(p *proxy, after time.Duration) bool {
 	fx.t.Helper()
@@ -94,7 +88,7 @@ func TestKilledWarehouse(t *testing.T) {
 	want := newFixture(t, src.URL, c.Experiment).toLocal()
 	want.mustRun(0)
 
-	random := seeded(t)
+	random := seed.Rand(t)
 	fx := newFixture(t, src.URL, c.Experiment).toWarehouse()
 	p := newProxy(t, fx.front.URL)
 	fx.setenv("DATABRICKS_HOST", p.URL)
