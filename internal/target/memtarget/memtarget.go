@@ -31,7 +31,7 @@ type Target struct {
 
 	writing     sync.Mutex // held during a whole write, with Before and After
 	mu          sync.Mutex // guards what follows
-	id          string     // of the tables; empty while they are missing
+	id          string     // of the tables; empty while one is missing
 	spans       map[spanKey][]uctables.Span
 	annotations map[string][]uctables.Annotation // by annotation_id
 }
@@ -44,13 +44,13 @@ var _ interface {
 } = (*Target)(nil)
 
 // New returns a target whose tables are missing.
-func New() *Target { return &Target{} }
+func New() *Target { return &Target{annotations: make(map[string][]uctables.Annotation)} }
 
-// Drop drops the tables with their rows.
-func (t *Target) Drop() {
+// DropSpans drops the table of spans. The one of annotations stays.
+func (t *Target) DropSpans() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.id, t.spans, t.annotations = "", nil, nil
+	t.id, t.spans = "", nil
 }
 
 // Create implements target.Writer.
@@ -61,7 +61,7 @@ func (t *Target) Create(ctx context.Context) error {
 		return err
 	}
 	t.id = uuid.NewString()
-	t.spans, t.annotations = make(map[spanKey][]uctables.Span), make(map[string][]uctables.Annotation)
+	t.spans = make(map[spanKey][]uctables.Span)
 	return nil
 }
 

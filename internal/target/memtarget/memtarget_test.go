@@ -17,7 +17,7 @@ func TestConformance(t *testing.T) {
 	tables := New()
 	targettest.Run(t, targettest.Options{
 		Open:   func(*testing.T) target.Writer { return tables },
-		Drop:   func(*testing.T) { tables.Drop() },
+		Drop:   func(*testing.T) { tables.DropSpans() },
 		Rounds: 10,
 	})
 }

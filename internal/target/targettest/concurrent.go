@@ -9,8 +9,8 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// race calls write with each writer at the same time, and meanwhile look until all have ended. It returns how
-// many rows the writers say that they inserted.
+// race calls write with each writer at the same time, and look, unless nil, again and again until all have ended.
+// It returns how many rows the writers say that they inserted.
 func (s *suite) race(t *testing.T, write func(i int, w target.Writer) (target.Written, error), look func()) (inserted int) {
 	t.Helper()
 	all := append([]target.Writer{s.w}, s.others...)
@@ -29,17 +29,22 @@ func (s *suite) race(t *testing.T, write func(i int, w target.Writer) (target.Wr
 		defer close(ended)
 		wg.Wait()
 	}()
-	for {
+	for racing := true; racing; {
+		if look == nil {
+			<-ended
+			break
+		}
 		look()
 		select {
 		case <-ended:
-			for _, r := range results {
-				inserted += r.Inserted
-			}
-			return inserted
+			racing = false
 		default:
 		}
 	}
+	for _, r := range results {
+		inserted += r.Inserted
+	}
+	return inserted
 }
 
 // concurrentWrites has writers write the same rows at the same time: each row is there once, one writer says
@@ -54,26 +59,31 @@ func (s *suite) concurrentWrites(t *testing.T) {
 			spans = append(spans, span(trace, i+1, base+int64(i)))
 			annotations = append(annotations, annotation(trace, fmt.Sprint(i)))
 		}
-		whole := func(what string, n int) {
-			if n != 0 && n != size {
-				t.Errorf("round %d: a reader sees %d %s, want 0 or %d", round, n, what, size)
+		look := func() {
+			if n := spanSums(t, s.w, target.AllTimes, false, trace)[trace].Rows; n != 0 && n != size {
+				t.Errorf("round %d: a reader sees %d spans, want 0 or %d", round, n, size)
 			}
 		}
 		if n := s.race(t, func(_ int, w target.Writer) (target.Written, error) {
-			return w.WriteSpans(t.Context(), spans)
-		}, func() { whole("spans", spanSums(t, s.w, target.AllTimes, false, trace)[trace].Rows) }); n != size {
-			t.Errorf("round %d: the writers inserted %d spans, want %d", round, n, size)
-		}
-		if n := s.race(t, func(_ int, w target.Writer) (target.Written, error) {
-			return w.WriteAnnotations(t.Context(), annotations)
-		}, func() { whole("annotations", len(annotationSums(t, s.w, target.AllTimes, false, trace))) }); n != size {
-			t.Errorf("round %d: the writers inserted %d annotations, want %d", round, n, size)
+			both, err := w.WriteSpans(t.Context(), spans)
+			if err != nil {
+				return both, err
+			}
+			got, err := w.WriteAnnotations(t.Context(), annotations)
+			both.Inserted += got.Inserted
+			return both, err
+		}, look); n != 2*size {
+			t.Errorf("round %d: the writers inserted %d rows, want %d", round, n, 2*size)
 		}
 		sameSpans(t, fmt.Sprint("round ", round), spansOf(t, s.w, target.AllTimes, trace), spans...)
-		for id, sum := range annotationSums(t, s.w, target.AllTimes, false, trace) {
+		sums := annotationSums(t, s.w, target.AllTimes, false, trace)
+		for id, sum := range sums {
 			if sum.Copies != 1 {
 				t.Errorf("round %d: annotation %s is there %d times, want once", round, id, sum.Copies)
 			}
+		}
+		if len(sums) != size {
+			t.Errorf("round %d: %d annotations, want %d", round, len(sums), size)
 		}
 	}
 }
@@ -96,7 +106,7 @@ func (s *suite) concurrentReplacements(t *testing.T) {
 				})
 			}
 			return w.ReplaceAnnotations(t.Context(), rows)
-		}, func() {}); n != size {
+		}, nil); n != size {
 			t.Errorf("round %d: the writers inserted %d versions, want %d", round, n, size)
 		}
 		values := make(map[string]int)
@@ -130,11 +140,7 @@ func (s *suite) concurrentSpanReplacements(t *testing.T) {
 				t.Errorf("round %d: writer %d: %+v, want %d inserted", round, i, got, size)
 			}
 			return got, err
-		}, func() {
-			if n := spanSums(t, s.w, target.AllTimes, false, trace)[trace].Rows; n != there && n != size {
-				t.Errorf("round %d: a reader sees %d spans, want %d or %d", round, n, there, size)
-			}
-		})
+		}, nil)
 		found := make(map[string]int)
 		for _, s := range spansOf(t, s.w, target.AllTimes, trace) {
 			found[s.Name]++

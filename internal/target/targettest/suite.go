@@ -23,7 +23,7 @@ type Options struct {
 	// Open returns a writer to the tables, independent of the others as that of another process is. The tables
 	// are missing before the first one makes them. Open has the writer closed when the test ends.
 	Open func(t *testing.T) target.Writer
-	// Drop drops the table of spans, or all.
+	// Drop drops the table of spans.
 	Drop func(t *testing.T)
 	// Rounds is how often writers race for the same rows. A target that answers fast can do with many.
 	Rounds int

@@ -28,8 +28,8 @@ func (s *suite) names(t *testing.T) {
 	}
 }
 
-// identity tests that Create leaves tables that are there alone, with their rows, and that the identity is
-// another one after a table was made anew.
+// identity tests that Create makes the table that is missing and leaves the other one alone, and that the identity is
+// another one then.
 func (s *suite) identity(t *testing.T) {
 	of := func(w target.Writer) string {
 		t.Helper()
@@ -39,31 +39,23 @@ func (s *suite) identity(t *testing.T) {
 		}
 		return id
 	}
-	create := func() {
-		t.Helper()
-		if err := s.w.Create(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	row := span(traceID(t, 0), 1, base)
+	row, other := span(traceID(t, 0), 1, base), annotation(traceID(t, 0), "other")
 	mustWriteSpans(t, s.w, row)
+	mustWriteAnnotations(t, s.w, other)
 	before := of(s.w)
-	create()
 	if after := of(s.others[0]); after != before {
 		t.Errorf("the same tables have the identities %q and %q, want one", before, after)
 	}
-	sameSpans(t, "Create on tables that are there", spansOf(t, s.w, target.AllTimes, row.TraceID), row)
-
 	s.Drop(t)
-	if table, ok := errors.AsType[*target.TableError](s.w.Check(t.Context())); !ok || !table.Missing {
-		t.Errorf("Check of a dropped table: error %v, want a TableError that says that it is missing", table)
+	if err := s.w.Create(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	create()
 	if after := of(s.w); after == before {
 		t.Errorf("a table that was made anew has the identity %q of the dropped one, want another", after)
 	}
 	got, err := s.w.WriteSpans(t.Context(), []uctables.Span{row})
 	wrote(t, "a row that the dropped table had", got, err, 1, 0)
+	sameAnnotations(t, "the other table", annotationsOf(t, s.w, target.AllTimes, row.TraceID), other)
 }
 
 // cancelled tests that no method begins anything once its context has ended.

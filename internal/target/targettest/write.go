@@ -19,8 +19,6 @@ func (s *suite) writeSpans(t *testing.T) {
 	wrote(t, "a key twice", got, err, 3, 1)
 	got, err = s.others[0].WriteSpans(t.Context(), append(again, c))
 	wrote(t, "by another writer", got, err, 1, 2)
-	got, err = s.w.WriteSpans(t.Context(), []uctables.Span{a, b, c, namesake})
-	wrote(t, "all again", got, err, 0, 4)
 	sameSpans(t, "in the end", spansOf(t, s.w, target.AllTimes, trace, other), a, b, c, namesake)
 	if got, err := s.w.WriteSpans(t.Context(), nil); err != nil || got != (target.Written{}) {
 		t.Errorf("no rows: %+v, error %v; want nothing", got, err)
@@ -34,11 +32,9 @@ func (s *suite) writeAnnotations(t *testing.T) {
 	newer := version(a, `"newer"`, base+1)
 	got, err := s.w.WriteAnnotations(t.Context(), []uctables.Annotation{a, newer, version(a, `"again"`, base)})
 	wrote(t, "two versions, one twice", got, err, 2, 1)
-	got, err = s.others[0].WriteAnnotations(t.Context(), []uctables.Annotation{version(newer, `"again"`, base+1), b})
-	wrote(t, "by another writer", got, err, 1, 1)
 	older := version(a, `"older"`, base-1)
-	got, err = s.w.WriteAnnotations(t.Context(), []uctables.Annotation{older, a, newer, b})
-	wrote(t, "an older version", got, err, 1, 3)
+	got, err = s.others[0].WriteAnnotations(t.Context(), []uctables.Annotation{version(newer, `"again"`, base+1), a, b, older})
+	wrote(t, "by another writer", got, err, 2, 2)
 	sameAnnotations(t, "in the end", annotationsOf(t, s.w, target.AllTimes, trace), newer, b)
 	if got, err := s.w.WriteAnnotations(t.Context(), nil); err != nil || got != (target.Written{}) {
 		t.Errorf("no rows: %+v, error %v; want nothing", got, err)
@@ -78,7 +74,6 @@ func (s *suite) replaceAnnotations(t *testing.T) {
 		{"to a later created_at", []uctables.Replacement{d}, 1},
 		{"none where there is one, by its created_at", []uctables.Replacement{created("moving", base+10*day, base+day)}, 0},
 		{"none where there is none", []uctables.Replacement{later}, 1},
-		{"now there is one", []uctables.Replacement{later}, 0},
 		{"none, at the first time there is", []uctables.Replacement{earliest}, 1},
 	} {
 		got, err := s.w.ReplaceAnnotations(t.Context(), step.rows)
@@ -105,7 +100,6 @@ func (s *suite) refusedRows(t *testing.T) {
 		}
 	}
 	for name, document := range map[string]string{
-		"no JSON":   `{"a":`,
 		"key twice": `{"a":1,"a":2}`,
 		"too deep":  strings.Repeat("[", 1100) + strings.Repeat("]", 1100),
 	} {
