@@ -9,8 +9,8 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// action is one line of a commit; exactly one field is set. Actions not named here (commitInfo, txn,
-// domainMetadata, cdc) don't change which rows a table has.
+// action is one line of a commit. Exactly one field is set. Actions without a field here, such as txn and cdc, don't
+// change which rows a table has.
 type action struct {
 	CommitInfo     map[string]any  `json:"commitInfo,omitempty"`
 	Protocol       *protocol       `json:"protocol,omitempty"`

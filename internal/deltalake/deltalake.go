@@ -1,10 +1,10 @@
 // Package deltalake writes the OTEL tables as local Delta tables: directories with Parquet files
 // and a Delta log, which Spark with Delta reads as they are, VARIANT columns included.
 //
-// A commit is Parquet files, made durable, and then a log file that appears under its name
-// whole or not at all (link(2)). So writers of this program may run at the same time, in one process
-// or several. Spark's own writer on a local file system does not promise the same: let Spark write
-// (INSERT, OPTIMIZE, VACUUM) only while no tracemig runs. A crash leaves at most files that no commit names.
+// A commit first writes Parquet files and syncs them to the disk. Then a file of the log appears under its name,
+// whole or not at all (link(2)). So writers of this program may run at the same time, in one process or in
+// several. Spark's own writer does not promise the same on a local file system: let Spark write (INSERT, OPTIMIZE,
+// VACUUM) only while no tracemig runs. A crash leaves at most files that no commit names.
 //
 // The format is that of the Delta protocol (PROTOCOL.md of delta-io/delta): reader version 3 and
 // writer version 7 with the feature variantType.
@@ -28,21 +28,18 @@ type Options struct {
 	Clustering bool
 }
 
-// Lake is the tables <path>_otel_spans and <path>_otel_annotations, and beside them those for logs
-// and metrics, which are made but not written. It implements target.Writer and target.Reader.
+// Lake is the tables <path>_otel_spans and <path>_otel_annotations, and beside them the tables for logs and
+// metrics, which are made but not written. It implements target.Writer.
 type Lake struct {
 	path    string
 	options Options
 	tables  [4]*table // as uctables.Tables
 }
 
-var _ interface {
-	target.Writer
-	target.Reader
-} = (*Lake)(nil)
+var _ target.Writer = (*Lake)(nil)
 
-// Open names the tables; it does not look for them (Check does). The path is what follows "file:"
-// in a target, such as ./lake/agent for the directory ./lake/agent_otel_spans and its siblings.
+// Open names the tables and does not look for them; Check does. The path is what follows "file:" in a target, such
+// as ./lake/agent for the directories ./lake/agent_otel_spans, ./lake/agent_otel_annotations and so on.
 func Open(path string, options Options) (*Lake, error) {
 	base := filepath.Base(path)
 	if path == "" || path[len(path)-1] == filepath.Separator || base == "." || base == ".." || strings.HasSuffix(path, "/.") {
@@ -71,14 +68,13 @@ func (l *Lake) String() string { return "file:" + l.path }
 // Close does nothing: a Lake holds no file open.
 func (l *Lake) Close() error { return nil }
 
-// Limits asks for large commits: readers of a Delta table pay for each file, and a writer for each
-// commit (some fsyncs, and the keys of files that overlap in time). 32 MiB of rows, which is a file
-// of some 4 MiB, keep two commits at once, with the row group (16 MiB) that each collects, within
-// about 100 MiB.
+// Limits asks for large commits: each file costs the readers of a Delta table, and each commit costs the writer
+// some fsyncs and the reading of the keys in files that overlap in time. 32 MiB of rows become a file of some
+// 4 MiB. Two commits at once, each with the row group (16 MiB) that it collects, stay within about 100 MiB.
 func (l *Lake) Limits() target.Limits { return target.Limits{Rows: 50_000, Bytes: 32 << 20} }
 
-// Check says whether the tables for spans and annotations are there in schema version v2, and whether
-// tracemig knows all that their Delta protocol asks of a writer.
+// Check says whether the tables of spans and annotations are there in schema version v2, and whether tracemig
+// knows everything that their Delta protocol requires of a writer.
 func (l *Lake) Check(ctx context.Context) error {
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
 		if err := l.CheckTable(ctx, t); err != nil {
@@ -88,7 +84,7 @@ func (l *Lake) Check(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// CheckTable says what Check says of one table.
+// CheckTable is Check for one table.
 func (l *Lake) CheckTable(ctx context.Context, spec uctables.Table) error {
 	for _, t := range l.tables {
 		if t.spec.Suffix == spec.Suffix {

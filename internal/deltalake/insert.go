@@ -10,13 +10,13 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 )
 
-// batch is what one commit may add.
+// batch is the rows that one commit may add.
 type batch struct {
-	meets meets            // where the pruning column may keep a row out
+	times timeFilter       // of rows of the table that may be in the way of a row of the batch
 	rows  []bool           // which rows are still to be written
 	left  int              // how many these are
-	keys  []string         // columns of the key
-	mark  func(*rowReader) // takes the rows out that one of the table keeps out
+	keys  []string         // the columns that mark reads
+	mark  func(*rowReader) // drops the rows in whose way a row of the table is
 	write func(w *rowWriter, row int) error
 	stats func(row int, s *stats)
 }
@@ -39,8 +39,8 @@ func (b *batch) drop(row int) {
 
 // insert adds the rows whose keys the table does not have, in one commit, or none at all.
 //
-// Other writers may commit at the same time. The loser of a race for a version reads what the
-// winner added, takes out the rows that are there now, and tries the next version.
+// Other writers may commit at the same time. A writer that finds its version taken reads what the other one added,
+// drops the rows that are there now, and tries the next version.
 func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 	var data *newFile
 	discard := func() {
@@ -50,7 +50,7 @@ func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 		}
 	}
 	for since := int64(-1); ; {
-		version, files, err := t.files(since, b.meets)
+		version, files, err := t.files(since, b.times)
 		before := b.left
 		for _, f := range files {
 			if err != nil || b.left == 0 {
@@ -59,7 +59,7 @@ func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 			err = t.markPresent(ctx, b, f)
 		}
 		if errors.Is(err, errFileGone) {
-			since = -1 // rewritten meanwhile: the new files say all
+			since = -1 // The new files, which were written meanwhile, have all rows.
 			continue
 		}
 		if err == nil {
@@ -93,9 +93,9 @@ func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 	}
 }
 
-// markPresent takes out the rows of the batch that a file keeps out.
+// markPresent drops the rows of the batch in whose way a row of the file is.
 func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
-	return t.gone(f, t.scan(ctx, f, b.meets, b.keys, func(r *rowReader) error {
+	return t.explainMissing(f, t.scan(ctx, f, b.times, b.keys, func(r *rowReader) error {
 		b.mark(r)
 		return nil
 	}))

@@ -18,9 +18,9 @@ import (
 	"github.com/tracemig/tracemig/internal/disk"
 )
 
-// The log of a Delta table (PROTOCOL.md of delta-io/delta): files _delta_log/<20 digits>.json, one a
-// commit, each a list of actions, and now and then <20 digits>.checkpoint.parquet, which sums up all
-// commits up to its own.
+// The log of a Delta table (PROTOCOL.md of delta-io/delta) has a file _delta_log/<20 digits>.json for each commit,
+// which is a list of actions, and now and then a file <20 digits>.checkpoint.parquet, which sums up all commits up to
+// that version.
 
 const (
 	logDir = "_delta_log"
@@ -32,8 +32,8 @@ type dataFile struct {
 	name     string // in the log
 	path     string // in the file system
 	since    int64  // the version that added it, as far as this process knows
-	from, to int64  // range of the pruning column in microseconds, to give or take a millisecond
-	ranged   bool   // whether the range is known
+	from, to int64  // range of the column timeColumn in microseconds; it may be a millisecond wider at each end
+	ranged   bool   // the range is known
 }
 
 // snapshot is the newest version of a table that has been read.
@@ -47,7 +47,7 @@ type snapshot struct {
 // log reads and writes the log of one table.
 type log struct {
 	dir        string // of the table
-	timeColumn string // whose statistics prune files
+	timeColumn string // the column by whose statistics files are skipped
 }
 
 func (l *log) file(version int64, suffix string) string {
@@ -183,8 +183,8 @@ func (l *log) add(s *snapshot, version int64, path, stats string) error {
 	return nil
 }
 
-// timeRange reads the range of a TIMESTAMP column from a file's statistics. They are cut to
-// milliseconds, so the upper end is moved up by one.
+// timeRange reads the range of a TIMESTAMP column from the statistics of a file. They are cut to milliseconds, so the
+// upper end is moved up by one.
 func timeRange(stats, column string) (from, to int64, ok bool) {
 	var s struct {
 		Min map[string]json.RawMessage `json:"minValues"`
@@ -233,8 +233,8 @@ func (l *log) readCheckpoint(s *snapshot, version int64) error {
 	})
 }
 
-// commit writes the actions as the given version. The error is fs.ErrExist when that version is
-// there already, by whomever. A crash leaves at most a hidden file that nobody reads.
+// commit writes the actions as a version. The error is fs.ErrExist where that version is there already, whoever wrote
+// it. A crash leaves at most a hidden file that nobody reads.
 func (l *log) commit(version int64, actions []action) (err error) {
 	dir := filepath.Join(l.dir, logDir)
 	tmp, err := os.CreateTemp(dir, fmt.Sprintf(".%020d.json.*.tmp", version))
@@ -261,7 +261,7 @@ func (l *log) commit(version int64, actions []action) (err error) {
 	}
 	target := l.file(version, ".json")
 	if err := os.Link(tmp.Name(), target); err != nil {
-		// A file system on a network may say so after it made the link.
+		// A network file system may return this error although it has just made the link.
 		if errors.Is(err, fs.ErrExist) && sameFile(tmp.Name(), target) {
 			return disk.SyncFolder(dir)
 		}

@@ -10,15 +10,15 @@ import (
 	"github.com/tracemig/tracemig/internal/disk"
 )
 
-// newFile is a data file that no commit names yet. A crash leaves it behind: readers see only the
-// files that the log names, and its name is never used again.
+// newFile is a data file that no commit names yet. After a crash it stays where it is and does no harm: readers see
+// only files that the log names, and its name is never used again.
 type newFile struct {
 	path  string
 	size  int64
 	stats string
 }
 
-// newFile makes a file of what write puts there and says of it, and makes it durable.
+// newFile makes a file with what write puts into it, and syncs it to the disk. write returns the file's statistics.
 func (t *table) newFile(write func(*os.File) (*stats, error)) (_ *newFile, err error) {
 	path := filepath.Join(t.log.dir, "part-00000-"+uuid.NewString()+"-c000.zstd.parquet")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

@@ -11,9 +11,12 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// ofTraces reads columns of the rows of some traces at some times; traceColumn holds the trace ID up to
-// a colon.
-func (t *table) ofTraces(ctx context.Context, traceIDs []string, times target.Times, traceColumn string, columns []string, yield func(traceID string, r *rowReader) error) error {
+// ofTraces reads columns of the rows of some traces within some times. traceColumn holds the trace ID, up to a colon
+// if it has one.
+func (t *table) ofTraces(
+	ctx context.Context, traceIDs []string, times target.Times, traceColumn string, columns []string,
+	yield func(traceID string, r *rowReader) error,
+) error {
 	if len(traceIDs) == 0 {
 		return nil
 	}
@@ -35,7 +38,7 @@ func (t *table) ofTraces(ctx context.Context, traceIDs []string, times target.Ti
 	})
 }
 
-// ReadSpans implements target.Reader. It holds one span at a time.
+// ReadSpans implements target.Reader. It holds one span at a time in memory.
 func (l *Lake) ReadSpans(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Span) error) error {
 	return l.spans().ofTraces(ctx, traceIDs, times, "trace_id", spanColumns, func(_ string, r *rowReader) error {
 		s, err := r.span()
@@ -46,9 +49,11 @@ func (l *Lake) ReadSpans(ctx context.Context, traceIDs []string, times target.Ti
 	})
 }
 
-// SumSpans implements target.Reader. With deep it holds the spans of all the traces, since those of
-// one may lie in several files.
-func (l *Lake) SumSpans(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error) error {
+// SumSpans implements target.Reader. With deep it holds the spans of all the traces at the same time, since the
+// spans of a trace may be in several files.
+func (l *Lake) SumSpans(
+	ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.SpanSum) error,
+) error {
 	record, span := spanColumn("record_id"), spanColumn("span_id")
 	found := make(map[string][]uctables.Span)
 	if err := l.spans().ofTraces(ctx, traceIDs, times, "trace_id", spanColumns, func(traceID string, r *rowReader) error {
@@ -82,23 +87,25 @@ func (l *Lake) SumSpans(ctx context.Context, traceIDs []string, times target.Tim
 type newest struct {
 	*uctables.Annotation
 	traceID   string
-	deletedAt int64 // or live
-	copies    int
+	deletedAt int64 // notDeleted for one that is not
+	copies    int   // rows with its updated_at
 }
 
-// live is before all times of deletion: of two equal versions the deleted one counts.
-const live = math.MinInt64
+// notDeleted is before every time of deletion, since of two versions with one updated_at the deleted one is newer.
+const notDeleted = math.MinInt64
 
-// newest finds the newest versions of the traces' annotations, of which it needs to know read's part
-// and the times.
-func (l *Lake) newest(ctx context.Context, traceIDs []string, times target.Times, read func(*rowReader) (*uctables.Annotation, error)) (map[string]*newest, error) {
+// newest finds the newest versions of the annotations of some traces that were created within some times. read reads
+// the values that are wanted of a row.
+func (l *Lake) newest(
+	ctx context.Context, traceIDs []string, times target.Times, read func(*rowReader) (*uctables.Annotation, error),
+) (map[string]*newest, error) {
 	id, updatedAt, deletedAt := annotationColumn("annotation_id"), annotationColumn("updated_at"), annotationColumn("deleted_at")
 	found := make(map[string]*newest)
 	return found, l.annotations().ofTraces(ctx, traceIDs, times, "target_id", annotationColumns, func(traceID string, r *rowReader) error {
 		updated, _ := r.int(updatedAt)
 		deleted, ok := r.int(deletedAt)
 		if !ok {
-			deleted = live
+			deleted = notDeleted
 		}
 		copies := 1
 		if n := found[string(r.text(id))]; n != nil {
@@ -117,15 +124,18 @@ func (l *Lake) newest(ctx context.Context, traceIDs []string, times target.Times
 }
 
 // SumAnnotations implements target.Reader.
-func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error) error {
+func (l *Lake) SumAnnotations(
+	ctx context.Context, traceIDs []string, times target.Times, deep bool, yield func(target.AnnotationSum) error,
+) error {
 	found, err := l.newest(ctx, traceIDs, times, func(r *rowReader) (*uctables.Annotation, error) {
 		if deep {
 			return r.annotation()
 		}
 		updated, _ := r.int(annotationColumn("updated_at"))
 		return &uctables.Annotation{
-			AnnotationID: string(r.text(annotationColumn("annotation_id"))), Type: uctables.AnnotationType(r.text(annotationColumn("annotation_type"))),
-			Name: string(r.text(annotationColumn("name"))), UpdatedAtMicros: updated,
+			AnnotationID: string(r.text(annotationColumn("annotation_id"))),
+			Type:         uctables.AnnotationType(r.text(annotationColumn("annotation_type"))),
+			Name:         string(r.text(annotationColumn("name"))), UpdatedAtMicros: updated,
 		}, r.err
 	})
 	if err != nil {
@@ -141,7 +151,7 @@ func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times targ
 		}
 		if err := yield(target.AnnotationSum{
 			TraceID: n.traceID, AnnotationID: n.AnnotationID, Type: n.Type, Name: n.Name, UpdatedAtMicros: n.UpdatedAtMicros,
-			Deleted: n.deletedAt != live, Copies: n.copies, Digest: digest,
+			Deleted: n.deletedAt != notDeleted, Copies: n.copies, Digest: digest,
 		}); err != nil {
 			return err
 		}
@@ -150,7 +160,9 @@ func (l *Lake) SumAnnotations(ctx context.Context, traceIDs []string, times targ
 }
 
 // ReadAnnotations implements target.Reader.
-func (l *Lake) ReadAnnotations(ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error) error {
+func (l *Lake) ReadAnnotations(
+	ctx context.Context, traceIDs []string, times target.Times, yield func(*uctables.Annotation) error,
+) error {
 	found, err := l.newest(ctx, traceIDs, times, (*rowReader).annotation)
 	for _, n := range found {
 		if err == nil {

@@ -225,7 +225,7 @@ func TestHugeLists(t *testing.T) {
 func appendAnnotations(t rapid.TB, l *Lake, rows []uctables.Annotation) {
 	t.Helper()
 	b := newBatch(len(rows))
-	b.meets = func(int64, int64) bool { return false }
+	b.times = func(int64, int64) bool { return false }
 	if _, err := l.insertAnnotations(ctx, b, func(i int) *uctables.Annotation { return &rows[i] }); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// columnNames are the columns of a type as scan takes them, in their order: VARIANT is two.
+// columnNames are the names by which scan takes the columns of a type, in their order. A VARIANT is two columns.
 func columnNames(path string, t uctables.Type) (names []string) {
 	switch t.Name {
 	case "struct":
@@ -35,8 +35,8 @@ var (
 func spanColumn(name string) int       { return slices.Index(spanColumns, name) }
 func annotationColumn(name string) int { return slices.Index(annotationColumns, name) }
 
-// row reads the columns of one row in the order of the table. What other writers may have and a Span or
-// Annotation has not (NULL in most columns, unknown names of a kind) becomes its zero value.
+// row reads the columns of one row in the order of the table. NULL, which other writers may have in any column,
+// becomes the zero value where a Span or Annotation has no other form for it.
 type row struct {
 	*rowReader
 	at int
@@ -90,14 +90,14 @@ func (r *row) variant() uctables.JSON {
 	return text
 }
 
-// list reads a list of n columns.
+// list reads a list whose elements have n columns.
 func (r *row) list(n int, element func()) {
 	from := r.at
 	r.rowReader.list(from, from+n, func() { r.at = from; element() })
 	r.at = from + n
 }
 
-// span reads a row of uctables.Spans, columns spanColumns.
+// span reads a row of uctables.Spans. The columns must be spanColumns.
 func (rr *rowReader) span() (*uctables.Span, error) {
 	r := &row{rowReader: rr}
 	s := &uctables.Span{}
@@ -132,13 +132,13 @@ func (rr *rowReader) span() (*uctables.Span, error) {
 	s.StatusMessage = r.optString()
 	s.StatusCode = r.optString()
 	s.ResourceAttributes = r.variant()
-	r.next() // its dropped_attributes_count
+	r.next() // dropped_attributes_count of the resource
 	r.next() // resource_schema_url
 	s.ScopeName = r.optString()
 	return s, rr.err
 }
 
-// annotation reads a row of uctables.Annotations, columns annotationColumns.
+// annotation reads a row of uctables.Annotations. The columns must be annotationColumns.
 func (rr *rowReader) annotation() (*uctables.Annotation, error) {
 	r := &row{rowReader: rr}
 	a := &uctables.Annotation{}

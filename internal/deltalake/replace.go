@@ -13,14 +13,14 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// ReplaceSpans implements target.Writer. The files that hold rows to be replaced are written anew
-// without these, all values of the other rows as they are, so its cost grows with the size of those
-// files. The old files stay on disk until VACUUM, for readers of older versions.
+// ReplaceSpans implements target.Writer. Files that hold rows to be replaced are written again without those rows,
+// with all values of the other rows as they are, so the cost grows with the size of these files. The old files
+// stay on disk until VACUUM, for readers of older versions.
 func (l *Lake) ReplaceSpans(ctx context.Context, rows []uctables.Span, times target.Times) (target.Written, error) {
 	if len(rows) == 0 {
 		return target.Written{}, nil
 	}
-	r, err := l.replacing(rows, times)
+	r, err := l.newSpanReplacement(rows, times)
 	if err != nil {
 		return target.Written{}, err
 	}
@@ -28,45 +28,45 @@ func (l *Lake) ReplaceSpans(ctx context.Context, rows []uctables.Span, times tar
 	return written, r.wrap(err)
 }
 
-// replacing is a replacement under way. What it has read and written is of use for the next try too,
-// when another writer's commit came first.
-type replacing struct {
+// spanReplacement is a call of ReplaceSpans. Where another writer's commit comes first, the next try uses what this
+// one has read and written, as far as it still holds.
+type spanReplacement struct {
 	*table
-	*batch // rows are those to be written, as the newest version that was looked at has it
-	spans  []uctables.Span
-	index  spanIndex
-	asked  []bool // the rows, each key once
+	*batch   // rows are those to be written after the newest version that was read
+	spans    []uctables.Span
+	index    spanIndex
+	distinct []bool // the rows of spans, each key once
 
-	found   map[string][]hit    // by path of the files looked at: what they hold of the keys
-	added   *newFile            // with the rows to be written
-	without map[string]*newFile // by path of the old file; nil where no row of it is left
+	found   map[string][]hit    // by path: the rows in each file that was read under keys of the batch
+	added   *newFile            // has the rows to be written
+	rewrote map[string]*newFile // by path of the old file: the new one, without the replaced rows; nil where no row is left
 }
 
-// hit is a row of the table under the key of a row of the batch.
+// hit is a row of the table that has the key of a row of the batch.
 type hit struct {
-	row  int
-	same bool // they have the same values
+	row  int  // of the batch
+	same bool // both have the same values
 }
 
-func (l *Lake) replacing(rows []uctables.Span, times target.Times) (*replacing, error) {
+func (l *Lake) newSpanReplacement(rows []uctables.Span, times target.Times) (*spanReplacement, error) {
 	b, index, ofRows, err := l.spans().spanBatch(rows)
 	if err != nil {
 		return nil, err
 	}
-	near, far := at(ofRows), within(times)
-	b.meets = func(from, to int64) bool { return near(from, to) || far(from, to) }
-	return &replacing{
-		table: l.spans(), batch: b, spans: rows, index: index, asked: slices.Clone(b.rows),
-		found: make(map[string][]hit), without: make(map[string]*newFile),
+	atRows, inRange := at(ofRows), within(times)
+	b.times = func(from, to int64) bool { return atRows(from, to) || inRange(from, to) }
+	return &spanReplacement{
+		table: l.spans(), batch: b, spans: rows, index: index, distinct: slices.Clone(b.rows),
+		found: make(map[string][]hit), rewrote: make(map[string]*newFile),
 	}, nil
 }
 
-// run tries until its commit is the one that follows the version it has looked at.
-func (r *replacing) run(ctx context.Context) (target.Written, error) {
+// run tries until no other commit comes between the version that it has read and its own.
+func (r *spanReplacement) run(ctx context.Context) (target.Written, error) {
 	for {
 		version, old, err := r.prepare(ctx)
 		if errors.Is(err, errFileGone) {
-			continue // rewritten meanwhile: the new files say all
+			continue // The new files, which were written meanwhile, have all rows.
 		}
 		if err != nil || r.left == 0 {
 			r.discard()
@@ -76,7 +76,7 @@ func (r *replacing) run(ctx context.Context) (target.Written, error) {
 		switch {
 		case err == nil:
 			bytes := r.added.size
-			for _, f := range r.without {
+			for _, f := range r.rewrote {
 				if f != nil {
 					bytes += f.size
 				}
@@ -89,26 +89,26 @@ func (r *replacing) run(ctx context.Context) (target.Written, error) {
 	}
 }
 
-// prepare looks at the newest version and writes the files of the commit after it; old are the files
-// that it removes. Where nothing is left to be written there are none.
-func (r *replacing) prepare(ctx context.Context) (version int64, old []dataFile, err error) {
-	version, files, err := r.files(-1, r.meets)
+// prepare reads the newest version and writes the files for the commit after it. old are the files that this commit
+// removes; there are none where no row has to be written.
+func (r *spanReplacement) prepare(ctx context.Context) (version int64, old []dataFile, err error) {
+	version, files, err := r.files(-1, r.times)
 	if err == nil {
 		err = r.mayRemove()
 	}
 	if err == nil {
-		err = r.look(ctx, files)
+		err = r.findKeys(ctx, files)
 	}
 	if err != nil {
 		return 0, nil, err
 	}
-	if old = r.plan(files); r.left > 0 {
+	if old = r.selectRows(files); r.left > 0 {
 		err = r.writeFiles(ctx, old)
 	}
 	return version, old, err
 }
 
-// mayRemove says whether the table's newest version lets rows be taken out.
+// mayRemove returns a problem where the table's newest version forbids that rows are removed.
 func (t *table) mayRemove() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,21 +120,24 @@ func (t *table) mayRemove() error {
 		"delta.enableChangeDataFeed": "keeps a feed of its changes, which tracemig does not write",
 	} {
 		if strings.EqualFold(t.snap.meta.Configuration[property], "true") {
-			return &problem{why + " (" + property + " is true)", "Set the property to false, replace the spans in Spark, or migrate into a new path."}
+			return &problem{
+				why + " (" + property + " is true)",
+				"Set the property to false, replace the spans in Spark, or migrate into a new path.",
+			}
 		}
 	}
 	return nil
 }
 
-// look finds the keys in those files that were not looked at before.
-func (r *replacing) look(ctx context.Context, files []dataFile) error {
+// findKeys finds the rows under the batch's keys in those files that were not read before.
+func (r *spanReplacement) findKeys(ctx context.Context, files []dataFile) error {
 	span, trace, record := spanColumn("span_id"), spanColumn("trace_id"), spanColumn("record_id")
 	for _, f := range files {
 		if _, known := r.found[f.path]; known {
 			continue
 		}
 		var hits []hit
-		err := r.scan(ctx, f, r.meets, spanColumns, func(row *rowReader) error {
+		err := r.scan(ctx, f, r.times, spanColumns, func(row *rowReader) error {
 			i, ok := r.index.row(row.text(trace), row.text(span))
 			if !ok {
 				return row.err
@@ -150,7 +153,7 @@ func (r *replacing) look(ctx context.Context, files []dataFile) error {
 			hits = append(hits, h)
 			return row.err
 		})
-		if err = r.gone(f, err); err != nil {
+		if err = r.explainMissing(f, err); err != nil {
 			return err
 		}
 		r.found[f.path] = hits
@@ -158,9 +161,9 @@ func (r *replacing) look(ctx context.Context, files []dataFile) error {
 	return nil
 }
 
-// plan says which of the files have to go, and which rows are to be written: all but those that are
-// there once and the same.
-func (r *replacing) plan(files []dataFile) (old []dataFile) {
+// selectRows decides which rows are to be written, which are all but those that the table has once and with the same
+// values, and returns the files that hold rows under their keys.
+func (r *spanReplacement) selectRows(files []dataFile) (old []dataFile) {
 	copies, same := make([]int, len(r.rows)), make([]bool, len(r.rows))
 	for _, f := range files {
 		for _, h := range r.found[f.path] {
@@ -170,8 +173,8 @@ func (r *replacing) plan(files []dataFile) (old []dataFile) {
 	}
 	before := slices.Clone(r.rows)
 	r.left = 0
-	for i, asked := range r.asked {
-		if r.rows[i] = asked && (copies[i] != 1 || !same[i]); r.rows[i] {
+	for i, distinct := range r.distinct {
+		if r.rows[i] = distinct && (copies[i] != 1 || !same[i]); r.rows[i] {
 			r.left++
 		}
 	}
@@ -186,34 +189,34 @@ func (r *replacing) plan(files []dataFile) (old []dataFile) {
 	return old
 }
 
-// writeFiles writes the files of the commit that are not there from an earlier try.
-func (r *replacing) writeFiles(ctx context.Context, old []dataFile) (err error) {
-	if r.added == nil { // first: a row may be refused
+// writeFiles writes the files of the commit, except those that an earlier try has written.
+func (r *spanReplacement) writeFiles(ctx context.Context, old []dataFile) (err error) {
+	if r.added == nil { // This one comes first, since a row may be refused.
 		if r.added, err = r.writeFile(ctx, r.batch); err != nil {
 			return err
 		}
 	}
-	for path, f := range r.without {
+	for path, f := range r.rewrote {
 		if !slices.ContainsFunc(old, func(o dataFile) bool { return o.path == path }) {
 			f.remove()
-			delete(r.without, path)
+			delete(r.rewrote, path)
 		}
 	}
 	for _, f := range old {
-		if _, there := r.without[f.path]; there {
+		if _, there := r.rewrote[f.path]; there {
 			continue
 		}
-		written, err := r.writeWithout(ctx, f)
-		if err = r.gone(f, err); err != nil {
+		written, err := r.rewrite(ctx, f)
+		if err = r.explainMissing(f, err); err != nil {
 			return err
 		}
-		r.without[f.path] = written
+		r.rewrote[f.path] = written
 	}
 	return nil
 }
 
-// writeWithout writes the rows of a file that stay; nil where there are none.
-func (r *replacing) writeWithout(ctx context.Context, f dataFile) (*newFile, error) {
+// rewrite writes a file with the rows of f that stay. It returns nil where none does.
+func (r *spanReplacement) rewrite(ctx context.Context, f dataFile) (*newFile, error) {
 	var keep []bool
 	s := newStats()
 	text := func(b []byte) *string {
@@ -256,22 +259,22 @@ func (r *replacing) writeWithout(ctx context.Context, f dataFile) (*newFile, err
 	return written, err
 }
 
-// discard removes what no commit names.
-func (r *replacing) discard() {
+// discard removes the files that were written, none of which a commit names.
+func (r *spanReplacement) discard() {
 	r.added.remove()
-	for _, f := range r.without {
+	for _, f := range r.rewrote {
 		f.remove()
 	}
 	r.added = nil
-	clear(r.without)
+	clear(r.rewrote)
 }
 
-func (r *replacing) actions(old []dataFile) []action {
+func (r *spanReplacement) actions(old []dataFile) []action {
 	now := time.Now()
 	actions := []action{{CommitInfo: commitInfo("MERGE", map[string]any{"predicate": "[]"}, now)}}
 	for _, f := range old {
 		actions = append(actions, action{Remove: &removeFile{Path: f.name, DeletionTimestamp: now.UnixMilli(), DataChange: true}})
-		if w := r.without[f.path]; w != nil {
+		if w := r.rewrote[f.path]; w != nil {
 			actions = append(actions, action{Add: w.add(now)})
 		}
 	}

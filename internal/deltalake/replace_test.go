@@ -491,11 +491,11 @@ func TestReplaceFailure(t *testing.T) {
 	}
 
 	// A crash between the files and the commit: there are files that nobody reads.
-	r, err := l.replacing(renamed(spans[:5], "crashed"), target.NoTimes)
+	r, err := l.newSpanReplacement(renamed(spans[:5], "crashed"), target.NoTimes)
 	if err == nil {
 		_, _, err = r.prepare(t.Context())
 	}
-	if err != nil || r.added == nil || len(r.without) != 1 {
+	if err != nil || r.added == nil || len(r.rewrote) != 1 {
 		t.Fatalf("%+v, error %v", r, err)
 	}
 	l = open(t, l.path)
@@ -551,7 +551,7 @@ func TestReplaceAfterOthers(t *testing.T) {
 			if _, err := l.WriteSpans(t.Context(), old); err != nil {
 				t.Fatal(err)
 			}
-			r, err := l.replacing(new[:5], target.AllTimes)
+			r, err := l.newSpanReplacement(new[:5], target.AllTimes)
 			if err != nil {
 				t.Fatal(err)
 			}

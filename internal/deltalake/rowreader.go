@@ -3,6 +3,7 @@ package deltalake
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -14,14 +15,14 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/schema"
 )
 
-// batchLevels is how many values of a column are decoded at a time, at most a page of them.
+// batchLevels is how many values of a column are decoded at a time. A batch ends at the end of a page, too.
 const batchLevels = 1024
 
-// rowReader gives the columns of one row after the other. A column is read only as far as the row
-// that it is asked for, so what nobody looks at costs little or nothing.
+// rowReader reads the columns of one row after the other. It reads a column only as far as the row for which it is
+// asked for the column's value, so columns that nobody looks at cost little or nothing.
 //
-// Its methods take the number of a column among those asked for, and give NULL after an error, which
-// err holds.
+// Its methods take the number of a column in the list that scan was called with. After an error, which err holds,
+// they return NULL.
 type rowReader struct {
 	cols []leaf
 	row  int64 // of its row group
@@ -31,17 +32,17 @@ type rowReader struct {
 // leaf is a column of a file and the cursor in it.
 type leaf struct {
 	name     string
-	index    int // in the file, -1 where it lacks the column: all its rows have NULL
+	index    int // in the file; -1 where the file lacks the column, which is NULL in all its rows then
 	maxDef   int16
-	entryDef int16 // definition level from which on a list has an entry here; 0 for no list
+	entryDef int16 // the lowest definition level of an element of the list that the column is in; 0 for no list
 	unit     schema.TimeUnitType
 
 	group  *file.RowGroupReader
-	chunk  file.ColumnChunkReader // nil until it is asked for
-	row    int64                  // that the cursor is in, -1 at first
-	at     int                    // the cursor, among n levels
+	chunk  file.ColumnChunkReader // nil until the column is asked for
+	row    int64                  // the row that the cursor is in, -1 at first
+	at     int                    // the cursor among the n levels that are decoded
 	n      int
-	value  int // the cursor, among the values
+	value  int // the cursor among the values that are decoded
 	def    []int16
 	rep    []int16 // of a list only
 	text   []parquet.ByteArray
@@ -50,10 +51,13 @@ type leaf struct {
 	int96s []parquet.Int96
 }
 
-// scan reads columns of the rows of those row groups that keep takes (nil: all), and calls yield for
-// each row. Columns are named by their path in the table: the levels that Parquet has for lists, and
-// writers name in several ways, are no part of it. A column may lie in one list at most.
-func scan(ctx context.Context, path string, columns []string, keep func(*metadata.RowGroupMetaData, *schema.Schema) bool, yield func(*rowReader) error) (err error) {
+// scan reads columns of the row groups for which keep is true (nil: all), and calls yield for each row. Columns are
+// named by their path in the table. The levels that Parquet has for lists, which writers name in several ways, are
+// not part of a path. A column may be in one list at most.
+func scan(
+	ctx context.Context, path string, columns []string,
+	keep func(*metadata.RowGroupMetaData, *schema.Schema) bool, yield func(*rowReader) error,
+) (err error) {
 	f, err := openParquet(path)
 	if err != nil {
 		return err
@@ -105,8 +109,8 @@ func scan(ctx context.Context, path string, columns []string, keep func(*metadat
 
 func openParquet(path string) (*file.Reader, error) {
 	props := parquet.NewReaderProperties(nil)
-	props.BufferedStreamEnabled = true // else whole column chunks lie in memory
-	// A page holds whole rows, and a span's events may be large.
+	props.BufferedStreamEnabled = true // otherwise whole column chunks are in memory
+	// A page holds whole rows, and the events of a span may be large.
 	props.MaxCompressedPageSize, props.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32
 	return file.OpenParquetFile(path, false, file.WithReadProps(props))
 }
@@ -151,7 +155,7 @@ func leaves(sc *schema.Schema) map[string]leaf {
 	return found
 }
 
-// open goes to the begin of a row group, or with nil closes the last.
+// open goes to the beginning of a row group, or with nil closes the last one.
 func (r *rowReader) open(g *file.RowGroupReader) error {
 	for i := range r.cols {
 		c := &r.cols[i]
@@ -165,7 +169,7 @@ func (r *rowReader) open(g *file.RowGroupReader) error {
 	return nil
 }
 
-// fill decodes the next levels and values. It gives io.EOF at the end of the row group.
+// fill decodes the next levels and values. It returns io.EOF at the end of the row group.
 func (c *leaf) fill() (err error) {
 	if c.chunk == nil {
 		if c.chunk, err = c.group.Column(c.index); err != nil {
@@ -188,13 +192,13 @@ func (c *leaf) fill() (err error) {
 	var n int64
 	switch chunk := c.chunk.(type) {
 	case *file.ByteArrayColumnChunkReader:
-		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.text), c.def, c.rep)
+		n, _, err = chunk.ReadBatchInPage(batchLevels, buffer(&c.text), c.def, c.rep)
 	case *file.Int32ColumnChunkReader:
-		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int32s), c.def, c.rep)
+		n, _, err = chunk.ReadBatchInPage(batchLevels, buffer(&c.int32s), c.def, c.rep)
 	case *file.Int64ColumnChunkReader:
-		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int64s), c.def, c.rep)
+		n, _, err = chunk.ReadBatchInPage(batchLevels, buffer(&c.int64s), c.def, c.rep)
 	case *file.Int96ColumnChunkReader:
-		n, _, err = chunk.ReadBatchInPage(batchLevels, room(&c.int96s), c.def, c.rep)
+		n, _, err = chunk.ReadBatchInPage(batchLevels, buffer(&c.int96s), c.def, c.rep)
 	default:
 		return fmt.Errorf("it is %s", c.chunk.Type())
 	}
@@ -205,14 +209,15 @@ func (c *leaf) fill() (err error) {
 	return err
 }
 
-func room[T any](values *[]T) []T {
+// buffer returns the memory for a batch of values, which it makes on first use.
+func buffer[T any](values *[]T) []T {
 	if *values == nil {
 		*values = make([]T, batchLevels)
 	}
 	return *values
 }
 
-// next moves the cursor on by one. It gives io.EOF at the end of the row group.
+// next moves the cursor on by one level. It returns io.EOF at the end of the row group.
 func (c *leaf) next() error {
 	if c.at < c.n && c.def[c.at] == c.maxDef {
 		c.value++
@@ -228,7 +233,8 @@ func (c *leaf) next() error {
 	return nil
 }
 
-// find moves the cursor of a column to the row, unless it is there; nil if the file has none.
+// find returns a column with its cursor at the row, or in the row where it is there already; nil where the file
+// lacks the column, or after an error.
 func (r *rowReader) find(col int) *leaf {
 	c := &r.cols[col]
 	if c.index < 0 || r.err != nil {
@@ -236,7 +242,7 @@ func (r *rowReader) find(col int) *leaf {
 	}
 	for c.row < r.row {
 		if err := c.next(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			r.fail(col, err)
@@ -250,7 +256,7 @@ func (r *rowReader) fail(col int, err error) {
 	r.err = fmt.Errorf("row %d of a row group: column %s: %w", r.row, r.cols[col].name, err)
 }
 
-// present is find for a value that is not NULL.
+// present is find, and nil for NULL.
 func (r *rowReader) present(col int) *leaf {
 	if c := r.find(col); c != nil && c.def[c.at] == c.maxDef {
 		return c
@@ -258,7 +264,7 @@ func (r *rowReader) present(col int) *leaf {
 	return nil
 }
 
-// text is a string or blob, nil for NULL. It is valid until the next row, or element of a list.
+// text is a string or the bytes of a blob; nil for NULL. It is valid until the next row or element of a list is read.
 func (r *rowReader) text(col int) []byte {
 	c := r.present(col)
 	switch {
@@ -278,8 +284,8 @@ const (
 	microsPerDay     = 24 * 60 * 60 * 1_000_000
 )
 
-// int is an integer, or a TIMESTAMP in microseconds, which other writers may have in other units and
-// Spark has as INT96 by default; ok is false for NULL.
+// int is an integer, or a TIMESTAMP in microseconds. Other writers may store that in other units, and Spark stores it
+// as INT96 by default. ok is false for NULL.
 func (r *rowReader) int(col int) (v int64, ok bool) {
 	c := r.present(col)
 	switch {
@@ -290,7 +296,7 @@ func (r *rowReader) int(col int) (v int64, ok bool) {
 	case c.int32s != nil:
 		return int64(c.int32s[c.value]), true
 	case c.int96s != nil:
-		// Not its ToTime, which counts nanoseconds from 1970 in 64 bits.
+		// Int96.ToTime is of no use: it counts nanoseconds from 1970 in 64 bits, which is too few for all years.
 		b := c.int96s[c.value]
 		day := int64(binary.LittleEndian.Uint32(b[8:])) - julianDayOfEpoch
 		return day*microsPerDay + int64(binary.LittleEndian.Uint64(b[:8]))/1000, true
@@ -299,7 +305,7 @@ func (r *rowReader) int(col int) (v int64, ok bool) {
 	return 0, false
 }
 
-// list calls element for each entry of the list in which the columns [from, to) lie.
+// list calls element for each element of the list that the columns [from, to) are in.
 func (r *rowReader) list(from, to int, element func()) {
 	for {
 		entry, more := false, false
@@ -319,7 +325,7 @@ func (r *rowReader) list(from, to int, element func()) {
 			}
 			err := c.next()
 			more = err == nil && c.row == r.row
-			if err != nil && err != io.EOF {
+			if err != nil && !errors.Is(err, io.EOF) {
 				r.fail(i, err)
 			}
 		}

@@ -15,17 +15,17 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// rowGroupBytes is how many bytes of values are collected before they go to the file.
+// rowGroupBytes is how many bytes of values are collected before they are written as a row group.
 const rowGroupBytes = 16 << 20
 
-// arenaBytes is the size of the blocks that hold encoded VARIANT values until then.
+// arenaBytes is the size of the blocks of memory that hold encoded VARIANT values until then.
 const arenaBytes = 1 << 20
 
-// rowWriter writes rows to a Parquet file. A row is written by one call per column, in the order
-// of the file: the calls for leaves append to the column at the cursor and move it on.
+// rowWriter writes rows to a Parquet file. A row is written by one call per column, in the order of the file: each
+// call for a leaf appends to the column at the cursor and moves the cursor on.
 //
-// def and rep are the definition level of the group that encloses the cursor and the repetition
-// level of the next value (see the Parquet documentation of nested encoding).
+// def is the definition level of the group that encloses the cursor, and rep the repetition level of the next value
+// (see the Parquet documentation of nested encoding).
 type rowWriter struct {
 	file *file.Writer
 	cols []column
@@ -46,7 +46,7 @@ type rowWriter struct {
 
 // column collects the values of one leaf until its row group is written.
 type column struct {
-	root   string // the table's column it belongs to
+	root   string // the table's column that the leaf is part of
 	maxDef int16
 	def    []int16
 	rep    []int16 // of a repeated leaf only
@@ -56,8 +56,8 @@ type column struct {
 	text   []parquet.ByteArray
 }
 
-// newRowWriter begins a file with the columns that tracemig knows, those of t, in the order of schema
-// version v2. Columns and fields that the table has besides are NULL to its readers, since the file lacks them.
+// newRowWriter begins a file with the columns of t, which are those that tracemig knows, in the order of schema
+// version v2. Further columns and fields of the table are NULL to readers, since the file lacks them.
 func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
 	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, parquetNodes(t.Struct()), -1))
 	sc := schema.NewSchema(root)
@@ -129,7 +129,7 @@ func (w *rowWriter) optInt64(v *int64) {
 
 func (w *rowWriter) string(s string) { w.optString(&s) }
 
-// optString keeps a reference to the text, not a copy, until the row group is written.
+// optString keeps a reference to the text until the row group is written, and no copy.
 func (w *rowWriter) optString(s *string) {
 	c := w.level(s != nil)
 	if s == nil {
@@ -137,7 +137,7 @@ func (w *rowWriter) optString(s *string) {
 	}
 	text := *s
 	if !utf8.ValidString(text) {
-		text = string([]rune(text)) // each wrong byte becomes U+FFFD
+		text = string([]rune(text)) // Each wrong byte becomes U+FFFD.
 	}
 	c.text = append(c.text, unsafe.Slice(unsafe.StringData(text), len(text)))
 	w.size += len(text) + int(unsafe.Sizeof(parquet.ByteArray{}))
@@ -280,8 +280,8 @@ func (w *rowWriter) flush() error {
 	return rg.Close()
 }
 
-// writeText writes the values in steps of about a page. The file's writer ends a page only between
-// steps, and holds it several times: values may be large.
+// writeText writes the values in steps of about a page. The values may be large, and arrow's writer ends a page only
+// between steps and has several copies of it in memory.
 func (c *column) writeText(out *file.ByteArrayColumnChunkWriter) error {
 	text := c.text
 	from, values, bytes := 0, 0, 0 // since the last step
@@ -300,14 +300,14 @@ func (c *column) writeText(out *file.ByteArrayColumnChunkWriter) error {
 		if _, err := out.WriteBatch(text[:values], c.def[from:i+1], rep); err != nil {
 			return err
 		}
-		clear(text[:values]) // a large one is needed no more
+		clear(text[:values]) // frees large ones
 		text = text[values:]
 		from, values, bytes = i+1, 0, 0
 	}
 	return nil
 }
 
-// close writes what is left and the footer. It does not close the file underneath.
+// close writes the last row group and the footer. It does not close the file underneath.
 func (w *rowWriter) close() error {
 	if err := w.flush(); err != nil {
 		return err
@@ -315,5 +315,5 @@ func (w *rowWriter) close() error {
 	return w.file.Close()
 }
 
-// noClose keeps the Parquet writer from closing its file, which must be synced first.
+// noClose hides the file's Close from the Parquet writer: the file must be synced before it is closed.
 type noClose struct{ io.Writer }

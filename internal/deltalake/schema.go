@@ -12,7 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// deltaNames are the primitives whose name in a Delta schema differs from SQL's.
+// deltaNames are the names in a Delta schema of the primitive types that have another name in SQL.
 var deltaNames = map[string]string{"int": "integer", "bigint": "long"}
 
 // deltaField is a field of a schemaString (Delta protocol, "Schema Serialization Format").
@@ -34,7 +34,7 @@ type deltaArray struct {
 	ContainsNull bool            `json:"containsNull"`
 }
 
-// deltaType is a type as a schemaString has it.
+// deltaType is a type in the form of a schemaString.
 func deltaType(t uctables.Type) any {
 	switch t.Name {
 	case "struct":
@@ -61,8 +61,8 @@ func mustJSON(v any) json.RawMessage {
 	return b
 }
 
-// typeOf reads a type of a schemaString as far as want, which is to be written there, goes into it. It
-// refuses what binds writers beyond the type: NOT NULL, invariants, generated and mapped columns.
+// typeOf reads a type of a schemaString, without the fields that want, which is the type to be written there, lacks.
+// It refuses what binds writers beyond the type: NOT NULL, invariants, generated and mapped columns.
 func typeOf(raw json.RawMessage, want uctables.Type) (t uctables.Type, err error) {
 	var name string
 	if json.Unmarshal(raw, &name) == nil {
@@ -99,7 +99,7 @@ func typeOf(raw json.RawMessage, want uctables.Type) (t uctables.Type, err error
 	return t, err
 }
 
-// structFields reads the fields of a struct that want has too. Others are left NULL, which they must take.
+// structFields reads the fields of a struct that want has too. Other fields will be NULL, so they must be nullable.
 func structFields(raw json.RawMessage, want uctables.Type) (fields []uctables.Field, err error) {
 	var s deltaStruct
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -127,8 +127,8 @@ func structFields(raw json.RawMessage, want uctables.Type) (fields []uctables.Fi
 	return fields, nil
 }
 
-// partOf is the part of want that a table with the schemaString has: what files hold, with fields in
-// the order of want, since readers go by names. clause says why it can't be written.
+// partOf is the part of want that a table with the schemaString has. It is what files hold, with fields in the order
+// of want, since readers find fields by their names. clause says why the table can't be written; empty where it can.
 func partOf(schemaString string, want uctables.Table) (part uctables.Table, clause string) {
 	fields, err := structFields(json.RawMessage(schemaString), want.Struct())
 	if err != nil {
@@ -144,9 +144,9 @@ func partOf(schemaString string, want uctables.Table) (part uctables.Table, clau
 	return part, strings.Join(clauses, "; ")
 }
 
-// parquetNode is a column or field as Spark writes it: everything optional, lists in three levels, and VARIANT
-// as a plain group of two blobs. The group has no VARIANT annotation on purpose: Spark 4.0 and
-// polars cannot open a file that has one, and Spark, delta-rs and DuckDB read the plain group.
+// parquetNode is a column or field as Spark writes it: everything is optional, a list has three levels, and a VARIANT
+// is a plain group of two blobs. The group lacks the VARIANT annotation on purpose: Spark 4.0 and polars can't open a
+// file that has one, and Spark, delta-rs and DuckDB read the plain group.
 func parquetNode(name string, t uctables.Type) schema.Node {
 	const noID = -1
 	optional, required := parquet.Repetitions.Optional, parquet.Repetitions.Required

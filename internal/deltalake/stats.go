@@ -7,13 +7,13 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// stats are the statistics of one file (Delta protocol, "Per-file Statistics"), which readers and
-// tracemig itself skip files by. The columns of uctables.Table.ClusterBy must be among them.
+// stats are the statistics of one file (Delta protocol, "Per-file Statistics"). Readers, and tracemig itself, skip
+// files by them. The columns of uctables.Table.ClusterBy must be among them.
 type stats struct {
 	rows  int
 	texts map[string]*textRange
 	times map[string]*timeStats
-	dates timeStats // of column date, in days; n 0 where the table has none
+	dates timeStats // of column date, in days; n is 0 where no row has a date
 }
 
 type textRange struct {
@@ -65,14 +65,14 @@ func (r *timeStats) add(v int64) {
 	r.n++
 }
 
-// date is for column date of a row of uctables.Spans.
+// date adds the value of column date of a row of uctables.Spans.
 func (s *stats) date(day int32) {
 	if day != uctables.NoDate {
 		s.dates.add(int64(day))
 	}
 }
 
-// span is for a row of uctables.Spans; nil and uctables.NoDate are for no value.
+// span adds a row of uctables.Spans. nil and uctables.NoDate stand for NULL.
 func (s *stats) span(trace, span *string, micros *int64, day int32, service *string) {
 	if micros != nil {
 		s.time("time", *micros)
@@ -85,7 +85,7 @@ func (s *stats) span(trace, span *string, micros *int64, day int32, service *str
 
 func dayTime(day int64) time.Time { return time.Unix(day*24*60*60, 0).UTC() }
 
-// maxStatRunes is where Delta cuts texts in statistics.
+// maxStatRunes is the length to which Delta cuts texts in statistics.
 const maxStatRunes = 32
 
 func cutRunes(s string) (head string, cut bool) {
@@ -99,7 +99,7 @@ func cutRunes(s string) (head string, cut bool) {
 	return s, false
 }
 
-// json is the statistics as an add action holds them.
+// json is the statistics in the form of an add action.
 func (s *stats) json() string {
 	low, high, nulls := map[string]any{}, map[string]any{}, map[string]int{}
 	for name, r := range s.texts {
@@ -118,7 +118,7 @@ func (s *stats) json() string {
 		nulls[name] = s.rows - r.n
 		from, to := time.UnixMicro(r.min).UTC(), time.UnixMicro(r.max+999).UTC()
 		if from.Year() < 1 || to.Year() > 9999 {
-			continue // no form in RFC 3339
+			continue // RFC 3339 has no form for it.
 		}
 		const form = "2006-01-02T15:04:05.000Z" // cuts to milliseconds
 		low[name], high[name] = from.Format(form), to.Format(form)

@@ -26,20 +26,19 @@ type table struct {
 	log  log
 
 	mu   sync.Mutex
-	snap *snapshot      // the newest version read so far, checked; nil before
-	part uctables.Table // of spec that this version has
+	snap *snapshot      // the newest version that was read and checked; nil before the first
+	part uctables.Table // the part of spec that this version has
 }
 
 // wrap names the table in an error.
 func (t *table) wrap(err error) error {
-	var p *problem
-	var row *target.RowError
-	switch {
-	case err == nil, errors.As(err, &row):
+	if _, named := errors.AsType[*target.RowError](err); err == nil || named {
 		return err
-	case errors.Is(err, errNoTable):
+	}
+	if errors.Is(err, errNoTable) {
 		return &target.TableError{Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
-	case errors.As(err, &p):
+	}
+	if p, ok := errors.AsType[*problem](err); ok {
 		return &target.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}
 	}
 	return disk.Explain(fmt.Errorf("%s: %w", t.log.dir, err), "name another folder with --target")
@@ -49,13 +48,13 @@ func (t *table) wrap(err error) error {
 func (t *table) refresh() error {
 	fresh := t.snap
 	if fresh != nil {
-		// Spark deletes old commits some time after a checkpoint. As long as the commit of the
-		// version known is there, none after it is gone.
+		// Spark deletes old commits some time after a checkpoint, the oldest first. As long as the commit of
+		// this version is there, so are those after it.
 		if _, err := os.Stat(t.log.file(fresh.version, ".json")); err != nil {
 			fresh = nil
 		}
 	}
-	t.snap = nil // until it is known to be good
+	t.snap = nil // until the new one is known to be good
 	if fresh == nil {
 		s, err := t.log.load()
 		if err != nil {
@@ -73,7 +72,7 @@ func (t *table) refresh() error {
 	return nil
 }
 
-// id is the table's own, which no other table ever has.
+// id is the table's ID, which no other table ever has.
 func (t *table) id() (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,16 +82,16 @@ func (t *table) id() (string, error) {
 	return t.snap.meta.ID, nil
 }
 
-// files brings the snapshot up to date and returns its version and the files added after version
-// since that may hold a row whose time meets says it looks for, sorted by path.
-func (t *table) files(since int64, meets meets) (version int64, files []dataFile, err error) {
+// files brings the snapshot up to date. It returns its version and the files added after version since that may
+// hold a row at one of the times, sorted by path.
+func (t *table) files(since int64, times timeFilter) (version int64, files []dataFile, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.refresh(); err != nil {
 		return 0, nil, err
 	}
 	for _, f := range t.snap.files {
-		if f.since > since && (!f.ranged || meets(f.from, f.to)) {
+		if f.since > since && (!f.ranged || times(f.from, f.to)) {
 			files = append(files, f)
 		}
 	}
@@ -100,11 +99,12 @@ func (t *table) files(since int64, meets meets) (version int64, files []dataFile
 	return t.snap.version, files, nil
 }
 
-// meets says whether a time that is looked for lies between from and to, both included.
-type meets func(from, to int64) bool
+// timeFilter selects files and row groups by their times: it says whether one of the wanted times lies between from
+// and to, both included.
+type timeFilter func(from, to int64) bool
 
-// at looks for some times.
-func at(times []int64) meets {
+// at wants some times.
+func at(times []int64) timeFilter {
 	slices.Sort(times)
 	return func(from, to int64) bool {
 		i, _ := slices.BinarySearch(times, from)
@@ -112,15 +112,16 @@ func at(times []int64) meets {
 	}
 }
 
-// within looks for all times of a range.
-func within(times target.Times) meets {
+// within wants all times of a range.
+func within(times target.Times) timeFilter {
 	return func(from, to int64) bool { return from <= times.High && to >= times.Low }
 }
 
 var errFileGone = errors.New("another program rewrote its files meanwhile; run again when nothing else writes to it")
 
-// gone says why a file of the log is not there, if that is what err tells.
-func (t *table) gone(f dataFile, err error) error {
+// explainMissing returns err, or where err says that a data file does not exist, the reason for that: errFileGone
+// where another program has rewritten it, otherwise a problem of the table.
+func (t *table) explainMissing(f dataFile, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -137,16 +138,16 @@ func (t *table) gone(f dataFile, err error) error {
 	return errFileGone
 }
 
-// scan reads columns of a file's row groups that may hold a row that meets looks for.
-func (t *table) scan(ctx context.Context, f dataFile, meets meets, columns []string, yield func(*rowReader) error) error {
+// scan reads columns of those of a file's row groups that may hold a row at one of the times.
+func (t *table) scan(ctx context.Context, f dataFile, times timeFilter, columns []string, yield func(*rowReader) error) error {
 	return scan(ctx, f.path, columns, func(rg *metadata.RowGroupMetaData, sc *schema.Schema) bool {
 		from, to, ok := rowGroupRange(rg, sc, t.log.timeColumn)
-		return !ok || meets(from, to)
+		return !ok || times(from, to)
 	}, yield)
 }
 
-// scanAll reads columns of all rows of the table's newest version that lie within the times, and of
-// others beside them.
+// scanAll reads columns of all rows of the table's newest version that lie within the times, and of other rows in
+// the same row groups.
 func (t *table) scanAll(ctx context.Context, times target.Times, columns []string, yield func(*rowReader) error) error {
 	_, files, err := t.files(-1, within(times))
 	if err != nil {
@@ -155,7 +156,7 @@ func (t *table) scanAll(ctx context.Context, times target.Times, columns []strin
 	for _, f := range files {
 		err := t.scan(ctx, f, within(times), columns, yield)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = t.wrap(t.gone(f, err))
+			err = t.wrap(t.explainMissing(f, err))
 		}
 		if err != nil {
 			return err
@@ -185,11 +186,11 @@ func rowGroupRange(rg *metadata.RowGroupMetaData, sc *schema.Schema, name string
 		return 0, 0, false
 	}
 	unit := timeUnit(sc.Column(index))
-	// Finer units are cut to microseconds.
+	// Times in nanoseconds are cut to microseconds, so the upper end is moved up by one.
 	return toMicros(times.Min(), unit), toMicros(times.Max(), unit) + 1, true
 }
 
-// create makes the table if it is missing, and checks it if not.
+// create makes the table where it is missing, and checks it where it is there.
 func (t *table) create(clustering bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -200,7 +201,7 @@ func (t *table) create(clustering bool) error {
 	if err := os.MkdirAll(filepath.Join(t.log.dir, logDir), 0o755); err != nil {
 		return err
 	}
-	// Of several creators at once, one wins; all check what is there then.
+	// Of several writers that create the table at once, one succeeds. All check the table that is there then.
 	if err := t.log.commit(0, creation(t.spec, clustering, time.Now())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

@@ -12,15 +12,14 @@ import (
 	"github.com/tracemig/tracemig/internal/variant"
 )
 
-// WriteSpans implements target.Writer. A span whose (trace_id, span_id) the table holds, at a time
-// within the batch's times, is left alone. Of the same key twice in rows, the first is written.
+// WriteSpans implements target.Writer. It looks for the keys in files that hold a row at the time of one of rows.
 func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
 	t := l.spans()
 	b, index, times, err := t.spanBatch(rows)
 	if err != nil {
 		return target.Written{}, err
 	}
-	b.meets = at(times)
+	b.times = at(times)
 	b.keys = []string{"trace_id", "span_id"}
 	b.mark = func(r *rowReader) {
 		if row, ok := index.row(r.text(0), r.text(1)); ok {
@@ -31,14 +30,15 @@ func (l *Lake) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Wri
 	return written, t.wrap(err)
 }
 
-// spanBatch is a batch of spans, of one key the first, with their places in rows and their times.
+// spanBatch is a batch of spans, the first of each key, with their places in rows and their times.
 func (t *table) spanBatch(rows []uctables.Span) (b *batch, index spanIndex, times []int64, err error) {
 	index, times = make(spanIndex, len(rows)), make([]int64, 0, len(rows))
 	b = newBatch(len(rows))
 	for i := range rows {
 		var k spanKey
 		if !hexID(k.trace[:], rows[i].TraceID) || !hexID(k.span[:], rows[i].SpanID) {
-			return nil, nil, nil, t.rowError("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits", rows[i].SpanID, rows[i].TraceID)
+			return nil, nil, nil, t.rowError("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits",
+				rows[i].SpanID, rows[i].TraceID)
 		}
 		if _, twice := index[k]; twice {
 			b.drop(i)
@@ -74,7 +74,7 @@ func hexID[T []byte | string](dst []byte, id T) bool {
 	return err == nil
 }
 
-// spanIndex is where the spans of a batch are in it.
+// spanIndex has the place of each span in its batch.
 type spanIndex map[spanKey]int
 
 func (x spanIndex) row(trace, span []byte) (row int, ok bool) {
@@ -86,8 +86,8 @@ func (x spanIndex) row(trace, span []byte) (row int, ok bool) {
 	return row, ok
 }
 
-// WriteAnnotations implements target.Writer. An annotation whose (annotation_id, updated_at) the
-// table holds, created within the batch's times of creation, is left alone.
+// WriteAnnotations implements target.Writer. It looks for the keys in files that hold a row with the created_at of
+// one of rows.
 func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation) (target.Written, error) {
 	index := make(map[annotationKey]int, len(rows))
 	times := make([]int64, 0, len(rows))
@@ -101,7 +101,7 @@ func (l *Lake) WriteAnnotations(ctx context.Context, rows []uctables.Annotation)
 		index[k] = i
 		times = append(times, rows[i].CreatedAtMicros)
 	}
-	b.meets = at(times)
+	b.times = at(times)
 	b.mark = func(r *rowReader) {
 		if updatedAt, ok := r.int(1); ok {
 			if row, ok := index[annotationKey{string(r.text(0)), updatedAt}]; ok {
@@ -117,9 +117,8 @@ type annotationKey struct {
 	updatedAt int64
 }
 
-// ReplaceAnnotations implements target.Writer. A row is left alone where the table holds a version of
-// its annotation_id newer than the one that it replaces, created within the range of all times of
-// creation that the batch names.
+// ReplaceAnnotations implements target.Writer. It looks for newer versions that were created within the range of
+// all created_at that rows name.
 func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
 	index := make(map[string]int, len(rows))
 	times := target.NoTimes
@@ -133,7 +132,7 @@ func (l *Lake) ReplaceAnnotations(ctx context.Context, rows []uctables.Replaceme
 		times.Include(rows[i].CreatedAtMicros)
 		times.Include(rows[i].ReplacesCreatedMicros)
 	}
-	b.meets = within(times)
+	b.times = within(times)
 	b.mark = func(r *rowReader) {
 		if row, ok := index[string(r.text(0))]; ok {
 			if updatedAt, ok := r.int(1); ok && updatedAt > rows[row].ReplacesMicros {
@@ -165,15 +164,15 @@ func (l *Lake) insertAnnotations(ctx context.Context, b *batch, row func(i int) 
 	return written, t.wrap(err)
 }
 
-// rowError is for what a row holds.
+// rowError is the error for a row whose values the table refuses.
 func (t *table) rowError(format string, args ...any) error {
 	return &target.RowError{Table: t.log.dir, Err: fmt.Errorf(format, args...)}
 }
 
-// writeError tells a row that VARIANT can't hold from a file that can't be written.
+// writeError tells a row that VARIANT does not hold from a file that can't be written.
 func (t *table) writeError(err error, format string, args ...any) error {
-	var syntax *variant.SyntaxError
-	if errors.As(err, &syntax) || errors.Is(err, variant.ErrDuplicateKey) || errors.Is(err, variant.ErrTooDeep) || errors.Is(err, variant.ErrTooLarge) {
+	_, syntax := errors.AsType[*variant.SyntaxError](err)
+	if syntax || errors.Is(err, variant.ErrDuplicateKey) || errors.Is(err, variant.ErrTooDeep) || errors.Is(err, variant.ErrTooLarge) {
 		return t.rowError("%s: %w", fmt.Sprintf(format, args...), err)
 	}
 	return err
