@@ -390,8 +390,8 @@ func TestPruning(t *testing.T) {
 	}
 	near := spans[1]
 	near.SpanID, near.TimeMicros = strings.Repeat("a", 16), sampleTime+500
-	var tableError *target.TableError
-	if _, err := l.WriteSpans(ctx, []uctables.Span{near}); !errors.As(err, &tableError) {
+	_, err = l.WriteSpans(ctx, []uctables.Span{near})
+	if _, ok := errors.AsType[*target.TableError](err); !ok {
 		t.Errorf("the same millisecond: error %v, want a TableError for the lost file", err)
 	}
 }
@@ -413,8 +413,7 @@ func TestRowErrors(t *testing.T) {
 		bad.SpanID = strings.Repeat("b", 16)
 		edit(&bad)
 		_, err := l.WriteSpans(t.Context(), []uctables.Span{good, bad})
-		var rowError *target.RowError
-		if !errors.As(err, &rowError) || strings.Count(err.Error(), l.path) != 1 {
+		if _, ok := errors.AsType[*target.RowError](err); !ok || strings.Count(err.Error(), l.path) != 1 {
 			t.Errorf("%s: error %v, want a RowError that names the table once", name, err)
 		}
 	}
@@ -517,23 +516,55 @@ func TestConcurrentCreate(t *testing.T) {
 // TestRefusals edits the log of a good table and looks at what Check says.
 func TestRefusals(t *testing.T) {
 	for name, tt := range map[string]struct{ old, new, want string }{
-		"reader feature":  {`"readerFeatures":["variantType"]`, `"readerFeatures":["variantType","deletionVectors"]`, "reader feature deletionVectors"},
-		"writer feature":  {`"writerFeatures":["appendOnly"`, `"writerFeatures":["rowTracking"`, "writer feature rowTracking"},
-		"reader version":  {`"minReaderVersion":3`, `"minReaderVersion":4`, "version 4"},
-		"v2 checkpoints":  {`"delta.checkpointPolicy":"classic"`, `"delta.checkpointPolicy":"v2"`, "v2 checkpoints"},
-		"column mapping":  {`"delta.checkpointPolicy":"classic"`, `"delta.columnMapping.mode":"name"`, "column names"},
-		"partitions":      {`"partitionColumns":[]`, `"partitionColumns":["date"]`, "partitioned by date"},
-		"beta":            {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v1"`, "beta form"},
-		"newer":           {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v3"`, "schema version v3"},
-		"no version":      {`"otel.schemaVersion":"v2"`, `"x":"v2"`, "no OTEL table"},
-		"column name":     {`\"name\":\"span_id\"`, `\"name\":\"spanid\"`, "has no column span_id"},
-		"column type":     {`\"name\":\"flags\",\"type\":\"integer\"`, `\"name\":\"flags\",\"type\":\"long\"`, "has column flags of type bigint, not int"},
-		"not null":        {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":false`, "record_id is NOT NULL"},
-		"invariant":       {`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}`, `\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{\"delta.invariants\":\"x\"}`, "delta.invariants"},
-		"column missing":  {`,{\"name\":\"span_schema_url\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}`, ``, "has no column span_schema_url"},
-		"added not null":  {`{\"name\":\"span_schema_url\"`, `{\"name\":\"x\",\"type\":\"string\",\"nullable\":false,\"metadata\":{}},{\"name\":\"span_schema_url\"`, "x is NOT NULL"},
-		"nested type":     {`\"name\":\"time_unix_nano\",\"type\":\"long\"`, `\"name\":\"time_unix_nano\",\"type\":\"double\"`, "has column events.time_unix_nano of type double, not bigint"},
-		"nested missing":  {`{\"name\":\"message\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},`, ``, "has no field status.message"},
+		"reader feature": {
+			`"readerFeatures":["variantType"]`,
+			`"readerFeatures":["variantType","deletionVectors"]`,
+			"reader feature deletionVectors",
+		},
+		"writer feature": {`"writerFeatures":["appendOnly"`, `"writerFeatures":["rowTracking"`, "writer feature rowTracking"},
+		"reader version": {`"minReaderVersion":3`, `"minReaderVersion":4`, "version 4"},
+		"v2 checkpoints": {`"delta.checkpointPolicy":"classic"`, `"delta.checkpointPolicy":"v2"`, "v2 checkpoints"},
+		"column mapping": {`"delta.checkpointPolicy":"classic"`, `"delta.columnMapping.mode":"name"`, "column names"},
+		"partitions":     {`"partitionColumns":[]`, `"partitionColumns":["date"]`, "partitioned by date"},
+		"beta":           {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v1"`, "beta form"},
+		"newer":          {`"otel.schemaVersion":"v2"`, `"otel.schemaVersion":"v3"`, "schema version v3"},
+		"no version":     {`"otel.schemaVersion":"v2"`, `"x":"v2"`, "no OTEL table"},
+		"column name":    {`\"name\":\"span_id\"`, `\"name\":\"spanid\"`, "has no column span_id"},
+		"column type": {
+			`\"name\":\"flags\",\"type\":\"integer\"`,
+			`\"name\":\"flags\",\"type\":\"long\"`,
+			"has column flags of type bigint, not int",
+		},
+		"not null": {
+			`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true`,
+			`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":false`,
+			"record_id is NOT NULL",
+		},
+		"invariant": {
+			`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}`,
+			`\"name\":\"record_id\",\"type\":\"string\",\"nullable\":true,\"metadata\":{\"delta.invariants\":\"x\"}`,
+			"delta.invariants",
+		},
+		"column missing": {
+			`,{\"name\":\"span_schema_url\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}}`,
+			``,
+			"has no column span_schema_url",
+		},
+		"added not null": {
+			`{\"name\":\"span_schema_url\"`,
+			`{\"name\":\"x\",\"type\":\"string\",\"nullable\":false,\"metadata\":{}},{\"name\":\"span_schema_url\"`,
+			"x is NOT NULL",
+		},
+		"nested type": {
+			`\"name\":\"time_unix_nano\",\"type\":\"long\"`,
+			`\"name\":\"time_unix_nano\",\"type\":\"double\"`,
+			"has column events.time_unix_nano of type double, not bigint",
+		},
+		"nested missing": {
+			`{\"name\":\"message\",\"type\":\"string\",\"nullable\":true,\"metadata\":{}},`,
+			``,
+			"has no field status.message",
+		},
 		"deletion vector": {"\n", "\n" + `{"add":{"path":"x","size":1,"deletionVector":{"storageType":"u"}}}` + "\n", "deletion vectors"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -552,8 +583,7 @@ func TestRefusals(t *testing.T) {
 			}
 			l = open(t, l.path)
 			for _, err := range []error{l.Check(t.Context()), l.Create(t.Context())} {
-				var tableError *target.TableError
-				if !errors.As(err, &tableError) || !strings.Contains(err.Error(), tt.want) {
+				if _, ok := errors.AsType[*target.TableError](err); !ok || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want a TableError with %q", err, tt.want)
 				}
 			}
@@ -565,7 +595,9 @@ func TestRefusals(t *testing.T) {
 }
 
 // other is a column or field that tracemig does not know, in a schemaString inside of a log.
-const other = `{\"name\":\"it's-new\",\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"double\",\"valueContainsNull\":false},\"nullable\":true,\"metadata\":{}},`
+const other = `{\"name\":\"it's-new\",` +
+	`\"type\":{\"type\":\"map\",\"keyType\":\"string\",\"valueType\":\"double\",\"valueContainsNull\":false},` +
+	`\"nullable\":true,\"metadata\":{}},`
 
 // changeLog edits the first commit of a table that nothing was written to.
 func changeLog(t *testing.T, tbl *table, pairs ...string) {
@@ -598,7 +630,8 @@ func otherLake(t *testing.T) *Lake {
 	message, code := field("message", "string"), field("code", "string")
 	changeLog(t, l.spans(), first+","+second, second+","+other+first, message+","+code, code+","+other+message,
 		field("time_unix_nano", "long")+","+field("name", "string"), other+field("name", "string")+","+field("time_unix_nano", "long"))
-	changeLog(t, l.annotations(), ","+field(uctables.ChangeType, "string"), "", field("target_id", "string"), other+field("target_id", "string"))
+	changeLog(t, l.annotations(), ","+field(uctables.ChangeType, "string"), "",
+		field("target_id", "string"), other+field("target_id", "string"))
 	return open(t, l.path)
 }
 
@@ -633,8 +666,8 @@ func TestOtherColumns(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "agent"))
-	var tableError *target.TableError
-	if err := l.Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), "--create") {
+	err := l.Check(t.Context())
+	if _, ok := errors.AsType[*target.TableError](err); !ok || !strings.Contains(err.Error(), "--create") {
 		t.Errorf("error %v, want a TableError that names --create", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(l.path)); err != nil || len(entries) > 0 {
@@ -659,9 +692,10 @@ func TestLogGaps(t *testing.T) {
 		if err := os.Remove(l.spans().log.file(int64(lost), ".json")); err != nil {
 			t.Fatal(err)
 		}
-		var tableError *target.TableError
-		if err := open(t, l.path).Check(t.Context()); !errors.As(err, &tableError) || !strings.Contains(err.Error(), fmt.Sprintf("without commit %d", lost)) {
-			t.Errorf("commit %d lost: error %v, want a TableError", lost, err)
+		err := open(t, l.path).Check(t.Context())
+		want := fmt.Sprintf("without commit %d", lost)
+		if _, ok := errors.AsType[*target.TableError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("commit %d lost: error %v, want a TableError with %q", lost, err, want)
 		}
 	}
 }
@@ -694,7 +728,8 @@ func TestStats(t *testing.T) {
 		s.date(uctables.Day(v))
 	}
 	s.date(uctables.NoDate)
-	want := `{"maxValues":{"date":"2026-01-02","service_name":"` + strings.Repeat("é", 32) + "\U0010ffff" + `","time":"2026-01-02T03:04:05.679Z"},` +
+	want := `{"maxValues":{"date":"2026-01-02",` +
+		`"service_name":"` + strings.Repeat("é", 32) + "\U0010ffff" + `","time":"2026-01-02T03:04:05.679Z"},` +
 		`"minValues":{"date":"1969-12-31","service_name":"b","time":"1969-12-31T23:59:59.999Z"},` +
 		`"nullCount":{"date":0,"none":3,"service_name":1,"time":0},"numRecords":3}`
 	if d := cmp.Diff(want, s.json()); d != "" {
@@ -716,7 +751,8 @@ func TestStats(t *testing.T) {
 func TestOtherForms(t *testing.T) {
 	optional, required := parquet.Repetitions.Optional, parquet.Repetitions.Required
 	unit := func(name string, u schema.TimeUnitType) schema.Node {
-		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, optional, schema.NewTimestampLogicalType(true, u), parquet.Types.Int64, -1, -1))
+		timestamp := schema.NewTimestampLogicalType(true, u)
+		return schema.MustPrimitive(schema.NewPrimitiveNodeLogical(name, optional, timestamp, parquet.Types.Int64, -1, -1))
 	}
 	element := schema.MustGroup(schema.NewGroupNode("array", parquet.Repetitions.Repeated, schema.FieldList{
 		schema.NewInt32Node("extra", required, -1), schema.NewInt64Node("n", optional, -1),
@@ -806,8 +842,9 @@ func TestOtherForms(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if err := scan(t.Context(), path, []string{"nanos"}, nil, func(r *rowReader) error { r.text(0); return nil }); err == nil || !strings.Contains(err.Error(), "column nanos") {
-		t.Errorf("a number as a text: error %v", err)
+	err = scan(t.Context(), path, []string{"nanos"}, nil, func(r *rowReader) error { r.text(0); return nil })
+	if err == nil || !strings.Contains(err.Error(), "column nanos") {
+		t.Errorf("a number as a text: error %v, want one that names column nanos", err)
 	}
 }
 

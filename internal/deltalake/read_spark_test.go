@@ -65,8 +65,13 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 		times bool   // they hold times in another way than the forms before
 	}{
 		{"as it is", nil, "int96", true}, // data pages v1, dictionaries
-		{"micros, pages v2", map[string]string{"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "parquet.writer.version": "PARQUET_2_0", "spark.sql.parquet.compression.codec": "zstd"}, "DELTA_BINARY_PACKED", true},
-		{"lists in the old form, tiny pages", map[string]string{"spark.sql.parquet.writeLegacyFormat": "true", "parquet.page.size": "200", "spark.sql.parquet.compression.codec": "gzip"}, "group field_id=-1 array", false},
+		{"micros, pages v2", map[string]string{
+			"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS", "parquet.writer.version": "PARQUET_2_0",
+			"spark.sql.parquet.compression.codec": "zstd",
+		}, "DELTA_BINARY_PACKED", true},
+		{"lists in the old form, tiny pages", map[string]string{
+			"spark.sql.parquet.writeLegacyFormat": "true", "parquet.page.size": "200", "spark.sql.parquet.compression.codec": "gzip",
+		}, "group field_id=-1 array", false},
 	} {
 		t.Run(form.name, func(t *testing.T) {
 			l, err := Open(filepath.Join(t.TempDir(), "agent"), Options{})
@@ -94,22 +99,29 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.SQL(t, "INSERT INTO "+spans+" SELECT "+replace(uctables.Spans, "trace_id", "concat('ffff', substring(trace_id, 5))")+" FROM "+spans)
-			w.SQL(t, "INSERT INTO "+annotations+" SELECT "+replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
+			w.SQL(t, "INSERT INTO "+annotations+" SELECT "+
+				replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
 			// Rows that tracemig would not write.
 			odd := strings.Repeat("d", 32)
-			w.SQL(t, insert(spans, "trace_id", "'"+odd+"'", "span_id", "'1'", "record_id", "'r'", "time", "timestamp_micros(-62135596800000000)", "date", "DATE'0001-01-01'", "flags", "1", "name", "''",
-				"kind", "'SPAN_KIND_CLIENT'", "start_time_unix_nano", "-9223372036854775808", "dropped_attributes_count", "0", "dropped_events_count", "0", "dropped_links_count", "0",
-				"attributes", "to_variant_object(named_struct('b', CAST(1.5 AS FLOAT), 'a', DATE'2026-01-02', 'c', TIMESTAMP'2026-01-02 03:04:05.678', 'd', CAST('x' AS BINARY), 'e', 12.30))",
+			w.SQL(t, insert(spans, "trace_id", "'"+odd+"'", "span_id", "'1'", "record_id", "'r'",
+				"time", "timestamp_micros(-62135596800000000)", "date", "DATE'0001-01-01'", "flags", "1", "name", "''",
+				"kind", "'SPAN_KIND_CLIENT'", "start_time_unix_nano", "-9223372036854775808",
+				"dropped_attributes_count", "0", "dropped_events_count", "0", "dropped_links_count", "0",
+				"attributes", "to_variant_object(named_struct('b', CAST(1.5 AS FLOAT), 'a', DATE'2026-01-02', "+
+					"'c', TIMESTAMP'2026-01-02 03:04:05.678', 'd', CAST('x' AS BINARY), 'e', 12.30))",
 				"events", "array()", "links", "array()", "status", "named_struct('message', CAST(NULL AS STRING), 'code', 'STATUS_CODE_OK')",
 				"resource", "named_struct('attributes', parse_json('{\"service.name\":1e300}'), 'dropped_attributes_count', 0)"))
-			w.SQL(t, insert(spans, "trace_id", "'"+odd+"'", "span_id", "'2'", "record_id", "'r'", "time", "timestamp_micros(253402300799999999)", "date", "DATE'9999-12-31'", "flags", "1", "name", "'n'",
-				"kind", "'SPAN_KIND_CLIENT'", "start_time_unix_nano", "1", "dropped_attributes_count", "0", "dropped_events_count", "0", "dropped_links_count", "0", "attributes", "parse_json('null')",
+			w.SQL(t, insert(spans, "trace_id", "'"+odd+"'", "span_id", "'2'", "record_id", "'r'",
+				"time", "timestamp_micros(253402300799999999)", "date", "DATE'9999-12-31'", "flags", "1", "name", "'n'",
+				"kind", "'SPAN_KIND_CLIENT'", "start_time_unix_nano", "1", "attributes", "parse_json('null')",
+				"dropped_attributes_count", "0", "dropped_events_count", "0", "dropped_links_count", "0",
 				"events", "array(named_struct('time_unix_nano', 1L, 'name', 'a', 'attributes', parse_json('{}'), 'dropped_attributes_count', 0), "+
 					"named_struct('time_unix_nano', 2L, 'name', '', 'attributes', CAST(NULL AS VARIANT), 'dropped_attributes_count', 3))",
 				"links", "array()", "status", "named_struct('message', 'm', 'code', CAST(NULL AS STRING))"))
 			// One with a NULL in a list and NULL wherever it can be is read, but not as Spark writes it.
 			bare := strings.Repeat("e", 32)
-			w.SQL(t, insert(spans, "trace_id", "'"+bare+"'", "time", "timestamp_micros(1)", "events", "array(NULL, named_struct('time_unix_nano', 5L, 'name', 'x', 'attributes', NULL, 'dropped_attributes_count', 0), NULL)"))
+			w.SQL(t, insert(spans, "trace_id", "'"+bare+"'", "time", "timestamp_micros(1)", "events", "array(NULL, "+
+				"named_struct('time_unix_nano', 5L, 'name', 'x', 'attributes', NULL, 'dropped_attributes_count', 0), NULL)"))
 
 			if text := formOf(t, l.spans()); !strings.Contains(text, form.shows) {
 				t.Errorf("no file has %s:\n%s", form.shows, text)
@@ -124,7 +136,10 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 			}
 			for _, times := range windows {
 				ask := func(query string) [][]any {
-					return w.SQL(t, strings.NewReplacer(":"+tablesql.ParamTraces, "'"+strings.Join(ids, `\n`)+"'", ":"+tablesql.ParamLow, fmt.Sprint(times.Low), ":"+tablesql.ParamHigh, fmt.Sprint(times.High)).Replace(query))
+					return w.SQL(t, strings.NewReplacer(
+						":"+tablesql.ParamTraces, "'"+strings.Join(ids, `\n`)+"'",
+						":"+tablesql.ParamLow, fmt.Sprint(times.Low), ":"+tablesql.ParamHigh, fmt.Sprint(times.High),
+					).Replace(query))
 				}
 				spansBySpark := make(map[string]*uctables.Span)
 				for _, row := range ask(tablesql.ReadSpans(location, uctables.Spans)) {
@@ -169,7 +184,8 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 						continue // What they say follows from the rows above, and each sum costs Spark a second.
 					}
 					want, got := make(map[string]string), make(map[string]string)
-					for _, row := range append(ask(tablesql.SumSpans(location, uctables.Spans, deep)), ask(tablesql.SumAnnotations(location, uctables.Annotations, deep))...) {
+					sums := ask(tablesql.SumSpans(location, uctables.Spans, deep))
+					for _, row := range append(sums, ask(tablesql.SumAnnotations(location, uctables.Annotations, deep))...) {
 						if len(row) == 5 {
 							want[row[0].(string)] = fmt.Sprint(row...)
 						} else {
@@ -183,7 +199,8 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 						t.Fatal(err)
 					}
 					if err := l.SumAnnotations(ctx, ids, times, deep, func(s target.AnnotationSum) error {
-						got[s.AnnotationID] = fmt.Sprint(s.TraceID, s.AnnotationID, string(s.Type), s.Name, s.UpdatedAtMicros, s.Deleted, int64(s.Copies), s.Digest)
+						got[s.AnnotationID] = fmt.Sprint(
+							s.TraceID, s.AnnotationID, string(s.Type), s.Name, s.UpdatedAtMicros, s.Deleted, int64(s.Copies), s.Digest)
 						return nil
 					}); err != nil {
 						t.Fatal(err)
@@ -194,7 +211,9 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				}
 			}
 			got := readSpans(t, l, []string{bare}, target.AllTimes)
-			want := []uctables.Span{{TraceID: bare, TimeMicros: 1, Date: uctables.NoDate, Events: []uctables.Event{{}, {TimeUnixNano: 5, Name: "x"}, {}}}}
+			want := []uctables.Span{{
+				TraceID: bare, TimeMicros: 1, Date: uctables.NoDate, Events: []uctables.Event{{}, {TimeUnixNano: 5, Name: "x"}, {}},
+			}}
 			if d := gocmp.Diff(want, got); d != "" {
 				t.Errorf("bare (-want +got):\n%s", d)
 			}

@@ -60,7 +60,7 @@ func TestReplaceKeepsOthers(t *testing.T) {
 	}
 	before := commitCount(t, l.spans())
 	if got, err := l.ReplaceSpans(t.Context(), changed, target.AllTimes); err != nil || got.Inserted != len(changed) || got.Bytes == 0 {
-		t.Fatalf("%+v, error %v", got, err)
+		t.Fatalf("%+v, error %v; want %d inserted by some bytes", got, err, len(changed))
 	}
 	if n := commitCount(t, l.spans()); n != before+1 {
 		t.Errorf("%d commits, want one", n-before)
@@ -142,7 +142,10 @@ func checkStats(t *testing.T, tbl *table) {
 
 // TestCopyRows copies rows of a file with types that tracemig's tables don't have.
 func TestCopyRows(t *testing.T) {
-	structType := arrow.StructOf(arrow.Field{Name: "b", Type: arrow.FixedWidthTypes.Boolean, Nullable: true}, arrow.Field{Name: "l", Type: arrow.ListOf(arrow.ListOf(arrow.BinaryTypes.String)), Nullable: true})
+	structType := arrow.StructOf(
+		arrow.Field{Name: "b", Type: arrow.FixedWidthTypes.Boolean, Nullable: true},
+		arrow.Field{Name: "l", Type: arrow.ListOf(arrow.ListOf(arrow.BinaryTypes.String)), Nullable: true},
+	)
 	sc := arrow.NewSchema([]arrow.Field{
 		{Name: "n", Type: arrow.PrimitiveTypes.Int64},
 		{Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
@@ -182,7 +185,7 @@ func TestCopyRows(t *testing.T) {
 	}
 	all := jsonRows(t, path)
 	if len(all) != rows {
-		t.Fatalf("%d rows", len(all))
+		t.Fatalf("%d rows, want %d", len(all), rows)
 	}
 	for name, keeps := range map[string]func(i int) bool{
 		"all": func(int) bool { return true }, "a few": func(i int) bool { return i%97 == 3 }, "most": func(i int) bool { return i%97 != 3 },
@@ -348,7 +351,7 @@ func TestConcurrentReplaceSpans(t *testing.T) {
 					write = func() (target.Written, error) { return mine.WriteSpans(t.Context(), rows) }
 				}
 				if got, err := write(); err != nil || w > 0 && got.Inserted != len(rows) {
-					t.Errorf("writer %d: %+v, error %v", w, got, err)
+					t.Errorf("writer %d: %+v, error %v; want %d inserted by a replacement", w, got, err, len(rows))
 				}
 			}
 		})
@@ -477,17 +480,17 @@ func TestReplaceFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := l.ReplaceSpans(ctx, renamed(spans, "new"), target.NoTimes); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	bad := renamed(spans, "new")
 	bad[7].Attributes = uctables.JSON(`{`)
-	var row *target.RowError
-	if _, err := l.ReplaceSpans(t.Context(), bad, target.NoTimes); !errors.As(err, &row) || !strings.Contains(err.Error(), bad[7].SpanID) {
-		t.Errorf("error %v", err)
+	_, err := l.ReplaceSpans(t.Context(), bad, target.NoTimes)
+	if _, ok := errors.AsType[*target.RowError](err); !ok || !strings.Contains(err.Error(), bad[7].SpanID) {
+		t.Errorf("error %v, want a RowError that names span %s", err, bad[7].SpanID)
 	}
 	checkNoOrphans(t, l.spans())
 	if n := commitCount(t, l.spans()); n != 2 {
-		t.Errorf("%d commits", n)
+		t.Errorf("%d commits, want the 2 from before", n)
 	}
 
 	// A crash between the files and the commit: there are files that nobody reads.
@@ -496,13 +499,13 @@ func TestReplaceFailure(t *testing.T) {
 		_, _, err = r.prepare(t.Context())
 	}
 	if err != nil || r.added == nil || len(r.rewrote) != 1 {
-		t.Fatalf("%+v, error %v", r, err)
+		t.Fatalf("%+v, error %v; want a file with the new rows and one in the place of the old file", r, err)
 	}
 	l = open(t, l.path)
 	checkSpans(t, l, traces(spans), spans)
 	again := renamed(spans[:5], "again")
 	if got, err := l.ReplaceSpans(t.Context(), again, target.NoTimes); err != nil || got.Inserted != 5 {
-		t.Errorf("%+v, error %v", got, err)
+		t.Errorf("%+v, error %v; want 5 inserted", got, err)
 	}
 	checkSpans(t, l, traces(spans), append(again, spans[5:]...))
 }
@@ -581,7 +584,9 @@ func TestReplaceAfterOthers(t *testing.T) {
 
 // TestReplaceRefusals: tables that must not, or can't, have rows taken out.
 func TestReplaceRefusals(t *testing.T) {
-	for property, want := range map[string]string{"delta.appendOnly": "takes no changes of rows", "delta.enableChangeDataFeed": "feed of its changes"} {
+	for property, want := range map[string]string{
+		"delta.appendOnly": "takes no changes of rows", "delta.enableChangeDataFeed": "feed of its changes",
+	} {
 		l := newLake(t)
 		spans := randomSpans(1, 0, 3)
 		changeLog(t, l.spans(), `"otel.schemaVersion":"v2"`, `"`+property+`":"true","otel.schemaVersion":"v2"`)
@@ -590,9 +595,9 @@ func TestReplaceRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := l.ReplaceSpans(t.Context(), renamed(spans, "new"), target.NoTimes)
-		var table *target.TableError
-		if !errors.As(err, &table) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), property) {
-			t.Errorf("%s: error %v", property, err)
+		_, ok := errors.AsType[*target.TableError](err)
+		if !ok || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), property) {
+			t.Errorf("%s: error %v, want a TableError with %q and the property", property, err, want)
 		}
 		checkNoOrphans(t, l.spans())
 	}

@@ -20,7 +20,8 @@ func sampleSpans() []uctables.Span {
 			TraceID: trace, SpanID: "0000000000000002", TraceState: ptr("a=b"), ParentSpanID: ptr("0000000000000001"),
 			Flags: 257, Name: "child \u2713 \U0001f600", Kind: "SPAN_KIND_INTERNAL",
 			StartTimeUnixNano: sampleTime*1000 + 234, EndTimeUnixNano: ptr(int64(sampleTime*1000 + 999)),
-			Attributes:             uctables.JSON(`{"big":9007199254740993,"max":9223372036854775807,"huge":12345678901234567890,"pi":3.14,"tiny":1.5e-7,"s":"é😀\n\"","n":null,"b":[true,false],"o":{"x":{"y":1}},"e":"","a":[],"oo":{}}`),
+			Attributes: uctables.JSON(`{"big":9007199254740993,"max":9223372036854775807,"huge":12345678901234567890,` +
+				`"pi":3.14,"tiny":1.5e-7,"s":"é😀\n\"","n":null,"b":[true,false],"o":{"x":{"y":1}},"e":"","a":[],"oo":{}}`),
 			DroppedAttributesCount: 1,
 			Events: []uctables.Event{
 				{TimeUnixNano: 1, Name: "first", Attributes: uctables.JSON(`{"exception.type":"ValueError"}`), DroppedAttributesCount: 2},
@@ -29,14 +30,18 @@ func sampleSpans() []uctables.Span {
 			},
 			DroppedEventsCount: 3,
 			Links: []uctables.Link{
-				{TraceID: "fedcba9876543210fedcba9876543210", SpanID: "1111111111111111", TraceState: ptr(""), Attributes: uctables.JSON(`{"l":1.50}`), DroppedAttributesCount: 4, Flags: 5},
+				{
+					TraceID: "fedcba9876543210fedcba9876543210", SpanID: "1111111111111111", TraceState: ptr(""),
+					Attributes: uctables.JSON(`{"l":1.50}`), DroppedAttributesCount: 4, Flags: 5,
+				},
 				{TraceID: "x", SpanID: ""},
 			},
 			DroppedLinksCount: 6, StatusMessage: ptr("boom"), StatusCode: ptr("STATUS_CODE_ERROR"),
 			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: ptr("mlflow"),
 		},
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, Date: uctables.NoDate, TraceID: trace, SpanID: "0000000000000003",
+			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, Date: uctables.NoDate,
+			TraceID: trace, SpanID: "0000000000000003",
 			ParentSpanID: ptr(""), Name: "", Kind: "SPAN_KIND_UNSPECIFIED", StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
 			StatusMessage: ptr(""),
 		},

@@ -120,14 +120,17 @@ func TestSparkReads(t *testing.T) {
 		}
 		// Files are skipped by their statistics.
 		var counts []string
-		for _, where := range []string{"service_name = 'shop'", "time = timestamp_micros(-1)", "date = '1969-12-31'", "time > timestamp_micros(" + fmt.Sprint(sampleTime) + ")"} {
+		for _, where := range []string{
+			"service_name = 'shop'", "time = timestamp_micros(-1)", "date = '1969-12-31'", fmt.Sprintf("time > timestamp_micros(%d)", sampleTime),
+		} {
 			counts = append(counts, "(SELECT count(*) FROM delta.`"+l.spans().log.dir+"` WHERE "+where+")")
 		}
 		for _, tbl := range l.tables {
 			counts = append(counts, "(SELECT count(*) FROM delta.`"+tbl.log.dir+"`)")
 		}
 		n := []any{int64(1), int64(1), int64(1), int64(201)}
-		if rows := rig.SharedWarehouse(t).SQL(t, "SELECT "+strings.Join(counts, ", ")); !cmp.Equal(rows[0][:4], n) || len(rows[0]) != len(counts) {
+		rows := rig.SharedWarehouse(t).SQL(t, "SELECT "+strings.Join(counts, ", "))
+		if !cmp.Equal(rows[0][:4], n) || len(rows[0]) != len(counts) {
 			t.Errorf("%v rows of %q, want %v", rows, counts, n)
 		}
 	}
@@ -171,7 +174,8 @@ func TestSparkWritesToo(t *testing.T) {
 		w.SQL(t, "CREATE TABLE "+table+" USING delta LOCATION '"+l.spans().log.dir+"'")
 		w.SQL(t, "CREATE TABLE "+annotations+" USING delta LOCATION '"+l.annotations().log.dir+"'")
 		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'f' || substring(span_id, 2)")+" FROM "+table)
-		w.SQL(t, "INSERT INTO "+annotations+" SELECT "+replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
+		w.SQL(t, "INSERT INTO "+annotations+" SELECT "+
+			replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
 		// The stand-in cannot hand the metrics that OPTIMIZE answers with; whether it worked shows below.
 		_, optimizeErr := w.TrySQL("OPTIMIZE " + table)
 		if s, err := l.spans().log.load(); err != nil || len(s.files) != 1 {
@@ -190,7 +194,8 @@ func TestSparkWritesToo(t *testing.T) {
 			t.Fatal(err)
 		}
 		for v := range version {
-			for _, name := range []string{l.spans().log.file(v, ".json"), filepath.Join(l.spans().log.dir, logDir, fmt.Sprintf(".%020d.json.crc", v))} {
+			checksum := filepath.Join(l.spans().log.dir, logDir, fmt.Sprintf(".%020d.json.crc", v))
+			for _, name := range []string{l.spans().log.file(v, ".json"), checksum} {
 				if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
 					t.Fatal(err)
 				}
@@ -219,7 +224,8 @@ func TestSparkWritesToo(t *testing.T) {
 		if got, err := l.WriteSpans(t.Context(), spans[40:]); err != nil || got.Inserted != 20 {
 			t.Errorf("new rows: %+v, error %v", got, err)
 		}
-		if rows := w.SQL(t, "SELECT count(*), count(DISTINCT trace_id, span_id) FROM "+table); rows[0][0] != int64(60) || rows[0][1] != int64(60) {
+		rows := w.SQL(t, "SELECT count(*), count(DISTINCT trace_id, span_id) FROM "+table)
+		if rows[0][0] != int64(60) || rows[0][1] != int64(60) {
 			t.Errorf("Spark counts %v, want 60 and 60", rows[0])
 		}
 	}
@@ -235,9 +241,12 @@ func TestSparkReadsOtherColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := rig.SharedWarehouse(t)
-	got := w.SQL(t, "SELECT count(*), count(`it's-new`), count(status.`it's-new`), count(get(events, 0).`it's-new`), count(get(events, 0).name), count(status.code), min(status.code), "+
+	got := w.SQL(t, "SELECT count(*), count(`it's-new`), count(status.`it's-new`), count(get(events, 0).`it's-new`), "+
+		"count(get(events, 0).name), count(status.code), min(status.code), "+
 		"sum(get(events, 0).time_unix_nano), count(time), count(instrumentation_scope), count(record_id) FROM delta.`"+l.spans().log.dir+"`")
-	want := [][]any{{int64(3), int64(0), int64(0), int64(0), int64(2), int64(2), "STATUS_CODE_ERROR", int64(1), int64(3), int64(1), int64(3)}}
+	want := [][]any{{
+		int64(3), int64(0), int64(0), int64(0), int64(2), int64(2), "STATUS_CODE_ERROR", int64(1), int64(3), int64(1), int64(3),
+	}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("spans (-want +got):\n%s", d)
 	}
@@ -277,7 +286,8 @@ deltalake.write_deltalake(notes, rows.slice(0, 1), mode="append")
 table = deltalake.DeltaTable(notes)
 print(table.version(), table.to_pyarrow_table(columns=["_change_type"])["_change_type"].to_pylist())
 print(polars.scan_delta(notes).filter(polars.col("_change_type") == "insert").collect().height)
-print(duckdb.sql("SELECT count(*) FROM read_parquet($files) WHERE _change_type = 'insert'", params={"files": table.file_uris()}).fetchall()[0][0])
+print(duckdb.sql("SELECT count(*) FROM read_parquet($files) WHERE _change_type = 'insert'",
+	params={"files": table.file_uris()}).fetchall()[0][0])
 `
 	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir, l.annotations().log.dir)
 	out, err := cmd.CombinedOutput()
@@ -304,11 +314,13 @@ func TestSparkAfterReplace(t *testing.T) {
 	}
 	table := rig.TablePrefix(t) + "_spans"
 	w.SQL(t, "CREATE TABLE "+table+" USING delta LOCATION '"+l.spans().log.dir+"'")
-	w.SQL(t, "ALTER TABLE "+table+" ADD COLUMNS (more MAP<STRING, ARRAY<STRUCT<a: DECIMAL(30,5), b: BOOLEAN>>>, old DATE, older TIMESTAMP, ratio FLOAT, doc VARIANT, bytes BINARY)")
+	w.SQL(t, "ALTER TABLE "+table+" ADD COLUMNS (more MAP<STRING, ARRAY<STRUCT<a: DECIMAL(30,5), b: BOOLEAN>>>, "+
+		"old DATE, older TIMESTAMP, ratio FLOAT, doc VARIANT, bytes BINARY)")
 	// Rows of Spark, by several of its jobs; a VARIANT holds more than JSON there.
 	for _, id := range []string{"e", "f"} {
 		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'"+id+"' || substring(span_id, 2)")+
-			", map('k', array(named_struct('a', 1.5, 'b', true), NULL)), DATE'1492-10-12', TIMESTAMP'1582-10-01 00:00:00.000001', 0.5, to_variant_object(named_struct('d', DATE'2020-01-01', 'f', 0.25F)), X'00ff' FROM "+
+			", map('k', array(named_struct('a', 1.5, 'b', true), NULL)), DATE'1492-10-12', TIMESTAMP'1582-10-01 00:00:00.000001', 0.5, "+
+			"to_variant_object(named_struct('d', DATE'2020-01-01', 'f', 0.25F)), X'00ff' FROM "+
 			table+" WHERE more IS NULL")
 	}
 	read := func() map[string]any {
@@ -353,8 +365,9 @@ func TestSparkAfterReplace(t *testing.T) {
 		t.Errorf("the other rows (-before +after):\n%s", d)
 	}
 	// Spark goes on from there: what it counts by statistics, what it skips by them, and its own changes.
-	if rows := w.SQL(t, "SELECT count(*), min(time), max(time), count_if(name = 'changed') FROM "+table); rows[0][0] != int64(3*len(spans)) || rows[0][3] != int64(4) {
-		t.Errorf("Spark counts %v", rows)
+	rows := w.SQL(t, "SELECT count(*), min(time), max(time), count_if(name = 'changed') FROM "+table)
+	if rows[0][0] != int64(3*len(spans)) || rows[0][3] != int64(4) {
+		t.Errorf("Spark counts %v, want %d rows and 4 changed ones", rows, 3*len(spans))
 	}
 	if rows := w.SQL(t, "SELECT count(*) FROM "+table+" WHERE time = timestamp_micros(-1)"); rows[0][0] != int64(3) {
 		t.Errorf("Spark finds %v rows by their time", rows)
@@ -371,7 +384,8 @@ func TestSparkAfterReplace(t *testing.T) {
 import sys, deltalake, polars, duckdb
 table = deltalake.DeltaTable(sys.argv[1])
 print(polars.scan_delta(sys.argv[1]).select("span_id", "name").filter(polars.col("name") == "changed").collect().height)
-print(duckdb.sql("SELECT count(*), count(DISTINCT span_id || trace_id) FROM read_parquet($files, union_by_name=true)", params={"files": table.file_uris()}).fetchall()[0])
+print(duckdb.sql("SELECT count(*), count(DISTINCT span_id || trace_id) FROM read_parquet($files, union_by_name=true)",
+	params={"files": table.file_uris()}).fetchall()[0])
 `
 	cmd := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, l.spans().log.dir)
 	out, err := cmd.CombinedOutput()

@@ -36,7 +36,9 @@ func (t *table) wrap(err error) error {
 		return err
 	}
 	if errors.Is(err, errNoTable) {
-		return &target.TableError{Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it."}
+		return &target.TableError{
+			Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it.",
+		}
 	}
 	if p, ok := errors.AsType[*problem](err); ok {
 		return &target.TableError{Table: t.log.dir, Problem: p.clause, Next: p.next}

@@ -150,7 +150,8 @@ func (e *experiment) add(n int, spans ...string) *mlflow.TraceInfo {
 		if i > 0 {
 			parent = fmt.Sprintf("%q", fmt.Sprintf("%016x", 1))
 		}
-		fmt.Fprintf(&b, `,{"context":{"trace_id":%q,"span_id":"%016x"},"parent_id":%s,"name":%q,"start_time":%d,"end_time":%d,"status_code":"OK","status_message":"","attributes":{"i":"%d"},"events":[]}`,
+		fmt.Fprintf(&b, `,{"context":{"trace_id":%q,"span_id":"%016x"},"parent_id":%s,"name":%q,"start_time":%d,"end_time":%d,`+
+			`"status_code":"OK","status_message":"","attributes":{"i":"%d"},"events":[]}`,
 			targetID(n), i+1, parent, name, info.RequestTime.UnixNano(), info.RequestTime.UnixNano()+1, i)
 	}
 	if e.spans == nil {

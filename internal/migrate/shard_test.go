@@ -89,7 +89,9 @@ func TestShards(t *testing.T) {
 	parts, m := 4, newMemory()
 	var cs []*checkpoint.Store
 	for i := range parts {
-		c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts}})
+		c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{
+			Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +145,9 @@ func TestShards(t *testing.T) {
 			to = m
 		}
 		for i := range parts {
-			c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts}})
+			c, err := checkpoint.Open(context.Background(), "", checkpoint.Pair{
+				Source: "s", Target: "memory", Shard: shard.Shard{Index: i, Count: parts},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -54,7 +54,8 @@ func TestCodec(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := make([]parquet.ByteArray, 1)
-	if _, n, err := column.(*file.ByteArrayColumnChunkReader).ReadBatch(1, values, nil, nil); err != nil || n != 1 || string(values[0]) != text {
+	_, n, err := column.(*file.ByteArrayColumnChunkReader).ReadBatch(1, values, nil, nil)
+	if err != nil || n != 1 || string(values[0]) != text {
 		t.Errorf("%d values, %d bytes, error %v; want the text", n, len(values[0]), err)
 	}
 	chunk, err := r.MetaData().RowGroup(0).ColumnChunk(0)

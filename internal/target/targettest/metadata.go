@@ -16,7 +16,8 @@ import (
 func metadataRow(trace, info, noted string) uctables.Annotation {
 	a := annotation(trace, "metadata")
 	a.Type = uctables.Metadata
-	a.Value = uctables.JSON(`{"client_request_id":null,"request_preview":"mlflow.migration.sourceExperimentId","trace_metadata":` + info + `}`)
+	a.Value = uctables.JSON(
+		`{"client_request_id":null,"request_preview":"mlflow.migration.sourceExperimentId","trace_metadata":` + info + `}`)
 	if noted != "" {
 		a.Metadata = uctables.JSON(noted)
 	}

@@ -45,7 +45,8 @@ func (s *suite) writeAnnotations(t *testing.T) {
 // All rows of one call are looked for in one range of created_at, so each call has its own.
 func (s *suite) replaceAnnotations(t *testing.T) {
 	trace := traceID(t, 0)
-	moving, twice, gone, kept := annotation(trace, "moving"), annotation(trace, "twice"), annotation(trace, "gone"), annotation(trace, "kept")
+	moving, twice := annotation(trace, "moving"), annotation(trace, "twice")
+	gone, kept := annotation(trace, "gone"), annotation(trace, "kept")
 	mustWriteAnnotations(t, s.w, moving, twice, gone, kept)
 	replace := func(a uctables.Annotation, createdAt, replaces, replacesCreated int64) uctables.Replacement {
 		a.CreatedAtMicros = createdAt
