@@ -18,7 +18,7 @@ import (
 // childEnv holds, in a process that the tests started, the path of the lake it writes to.
 const childEnv = "TRACEMIG_TEST_LAKE"
 
-// childReplaces is set in one that replaces spans.
+// childReplaces is set in a process that replaces spans instead.
 const childReplaces = "TRACEMIG_TEST_REPLACE"
 
 const (
@@ -68,7 +68,7 @@ func childCommand(t *testing.T, path string) *exec.Cmd {
 
 const childKeys = (childBatches + 1) * childRows / 2
 
-// checkChildren looks for lost and doubled rows in both tables.
+// checkChildren looks for rows of both tables that are missing or there twice.
 func checkChildren(t *testing.T, path string) {
 	t.Helper()
 	l := open(t, path)
@@ -85,7 +85,7 @@ func checkChildren(t *testing.T, path string) {
 	}
 	for id, n := range ids {
 		if n != 1 {
-			t.Errorf("annotation %s is there %d times", id, n)
+			t.Errorf("annotation %s is there %d times, want once", id, n)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestKill(t *testing.T) {
 	if err := childCommand(t, filepath.Join(t.TempDir(), "agent")).Run(); err != nil {
 		t.Fatal(err)
 	}
-	lasts := int64(time.Since(began)) // on this machine, with the race detector or without
+	lasts := int64(time.Since(began)) // It depends on the machine and on the race detector.
 	for range rounds {
 		path := filepath.Join(t.TempDir(), "agent")
 		killed := 0

@@ -136,8 +136,8 @@ func variants(t *testing.T, v any) any {
 	return v
 }
 
-// expected is how readTable should show a row: uctables' own JSON line of it, with the columns that
-// are absent there as null and times as arrow-go prints them.
+// expectedSpan is the row as readTable should return it: the JSON line that uctables makes of it, with null for the
+// columns that the line lacks, and with times as arrow-go prints them.
 func expectedSpan(t *testing.T, s *uctables.Span) map[string]any {
 	row := expectedRow(t, uctables.Spans, uctables.AppendSpan(nil, s))
 	row["time"] = stamp(s.TimeMicros)
@@ -322,8 +322,8 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 	return spans
 }
 
-// TestHugeRowGroups writes more than one row group, so that levels and arenas cross their ends, and a
-// value larger than both.
+// TestHugeRowGroups writes more than one row group, so that levels and arenas go on from one to the next, and a value
+// that is larger than both.
 func TestHugeRowGroups(t *testing.T) {
 	if testing.Short() || race.Enabled {
 		t.Skip("megabytes")
@@ -363,11 +363,12 @@ func TestHugeRowGroups(t *testing.T) {
 		}
 	}
 	if w, err := l.WriteSpans(t.Context(), spans); err != nil || w.Present != len(spans) {
-		t.Errorf("again: %+v, error %v", w, err)
+		t.Errorf("again: %+v, error %v; want %d present", w, err, len(spans))
 	}
 }
 
-// TestPruning proves that files whose times the batch does not meet are not opened: theirs is gone.
+// TestPruning removes a file, and writes rows of other times and of the same time: the file is opened only for the
+// latter.
 func TestPruning(t *testing.T) {
 	l := newLake(t)
 	ctx := t.Context()
@@ -378,7 +379,7 @@ func TestPruning(t *testing.T) {
 	}
 	s, err := l.spans().log.load()
 	if err != nil || len(s.files) != 1 {
-		t.Fatalf("%d files, error %v", len(s.files), err)
+		t.Fatalf("%d files, error %v; want 1", len(s.files), err)
 	}
 	for _, f := range s.files {
 		if err := os.Remove(f.path); err != nil {
@@ -386,7 +387,7 @@ func TestPruning(t *testing.T) {
 		}
 	}
 	if _, err := l.WriteSpans(ctx, spans[1:]); err != nil {
-		t.Errorf("another time: %v", err)
+		t.Errorf("another time: error %v, want none", err)
 	}
 	near := spans[1]
 	near.SpanID, near.TimeMicros = strings.Repeat("a", 16), sampleTime+500
@@ -422,10 +423,10 @@ func TestRowErrors(t *testing.T) {
 	}
 	files, err := filepath.Glob(filepath.Join(l.spans().log.dir, "*.parquet"))
 	if err != nil || len(files) > 0 {
-		t.Errorf("files left: %v, error %v", files, err)
+		t.Errorf("files left: %v, error %v; want none", files, err)
 	}
 	if _, err := l.WriteSpans(t.Context(), []uctables.Span{good}); err != nil {
-		t.Errorf("after errors: %v", err)
+		t.Errorf("a good row after errors: error %v, want none", err)
 	}
 }
 
@@ -450,12 +451,12 @@ func checkKeys(t *testing.T, l *Lake, want int) {
 	}
 	for k, n := range keys {
 		if n != 1 {
-			t.Errorf("key %s is there %d times", k, n)
+			t.Errorf("key %s is there %d times, want once", k, n)
 		}
 	}
 }
 
-// TestConcurrentWriters lets writers with overlapping rows race, some in the same Lake, some not.
+// TestConcurrentWriters has writers write overlapping batches at the same time, some by the same Lake, some by others.
 func TestConcurrentWriters(t *testing.T) {
 	l := newLake(t)
 	const writers, batches, size, step = 6, 8, 20, 10
@@ -508,7 +509,7 @@ func TestConcurrentCreate(t *testing.T) {
 			t.Errorf("%s: %d commits, want 1", tbl.spec.Suffix, n)
 		}
 		if hidden, _ := filepath.Glob(filepath.Join(tbl.log.dir, logDir, ".*")); len(hidden) > 0 {
-			t.Errorf("left: %v", hidden)
+			t.Errorf("left: %v, want nothing", hidden)
 		}
 	}
 }
@@ -588,7 +589,7 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 			if _, err := l.WriteSpans(t.Context(), sampleSpans()); err == nil {
-				t.Error("the table was written")
+				t.Error("the table was written, want an error")
 			}
 		})
 	}
@@ -645,11 +646,11 @@ func TestOtherColumns(t *testing.T) {
 	for _, inserted := range []int{3, 0} {
 		spans, err := l.WriteSpans(ctx, sampleSpans())
 		if err != nil || spans.Inserted != inserted {
-			t.Fatalf("%+v, error %v", spans, err)
+			t.Fatalf("spans: %+v, error %v; want %d inserted", spans, err, inserted)
 		}
 		annotations, err := l.WriteAnnotations(ctx, sampleAnnotations())
 		if err != nil || annotations.Inserted != inserted {
-			t.Fatalf("%+v, error %v", annotations, err)
+			t.Fatalf("annotations: %+v, error %v; want %d inserted", annotations, err, inserted)
 		}
 	}
 	ids := []string{sampleSpans()[0].TraceID}
@@ -660,7 +661,7 @@ func TestOtherColumns(t *testing.T) {
 		t.Errorf("annotations (-want +got):\n%s", d)
 	}
 	if row := readTable(t, l.annotations())[0]; len(row) != 14 {
-		t.Errorf("a file for a table of 14 columns has %d: %v", len(row), row)
+		t.Errorf("the file has %d columns, want the 14 of its table: %v", len(row), row)
 	}
 }
 
@@ -671,16 +672,16 @@ func TestMissing(t *testing.T) {
 		t.Errorf("error %v, want a TableError that names --create", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(l.path)); err != nil || len(entries) > 0 {
-		t.Errorf("Check left %v, error %v", entries, err)
+		t.Errorf("Check left %v, error %v; want nothing", entries, err)
 	}
 	for _, path := range []string{"", ".", "..", "/", "lake/", "lake/..", "a\x00b"} {
 		if _, err := Open(path, Options{}); err == nil {
-			t.Errorf("path %q was taken", path)
+			t.Errorf("path %q was taken, want an error", path)
 		}
 	}
 }
 
-// TestLogGaps removes commits: the table must not be read as if it began or ended there.
+// TestLogGaps removes commits. The table must not be read as if its log began or ended there.
 func TestLogGaps(t *testing.T) {
 	for lost := range 3 {
 		l := newLake(t)
@@ -700,7 +701,7 @@ func TestLogGaps(t *testing.T) {
 	}
 }
 
-// TestCommitIsPutIfAbsent checks the one operation that everything rests on.
+// TestCommitIsPutIfAbsent checks the operation that all atomicity depends on.
 func TestCommitIsPutIfAbsent(t *testing.T) {
 	l := newLake(t)
 	before, err := os.ReadFile(l.spans().log.file(0, ".json"))
@@ -712,7 +713,7 @@ func TestCommitIsPutIfAbsent(t *testing.T) {
 	}
 	after, err := os.ReadFile(l.spans().log.file(0, ".json"))
 	if err != nil || string(before) != string(after) {
-		t.Errorf("the commit changed, error %v", err)
+		t.Errorf("the commit is now\n%s\n(error %v), want\n%s", after, err, before)
 	}
 }
 
@@ -737,17 +738,17 @@ func TestStats(t *testing.T) {
 	}
 	from, to, ok := timeRange(s.json(), "time")
 	if !ok || from > -1 || to < sampleTime {
-		t.Errorf("range %d to %d, %t", from, to, ok)
+		t.Errorf("range %d to %d, %t; want one that includes -1 and %d", from, to, ok, sampleTime)
 	}
 	for _, text := range []string{"", "{}", `{"minValues":{"time":"x"},"maxValues":{"time":"x"}}`} {
 		if _, _, ok := timeRange(text, "time"); ok {
-			t.Errorf("%q has a range", text)
+			t.Errorf("%q has a range, want none", text)
 		}
 	}
 }
 
-// TestOtherForms reads a file of a form that tracemig does not write: INT96 and other units of time, a list
-// of two levels, columns it does not know, and one that is missing.
+// TestOtherForms reads a file of a form that tracemig does not write: with INT96 and other units of time, a list of
+// two levels and columns that it does not know, and without one that it asks for.
 func TestOtherForms(t *testing.T) {
 	optional, required := parquet.Repetitions.Optional, parquet.Repetitions.Required
 	unit := func(name string, u schema.TimeUnitType) schema.Node {

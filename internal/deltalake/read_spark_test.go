@@ -54,15 +54,15 @@ func formOf(t *testing.T, tbl *table) string {
 	return text.String()
 }
 
-// TestReadsWhatSparkWrote compares what tracemig reads of rows of Spark's with what Spark says of them,
-// by the statements that a warehouse is asked for the same: rows, sums and digests.
+// TestReadsWhatSparkWrote compares what tracemig reads of rows that Spark wrote with what Spark answers to the
+// statements that a warehouse is sent for the same: rows, sums and digests.
 func TestReadsWhatSparkWrote(t *testing.T) {
 	w := rig.SharedWarehouse(t)
 	for _, form := range []struct {
 		name  string
 		conf  map[string]string
-		shows string // of which form the files are then, see formOf
-		times bool   // they hold times in another way than the forms before
+		shows string // a part of formOf by which the form is recognized
+		times bool   // the files hold times in another way than those of the forms before
 	}{
 		{"as it is", nil, "int96", true}, // data pages v1, dictionaries
 		{"micros, pages v2", map[string]string{
@@ -90,7 +90,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 			w.SQL(t, "CREATE TABLE "+spans+" USING delta LOCATION '"+l.spans().log.dir+"'")
 			w.SQL(t, "CREATE TABLE "+annotations+" USING delta LOCATION '"+l.annotations().log.dir+"'")
 
-			// Rows of tracemig's, and Spark's copies of them.
+			// Rows that tracemig wrote, and copies of them by Spark.
 			written := append(sampleSpans(), randomSpans(9, 0, 300)...)
 			if _, err := l.WriteSpans(ctx, written); err != nil {
 				t.Fatal(err)
@@ -118,13 +118,13 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				"events", "array(named_struct('time_unix_nano', 1L, 'name', 'a', 'attributes', parse_json('{}'), 'dropped_attributes_count', 0), "+
 					"named_struct('time_unix_nano', 2L, 'name', '', 'attributes', CAST(NULL AS VARIANT), 'dropped_attributes_count', 3))",
 				"links", "array()", "status", "named_struct('message', 'm', 'code', CAST(NULL AS STRING))"))
-			// One with a NULL in a list and NULL wherever it can be is read, but not as Spark writes it.
+			// A row with a NULL in a list, and NULL in all other columns, is read, but not in the form that Spark writes.
 			bare := strings.Repeat("e", 32)
 			w.SQL(t, insert(spans, "trace_id", "'"+bare+"'", "time", "timestamp_micros(1)", "events", "array(NULL, "+
 				"named_struct('time_unix_nano', 5L, 'name', 'x', 'attributes', NULL, 'dropped_attributes_count', 0), NULL)"))
 
 			if text := formOf(t, l.spans()); !strings.Contains(text, form.shows) {
-				t.Errorf("no file has %s:\n%s", form.shows, text)
+				t.Errorf("no file has %s, want one:\n%s", form.shows, text)
 			}
 			ids := []string{odd, sampleSpans()[0].TraceID, "ffff" + sampleSpans()[0].TraceID[4:]}
 			for i := range 12 {
@@ -181,7 +181,7 @@ func TestReadsWhatSparkWrote(t *testing.T) {
 				}
 				for _, deep := range []bool{false, true} {
 					if times != target.AllTimes || !deep && form.conf != nil {
-						continue // What they say follows from the rows above, and each sum costs Spark a second.
+						continue // Sums follow from the rows, which are compared above, and each takes Spark a second.
 					}
 					want, got := make(map[string]string), make(map[string]string)
 					sums := ask(tablesql.SumSpans(location, uctables.Spans, deep))

@@ -26,7 +26,7 @@ func init() {
 	flag.Set("rapid.checks", "25") // each makes tables and commits, which are synced to disk
 }
 
-// stored is a document as VARIANT keeps it, so that texts of any origin compare.
+// stored is the text of a document after it was a VARIANT, so that texts of any origin can be compared.
 func stored(t rapid.TB, v uctables.JSON) uctables.JSON {
 	t.Helper()
 	if v == nil {
@@ -43,7 +43,7 @@ func stored(t rapid.TB, v uctables.JSON) uctables.JSON {
 	return v
 }
 
-// spanLines are rows as a warehouse would give them, sorted.
+// spanLines are rows in the form in which a warehouse answers, sorted.
 func spanLines(t rapid.TB, spans []uctables.Span) (lines []string) {
 	t.Helper()
 	for _, s := range spans {
@@ -131,7 +131,7 @@ var documents = rapid.Custom(func(t *rapid.T) uctables.JSON {
 	}).Draw(t, "document")
 })
 
-// anything draws what a column may hold.
+// anything draws any value that a column may hold.
 var anything = rapid.MakeConfig{
 	Types: map[reflect.Type]*rapid.Generator[any]{
 		reflect.TypeFor[uctables.JSON]():           documents.AsAny(),
@@ -159,7 +159,7 @@ var (
 	traceIDs = rapid.SampledFrom(append([]string{strings.Repeat("c", 32)}, asked...))
 )
 
-// TestReadBack reads arbitrary rows of some traces back, out of several files.
+// TestReadBack writes arbitrary rows into several files and reads those of some traces back.
 func TestReadBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLake(t)
@@ -226,7 +226,7 @@ func TestHugeLists(t *testing.T) {
 	checkSpans(t, l, ids, slices.DeleteFunc(spans, func(s uctables.Span) bool { return !slices.Contains(ids, s.TraceID) }))
 }
 
-// appendAnnotations adds rows whatever is there, as other writers do.
+// appendAnnotations adds rows without looking for their keys, as other writers do.
 func appendAnnotations(t rapid.TB, l *Lake, rows []uctables.Annotation) {
 	t.Helper()
 	b := newBatch(len(rows))
@@ -236,7 +236,7 @@ func appendAnnotations(t rapid.TB, l *Lake, rows []uctables.Annotation) {
 	}
 }
 
-// TestNewestVersion compares what is read of annotations with versions with a plain search.
+// TestNewestVersion compares what is read of annotations that have versions with what a plain search finds.
 func TestNewestVersion(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLake(t)
@@ -287,7 +287,7 @@ func TestNewestVersion(t *testing.T) {
 			if err := l.SumAnnotations(ctx, asked, target.AllTimes, deep, func(s target.AnnotationSum) error {
 				n++
 				want := best[s.AnnotationID]
-				name, digest := s.Name, "" // of equal rows any may be read
+				name, digest := s.Name, "" // Of equal rows any may be read.
 				if deep {
 					read := all[slices.IndexFunc(all, func(a uctables.Annotation) bool { return a.Name == name })]
 					var err error
@@ -336,7 +336,7 @@ func TestReadPrunes(t *testing.T) {
 	for _, tbl := range []*table{l.spans(), l.annotations()} {
 		_, files, err := tbl.files(-1, at([]int64{sampleTime}))
 		if err != nil || len(files) != 1 {
-			t.Fatalf("%d files, error %v", len(files), err)
+			t.Fatalf("%d files, error %v; want 1", len(files), err)
 		}
 		if err := os.Remove(files[0].path); err != nil {
 			t.Fatal(err)

@@ -29,7 +29,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// renamed are spans of another version.
+// renamed are spans with another name, by which versions are told apart.
 func renamed(spans []uctables.Span, name string) []uctables.Span {
 	spans = slices.Clone(spans)
 	for i := range spans {
@@ -230,7 +230,7 @@ func TestCopyRows(t *testing.T) {
 	}
 	defer in.Close()
 	if err := copyRows(t.Context(), in, make([]bool, rows-1), &strings.Builder{}); err == nil {
-		t.Error("a file with more rows than were looked at is copied")
+		t.Error("a file with more rows than keep was copied, want an error")
 	}
 }
 
@@ -315,7 +315,7 @@ func jsonRows(t *testing.T, path string) (rows []string) {
 	return rows
 }
 
-// parquetSchema is a file's schema and what its writer noted.
+// parquetSchema is a file's schema and the key-value metadata of its writer.
 func parquetSchema(t *testing.T, path string) string {
 	t.Helper()
 	f, err := openParquet(path)
@@ -342,7 +342,7 @@ func TestConcurrentReplaceSpans(t *testing.T) {
 		wg.Go(func() {
 			for i := range batches {
 				from := (i + w) % batches * size
-				// The second half of each is not there at first: it is added by either.
+				// The second half of each batch is not there at first. Whoever comes first adds it.
 				rows := renamed(append(randomSpans(1, from, size), randomSpans(2, 1000+from, size)...), fmt.Sprint(w))
 				write := func() (target.Written, error) {
 					return mine.ReplaceSpans(t.Context(), rows, target.Times{Low: rows[0].TimeMicros, High: rows[0].TimeMicros})
@@ -379,7 +379,7 @@ func checkBatches(t *testing.T, l *Lake, batches, size int) {
 			of[names[s.TraceID+s.SpanID]] = true
 		}
 		if len(of) != 1 {
-			t.Errorf("batch %d is of several versions: %v", b, of)
+			t.Errorf("batch %d is of the versions %v, want one", b, of)
 		}
 	}
 }
@@ -405,7 +405,7 @@ func checkNoOrphans(t *testing.T, tbl *table) {
 	}
 	for _, f := range files {
 		if !strings.Contains(log.String(), filepath.Base(f)) {
-			t.Errorf("%s was left behind", f)
+			t.Errorf("%s was left behind, want only files that a commit named", f)
 		}
 	}
 }
@@ -470,7 +470,7 @@ func TestKillReplace(t *testing.T) {
 	t.Logf("%d of %d were killed", killed, 2*rounds)
 }
 
-// TestReplaceFailure looks at what a replacement leaves behind that ends before its commit.
+// TestReplaceFailure looks at what a replacement that ends before its commit leaves behind.
 func TestReplaceFailure(t *testing.T) {
 	l := newLake(t)
 	spans := randomSpans(1, 0, 10)
@@ -517,13 +517,13 @@ func traces(spans []uctables.Span) (ids []string) {
 	return ids
 }
 
-// TestReplaceAfterOthers has another writer commit when the files of a replacement are there already.
+// TestReplaceAfterOthers has another writer commit after a replacement has written its files and before its commit.
 func TestReplaceAfterOthers(t *testing.T) {
 	old, new := randomSpans(1, 0, 10), renamed(randomSpans(1, 0, 10), "new")
 	added := randomSpans(2, 100, 3)
 	for name, other := range map[string]struct {
 		write func(l *Lake) error
-		kept  bool // what was written is of use for the next try
+		kept  bool // the next try uses the file that was written
 		want  []uctables.Span
 	}{
 		"adds others": {func(l *Lake) error {
@@ -567,13 +567,13 @@ func TestReplaceAfterOthers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := r.log.commit(version+1, r.actions(removed)); !errors.Is(err, fs.ErrExist) {
-				t.Errorf("a commit after another than the one looked at: error %v", err)
+				t.Errorf("a commit after another one than was read: error %v, want %v", err, fs.ErrExist)
 			}
 			if _, err := r.run(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if other.kept && r.added != written {
-				t.Error("the file was written twice")
+				t.Error("the file was written twice, want once")
 			}
 			checkSpans(t, l, traces(append(added, old...)), other.want)
 			checkStats(t, l.spans())
@@ -582,7 +582,7 @@ func TestReplaceAfterOthers(t *testing.T) {
 	}
 }
 
-// TestReplaceRefusals: tables that must not, or can't, have rows taken out.
+// TestReplaceRefusals replaces spans in tables whose properties forbid that rows are removed.
 func TestReplaceRefusals(t *testing.T) {
 	for property, want := range map[string]string{
 		"delta.appendOnly": "takes no changes of rows", "delta.enableChangeDataFeed": "feed of its changes",

@@ -176,19 +176,19 @@ func TestSparkWritesToo(t *testing.T) {
 		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'f' || substring(span_id, 2)")+" FROM "+table)
 		w.SQL(t, "INSERT INTO "+annotations+" SELECT "+
 			replace(uctables.Annotations, "annotation_id", "annotation_id || '-spark'")+" FROM "+annotations)
-		// The stand-in cannot hand the metrics that OPTIMIZE answers with; whether it worked shows below.
+		// The stand-in can't return the metrics that OPTIMIZE answers with. The number of files shows whether it worked.
 		_, optimizeErr := w.TrySQL("OPTIMIZE " + table)
 		if s, err := l.spans().log.load(); err != nil || len(s.files) != 1 {
-			t.Fatalf("error %v, OPTIMIZE gave %v", err, optimizeErr)
+			t.Fatalf("error %v, want one file; OPTIMIZE answered %v", err, optimizeErr)
 		}
 		for i := range 4 { // a checkpoint and a commit after it
 			w.SQL(t, fmt.Sprintf("ALTER TABLE %s SET TBLPROPERTIES ('delta.checkpointInterval' = '2', 'note' = '%d')", table, i))
 		}
 		checkpoints, err := filepath.Glob(filepath.Join(l.spans().log.dir, logDir, "*.checkpoint.parquet"))
 		if err != nil || len(checkpoints) == 0 {
-			t.Fatalf("no checkpoint, error %v", err)
+			t.Fatalf("no checkpoint, error %v; want one", err)
 		}
-		// As Spark's log cleanup does some day: the commits before the checkpoint go.
+		// The commits before the checkpoint are removed, as the log cleanup of Spark does some day.
 		var version int64
 		if _, err := fmt.Sscanf(filepath.Base(checkpoints[len(checkpoints)-1]), "%d.", &version); err != nil {
 			t.Fatal(err)
@@ -201,7 +201,7 @@ func TestSparkWritesToo(t *testing.T) {
 				}
 			}
 		}
-		// The Lake that saw the table before and one that did not.
+		// A Lake that has read the table before, and one that has not.
 		for _, lake := range []*Lake{l, open(t, path)} {
 			if err := lake.Check(t.Context()); err != nil {
 				t.Fatal(err)
@@ -222,7 +222,7 @@ func TestSparkWritesToo(t *testing.T) {
 			}
 		}
 		if got, err := l.WriteSpans(t.Context(), spans[40:]); err != nil || got.Inserted != 20 {
-			t.Errorf("new rows: %+v, error %v", got, err)
+			t.Errorf("new rows: %+v, error %v; want 20 inserted", got, err)
 		}
 		rows := w.SQL(t, "SELECT count(*), count(DISTINCT trace_id, span_id) FROM "+table)
 		if rows[0][0] != int64(60) || rows[0][1] != int64(60) {
@@ -257,8 +257,8 @@ func TestSparkReadsOtherColumns(t *testing.T) {
 }
 
 // TestPythonReaders opens tables with delta-rs, polars and DuckDB. Only DuckDB decodes VARIANT; the
-// others hand out its two blobs. delta-rs appends too. None minds the column _change_type, a name that
-// Delta's change data feed has a meaning for.
+// others return its two blobs. delta-rs appends too. All accept the column _change_type, although Delta's change data
+// feed has a column of that name.
 func TestPythonReaders(t *testing.T) {
 	l := newLake(t)
 	if _, err := l.WriteSpans(t.Context(), sampleSpans()); err != nil {
@@ -297,9 +297,9 @@ print(duckdb.sql("SELECT count(*) FROM read_parquet($files) WHERE _change_type =
 	if d := cmp.Diff("103\n103\n9007199254740993\n3 {'insert'}\n2 ['insert', 'insert', 'insert', 'insert']\n4\n4\n", string(out)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	// Of what delta-rs has appended tracemig knows the keys.
+	// tracemig finds the keys of the row that delta-rs has appended.
 	if got, err := l.WriteAnnotations(t.Context(), sampleAnnotations()); err != nil || got.Present != 3 {
-		t.Errorf("%+v, error %v", got, err)
+		t.Errorf("%+v, error %v; want 3 present", got, err)
 	}
 }
 
@@ -316,7 +316,7 @@ func TestSparkAfterReplace(t *testing.T) {
 	w.SQL(t, "CREATE TABLE "+table+" USING delta LOCATION '"+l.spans().log.dir+"'")
 	w.SQL(t, "ALTER TABLE "+table+" ADD COLUMNS (more MAP<STRING, ARRAY<STRUCT<a: DECIMAL(30,5), b: BOOLEAN>>>, "+
 		"old DATE, older TIMESTAMP, ratio FLOAT, doc VARIANT, bytes BINARY)")
-	// Rows of Spark, by several of its jobs; a VARIANT holds more than JSON there.
+	// Rows that Spark writes in several jobs, with a VARIANT of types that JSON lacks.
 	for _, id := range []string{"e", "f"} {
 		w.SQL(t, "INSERT INTO "+table+" SELECT "+replace(uctables.Spans, "span_id", "'"+id+"' || substring(span_id, 2)")+
 			", map('k', array(named_struct('a', 1.5, 'b', true), NULL)), DATE'1492-10-12', TIMESTAMP'1582-10-01 00:00:00.000001', 0.5, "+
@@ -329,7 +329,7 @@ func TestSparkAfterReplace(t *testing.T) {
 		for _, row := range w.SQL(t, "SELECT trace_id || span_id, to_json(struct(*), map('ignoreNullFields', 'false')), "+
 			"concat_ws(' ', schema_of_variant(doc), hex(bytes), old, older, to_json(more)) FROM delta.`"+l.spans().log.dir+"`") {
 			if _, twice := rows[row[0].(string)]; twice {
-				t.Errorf("row %s is there twice", row[0])
+				t.Errorf("row %s is there twice, want once", row[0])
 			}
 			rows[row[0].(string)] = row[1].(string) + row[2].(string)
 		}
@@ -356,7 +356,7 @@ func TestSparkAfterReplace(t *testing.T) {
 	for i := range changed {
 		key := changed[i].TraceID + changed[i].SpanID
 		if text := fmt.Sprint(after[key]); !strings.Contains(text, `"attributes":{"changed":true}`) || !strings.Contains(text, `"more":null`) {
-			t.Errorf("a replaced row is %s", text)
+			t.Errorf("a replaced row is %s, want the new attributes, and NULL in column more", text)
 		}
 		delete(before, key)
 		delete(after, key)
@@ -364,17 +364,17 @@ func TestSparkAfterReplace(t *testing.T) {
 	if d := cmp.Diff(before, after); d != "" {
 		t.Errorf("the other rows (-before +after):\n%s", d)
 	}
-	// Spark goes on from there: what it counts by statistics, what it skips by them, and its own changes.
+	// Spark counts by the statistics of the files, skips files by them, and can change the table.
 	rows := w.SQL(t, "SELECT count(*), min(time), max(time), count_if(name = 'changed') FROM "+table)
 	if rows[0][0] != int64(3*len(spans)) || rows[0][3] != int64(4) {
 		t.Errorf("Spark counts %v, want %d rows and 4 changed ones", rows, 3*len(spans))
 	}
 	if rows := w.SQL(t, "SELECT count(*) FROM "+table+" WHERE time = timestamp_micros(-1)"); rows[0][0] != int64(3) {
-		t.Errorf("Spark finds %v rows by their time", rows)
+		t.Errorf("Spark finds %v rows by their time, want 3", rows)
 	}
 	w.SQL(t, "DELETE FROM "+table+" WHERE span_id LIKE 'f%'")
 	if rows := w.SQL(t, "SELECT count(*) FROM "+table); rows[0][0] != int64(2*len(spans)) {
-		t.Errorf("Spark counts %v after its own change", rows)
+		t.Errorf("Spark counts %v after its own change, want %d", rows, 2*len(spans))
 	}
 	if err := open(t, l.path).Check(t.Context()); err != nil {
 		t.Error(err)
