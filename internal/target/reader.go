@@ -36,9 +36,9 @@ type AnnotationSum struct {
 	Digest          string
 }
 
-// Reader reads back what the tables hold of some traces, so that it can be proven or follow a change at the
-// source. Rows belong to a trace by column trace_id, annotations by target_id up to its colon. Rows outside of
-// times are left out. Rows come in any order. An error of yield ends the call, which returns it.
+// Reader reads back what the tables hold of some traces, to verify them or to follow changes at the source. Spans
+// belong to a trace by column trace_id, annotations by target_id up to its colon. Rows outside of times are left
+// out. Rows come in any order. An error of yield ends the call, which returns it.
 //
 // The digests are those of uctables.Digester. They are equal where the rows are equal. Where they differ, the
 // rows themselves have to be compared.
