@@ -8,23 +8,16 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"modernc.org/sqlite" // registers the driver "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
-	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
@@ -65,41 +58,6 @@ type Pair struct {
 	Shard  shard.Shard // part of the source's traces; all of them if zero
 }
 
-// Run is one execution over a pair.
-type Run struct {
-	ID      string
-	Start   time.Time
-	End     time.Time // zero while it runs, and for one that was killed
-	By      string    // user@host
-	Outcome string    // as in the summary, or one of this package's
-
-	// The request times that it asked for, in milliseconds since the Unix epoch: start inclusive, end
-	// exclusive, nil for no bound.
-	WindowStartMs, WindowEndMs *int64
-
-	Migrated int64
-	Failed   int64
-	Summary  string // the run's summary as JSON
-}
-
-// Outcomes of runs beside those that a run's summary has.
-const (
-	Running = "running" // it has not noted its end; if it is alive no more, it was killed
-	Rebuilt = "rebuilt" // it only rebuilt the checkpoint from the target
-	Lost    = "lost"    // it ended, but the tables it wrote were dropped or replaced since
-)
-
-// Until is up to which request time the run looked for traces, exclusive: its start, or the end of its
-// window if that is earlier.
-func (r *Run) Until() time.Time {
-	if r.WindowEndMs != nil {
-		if end := time.UnixMilli(*r.WindowEndMs).UTC(); end.Before(r.Start) {
-			return end
-		}
-	}
-	return r.Start
-}
-
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
 	db        *sql.DB
@@ -107,69 +65,6 @@ type Store struct {
 	elsewhere string // how to have it in another place
 	pair      Pair
 	other     *sql.Stmt // asked for every trace
-}
-
-// DamagedError says that the file is no checkpoint that can be read.
-type DamagedError struct {
-	Path string
-	Err  error
-}
-
-func (e *DamagedError) Error() string {
-	return fmt.Sprintf("checkpoint %s can't be read: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
-}
-func (e *DamagedError) Unwrap() error { return e.Err }
-
-// OtherPairError says that the checkpoint belongs to another source, target or shard.
-type OtherPairError struct {
-	Path      string
-	What      string // "source", "target" or "shard"
-	Have, Ask string // a shard may be "", which is the whole
-}
-
-func (e *OtherPairError) Error() string {
-	switch {
-	case e.What == "shard" && e.Have == "":
-		return fmt.Sprintf("checkpoint %s is for all traces, not for shard %s. Name another file with --checkpoint, or leave the flag out", e.Path, e.Ask)
-	case e.What == "shard" && e.Ask == "":
-		return fmt.Sprintf("checkpoint %s is for shard %s, not for all traces. Add --shard %s, name another file with --checkpoint, or leave the flag out", e.Path, e.Have, e.Have)
-	}
-	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
-}
-
-// DefaultDir is the folder of the checkpoints that no flag has put elsewhere: tracemig in the XDG state
-// folder ($XDG_STATE_HOME, else ~/.local/state).
-func DefaultDir(getenv func(string) string) (string, error) {
-	dir := getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) { // the XDG specification has relative paths ignored
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("no folder for the checkpoint: %w. Name a file with --checkpoint", err)
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(dir, "tracemig"), nil
-}
-
-// DefaultPath is where the checkpoint of a pair lies: <name>-<hash>.db in DefaultDir, or
-// <name>-<hash>.shard-<index>-of-<count>.db for a shard, which so has a lock of its own.
-func DefaultPath(getenv func(string) string, p Pair) (string, error) {
-	dir, err := DefaultDir(getenv)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(p.Source + "\x00" + p.Target))
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-' {
-			return r
-		}
-		return '_'
-	}, filepath.Base(strings.TrimPrefix(p.Target, "file:")))
-	name = fmt.Sprintf("%.60s-%s", name, hex.EncodeToString(sum[:6]))
-	if s := p.Shard; s.Count > 0 {
-		name += fmt.Sprintf(".shard-%d-of-%d", s.Index, s.Count)
-	}
-	return filepath.Join(dir, name+".db"), nil
 }
 
 const schema = `
@@ -244,21 +139,6 @@ func openStore(ctx context.Context, path string, p Pair, elsewhere string) (*Sto
 		return nil, err
 	}
 	return s, nil
-}
-
-// How to have the file somewhere else.
-const (
-	elsewhereFlag      = "name another file with --checkpoint"
-	elsewhereTemporary = "set TMPDIR to another folder"
-)
-
-// explain says what to do about an error of the file system.
-func explain(format string, err error) error {
-	explained := disk.Explain(err, elsewhereFlag)
-	if explained == err {
-		explained = fmt.Errorf("%w. Name another file with --checkpoint", err)
-	}
-	return fmt.Errorf(format, explained)
 }
 
 // OpenReadOnly opens the checkpoint at path, which a run may have open too; Pair says whose it is. The
@@ -423,77 +303,6 @@ func (s *Store) SetComplete(ctx context.Context) error {
 	return s.wrap(err)
 }
 
-// StatementBytes is the size of statements that the warehouse was last found to take, in bytes; 0 where it has
-// refused none for its size.
-func (s *Store) StatementBytes(ctx context.Context) (int64, error) {
-	text, err := s.meta(ctx, "statement_bytes")
-	n, _ := strconv.ParseInt(text, 10, 64)
-	return n, s.wrap(err)
-}
-
-// SetStatementBytes notes it for runs to come.
-func (s *Store) SetStatementBytes(ctx context.Context, bytes int64) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('statement_bytes', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", strconv.FormatInt(bytes, 10))
-	return s.wrap(err)
-}
-
-func (s *Store) wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	if refused := s.refused(err); refused != nil {
-		return refused
-	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
-		return &DamagedError{s.path, err}
-	}
-	return fmt.Errorf("%s: %w", s.name(), err)
-}
-
-// unusable is wrap for an error upon opening: a file of which it can't be told otherwise is no checkpoint.
-func (s *Store) unusable(err error) error {
-	if refused := s.refused(err); refused != nil {
-		return refused
-	}
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	return &DamagedError{s.path, err}
-}
-
-// refused says of an error for which the place of the file is to blame, not what it holds, what to do about
-// it; nil for others.
-func (s *Store) refused(err error) error {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return nil
-	}
-	switch e.Code() & 0xff { // the rest of an extended code says where
-	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return fmt.Errorf("%s can't be written: %w. Make room on its disk, or %s, and run the same command again", s.name(), err, s.elsewhere)
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%s can't be written: %w. Change the permissions of the file and its folder, or %s", s.name(), err, s.elsewhere)
-	case sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%s is in use by another program: %w. Close it, and run the same command again", s.name(), err)
-	}
-	return nil
-}
-
-func (s *Store) name() string {
-	if s.elsewhere == elsewhereTemporary {
-		return "a temporary file"
-	}
-	return "checkpoint " + s.path
-}
-
-const columns = "trace_id, target_trace_id, request_time_ms, state, reason, detail, digest, spans, annotations, bytes, run_id"
-
-func scan(rows *sql.Rows) (Record, error) {
-	var r Record
-	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Detail, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
-	return r, err
-}
-
 func (s *Store) query(ctx context.Context, q string, args ...any) (rs []Record, err error) {
 	err = s.each(ctx, func(rows *sql.Rows) error {
 		r, err := scan(rows)
@@ -530,53 +339,6 @@ func (s *Store) among(ctx context.Context, ids []string, read func(*sql.Rows) er
 	return s.each(ctx, read, q, string(list))
 }
 
-// Get returns the records of the given source trace IDs that the checkpoint has, by trace ID.
-func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, error) {
-	m := make(map[string]Record, len(traceIDs))
-	return m, s.among(ctx, traceIDs, func(rows *sql.Rows) error {
-		r, err := scan(rows)
-		m[r.TraceID] = r
-		return err
-	}, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))")
-}
-
-// Pending returns up to limit records, in the order of their trace IDs and after the given one, that
-// run runID has not looked at and should: those that wait for a later run (deferred and failed), and
-// skipped ones requested since the given time, whose spans may have come meanwhile.
-func (s *Store) Pending(ctx context.Context, runID string, since time.Time, after string, limit int) ([]Record, error) {
-	return s.query(ctx, "SELECT "+columns+` FROM traces
-		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
-		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
-}
-
-// Other returns the source trace that the checkpoint has for a target trace ID, if it is another
-// than traceID; else "".
-func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (string, error) {
-	var other string
-	err := s.other.QueryRowContext(ctx, targetTraceID, traceID).Scan(&other)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return other, s.wrap(err)
-}
-
-// Put notes records in one transaction, in place of what was known of their traces.
-func (s *Store) Put(ctx context.Context, rs ...Record) error {
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?)")
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		for _, r := range rs {
-			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Detail, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -589,35 +351,6 @@ func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	return s.wrap(tx.Commit())
 }
 
-// ResetLinks forgets all run links, and which runs were looked at; they are read anew by each run.
-func (s *Store) ResetLinks(ctx context.Context) error {
-	_, err := s.db.ExecContext(ctx, "DELETE FROM run_links; DELETE FROM looked_at")
-	return s.wrap(err)
-}
-
-// AddLinks notes that the traces are linked to an MLflow run, which counts for nothing until LookedAt says that
-// these are all.
-func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []string) error {
-	list, err := json.Marshal(traceIDs)
-	if err != nil {
-		return err
-	}
-	_, err = s.db.ExecContext(ctx, "INSERT OR IGNORE INTO run_links SELECT value, ? FROM json_each(?)", mlflowRunID, string(list))
-	return s.wrap(err)
-}
-
-// LookedAt notes that AddLinks has been told all traces of an MLflow run; other says that the run is of
-// another experiment than the source.
-func (s *Store) LookedAt(ctx context.Context, mlflowRunID string, other bool) error {
-	_, err := s.db.ExecContext(ctx, "INSERT OR IGNORE INTO looked_at VALUES (?, ?)", mlflowRunID, other)
-	return s.wrap(err)
-}
-
-// HasLookedAt says which of the given MLflow runs LookedAt was told of.
-func (s *Store) HasLookedAt(ctx context.Context, mlflowRunIDs []string) (map[string]bool, error) {
-	return s.those(ctx, mlflowRunIDs, "SELECT run_id FROM looked_at WHERE run_id IN (SELECT value FROM json_each(?))")
-}
-
 // those says which of some IDs a query among them brings.
 func (s *Store) those(ctx context.Context, ids []string, q string) (map[string]bool, error) {
 	m := map[string]bool{}
@@ -627,32 +360,4 @@ func (s *Store) those(ctx context.Context, ids []string, q string) (map[string]b
 		m[id] = true
 		return err
 	}, q)
-}
-
-// Links are the MLflow runs that a trace is linked to, each list sorted.
-type Links struct {
-	Source []string // runs of the source experiment
-	Others []string // runs of other experiments
-}
-
-// Runs are all of them.
-func (l Links) Runs() []string { return slices.Concat(l.Source, l.Others) }
-
-// Links returns what each of the given traces is linked to.
-func (s *Store) Links(ctx context.Context, traceIDs []string) (map[string]Links, error) {
-	m := map[string]Links{}
-	return m, s.among(ctx, traceIDs, func(rows *sql.Rows) error {
-		var trace, run string
-		var other bool
-		err := rows.Scan(&trace, &run, &other)
-		l := m[trace]
-		if other {
-			l.Others = append(l.Others, run)
-		} else {
-			l.Source = append(l.Source, run)
-		}
-		m[trace] = l
-		return err
-	}, `SELECT trace_id, run_id, other FROM run_links JOIN looked_at USING (run_id)
-		WHERE trace_id IN (SELECT value FROM json_each(?)) ORDER BY trace_id, run_id`)
 }

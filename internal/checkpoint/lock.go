@@ -14,16 +14,6 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// LockedError says that another run works with the same checkpoint.
-type LockedError struct {
-	Path   string
-	Holder Holder
-}
-
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("checkpoint %s is in use by %s. Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint", e.Path, e.Holder)
-}
-
 // Lock is the right to use a checkpoint. The operating system ends it with its process.
 type Lock struct {
 	f    *flock.Flock

@@ -3,8 +3,64 @@ package checkpoint
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
+
+// Get returns the records of the given source trace IDs that the checkpoint has, by trace ID.
+func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, error) {
+	m := make(map[string]Record, len(traceIDs))
+	return m, s.among(ctx, traceIDs, func(rows *sql.Rows) error {
+		r, err := scan(rows)
+		m[r.TraceID] = r
+		return err
+	}, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))")
+}
+
+// Pending returns up to limit records, in the order of their trace IDs and after the given one, that
+// run runID has not looked at and should: those that wait for a later run (deferred and failed), and
+// skipped ones requested since the given time, whose spans may have come meanwhile.
+func (s *Store) Pending(ctx context.Context, runID string, since time.Time, after string, limit int) ([]Record, error) {
+	return s.query(ctx, "SELECT "+columns+` FROM traces
+		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
+		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
+}
+
+// Other returns the source trace that the checkpoint has for a target trace ID, if it is another
+// than traceID; else "".
+func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (string, error) {
+	var other string
+	err := s.other.QueryRowContext(ctx, targetTraceID, traceID).Scan(&other)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return other, s.wrap(err)
+}
+
+// Put notes records in one transaction, in place of what was known of their traces.
+func (s *Store) Put(ctx context.Context, rs ...Record) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?)")
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, r := range rs {
+			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Detail, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const columns = "trace_id, target_trace_id, request_time_ms, state, reason, detail, digest, spans, annotations, bytes, run_id"
+
+func scan(rows *sql.Rows) (Record, error) {
+	var r Record
+	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Detail, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
+	return r, err
+}
 
 // page is how many rows are in memory at a time while all traces are listed.
 const page = 1000
@@ -72,48 +128,4 @@ func (s *Store) Newest(ctx context.Context) (int64, error) {
 	var ms sql.NullInt64
 	err := s.db.QueryRowContext(ctx, "SELECT max(request_time_ms) FROM traces WHERE state IN ('migrated', 'skipped')").Scan(&ms)
 	return ms.Int64, s.wrap(err)
-}
-
-// StartRun notes that a run began; FinishRun how it ended.
-func (s *Store) StartRun(ctx context.Context, r Run) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO runs (run_id, start_ms, by, window_start_ms, window_end_ms, outcome, migrated, failed, summary) VALUES (?, ?, ?, ?, ?, ?, 0, 0, '')",
-		r.ID, r.Start.UnixMilli(), r.By, r.WindowStartMs, r.WindowEndMs, Running)
-	return s.wrap(err)
-}
-
-// FinishRun notes the end, outcome, counts and summary of the run r.ID.
-func (s *Store) FinishRun(ctx context.Context, r Run) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE runs SET end_ms = ?, outcome = ?, migrated = ?, failed = ?, summary = ? WHERE run_id = ?",
-		r.End.UnixMilli(), r.Outcome, r.Migrated, r.Failed, r.Summary, r.ID)
-	return s.wrap(err)
-}
-
-// Runs yields the runs, the latest first. For one that has not noted its end the counts are those of
-// the traces that it was the last to look at.
-func (s *Store) Runs(ctx context.Context, yield func(Run) error) error {
-	rows, err := s.db.QueryContext(ctx, `
-		SELECT run_id, start_ms, end_ms, by, outcome, window_start_ms, window_end_ms, summary,
-			CASE WHEN end_ms IS NULL THEN (SELECT count(*) FROM traces t WHERE t.run_id = r.run_id AND state = 'migrated') ELSE migrated END,
-			CASE WHEN end_ms IS NULL THEN (SELECT count(*) FROM traces t WHERE t.run_id = r.run_id AND state = 'failed') ELSE failed END
-		FROM runs r ORDER BY start_ms DESC, run_id DESC`)
-	if err != nil {
-		return s.wrap(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r Run
-		var start int64
-		var end sql.NullInt64
-		if err := rows.Scan(&r.ID, &start, &end, &r.By, &r.Outcome, &r.WindowStartMs, &r.WindowEndMs, &r.Summary, &r.Migrated, &r.Failed); err != nil {
-			return s.wrap(err)
-		}
-		r.Start = time.UnixMilli(start).UTC()
-		if end.Valid {
-			r.End = time.UnixMilli(end.Int64).UTC()
-		}
-		if err := yield(r); err != nil {
-			return err
-		}
-	}
-	return s.wrap(rows.Err())
 }

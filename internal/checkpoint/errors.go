@@ -1,0 +1,114 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/tracemig/tracemig/internal/disk"
+)
+
+// DamagedError says that the file is no checkpoint that can be read.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("checkpoint %s can't be read: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
+}
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// OtherPairError says that the checkpoint belongs to another source, target or shard.
+type OtherPairError struct {
+	Path      string
+	What      string // "source", "target" or "shard"
+	Have, Ask string // a shard may be "", which is the whole
+}
+
+func (e *OtherPairError) Error() string {
+	switch {
+	case e.What == "shard" && e.Have == "":
+		return fmt.Sprintf("checkpoint %s is for all traces, not for shard %s. Name another file with --checkpoint, or leave the flag out", e.Path, e.Ask)
+	case e.What == "shard" && e.Ask == "":
+		return fmt.Sprintf("checkpoint %s is for shard %s, not for all traces. Add --shard %s, name another file with --checkpoint, or leave the flag out", e.Path, e.Have, e.Have)
+	}
+	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
+}
+
+// LockedError says that another run works with the same checkpoint.
+type LockedError struct {
+	Path   string
+	Holder Holder
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("checkpoint %s is in use by %s. Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint", e.Path, e.Holder)
+}
+
+// How to have the file somewhere else.
+const (
+	elsewhereFlag      = "name another file with --checkpoint"
+	elsewhereTemporary = "set TMPDIR to another folder"
+)
+
+// explain says what to do about an error of the file system.
+func explain(format string, err error) error {
+	explained := disk.Explain(err, elsewhereFlag)
+	if explained == err {
+		explained = fmt.Errorf("%w. Name another file with --checkpoint", err)
+	}
+	return fmt.Errorf(format, explained)
+}
+
+func (s *Store) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	if refused := s.refused(err); refused != nil {
+		return refused
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+		return &DamagedError{s.path, err}
+	}
+	return fmt.Errorf("%s: %w", s.name(), err)
+}
+
+// unusable is wrap for an error upon opening: a file of which it can't be told otherwise is no checkpoint.
+func (s *Store) unusable(err error) error {
+	if refused := s.refused(err); refused != nil {
+		return refused
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &DamagedError{s.path, err}
+}
+
+// refused says of an error for which the place of the file is to blame, not what it holds, what to do about
+// it; nil for others.
+func (s *Store) refused(err error) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return nil
+	}
+	switch e.Code() & 0xff { // the rest of an extended code says where
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s can't be written: %w. Make room on its disk, or %s, and run the same command again", s.name(), err, s.elsewhere)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s can't be written: %w. Change the permissions of the file and its folder, or %s", s.name(), err, s.elsewhere)
+	case sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s is in use by another program: %w. Close it, and run the same command again", s.name(), err)
+	}
+	return nil
+}
+
+func (s *Store) name() string {
+	if s.elsewhere == elsewhereTemporary {
+		return "a temporary file"
+	}
+	return "checkpoint " + s.path
+}
