@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/migrate"
-	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/repair"
 )
 
 func newCheckpointCommand(a *app) *cobra.Command {
@@ -79,53 +77,17 @@ func (a *app) rebuildCheckpoint(o pairOptions) error {
 	if err != nil {
 		return err
 	}
-	target, err := e.target(a.stop, pair.Target)
+	tables, err := e.target(a.stop, pair.Target)
 	if err != nil {
 		return err
 	}
-	defer target.Close()
-	if err := target.Check(a.stop); err != nil { // before anything is forgotten
-		return err
-	}
-	runID := uuid.Must(uuid.NewV7()).String()
-	lock, err := checkpoint.TakeLock(a.stop, path, 0, holder(runID))
+	defer tables.Close()
+	traces, err := repair.Rebuild(a.ctx, a.stop, path, pair, tables, uuid.Must(uuid.NewV7()).String())
 	if err != nil {
 		return err
-	}
-	defer lock.Release()
-	s, err := checkpoint.Open(a.ctx, path, pair)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	r := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By()}
-	if err := s.StartRun(a.ctx, r); err != nil {
-		return err
-	}
-	err = s.Forget(a.ctx)
-	if err == nil {
-		err = migrate.Rebuild(a.stop, s, target, pair.Source, runID)
-	}
-	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
-	switch {
-	case a.stop.Err() != nil:
-		r.Outcome = string(report.Interrupted)
-	case err != nil:
-		r.Outcome = string(report.Failed)
-	}
-	if err := errors.Join(err, s.FinishRun(a.ctx, r)); err != nil {
-		return err
-	}
-	counts, err := s.Counts(a.ctx)
-	if err != nil {
-		return err
-	}
-	traces := map[checkpoint.State]int64{}
-	for _, c := range counts {
-		traces[c.State] += c.Traces
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s: %s migrated and %s skipped traces found in %s, %s wait for a later run\n", path,
-		group(traces[checkpoint.Migrated]), group(traces[checkpoint.Skipped]), target, group(traces[checkpoint.Deferred]+traces[checkpoint.Failed]))
+		group(traces[checkpoint.Migrated]), group(traces[checkpoint.Skipped]), tables, group(traces[checkpoint.Deferred]+traces[checkpoint.Failed]))
 	return err
 }
 
@@ -134,29 +96,18 @@ func (a *app) unlockCheckpoint(o pairOptions) error {
 	if err != nil {
 		return err
 	}
-	held, h, err := checkpoint.Held(path)
+	killed, err := checkpoint.ClearLock(a.stop, path, checkpoint.ThisProcess("unlock"))
+	if locked, ok := errors.AsType[*checkpoint.LockedError](err); ok {
+		return fmt.Errorf("checkpoint %s is in use by %s. A lock ends with its process: wait for it, or stop it. If its machine is gone "+
+			"and a file server keeps the lock, give runs another file with --checkpoint: it is filled from the target", path, locked.Holder)
+	}
 	if err != nil {
 		return err
 	}
-	if !held && h.PID == 0 {
+	if killed.PID == 0 {
 		_, err = fmt.Fprintf(a.stdout, "%s is free\n", path)
-		return err
+	} else {
+		_, err = fmt.Fprintf(a.stdout, "%s is free: %s ended without giving it back. Its note is removed\n", path, killed)
 	}
-	if !held {
-		lock, err := checkpoint.TakeLock(a.stop, path, 0, holder("unlock"))
-		if err == nil {
-			if err := lock.Release(); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(a.stdout, "%s is free: %s ended without giving it back. Its note is removed\n", path, h)
-			return err
-		}
-		var locked *checkpoint.LockedError
-		if !errors.As(err, &locked) {
-			return err
-		}
-		h = locked.Holder
-	}
-	return fmt.Errorf("checkpoint %s is in use by %s. A lock ends with its process: wait for it, or stop it. If its machine is gone "+
-		"and a file server keeps the lock, give runs another file with --checkpoint: it is filled from the target", path, h)
+	return err
 }

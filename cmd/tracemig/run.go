@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/user"
 	"strings"
 	"time"
 
@@ -299,7 +298,7 @@ func (s *session) all(w mlflowclient.Window) error {
 	case s.opts.repair:
 		return cmp.Or(s.repair(w), err)
 	case s.opts.verify:
-		return cmp.Or(s.verify(w, nil), err)
+		return cmp.Or(s.verify(w), err)
 	}
 	return err
 }
@@ -348,7 +347,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
-	began := checkpoint.Run{ID: runID, Start: time.Now(), By: holder(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
+	began := checkpoint.Run{ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
 	if err := store.StartRun(s.ctx, began); err != nil {
 		return nil, err
 	}
@@ -435,15 +434,4 @@ func (s *session) plan(w mlflowclient.Window) error {
 		s.noTraces(w)
 	}
 	return nil
-}
-
-func holder(runID string) checkpoint.Holder {
-	h := checkpoint.Holder{PID: os.Getpid(), Since: time.Now(), RunID: runID, Host: "unknown host", User: "unknown user"}
-	if host, err := os.Hostname(); err == nil {
-		h.Host = host
-	}
-	if u, err := user.Current(); err == nil {
-		h.User = u.Username
-	}
-	return h
 }

@@ -120,7 +120,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 
 // lock opens the checkpoint for one process alone.
 func (s *session) lock(runID string) (store *checkpoint.Store, release func(), err error) {
-	lock, err := checkpoint.TakeLock(s.stop, s.path, time.Duration(s.opts.lockWait), holder(runID))
+	lock, err := checkpoint.TakeLock(s.stop, s.path, time.Duration(s.opts.lockWait), checkpoint.ThisProcess(runID))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
-	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -103,7 +101,7 @@ func (a *app) status(o statusOptions) error {
 	fromTarget := errors.Is(err, fs.ErrNotExist)
 	if fromTarget {
 		e.log.Info("there is no checkpoint; reading the target's tables", "checkpoint", path)
-		if shards := a.shards(pair); len(shards) > 0 {
+		if shards := checkpoint.Shards(a.stop, a.getenv, pair); len(shards) > 0 {
 			e.log.Info("what was deferred or failed stands in the checkpoints of shards; add --shard", "shards", strings.Join(shards, " "))
 		}
 		s, err = a.temporary(o.target, e, pair)
@@ -137,22 +135,6 @@ func (a *app) status(o statusOptions) error {
 		return nil
 	}
 	return a.printStatus(st, recent)
-}
-
-// shards are those of a pair that have checkpoints in the default folder.
-func (a *app) shards(p checkpoint.Pair) (names []string) {
-	whole, err := checkpoint.DefaultPath(a.getenv, p)
-	if err != nil || p.Shard.Count > 0 {
-		return nil
-	}
-	paths, _ := filepath.Glob(globQuote(strings.TrimSuffix(whole, ".db")) + ".shard-*.db")
-	for _, path := range paths {
-		if s, err := checkpoint.OpenReadOnly(a.stop, path); err == nil {
-			names = append(names, s.Pair().Shard.String())
-			s.Close()
-		}
-	}
-	return names
 }
 
 // temporary makes a checkpoint that is gone once closed, from what the target tells.
@@ -220,67 +202,37 @@ type runStatus struct {
 	Summary     json.RawMessage `json:"summary,omitempty"`
 }
 
-// outcomeKilled is that of a run whose process is gone without having noted its end.
-const outcomeKilled = "killed"
-
-// pairStatus reads what s tells; onRun hears of every run, the latest first.
+// pairStatus reads what s tells; onRun hears of every run, the latest first. path is where the checkpoint is, or would be.
 func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRun func(runStatus)) (pairStatus, error) {
-	st := pairStatus{
+	st, err := s.Status(a.stop, path, func(r checkpoint.Run) { onRun(newRunStatus(r)) })
+	p := pairStatus{
 		Type: "status", Source: s.Pair().Source, Target: s.Pair().Target, Shard: s.Pair().Shard, Checkpoint: path, FromTarget: fromTarget,
-		Traces:  map[checkpoint.State]int64{checkpoint.Migrated: 0, checkpoint.Skipped: 0, checkpoint.Deferred: 0, checkpoint.Failed: 0},
-		Reasons: []reasonCount{},
+		Complete: st.Complete, Traces: st.Traces, Reasons: []reasonCount{}, Runs: st.Runs,
 	}
-	looked := time.Now().Add(-time.Millisecond) // runs note whole ones
-	held, holder, err := checkpoint.Held(path)
-	if err != nil {
-		return st, err
+	if st.UsedBy != nil {
+		p.UsedBy = st.UsedBy.String()
 	}
-	if held {
-		st.UsedBy = holder.String()
+	for _, c := range st.Reasons {
+		p.Reasons = append(p.Reasons, reasonCount(c))
 	}
-	if st.Complete, err = s.Complete(a.stop); err != nil {
-		return st, err
+	if st.NewestMs != 0 {
+		p.Newest = timeOf(&st.NewestMs)
 	}
-	counts, err := s.Counts(a.stop)
-	if err != nil {
-		return st, err
+	if c := st.Covered; c != nil {
+		p.Covered = &coverage{From: timeOf(c.FromMs), Until: c.Until, RunID: c.RunID}
 	}
-	for _, c := range counts {
-		st.Traces[c.State] += c.Traces
-		if c.Reason != "" {
-			st.Reasons = append(st.Reasons, reasonCount(c))
-		}
+	return p, err
+}
+
+func newRunStatus(r checkpoint.Run) runStatus {
+	rs := runStatus{
+		Type: "run", RunID: r.ID, Started: r.Start, By: r.By, WindowStart: timeOf(r.WindowStartMs), WindowEnd: timeOf(r.WindowEndMs),
+		Outcome: r.Outcome, Migrated: r.Migrated, Failed: r.Failed, Summary: json.RawMessage(r.Summary),
 	}
-	newest, err := s.Newest(a.stop)
-	if err != nil {
-		return st, err
+	if !r.End.IsZero() {
+		rs.Ended = &r.End
 	}
-	if newest != 0 {
-		st.Newest = timeOf(&newest)
-	}
-	err = s.Runs(a.stop, func(r checkpoint.Run) error {
-		rs := runStatus{
-			Type: "run", RunID: r.ID, Started: r.Start, By: r.By, WindowStart: timeOf(r.WindowStartMs), WindowEnd: timeOf(r.WindowEndMs),
-			Outcome: r.Outcome, Migrated: r.Migrated, Failed: r.Failed, Summary: json.RawMessage(r.Summary),
-		}
-		if !r.End.IsZero() {
-			rs.Ended = &r.End
-		}
-		alive := held && holder.RunID == r.ID || r.Start.After(looked)
-		if r.Outcome == checkpoint.Running && !alive {
-			rs.Outcome = outcomeKilled
-		}
-		if r.Outcome == string(report.Done) {
-			until := r.Until()
-			if st.Covered == nil || until.After(st.Covered.Until) {
-				st.Covered = &coverage{From: rs.WindowStart, Until: until, RunID: r.ID}
-			}
-		}
-		st.Runs++
-		onRun(rs)
-		return nil
-	})
-	return st, err
+	return rs
 }
 
 func timeOf(ms *int64) *time.Time {
@@ -359,11 +311,7 @@ func (a *app) printStatus(st pairStatus, recent []runStatus) error {
 // statusOfAll prints one line a checkpoint of the default folder. One that can't be read is an error,
 // after the others were printed.
 func (a *app) statusOfAll(output string) error {
-	dir, err := checkpoint.DefaultDir(a.getenv)
-	if err != nil {
-		return err
-	}
-	paths, err := filepath.Glob(filepath.Join(globQuote(dir), "*.db"))
+	dir, paths, err := checkpoint.InDefaultDir(a.getenv)
 	if err != nil {
 		return err
 	}
@@ -404,11 +352,6 @@ func (a *app) statusOfAll(output string) error {
 		}
 	}
 	return errors.Join(failed...)
-}
-
-// globQuote makes of a path a pattern that only it matches.
-func globQuote(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // tracePrinted is a trace of status --list as JSON.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/repair"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/verify"
@@ -49,7 +49,7 @@ migration).
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			return a.withSession(o, func(s *session, w mlflowclient.Window) error { return s.verify(w, nil) })
+			return a.withSession(o, (*session).verify)
 		},
 	}
 	o.pairOptions.addFlags(c)
@@ -112,10 +112,14 @@ func (a *app) withSession(o runOptions, do func(*session, mlflowclient.Window) e
 	return do(s, w)
 }
 
-// verify compares a window and prints what it finds. The error is an *exitError with exitFound when
-// something is wrong. mark, unless nil, hears of the traces that another run should look at.
-func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error) error {
-	r, err := s.compare(w, mark)
+// verify compares a window and prints what it finds. The error is an *exitError with exitFound when something is wrong.
+func (s *session) verify(w mlflowclient.Window) error {
+	return s.verifyBy(w, verify.Run)
+}
+
+// verifyBy is verify where compare makes the comparison.
+func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
+	r, err := s.compare(w, compare)
 	if err != nil && r.Outcome == "" {
 		return s.failed(err)
 	}
@@ -134,7 +138,10 @@ func (s *session) verify(w mlflowclient.Window, mark func(traceID string) error)
 	return nil
 }
 
-func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error) (verify.Report, error) {
+// comparison is verify.Run, or what does more with its findings. It ends early with its context.
+type comparison func(context.Context, verify.Job) (verify.Report, error)
+
+func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Report, error) {
 	err := s.target.Check(s.stop)
 	var missing *target.TableError
 	if errors.As(err, &missing) && missing.Missing {
@@ -159,22 +166,18 @@ func (s *session) compare(w mlflowclient.Window, mark func(traceID string) error
 		Attachments: run.Attachments,
 		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
 	}
-	var failed error
 	job.OnFinding = func(f verify.Finding) {
 		s.out.finding(f)
 		lists.add(f)
-		if mark != nil && failed == nil && (f.Kind.Wrong() || f.Kind == verify.Changed) {
-			failed = mark(f.TraceID)
-		}
 	}
 	st := startProgress(s.terminal, s.log, job.Progress.Counts, s.source.Stats)
-	r, err := verify.Run(s.stop, job)
+	r, err := compare(s.stop, job)
 	st.close()
 	if lerr := lists.close(); lerr != nil {
 		lerr = fmt.Errorf("the list of trace IDs could not be written: %w. Make room, or name a file elsewhere", lerr)
-		return r, errors.Join(err, failed, lerr)
+		return r, errors.Join(err, lerr)
 	}
-	return r, errors.Join(err, failed)
+	return r, err
 }
 
 // known is what a checkpoint tells of earlier runs; all of it is zero where there is none.
@@ -212,18 +215,10 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 			}
 			return moved, err
 		}
-		var runs []checkpoint.Run
-		if err := store.Runs(s.stop, func(r checkpoint.Run) error {
-			if r.Outcome == string(report.Done) || r.Outcome == string(report.Partial) {
-				runs = append(runs, r)
-			}
-			return nil
-		}); err != nil {
+		if k.covered, k.reach, err = store.LookedUpTo(s.stop, w.StartMs); err != nil {
 			k.close()
 			return nil, err
 		}
-		slices.Reverse(runs)
-		k.covered, k.reach = lookedUpTo(runs, w)
 	}
 	if s.opts.asOf != "" {
 		at, err := parseTime("as-of", s.opts.asOf, time.Now())
@@ -236,34 +231,12 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 	return k, nil
 }
 
-// lookedUpTo is up to which request time ended runs, the earliest first, have looked at all traces of a window
-// without a gap, and up to which they can have moved any.
-func lookedUpTo(runs []checkpoint.Run, w mlflowclient.Window) (covered, reach time.Time) {
-	for _, r := range runs {
-		from := r.WindowStartMs
-		switch {
-		case r.Until().Before(r.Start):
-			continue // It was not to look at all that there was.
-		case from == nil, w.StartMs != nil && *from <= *w.StartMs: // It looked at all up to its end.
-		case covered.IsZero() || time.UnixMilli(*from).After(covered):
-			continue // There is a gap before its window.
-		}
-		if r.Start.After(covered) {
-			covered = r.Start
-		}
-		if r.End.After(reach) {
-			reach = r.End
-		}
-	}
-	return covered, reach
-}
-
 // repair verifies, has a run look again at what it finds, and verifies again.
 func (s *session) repair(w mlflowclient.Window) error {
 	if s.opts.sample > 0 {
 		return usageError("--sample is for verify: repair looks at all traces")
 	}
-	found, err := s.markWrong(w)
+	found, err := s.reopenWrong(w)
 	var code *exitError
 	if found == 0 || err != nil && !(errors.As(err, &code) && code.code == exitFound) {
 		return err
@@ -272,15 +245,15 @@ func (s *session) repair(w mlflowclient.Window) error {
 	if err := s.run(w); err != nil && !(errors.As(err, &code) && code.code == exitPartial) {
 		return err
 	}
-	err = s.verify(w, nil)
+	err = s.verify(w)
 	if errors.As(err, &code) && code.code == exitFound {
 		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --deep --update-spans puts those that differ in the place of their rows; to have all spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
 	}
 	return err
 }
 
-// markWrong verifies and notes in the checkpoint which traces the next run is to look at.
-func (s *session) markWrong(w mlflowclient.Window) (found int, err error) {
+// reopenWrong verifies, and records in the checkpoint which traces the next run is to look at.
+func (s *session) reopenWrong(w mlflowclient.Window) (found int, err error) {
 	store, release, err := s.lock("repair")
 	if err != nil {
 		return 0, s.failed(err)
@@ -289,9 +262,9 @@ func (s *session) markWrong(w mlflowclient.Window) (found int, err error) {
 	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source, "repair"); err != nil {
 		return 0, s.failed(err)
 	}
-	err = s.verify(w, func(traceID string) error {
-		found++
-		return migrate.Reopen(s.ctx, store, traceID)
+	err = s.verifyBy(w, func(ctx context.Context, job verify.Job) (r verify.Report, err error) {
+		found, r, err = repair.Reopen(s.ctx, ctx, store, job)
+		return r, err
 	})
 	return found, err
 }

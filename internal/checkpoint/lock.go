@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -68,6 +69,26 @@ func Held(path string) (bool, Holder, error) {
 	return !free, noted(path), f.Close()
 }
 
+// ClearLock removes what a process left that held the lock of the checkpoint at path when it was killed, and says who it
+// was: the zero Holder where there is nothing to remove. h is who does so. The error is a *LockedError while a process
+// holds the lock, which is never broken.
+func ClearLock(ctx context.Context, path string, h Holder) (killed Holder, err error) {
+	held, last, err := Held(path)
+	switch {
+	case err != nil:
+		return Holder{}, err
+	case held:
+		return Holder{}, &LockedError{path, last}
+	case last.PID == 0:
+		return Holder{}, nil
+	}
+	lock, err := TakeLock(ctx, path, 0, h)
+	if err != nil {
+		return Holder{}, err
+	}
+	return last, lock.Release()
+}
+
 func noted(path string) (h Holder) {
 	if b, err := os.ReadFile(path + ".holder"); err == nil {
 		_ = json.Unmarshal(b, &h) // half written: the holder stays unknown
@@ -82,6 +103,18 @@ type Holder struct {
 	User  string    `json:"user"`
 	Since time.Time `json:"since"`
 	RunID string    `json:"run_id"`
+}
+
+// ThisProcess is this process as the holder of a lock, for the run runID.
+func ThisProcess(runID string) Holder {
+	h := Holder{PID: os.Getpid(), Since: time.Now(), RunID: runID, Host: "unknown host", User: "unknown user"}
+	if host, err := os.Hostname(); err == nil {
+		h.Host = host
+	}
+	if u, err := user.Current(); err == nil {
+		h.User = u.Username
+	}
+	return h
 }
 
 // By is user@host, as runs are noted.

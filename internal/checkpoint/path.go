@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -42,4 +43,35 @@ func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 		name += fmt.Sprintf(".shard-%d-of-%d", s.Index, s.Count)
 	}
 	return filepath.Join(dir, name+".db"), nil
+}
+
+// InDefaultDir lists the checkpoints in DefaultDir.
+func InDefaultDir(getenv func(string) string) (dir string, paths []string, err error) {
+	if dir, err = DefaultDir(getenv); err != nil {
+		return "", nil, err
+	}
+	paths, err = filepath.Glob(filepath.Join(globQuote(dir), "*.db"))
+	return dir, paths, err
+}
+
+// Shards names those shards of a pair that have checkpoints in DefaultDir. p is the pair without a shard; of one with a
+// shard it names none.
+func Shards(ctx context.Context, getenv func(string) string, p Pair) (names []string) {
+	whole, err := DefaultPath(getenv, p)
+	if err != nil || p.Shard.Count > 0 {
+		return nil
+	}
+	paths, _ := filepath.Glob(globQuote(strings.TrimSuffix(whole, ".db")) + ".shard-*.db")
+	for _, path := range paths {
+		if s, err := OpenReadOnly(ctx, path); err == nil {
+			names = append(names, s.Pair().Shard.String())
+			s.Close()
+		}
+	}
+	return names
+}
+
+// globQuote makes of a path a pattern that only it matches.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

@@ -25,21 +25,11 @@ type Run struct {
 
 // Outcomes of runs beside those that a run's summary has.
 const (
-	Running = "running" // it has not noted its end; if it is alive no more, it was killed
+	Running = "running" // it has not recorded its end
+	Killed  = "killed"  // its process is gone without having recorded its end; Status says so, it is never stored
 	Rebuilt = "rebuilt" // it only rebuilt the checkpoint from the target
 	Lost    = "lost"    // it ended, but the tables it wrote were dropped or replaced since
 )
-
-// Until is up to which request time the run looked for traces, exclusive: its start, or the end of its
-// window if that is earlier.
-func (r *Run) Until() time.Time {
-	if r.WindowEndMs != nil {
-		if end := time.UnixMilli(*r.WindowEndMs).UTC(); end.Before(r.Start) {
-			return end
-		}
-	}
-	return r.Start
-}
 
 // StartRun notes that a run began; FinishRun how it ended.
 func (s *Store) StartRun(ctx context.Context, r Run) error {
