@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -105,8 +106,8 @@ func (c *Client) servedAttachment(ctx context.Context, traceID string, t *mlflow
 	}
 	root, ok := strings.CutPrefix(t.Tags[mlflow.TagArtifactLocation], "mlflow-artifacts:")
 	if !ok {
-		return nil, fmt.Errorf("%w; its file lies in other storage, which only the server reads: "+
-			"have it or the proxy before it serve %s", err, traceArtifactRoute)
+		return nil, advice.With(err, "its file lies in other storage, which only the server reads: "+
+			"have it or the proxy before it serve "+traceArtifactRoute)
 	}
 	if u, err := url.Parse(root); err == nil {
 		root = u.Path // Some locations have the server's own name before the path.

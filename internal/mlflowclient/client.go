@@ -20,6 +20,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/config"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -158,9 +159,9 @@ func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Clie
 	c.workspace = strings.TrimSpace(opts.Workspace)
 	c.trustWith = "MLFLOW_TRACKING_SERVER_CERT_PATH or SSL_CERT_FILE"
 	if c.authenticate != nil && !private(c.base) && !opts.InsecureHTTP {
-		return nil, fmt.Errorf("refusing to send credentials to %s in plain http, where anyone on the way can read them; "+
-			"use https, or --insecure-http inside a network that you trust, or unset MLFLOW_TRACKING_TOKEN, MLFLOW_TRACKING_USERNAME "+
-			"and MLFLOW_TRACKING_PASSWORD if the server asks for none", c.base.Host)
+		err := fmt.Errorf("refusing to send credentials to %s in plain http, where anyone on the way can read them", c.base.Host)
+		return nil, advice.With(err, "use https, or --insecure-http inside a network that you trust, or unset MLFLOW_TRACKING_TOKEN, "+
+			"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD if the server asks for none")
 	}
 	return c, nil
 }
@@ -173,7 +174,8 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 	}
 	u, err := url.Parse(cfg.Host)
 	if err != nil || u.Host == "" {
-		return nil, errors.New("no Databricks host is configured; set DATABRICKS_HOST, or choose a profile of .databrickscfg with --profile")
+		return nil, advice.With(errors.New("no Databricks host is configured"),
+			"set DATABRICKS_HOST, or choose a profile of .databrickscfg with --profile")
 	}
 	if u.Scheme != "https" && !private(u) {
 		return nil, fmt.Errorf("refusing to send Databricks credentials to %s without https", u.Host)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
@@ -27,6 +28,8 @@ type APIError struct {
 	Method    string
 	Path      string // without query
 	RequestID string // for a report to the service's operator; may be empty
+
+	next string // the end of Message, where that says what to do
 }
 
 func (e *APIError) Error() string {
@@ -41,24 +44,27 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		b.WriteString(" (request " + e.RequestID + ")")
 	}
-	b.WriteString(e.nextStep())
-	return b.String()
+	if e.next != "" {
+		return b.String()
+	}
+	return advice.Join(b.String(), e.NextStep())
 }
 
-func (e *APIError) nextStep() string {
+// NextStep says what can be done about the status.
+func (e *APIError) NextStep() string {
 	refused := e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
 	if refused && strings.HasPrefix(e.Path, signedPath) {
-		return "; a firewall of the storage may not let this machine in"
+		return "a firewall of the storage may not let this machine in"
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:
-		return "; check the credentials of the source"
+		return "check the credentials of the source"
 	case http.StatusForbidden:
-		return "; check the credentials of the source, and that they may read the experiment"
+		return "check the credentials of the source, and that they may read the experiment"
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return "; run again later"
+		return "run again later"
 	}
-	return ""
+	return e.next
 }
 
 // signedPath begins the Path of answers from signed addresses. The host follows it and the rest is left out,
@@ -83,8 +89,12 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("%s has no experiment %q that this identity can see; give its ID, or its full name "+
-		"(in Databricks the workspace path, such as /Users/me@example.com/agent)", e.Source, e.Ref)
+	return advice.Join(fmt.Sprintf("%s has no experiment %q that this identity can see", e.Source, e.Ref), e.NextStep())
+}
+
+// NextStep says how to name the experiment.
+func (e *NotFoundError) NextStep() string {
+	return "give its ID, or its full name (in Databricks the workspace path, such as /Users/me@example.com/agent)"
 }
 
 // ListingError says that a server pages in a way that cannot be followed without losing traces.
@@ -94,17 +104,24 @@ type ListingError struct {
 }
 
 func (e *ListingError) Error() string {
-	return fmt.Sprintf("listing the traces of experiment %s: %s; nothing is certain to be missing, but the listing was stopped: "+
-		"try again, or report the server's version", e.ExperimentID, e.Reason)
+	return advice.Join(fmt.Sprintf("listing the traces of experiment %s: %s", e.ExperimentID, e.Reason), e.NextStep())
+}
+
+// NextStep says what the error means for the traces, and what to do.
+func (e *ListingError) NextStep() string {
+	return "nothing is certain to be missing, but the listing was stopped: try again, or report the server's version"
 }
 
 // TooLargeError says that an answer is larger than Options.MaxTraceBytes once decompressed.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the answer is larger than %d bytes once decompressed, which is the most that is read of one trace or page; "+
-		"look at it at the source", e.Limit)
+	return advice.Join(fmt.Sprintf("the answer is larger than %d bytes once decompressed, which is the most that is read of one trace or page",
+		e.Limit), e.NextStep())
 }
+
+// NextStep says where to look.
+func (e *TooLargeError) NextStep() string { return "look at it at the source" }
 
 // CorruptError says that the stored spans of a trace cannot be read.
 type CorruptError struct {
@@ -164,7 +181,8 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 	case e.Status/100 == 3:
 		e.Message = "the server sends its clients elsewhere, which is not followed because credentials could leak"
 		if to, err := resp.Location(); err == nil {
-			e.Message += fmt.Sprintf("; if %s://%s is right, give that address", to.Scheme, to.Host)
+			e.next = fmt.Sprintf("if %s://%s is right, give that address", to.Scheme, to.Host)
+			e.Message = advice.Join(e.Message, e.next)
 		}
 		return e
 	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:

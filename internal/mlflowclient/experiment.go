@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -48,7 +49,7 @@ func (c *Client) Experiment(ctx context.Context, ref string) (Experiment, error)
 			continue
 		}
 		if isCode(err, 0, codeNoEndpoint) && !c.databricks {
-			err = fmt.Errorf("%w; check the path of the source's address: MLflow's API is not below it", err)
+			err = advice.With(err, "check the path of the source's address: MLflow's API is not below it")
 		}
 		if err != nil {
 			return Experiment{}, fmt.Errorf("looking up experiment %q: %w", ref, err)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -216,8 +217,8 @@ func (s *stallReader) Read(p []byte) (int, error) {
 }
 
 // errWebPage says that something else than an API has answered.
-var errWebPage = errors.New("the answer is a web page, not JSON; check the address of the source, " +
-	"and whether a proxy or a login page stands before it")
+var errWebPage = advice.With(errors.New("the answer is a web page, not JSON"),
+	"check the address of the source, and whether a proxy or a login page stands before it")
 
 // webPage tells whether a body is HTML or XML, which begin with <. JSON never does.
 func webPage(body []byte) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -290,8 +291,8 @@ func (l *lister) search(filter []string, token string, size int, order string, h
 	req.Locations[0].Experiment.ID = l.experimentID
 	p, err := l.c.searchTraces(l.ctx, req, how)
 	if isCode(err, 0, codeNoEndpoint) {
-		err = fmt.Errorf("%w; the server has no V3 search of traces, so it is older than MLflow 3.2 (upgrade it) "+
-			"or the address lacks a path prefix", err)
+		err = advice.With(err,
+			"the server has no V3 search of traces, so it is older than MLflow 3.2 (upgrade it) or the address lacks a path prefix")
 	}
 	if err != nil {
 		return nil, "", err

@@ -6,13 +6,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
@@ -99,16 +99,16 @@ func (c *Client) retryLevel(err error, now time.Time) slog.Level {
 func (c *Client) transient(err error) error {
 	if !c.reached.Load() && unreachable(err) {
 		// A wrong address ends the run at once. A server that has answered before is waited for.
-		return fmt.Errorf("%w; check the address of the source", err)
+		return advice.With(err, "check the address of the source")
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 	if untrusted(err) {
-		return fmt.Errorf("%w; check the address, or name the certificates of an authority of your own with %s", err, c.trustWith)
+		return advice.With(err, "check the address, or name the certificates of an authority of your own with "+c.trustWith)
 	}
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
-		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // It would send the same again.
+		return advice.With(err, "the server sends what is not compressed as it says") // It would send the same again.
 	}
 	return retry.Again(err, 0)
 }

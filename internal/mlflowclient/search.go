@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -116,7 +117,8 @@ func (c *Client) runLongSearch(ctx context.Context, body []byte, how patience) (
 			return op, errors.New("the long-running search has no name to poll")
 		}
 		if time.Now().After(deadline) {
-			return op, fmt.Errorf("the long-running search was not done after %v; a SQL warehouse that starts quicker may help", pollTimeout)
+			return op, advice.With(fmt.Errorf("the long-running search was not done after %v", pollTimeout),
+				"a SQL warehouse that starts quicker may help")
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return op, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -69,8 +70,12 @@ type StorageError struct {
 }
 
 func (e *StorageError) Error() string {
-	return fmt.Sprintf("the storage behind the workspace is not reachable from here (%s): %v; "+
-		"run inside its network, or have its firewall let this machine in", e.Host, e.Err)
+	return advice.Join(fmt.Sprintf("the storage behind the workspace is not reachable from here (%s): %v", e.Host, e.Err), e.NextStep())
+}
+
+// NextStep says how to reach the storage.
+func (e *StorageError) NextStep() string {
+	return "run inside its network, or have its firewall let this machine in"
 }
 
 // A storage that has answered nothing yet is taken for unreachable after storageTries failures. They follow each other

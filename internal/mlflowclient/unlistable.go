@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -35,8 +36,12 @@ func (e *UnlistableError) Error() string {
 	case e.FromMs != 0:
 		what += ", requested at " + at(e.FromMs) + ","
 	}
-	return fmt.Sprintf("the source has %s and can't list it: %v; look at it there "+
-		"(a feedback or expectation of NaN, for one, can't be listed) and correct or delete it", what, e.Err)
+	return advice.Join(fmt.Sprintf("the source has %s and can't list it: %v", what, e.Err), e.NextStep())
+}
+
+// NextStep says what to do at the source.
+func (e *UnlistableError) NextStep() string {
+	return "look at it there (a feedback or expectation of NaN, for one, can't be listed) and correct or delete it"
 }
 
 func (e *UnlistableError) Unwrap() error { return e.Err }

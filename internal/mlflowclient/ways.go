@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -76,8 +77,12 @@ func (e *NoWayError) Error() string {
 	for i, err := range e.Refusals {
 		texts[i] = err.Error()
 	}
-	return "the source gives out no spans: " + strings.Join(texts, " · ") +
-		". Have the proxy before it pass one of these paths, or give the server's own address"
+	return advice.Join("the source gives out no spans: "+strings.Join(texts, " · "), e.NextStep())
+}
+
+// NextStep says how to reach spans.
+func (e *NoWayError) NextStep() string {
+	return "Have the proxy before it pass one of these paths, or give the server's own address"
 }
 
 // archiveRepo is a value of mlflow.TagSpansLocation.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -47,8 +48,8 @@ func (c *Client) checkWorkspace(ctx context.Context) error {
 	case c.hasWorkspaces:
 		return nil
 	case err == nil || isCode(err, 0, codeNoEndpoint):
-		return fmt.Errorf("the workspace %q can't be used: %s has no workspaces; unset MLFLOW_WORKSPACE and leave out --workspace, "+
-			"or have the server started with --enable-workspaces", c.workspace, c.base)
+		return advice.With(fmt.Errorf("the workspace %q can't be used: %s has no workspaces", c.workspace, c.base),
+			"unset MLFLOW_WORKSPACE and leave out --workspace, or have the server started with --enable-workspaces")
 	}
 	return fmt.Errorf("asking whether the server has workspaces: %w", err)
 }
