@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
@@ -173,7 +175,7 @@ func (a *app) printGrants(o checkOptions, e *ends) error {
 		}
 		me, f := preflight.Identity(a.stop, ws)
 		if f.Result != preflight.OK {
-			return fmt.Errorf("%s. Name a principal with --principal", f.Text)
+			return advice.With(errors.New(f.Text), "Name a principal with --principal")
 		}
 		o.principal = me.Name
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/repair"
 )
@@ -72,7 +73,7 @@ func (a *app) rebuildCheckpoint(o pairOptions) error {
 	e := o.ends(a, a.terminal.Logger("text", 0))
 	path, pair, err := a.pair(o, e)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w. Name the --source and --target that it is for", err)
+		return advice.With(err, "Name the --source and --target that it is for")
 	}
 	if err != nil {
 		return err
@@ -98,8 +99,9 @@ func (a *app) unlockCheckpoint(o pairOptions) error {
 	}
 	killed, err := checkpoint.ClearLock(a.stop, path, checkpoint.ThisProcess("unlock"))
 	if locked, ok := errors.AsType[*checkpoint.LockedError](err); ok {
-		return fmt.Errorf("checkpoint %s is in use by %s. A lock ends with its process: wait for it, or stop it. If its machine is gone "+
-			"and a file server keeps the lock, give runs another file with --checkpoint: it is filled from the target", path, locked.Holder)
+		return advice.With(fmt.Errorf("checkpoint %s is in use by %s", path, locked.Holder),
+			"A lock ends with its process: wait for it, or stop it. If its machine is gone and a file server keeps the lock, "+
+				"give runs another file with --checkpoint: it is filled from the target")
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // startProfile begins to profile the program. What it returns writes the profiles into dir, for go tool
@@ -15,7 +17,7 @@ func startProfile(dir string) (stop func() error, err error) {
 		if err == nil {
 			return nil
 		}
-		return fmt.Errorf("profile: %w. Name a folder that can be written with --pprof", err)
+		return advice.With(fmt.Errorf("profile: %w", err), "Name a folder that can be written with --pprof")
 	}
 	create := func(name string) (*os.File, error) {
 		return os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

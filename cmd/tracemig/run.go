@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
@@ -176,7 +176,8 @@ func (o *runOptions) volume(l uctables.Location) (*uctables.Volume, error) {
 		v, err = uctables.ParseVolume(o.stagingVolume)
 	case o.stage != "":
 		if v, err = l.StagingVolume(); err != nil {
-			err = fmt.Errorf("--stage auto: %w with --staging-volume", err)
+			problem, next := advice.Split(err)
+			err = advice.With(errors.New("--stage auto: "+problem), next+" with --staging-volume")
 		}
 	default:
 		return nil, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/shard"
@@ -92,7 +93,7 @@ func (a *app) status(o statusOptions) error {
 	e := o.ends(a, a.terminal.Logger("text", 0))
 	path, pair, err := a.pair(o.pairOptions, e)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w. Check the path, or name --source and --target to be told from the target's tables", err)
+		return advice.With(err, "Check the path, or name --source and --target to be told from the target's tables")
 	}
 	if err != nil {
 		return err

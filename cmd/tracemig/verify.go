@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
@@ -145,7 +146,7 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	err := s.target.Check(s.stop)
 	var missing *target.TableError
 	if errors.As(err, &missing) && missing.Missing {
-		err = fmt.Errorf("%s %s: there is nothing to verify. Move the traces with tracemig run first", missing.Table, missing.Problem)
+		err = advice.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem), "Move the traces with tracemig run first")
 	}
 	if err != nil {
 		return verify.Report{}, err
@@ -174,7 +175,7 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	r, err := compare(s.stop, job)
 	st.close()
 	if lerr := lists.close(); lerr != nil {
-		lerr = fmt.Errorf("the list of trace IDs could not be written: %w. Make room, or name a file elsewhere", lerr)
+		lerr = advice.With(fmt.Errorf("the list of trace IDs could not be written: %w", lerr), "Make room, or name a file elsewhere")
 		return r, errors.Join(err, lerr)
 	}
 	return r, err
@@ -247,7 +248,9 @@ func (s *session) repair(w mlflowclient.Window) error {
 	}
 	err = s.verify(w)
 	if errors.As(err, &code) && code.code == exitFound {
-		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --deep --update-spans puts those that differ in the place of their rows; to have all spans of a trace written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
+		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --deep --update-spans puts those that differ "+
+			"in the place of their rows; to have all spans of a trace written anew, delete them "+
+			"(DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
 	}
 	return err
 }
@@ -292,7 +295,7 @@ func openLists(f files) (*lists, error) {
 		file, err := os.OpenFile(list.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("open the list of trace IDs: %w. Name a file that can be written", err)
+			return nil, advice.With(fmt.Errorf("open the list of trace IDs: %w", err), "Name a file that can be written")
 		}
 		l.all = append(l.all, file)
 		for _, k := range list.kinds {

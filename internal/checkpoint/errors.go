@@ -8,6 +8,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/disk"
 )
 
@@ -18,7 +19,12 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("checkpoint %s can't be read: %v. Move the file away and run again: it is rebuilt from the target", e.Path, e.Err)
+	return advice.Join(fmt.Sprintf("checkpoint %s can't be read: %v", e.Path, e.Err), e.NextStep())
+}
+
+// NextStep says how to get another checkpoint.
+func (e *DamagedError) NextStep() string {
+	return "Move the file away and run again: it is rebuilt from the target"
 }
 func (e *DamagedError) Unwrap() error { return e.Err }
 
@@ -30,13 +36,24 @@ type OtherPairError struct {
 }
 
 func (e *OtherPairError) Error() string {
+	what := e.What
 	switch {
-	case e.What == "shard" && e.Have == "":
-		return fmt.Sprintf("checkpoint %s is for all traces, not for shard %s. Name another file with --checkpoint, or leave the flag out", e.Path, e.Ask)
-	case e.What == "shard" && e.Ask == "":
-		return fmt.Sprintf("checkpoint %s is for shard %s, not for all traces. Add --shard %s, name another file with --checkpoint, or leave the flag out", e.Path, e.Have, e.Have)
+	case what == "shard" && e.Have == "":
+		what = fmt.Sprintf("all traces, not for shard %s", e.Ask)
+	case what == "shard" && e.Ask == "":
+		what = fmt.Sprintf("shard %s, not for all traces", e.Have)
+	default:
+		what = fmt.Sprintf("%s %q, not for %q", what, e.Have, e.Ask)
 	}
-	return fmt.Sprintf("checkpoint %s is for %s %q, not for %q. Name another file with --checkpoint, or leave the flag out", e.Path, e.What, e.Have, e.Ask)
+	return advice.Join("checkpoint "+e.Path+" is for "+what, e.NextStep())
+}
+
+// NextStep says how to use another checkpoint, or this one.
+func (e *OtherPairError) NextStep() string {
+	if e.What == "shard" && e.Have != "" && e.Ask == "" {
+		return "Add --shard " + e.Have + ", name another file with --checkpoint, or leave the flag out"
+	}
+	return "Name another file with --checkpoint, or leave the flag out"
 }
 
 // LockedError says that another run works with the same checkpoint.
@@ -46,7 +63,12 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("checkpoint %s is in use by %s. Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint", e.Path, e.Holder)
+	return advice.Join(fmt.Sprintf("checkpoint %s is in use by %s", e.Path, e.Holder), e.NextStep())
+}
+
+// NextStep says how to wait, or not to.
+func (e *LockedError) NextStep() string {
+	return "Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint"
 }
 
 // How to have the file somewhere else.
@@ -59,7 +81,7 @@ const (
 func explain(format string, err error) error {
 	explained := disk.Explain(err, elsewhereFlag)
 	if explained == err {
-		explained = fmt.Errorf("%w. Name another file with --checkpoint", err)
+		explained = advice.With(err, "Name another file with --checkpoint")
 	}
 	return fmt.Errorf(format, explained)
 }
@@ -97,11 +119,11 @@ func (s *Store) refused(err error) error {
 	}
 	switch e.Code() & 0xff { // the rest of an extended code says where
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return fmt.Errorf("%s can't be written: %w. Make room on its disk, or %s, and run the same command again", s.name(), err, s.elsewhere)
+		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err), "Make room on its disk, or "+s.elsewhere+", and run the same command again")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%s can't be written: %w. Change the permissions of the file and its folder, or %s", s.name(), err, s.elsewhere)
+		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err), "Change the permissions of the file and its folder, or "+s.elsewhere)
 	case sqlite3.SQLITE_BUSY:
-		return fmt.Errorf("%s is in use by another program: %w. Close it, and run the same command again", s.name(), err)
+		return advice.With(fmt.Errorf("%s is in use by another program: %w", s.name(), err), "Close it, and run the same command again")
 	}
 	return nil
 }

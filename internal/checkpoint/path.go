@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // DefaultDir is the folder of the checkpoints that no flag has put elsewhere: tracemig in the XDG state
@@ -17,7 +19,7 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	if !filepath.IsAbs(dir) { // the XDG specification has relative paths ignored
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", fmt.Errorf("no folder for the checkpoint: %w. Name a file with --checkpoint", err)
+			return "", advice.With(fmt.Errorf("no folder for the checkpoint: %w", err), "Name a file with --checkpoint")
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}

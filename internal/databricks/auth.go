@@ -14,6 +14,8 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/logger"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // Options are what the user says about a workspace. Empty ones come from the environment and from .databrickscfg.
@@ -49,14 +51,14 @@ func Load(opts Options) (*config.Config, error) {
 	if err := cfg.EnsureResolved(); err != nil {
 		if h, ok := errors.AsType[*hostError](err); ok {
 			if opts.Profile != "" && cfg.Host == "" {
-				return nil, fmt.Errorf("profile %q names no Databricks workspace. "+
-					"Look for it in .databrickscfg, or make it with: databricks auth login", opts.Profile)
+				return nil, advice.With(fmt.Errorf("profile %q names no Databricks workspace", opts.Profile),
+					"Look for it in .databrickscfg, or make it with: databricks auth login")
 			}
 			return nil, h
 		}
 		//nolint:staticcheck // Databricks is a name
-		return nil, fmt.Errorf("Databricks credentials: %w. "+
-			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN", err)
+		return nil, advice.With(fmt.Errorf("Databricks credentials: %w", err),
+			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN")
 	}
 	if cfg.RateLimitPerSecond == 0 {
 		cfg.RateLimitPerSecond = requestsPerSecond
@@ -92,7 +94,8 @@ func (hostCheck) Name() string { return "host-check" }
 
 func (hostCheck) Configure(cfg *config.Config) error {
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
-		return &hostError{"no Databricks workspace is named. Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST"}
+		return &hostError{advice.With(errors.New("no Databricks workspace is named"),
+			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST")}
 	}
 	address := cfg.Host
 	if address != "" && !strings.Contains(address, "://") {
@@ -103,14 +106,15 @@ func (hostCheck) Configure(cfg *config.Config) error {
 		return nil // the SDK refuses it, since it is not a URL
 	}
 	if strings.EqualFold(u.Scheme, "http") && !Loopback(u.Hostname()) {
-		return &hostError{fmt.Sprintf("plain http would send the credentials for %s unencrypted. Write https://%s", u.Host, u.Host)}
+		return &hostError{advice.With(fmt.Errorf("plain http would send the credentials for %s unencrypted", u.Host), "Write https://"+u.Host)}
 	}
 	return checkListens(u, net.DialTimeout)
 }
 
-type hostError struct{ text string }
+type hostError struct{ err error }
 
-func (e *hostError) Error() string { return e.text }
+func (e *hostError) Error() string { return e.err.Error() }
+func (e *hostError) Unwrap() error { return e.err }
 
 // Loopback says whether a host name is of the machine itself.
 func Loopback(host string) bool {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // refusedTime is for how long a port that refuses connections is tried: the server may just be starting. After that it is more
@@ -37,8 +39,8 @@ func checkListens(u *url.URL, dial func(network, address string, timeout time.Du
 			return nil
 		}
 		if !time.Now().Before(end) {
-			return &hostError{fmt.Sprintf("nothing listens at %s: %v. "+
-				"Check the host that --host, the profile or DATABRICKS_HOST names, and the network", u.Host, syscall.ECONNREFUSED)}
+			return &hostError{advice.With(fmt.Errorf("nothing listens at %s: %v", u.Host, syscall.ECONNREFUSED),
+				"Check the host that --host, the profile or DATABRICKS_HOST names, and the network")}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/ml"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -52,11 +53,11 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 	e, err := experiment(ctx, ml.NewExperiments(c), ref)
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
-		return Target{}, fmt.Errorf("target %q: %w in %s. Check the name, or name the tables as catalog.schema.prefix",
-			ref, ErrNoExperiment, cfg.Host)
+		return Target{}, advice.With(fmt.Errorf("target %q: %w in %s", ref, ErrNoExperiment, cfg.Host),
+			"Check the name, or name the tables as catalog.schema.prefix")
 	case errors.Is(err, apierr.ErrPermissionDenied):
-		return Target{}, fmt.Errorf("target %q: the workspace refuses to show the experiment: %w. "+
-			"Ask its owner for CAN READ, or name the tables as catalog.schema.prefix", ref, err)
+		return Target{}, advice.With(fmt.Errorf("target %q: the workspace refuses to show the experiment: %w", ref, err),
+			"Ask its owner for CAN READ, or name the tables as catalog.schema.prefix")
 	case err != nil:
 		return Target{}, fmt.Errorf("target %q: read the experiment: %w", ref, err)
 	}
@@ -115,12 +116,12 @@ func location(e *ml.Experiment, tags map[string]string) (uctables.Location, erro
 	}
 	path := tags[tagDestination]
 	if strings.HasSuffix(tags[tagSpansTable], "."+uctables.BetaSpansTable) || strings.Count(path, ".") == 1 {
-		return uctables.Location{}, fmt.Errorf("%w in %s, and tracemig writes version %s. "+
-			"Create a new experiment with a table prefix and migrate into that one", ErrBeta, path, uctables.SchemaVersion)
+		return uctables.Location{}, advice.With(fmt.Errorf("%w in %s, and tracemig writes version %s", ErrBeta, path, uctables.SchemaVersion),
+			"Create a new experiment with a table prefix and migrate into that one")
 	}
 	if path == "" {
-		return uctables.Location{}, fmt.Errorf("%w, which only its creation can do. "+
-			"Create a new experiment with a location, or name the tables as catalog.schema.prefix", ErrNotBound)
+		return uctables.Location{}, advice.With(fmt.Errorf("%w, which only its creation can do", ErrNotBound),
+			"Create a new experiment with a location, or name the tables as catalog.schema.prefix")
 	}
 	return uctables.ParseLocation(path)
 }

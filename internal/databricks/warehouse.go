@@ -13,11 +13,12 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/sql"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
 // ErrNoWarehouse says that nothing names a SQL warehouse.
-var ErrNoWarehouse = errors.New("no SQL warehouse is named. " +
+var ErrNoWarehouse = advice.With(errors.New("no SQL warehouse is named"),
 	"Give --warehouse-id, or set MLFLOW_TRACING_SQL_WAREHOUSE_ID or DATABRICKS_WAREHOUSE_ID")
 
 // WarehouseID is the first ID that is given: by the flag, by MLFLOW_TRACING_SQL_WAREHOUSE_ID, by DATABRICKS_WAREHOUSE_ID, by
@@ -87,11 +88,12 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 		case sql.StateRunning:
 			return nil
 		case sql.StateDeleted, sql.StateDeleting:
-			return fmt.Errorf("SQL warehouse %s is being deleted. Name another one with --warehouse-id", id)
+			return advice.With(fmt.Errorf("SQL warehouse %s is being deleted", id), "Name another one with --warehouse-id")
 		case sql.StateStopped:
 			// The wait of the SDK's Start is not used: it ends after 20 minutes and says nothing meanwhile.
 			if _, err := h.api.Start(ctx, sql.StartRequest{Id: id}); err != nil {
-				return fmt.Errorf("SQL warehouse %s: start it: %w. Ask for CAN USE on it, or start it by hand", id, err)
+				return advice.With(fmt.Errorf("SQL warehouse %s: start it: %w", id, err),
+					"Ask for CAN USE on it, or start it by hand")
 			}
 		}
 		t := time.NewTimer(interval)
@@ -134,14 +136,14 @@ func (h *warehouseClient) state(ctx context.Context) (sql.State, error) {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case errors.Is(err, apierr.ErrNotFound):
-		return "", fmt.Errorf("there is no SQL warehouse %s in %s. Check --warehouse-id", h.id, h.cfg.Host)
+		return "", advice.With(fmt.Errorf("there is no SQL warehouse %s in %s", h.id, h.cfg.Host), "Check --warehouse-id")
 	case unauthenticated(err):
-		return "", fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w. "+
-			"Log in again, or check the token", h.id, err)
+		return "", advice.With(fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w", h.id, err),
+			"Log in again, or check the token")
 	case errors.Is(err, apierr.ErrPermissionDenied):
-		return "", fmt.Errorf("the workspace refuses SQL warehouse %s: %w. Ask for CAN USE on it", h.id, err)
+		return "", advice.With(fmt.Errorf("the workspace refuses SQL warehouse %s: %w", h.id, err), "Ask for CAN USE on it")
 	case err != nil:
-		return "", fmt.Errorf("SQL warehouse %s: read its state: %w. Run again later", h.id, err)
+		return "", advice.With(fmt.Errorf("SQL warehouse %s: read its state: %w", h.id, err), "Run again later")
 	}
 	return state, nil
 }

@@ -3,11 +3,12 @@ package disk
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"runtime"
 	"syscall"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // Finish makes a file durable and closes it. It returns the first error, which is err, that of writing the file, where
@@ -50,9 +51,9 @@ func Explain(err error, elsewhere string) error {
 	switch {
 	case err == nil:
 	case Full(err):
-		return fmt.Errorf("%w. Make room on its disk, or %s, and run the same command again", err, elsewhere)
+		return advice.With(err, "Make room on its disk, or "+elsewhere+", and run the same command again")
 	case Forbidden(err):
-		return fmt.Errorf("%w. Change its permissions, or %s", err, elsewhere)
+		return advice.With(err, "Change its permissions, or "+elsewhere)
 	}
 	return err
 }

@@ -3,22 +3,22 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/tablesql"
-	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -179,36 +179,17 @@ func (c *check) warning(code, next, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: Warning, Text: fmt.Sprintf(format, args...), Next: next})
 }
 
-// failed reports an error, whose own last words are the next step where it has some.
+// failed reports an error. next says what to do where err itself does not.
 func (c *check) failed(code string, err error, next string) { c.yield(failure(code, err, next)) }
 
-// sentence is where one begins. The errors of this program end in one that says what to do, or in such
-// a clause behind a semicolon.
-var sentence = regexp.MustCompile(`\. [A-Z]`)
-
-func advice(text string) (what, next string) {
-	at := strings.LastIndex(text, "; ")
-	if all := sentence.FindAllStringIndex(text, -1); len(all) > 0 {
-		at = all[len(all)-1][0]
-	}
-	if at < 0 {
-		return text, ""
-	}
-	return text[:at], text[at+2:]
-}
-
+// failure is the finding of a probe that failed with err. next says what to do where err itself does not.
 func failure(code string, err error, next string) Finding {
-	f := Finding{Code: code, Result: Failed, Text: strings.TrimSuffix(err.Error(), "."), Next: next}
-	var t *target.TableError
-	if errors.As(err, &t) {
-		f.Text, f.Next = t.Table+" "+t.Problem, t.Next
-	} else if next == "" {
-		if f.Text, f.Next = advice(f.Text); f.Next == "" {
-			f.Next = "Check the address and the network, and try again"
-		}
+	problem, own := advice.Split(err)
+	next = cmp.Or(own, next, "Check the address and the network, and try again")
+	return Finding{
+		Code: code, Result: Failed, Text: strings.TrimSuffix(problem, "."),
+		Next: strings.ToUpper(next[:1]) + strings.TrimSuffix(next[1:], "."),
 	}
-	f.Next = strings.ToUpper(f.Next[:1]) + strings.TrimSuffix(f.Next[1:], ".")
-	return f
 }
 
 // Identity is the finding about the identity that the workspace knows, and that identity.

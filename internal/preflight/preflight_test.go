@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/grants"
@@ -240,7 +241,7 @@ func TestProbes(t *testing.T) {
 			want:   map[string]Result{CodeTraces: Warning, CodeSpans: NotChecked},
 		},
 		"not listed": {
-			change: func(b *bed) { b.src.traces, b.src.err = 0, errors.New("listing: 500. Try later") },
+			change: func(b *bed) { b.src.traces, b.src.err = 0, advice.With(errors.New("listing: 500"), "Try later") },
 			want:   map[string]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: Failed},
 			says:   map[string]string{CodeTraces: "Try later"},
 		},
@@ -292,7 +293,8 @@ func TestProbes(t *testing.T) {
 		"no target": {
 			change: func(b *bed) {
 				b.job.Target = func(context.Context) (Target, error) {
-					return Target{}, errors.New(`target "m.a.p_": the table prefix ends in an underscore; write "p"`)
+					_, err := uctables.ParseLocation("m.a.p_")
+					return Target{}, err
 				}
 			},
 			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
@@ -312,7 +314,7 @@ func TestProbes(t *testing.T) {
 			change: func(b *bed) {
 				b.ws.mayUse = false
 				for _, table := range uctables.Tables {
-					b.tables[table.Suffix] = errors.New("HTTP 403. Ask for CAN USE")
+					b.tables[table.Suffix] = advice.With(errors.New("HTTP 403"), "Ask for CAN USE")
 				}
 			},
 			want: map[string]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning, "table.metrics": Warning},
@@ -325,7 +327,7 @@ func TestProbes(t *testing.T) {
 			change: func(b *bed) {
 				b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight
 				b.target.Open = func(context.Context, string) (Tables, error) {
-					return nil, errors.New("SQL warehouse w1: start it: no. Ask for CAN USE on it")
+					return nil, advice.With(errors.New("SQL warehouse w1: start it: no"), "Ask for CAN USE on it")
 				}
 			},
 			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/official"
@@ -343,7 +344,7 @@ func Quick(ctx context.Context, ws Workspace, needs []grants.Grant) (lacks []Fin
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case f.Result == Failed:
-		return nil, fmt.Errorf("%s. %s", f.Text, f.Next)
+		return nil, advice.With(errors.New(f.Text), f.Next)
 	case f.Result != OK:
 		return []Finding{f}, nil
 	}

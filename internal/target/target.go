@@ -111,3 +111,6 @@ type TableError struct {
 }
 
 func (e *TableError) Error() string { return fmt.Sprintf("%s %s. %s", e.Table, e.Problem, e.Next) }
+
+// NextStep is Next.
+func (e *TableError) NextStep() string { return e.Next }

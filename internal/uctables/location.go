@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // MaxPrefix is the longest table prefix, in characters, that a trace location takes.
@@ -25,8 +27,8 @@ func ParseLocation(s string) (Location, error) {
 		return Location{}, fmt.Errorf("target %q: %w", s, err)
 	}
 	if len(parts) != 3 {
-		return Location{}, fmt.Errorf("target %q has %s; name a trace location as catalog.schema.prefix, such as main.agents.prod",
-			s, count(len(parts), "part"))
+		return Location{}, advice.With(fmt.Errorf("target %q has %s", s, count(len(parts), "part")),
+			"name a trace location as catalog.schema.prefix, such as main.agents.prod")
 	}
 	l := Location{parts[0], parts[1], parts[2]}
 	if err := l.Validate(); err != nil {
@@ -50,7 +52,7 @@ func (l Location) Validate() error {
 func validateName(what, name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("the %s is empty; write catalog.schema.prefix", what)
+		return advice.With(fmt.Errorf("the %s is empty", what), "write catalog.schema.prefix")
 	case len(name) > 255:
 		return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", what)
 	case strings.ContainsFunc(name, func(r rune) bool {
@@ -65,19 +67,21 @@ func validateName(what, name string) error {
 func validatePrefix(p string) error {
 	for _, t := range Tables {
 		if strings.HasSuffix(p, t.Suffix) {
-			return fmt.Errorf("%s is a table, not a prefix; leave %s off", p, t.Suffix)
+			return advice.With(fmt.Errorf("%s is a table, not a prefix", p), "leave "+t.Suffix+" off")
 		}
 	}
 	switch {
 	case p == "":
-		return errors.New("the table prefix is empty; write catalog.schema.prefix")
+		return advice.With(errors.New("the table prefix is empty"), "write catalog.schema.prefix")
 	case len(p) > MaxPrefix:
-		return fmt.Errorf("the table prefix has %d characters; use at most %d", len(p), MaxPrefix)
+		return advice.With(fmt.Errorf("the table prefix has %d characters", len(p)),
+			fmt.Sprintf("use at most %d", MaxPrefix))
 	case strings.ContainsFunc(p, notInBareName):
-		return fmt.Errorf("the table prefix %q holds other characters than ASCII letters, digits and underscores; choose one without", p)
+		return advice.With(fmt.Errorf("the table prefix %q holds other characters than ASCII letters, digits and underscores", p),
+			"choose one without")
 	case strings.HasSuffix(p, "_"):
-		return fmt.Errorf("the table prefix ends in an underscore; write %q, since the tables' names go on with _otel_… anyway",
-			strings.TrimRight(p, "_"))
+		return advice.With(errors.New("the table prefix ends in an underscore"),
+			fmt.Sprintf("write %q, since the tables' names go on with _otel_… anyway", strings.TrimRight(p, "_")))
 	}
 	return nil
 }
@@ -124,7 +128,7 @@ func splitName(s string) ([]string, error) {
 			for {
 				i := strings.IndexByte(rest, '`')
 				if i < 0 {
-					return nil, errors.New("a backquote is not closed; close it")
+					return nil, advice.With(errors.New("a backquote is not closed"), "close it")
 				}
 				part += rest[:i]
 				rest = rest[i+1:]
@@ -135,7 +139,8 @@ func splitName(s string) ([]string, error) {
 				rest = rest[1:]
 			}
 			if rest != "" && rest[0] != '.' {
-				return nil, errors.New("text follows a closing backquote; put the dot there or the backquotes around the whole part")
+				return nil, advice.With(errors.New("text follows a closing backquote"),
+					"put the dot there or the backquotes around the whole part")
 			}
 			s = rest
 		} else {
@@ -145,7 +150,7 @@ func splitName(s string) ([]string, error) {
 			}
 			part, s = s[:i], s[i:]
 			if strings.Contains(part, "`") {
-				return nil, errors.New("a backquote stands inside a part; put backquotes around the whole part")
+				return nil, advice.With(errors.New("a backquote stands inside a part"), "put backquotes around the whole part")
 			}
 		}
 		parts = append(parts, part)

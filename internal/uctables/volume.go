@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/tracemig/tracemig/internal/advice"
 )
 
 // Volume is a Unity Catalog volume. Rows can be put into its files, from which a statement reads them.
@@ -29,13 +31,14 @@ func (v Volume) Validate() error {
 	for _, n := range []struct{ what, name string }{{"catalog", v.Catalog}, {"schema", v.Schema}, {"volume", v.Name}} {
 		switch {
 		case n.name == "":
-			return fmt.Errorf("the %s is empty; write /Volumes/<catalog>/<schema>/<volume>", n.what)
+			return advice.With(fmt.Errorf("the %s is empty", n.what), "write /Volumes/<catalog>/<schema>/<volume>")
 		case len(n.name) > 255:
 			return fmt.Errorf("the %s has more than 255 characters; Unity Catalog takes no longer names", n.what)
 		case strings.ContainsFunc(n.name, func(r rune) bool {
 			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-' || r == unicode.ReplacementChar
 		}):
-			return fmt.Errorf("the %s %q holds other characters than letters, digits, underscores and hyphens; name another volume", n.what, n.name)
+			return advice.With(fmt.Errorf("the %s %q holds other characters than letters, digits, underscores and hyphens", n.what, n.name),
+				"name another volume")
 		}
 	}
 	return nil

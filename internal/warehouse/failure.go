@@ -12,6 +12,7 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -111,15 +112,16 @@ var causes = []cause{
 			"running again completes it: %w", e.interrupted)}
 	}},
 	{"no count", func(e *evidence) bool { return errors.Is(e.err, errNoCount) }, func(e *evidence) failure {
-		return failure{outcome: outcomeUncounted, unrecognized: true, err: e.sayf("%w, and the table does not hold them all. "+
-			"Look at the query history of SQL warehouse %s, then run again", errNoCount, e.warehouse())}
+		return failure{outcome: outcomeUncounted, unrecognized: true, err: advice.With(e.sayf("%w, and the table does not hold them all", errNoCount),
+			"Look at the query history of SQL warehouse "+e.warehouse()+", then run again")}
 	}},
 	{"not of the driver", func(e *evidence) bool { return e.exchange == nil }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: e.sayf("%w", e.err)}
 	}},
 	{"no credentials", func(e *evidence) bool { return e.exchange.auth != nil }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused,
-			err: e.sayf("no credentials for the SQL warehouse: %w. Log in again, or check the profile", e.exchange.auth)}
+			err: advice.With(e.sayf("no credentials for the SQL warehouse: %w", e.exchange.auth),
+				"Log in again, or check the profile")}
 	}},
 	{"session closed", func(e *evidence) bool {
 		return e.exchange.noSession || errors.Is(e.err, driver.ErrBadConn)
@@ -154,7 +156,7 @@ func (e *evidence) sayf(format string, args ...any) error {
 
 func sessionClosed(e *evidence) failure {
 	f := failure{outcome: outcomeNotRun, stopped: true,
-		err: e.sayf("the session with SQL warehouse %s was closed by the server. Run again", e.warehouse())}
+		err: advice.With(e.sayf("the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
 	if e.started() {
 		f.outcome = outcomeUnknown // The session ended while the driver asked how far the statement was.
 	}
@@ -167,7 +169,8 @@ func connectionBroken(e *evidence) failure {
 		why = io.ErrUnexpectedEOF // the head of the answer came, but not all of its body
 	}
 	f := failure{outcome: outcomeUnknown,
-		err: e.sayf("the connection to SQL warehouse %s broke: %w. Check the network and run again", e.warehouse(), why)}
+		err: advice.With(e.sayf("the connection to SQL warehouse %s broke: %w", e.warehouse(), why),
+			"Check the network and run again")}
 	switch {
 	case !e.exchange.statement:
 		f.outcome, f.stopped = outcomeNotRun, true

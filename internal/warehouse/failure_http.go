@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -27,21 +28,21 @@ var httpCauses = []cause{
 		return failure{outcome: outcomeNotRun, err: e.answers(), after: e.exchange.retryAfter, stopped: true}
 	}},
 	{"token ended", func(e *evidence) bool { return e.exchange.tokenEnded }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("SQL warehouse %s says that the token has ended (%s), and there is no newer one. "+
-			"Log in again, or give a new token, and run again", e.warehouse(), e.status())}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s says that the token has ended (%s), and there is no newer one", e.warehouse(), e.status()),
+			"Log in again, or give a new token, and run again")}
 	}},
 	{"unauthorized", func(e *evidence) bool { return e.exchange.status == http.StatusUnauthorized }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("SQL warehouse %s does not accept the credentials (%s). "+
-			"Log in again, or check the token", e.warehouse(), e.status())}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s does not accept the credentials (%s)", e.warehouse(), e.status()),
+			"Log in again, or check the token")}
 	}},
 	// A wrong token is answered like this as well as a lack of rights.
 	{"forbidden", func(e *evidence) bool { return e.exchange.status == http.StatusForbidden }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("SQL warehouse %s may not be used with these credentials (%s). "+
-			"Check the token, or ask for CAN USE on the warehouse", e.warehouse(), e.status())}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s may not be used with these credentials (%s)", e.warehouse(), e.status()),
+			"Check the token, or ask for CAN USE on the warehouse")}
 	}},
 	{"not found", func(e *evidence) bool { return e.exchange.status == http.StatusNotFound }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused,
-			err: e.sayf("there is no SQL warehouse %s (%s). Check --warehouse-id", e.warehouse(), e.status())}
+			err: advice.With(e.sayf("there is no SQL warehouse %s (%s)", e.warehouse(), e.status()), "Check --warehouse-id")}
 	}},
 	// A gateway may answer for a server that goes on working.
 	{"while it may run", func(e *evidence) bool {
@@ -57,8 +58,8 @@ var httpCauses = []cause{
 		if e.exchange.message != "" {
 			message = ": " + e.exchange.message
 		}
-		return failure{outcome: outcomeRefused, err: e.sayf("SQL warehouse %s refuses the request (%s)%s. Look at its query history",
-			e.warehouse(), e.status(), message)}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s refuses the request (%s)%s", e.warehouse(), e.status(), message),
+			"Look at its query history")}
 	}},
 }
 
@@ -69,5 +70,5 @@ func (e *evidence) status() string {
 
 // answers says which status the warehouse answers.
 func (e *evidence) answers() error {
-	return e.sayf("SQL warehouse %s answers %s. Run again later", e.warehouse(), e.status())
+	return advice.With(e.sayf("SQL warehouse %s answers %s", e.warehouse(), e.status()), "Run again later")
 }

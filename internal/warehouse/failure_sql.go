@@ -3,6 +3,7 @@ package warehouse
 import (
 	"errors"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -19,21 +20,22 @@ func sqlFailure(e *evidence) failure {
 var sqlFailures = map[meaning]func(*evidence) failure{
 	conflict: func(e *evidence) failure {
 		return failure{outcome: outcomeRaceLost,
-			err: e.sayf("another writer commits at the same time: %w. Run again when it has ended", e.reported())}
+			err: advice.With(e.sayf("another writer commits at the same time: %w", e.reported()),
+				"Run again when it has ended")}
 	},
 	committed: func(e *evidence) failure {
 		return failure{outcome: outcomeUnknown,
-			err: e.sayf("SQL warehouse %s failed after the commit: %w. Run again", e.warehouse(), e.reported())}
+			err: advice.With(e.sayf("SQL warehouse %s failed after the commit: %w", e.warehouse(), e.reported()), "Run again")}
 	},
 	noTable: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("%w (%s). Create an experiment with this location, "+
-			"or, where there is no service, run with --create", errNoTable, e.report)}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("%w (%s)", errNoTable, e.report),
+			"Create an experiment with this location, or, where there is no service, run with --create")}
 	},
 	noSchema: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("the catalog or schema does not exist (%s). Check its name, or create it", e.report)}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("the catalog or schema does not exist (%s)", e.report), "Check its name, or create it")}
 	},
 	noRight: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("you lack permissions: %w. Have its owner run: %s", e.reported(), e.grantsNeeded())}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("you lack permissions: %w", e.reported()), "Have its owner run: "+e.grantsNeeded())}
 	},
 	badRow: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: &target.RowError{Table: e.table, Err: e.reported()}}
@@ -46,49 +48,50 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 	},
 	outOfTime: func(e *evidence) failure {
 		if e.bytes == 0 {
-			return failure{outcome: outcomeRefused, err: e.sayf("the statement ran out of time: %w. "+
-				"Raise STATEMENT_TIMEOUT of SQL warehouse %s, or use a larger one", e.reported(), e.warehouse())}
+			return failure{outcome: outcomeRefused, err: advice.With(e.sayf("the statement ran out of time: %w", e.reported()),
+				"Raise STATEMENT_TIMEOUT of SQL warehouse "+e.warehouse()+", or use a larger one")}
 		}
 		return failure{outcome: outcomeTooSlow, err: &target.TooLargeError{Table: e.table, Bytes: e.bytes, Slow: true, Err: e.reported()}}
 	},
 	noFile: func(e *evidence) failure {
-		return failure{outcome: outcomeFileMissing, err: e.sayf("SQL warehouse %s can't read a file: %w. "+
-			"Look at its query history, then run again", e.warehouse(), e.reported())}
+		return failure{outcome: outcomeFileMissing, err: advice.With(e.sayf("SQL warehouse %s can't read a file: %w", e.warehouse(), e.reported()),
+			"Look at its query history, then run again")}
 	},
 	writeFailed: func(e *evidence) failure {
-		return failure{outcome: outcomeTaskFailed, unrecognized: true, err: e.sayf("SQL warehouse %s could not write: %w. "+
-			"Look at its query history, then run again", e.warehouse(), e.reported())}
+		return failure{outcome: outcomeTaskFailed, unrecognized: true, err: advice.With(e.sayf("SQL warehouse %s could not write: %w", e.warehouse(), e.reported()),
+			"Look at its query history, then run again")}
 	},
 	noSession: func(e *evidence) failure {
 		return failure{outcome: e.uncertain(), stopped: true,
-			err: e.sayf("the session with SQL warehouse %s was closed by the server. Run again", e.warehouse())}
+			err: advice.With(e.sayf("the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
 	},
 	notReady: func(e *evidence) failure {
-		return failure{outcome: outcomeNotRun, stopped: true, busy: true, err: e.sayf("SQL warehouse %s is starting, "+
-			"or has no room for another statement. Run again later, or use a larger one", e.warehouse())}
+		return failure{outcome: outcomeNotRun, stopped: true, busy: true, err: advice.With(e.sayf("SQL warehouse %s is starting, or has no room for another statement", e.warehouse()),
+			"Run again later, or use a larger one")}
 	},
 	transient: func(e *evidence) failure {
 		return failure{outcome: e.uncertain(), stopped: true,
-			err: e.sayf("SQL warehouse %s is in trouble: %w. Run again later", e.warehouse(), e.reported())}
+			err: advice.With(e.sayf("SQL warehouse %s is in trouble: %w", e.warehouse(), e.reported()), "Run again later")}
 	},
 	cancelled: func(e *evidence) failure {
-		return failure{outcome: e.uncertain(), unrecognized: true, err: e.sayf("somebody has cancelled the statement: %w. "+
-			"Look at the query history of SQL warehouse %s, then run again", e.reported(), e.warehouse())}
+		return failure{outcome: e.uncertain(), unrecognized: true, err: advice.With(e.sayf("somebody has cancelled the statement: %w", e.reported()),
+			"Look at the query history of SQL warehouse "+e.warehouse()+", then run again")}
 	},
 	noThrift: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: e.sayf("SQL warehouse %s is of a kind that tracemig can't use (%s). "+
-			"Name a serverless, pro or classic one", e.warehouse(), e.report)}
+		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s is of a kind that tracemig can't use (%s)", e.warehouse(), e.report),
+			"Name a serverless, pro or classic one")}
 	},
 }
 
 // otherSQLFailure is the failure by a report of which nothing else is known.
 func otherSQLFailure(e *evidence) failure {
 	if e.report.nameless() {
-		return failure{outcome: e.uncertain(), unrecognized: true, stopped: true, err: e.sayf("SQL warehouse %s reports %w. "+
-			"Look at its query history, then run again", e.warehouse(), e.reported())}
+		return failure{outcome: e.uncertain(), unrecognized: true, stopped: true, err: advice.With(e.sayf("SQL warehouse %s reports %w", e.warehouse(), e.reported()),
+			"Look at its query history, then run again")}
 	}
 	return failure{outcome: outcomeRefused,
-		err: e.sayf("the statement failed with %w. Look at the query history of SQL warehouse %s", e.reported(), e.warehouse())}
+		err: advice.With(e.sayf("the statement failed with %w", e.reported()),
+			"Look at the query history of SQL warehouse "+e.warehouse())}
 }
 
 // uncertain is the outcome where a report leaves open whether the statement took effect. What the server says while a session

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/tablesql"
@@ -96,7 +97,7 @@ func (s *staging) explained(what string, err error) error {
 	case errors.Is(err, databricks.ErrRefused):
 		next = "Log in again, or check the token"
 	}
-	return fmt.Errorf("volume %s: %s: %w. %s", v.Path(), what, err, next)
+	return advice.With(fmt.Errorf("volume %s: %s: %w", v.Path(), what, err), next)
 }
 
 // removeLeftovers removes the folders that earlier runs have left over.

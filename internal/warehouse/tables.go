@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -81,8 +82,8 @@ func (w *Warehouse) Identity(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if id == "" {
-			return "", fmt.Errorf("%s is no Delta table: DESCRIBE DETAIL names no ID. Name a trace location of this workspace",
-				w.opts.Location.Name(t))
+			return "", advice.With(fmt.Errorf("%s is no Delta table: DESCRIBE DETAIL names no ID", w.opts.Location.Name(t)),
+				"Name a trace location of this workspace")
 		}
 		ids = append(ids, id)
 	}

@@ -21,6 +21,7 @@ import (
 	dbsql "github.com/databricks/databricks-sql-go"
 	dbsqllog "github.com/databricks/databricks-sql-go/logger"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/target"
@@ -131,10 +132,11 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 func address(workspace string) (host string, port int, err error) {
 	u, err := url.Parse(workspace)
 	if err != nil || u.Hostname() == "" {
-		return "", 0, fmt.Errorf("workspace host %q is no URL. Write it as https://<workspace>", workspace)
+		return "", 0, advice.With(fmt.Errorf("workspace host %q is no URL", workspace), "Write it as https://<workspace>")
 	}
 	if u.Scheme != "https" && !databricks.Loopback(u.Hostname()) {
-		return "", 0, fmt.Errorf("the SQL warehouse of %s would be reached without encryption. Write the host as https://%s", u.Host, u.Host)
+		return "", 0, advice.With(fmt.Errorf("the SQL warehouse of %s would be reached without encryption", u.Host),
+			"Write the host as https://"+u.Host)
 	}
 	port = 443
 	if u.Scheme == "http" {
