@@ -367,7 +367,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
 
 	text, _ := json.Marshal(sum) // plain numbers and texts
-	began.End, began.Outcome, began.Migrated, began.Failed, began.Summary = time.Now(), string(sum.Outcome), sum.Migrated, sum.Failed, string(text)
+	began.End, began.Outcome, began.Migrated, began.Failed, began.Summary = time.Now(), sum.Outcome, sum.Migrated, sum.Failed, string(text)
 	if ferr := store.FinishRun(context.WithoutCancel(s.ctx), began); ferr != nil { // interrupted twice, it was not killed
 		s.log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)
 	}

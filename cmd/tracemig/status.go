@@ -18,6 +18,7 @@ import (
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -197,7 +198,7 @@ type runStatus struct {
 	By          string          `json:"by"`
 	WindowStart *time.Time      `json:"window_start,omitempty"`
 	WindowEnd   *time.Time      `json:"window_end,omitempty"`
-	Outcome     string          `json:"outcome"`
+	Outcome     report.Outcome  `json:"outcome"`
 	Migrated    int64           `json:"traces_migrated"`
 	Failed      int64           `json:"traces_failed"`
 	Summary     json.RawMessage `json:"summary,omitempty"`
@@ -346,7 +347,7 @@ func (a *app) statusOfAll(output string) error {
 		default:
 			last := "no run yet"
 			if r := st.LastRun; r != nil {
-				last = "last run " + r.Started.Format(time.RFC3339) + " " + r.Outcome
+				last = "last run " + r.Started.Format(time.RFC3339) + " " + string(r.Outcome)
 			}
 			fmt.Fprintf(a.stdout, "%s → %s: %s migrated, %s deferred, %s skipped, %s failed; %s\n", part(st.Source, st.Shard), st.Target,
 				group(st.Traces[checkpoint.Migrated]), group(st.Traces[checkpoint.Deferred]), group(st.Traces[checkpoint.Skipped]), group(st.Traces[checkpoint.Failed]), last)

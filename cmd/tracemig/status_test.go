@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
@@ -90,7 +91,7 @@ func TestStatusCoverage(t *testing.T) {
 	}
 	defer s.Close()
 	for i, r := range []struct {
-		outcome    string
+		outcome    report.Outcome
 		start      int64 // seconds
 		from, till int64 // seconds; 0 for none
 		until      int64 // covered after it

@@ -4,12 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
-)
 
-// Outcomes of a run that looked at its whole window, as its summary has them.
-const (
-	done    = "done"
-	partial = "partial" // some traces failed; they are in the checkpoint, and later runs try them again
+	"github.com/tracemig/tracemig/internal/report"
 )
 
 // Until is up to which request time the run looked for traces, exclusive: its start, or the end of its
@@ -32,7 +28,7 @@ type Coverage struct {
 
 // include makes c the window of r if that reaches further. c may be nil.
 func (c *Coverage) include(r Run) *Coverage {
-	if until := r.Until(); r.Outcome == done && (c == nil || until.After(c.Until)) {
+	if until := r.Until(); r.Outcome == report.Done && (c == nil || until.After(c.Until)) {
 		return &Coverage{FromMs: r.WindowStartMs, Until: until, RunID: r.ID}
 	}
 	return c
@@ -44,7 +40,7 @@ func (c *Coverage) include(r Run) *Coverage {
 func (s *Store) LookedUpTo(ctx context.Context, startMs *int64) (covered, reach time.Time, err error) {
 	var runs []Run
 	err = s.Runs(ctx, func(r Run) error {
-		if r.Outcome == done || r.Outcome == partial {
+		if r.Outcome == report.Done || r.Outcome == report.Partial {
 			runs = append(runs, r)
 		}
 		return nil

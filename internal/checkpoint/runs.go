@@ -4,15 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/tracemig/tracemig/internal/report"
 )
 
 // Run is one execution over a pair.
 type Run struct {
 	ID      string
 	Start   time.Time
-	End     time.Time // zero while it runs, and for one that was killed
-	By      string    // user@host
-	Outcome string    // as in the summary, or one of this package's
+	End     time.Time      // zero while it runs, and for one that was killed
+	By      string         // user@host
+	Outcome report.Outcome // as in the summary, or one of this package's
 
 	// The request times that it asked for, in milliseconds since the Unix epoch: start inclusive, end
 	// exclusive, nil for no bound.
@@ -25,10 +27,10 @@ type Run struct {
 
 // Outcomes of runs beside those that a run's summary has.
 const (
-	Running = "running" // it has not recorded its end
-	Killed  = "killed"  // its process is gone without having recorded its end; Status says so, it is never stored
-	Rebuilt = "rebuilt" // it only rebuilt the checkpoint from the target
-	Lost    = "lost"    // it ended, but the tables it wrote were dropped or replaced since
+	Running report.Outcome = "running" // it has not recorded its end
+	Killed  report.Outcome = "killed"  // its process is gone without having recorded its end; Status says so, it is never stored
+	Rebuilt report.Outcome = "rebuilt" // it only rebuilt the checkpoint from the target
+	Lost    report.Outcome = "lost"    // it ended, but the tables it wrote were dropped or replaced since
 )
 
 // StartRun notes that a run began; FinishRun how it ended.

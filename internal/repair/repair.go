@@ -61,9 +61,9 @@ func Rebuild(ctx, stop context.Context, path string, pair checkpoint.Pair, table
 	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
 	switch {
 	case stop.Err() != nil:
-		r.Outcome = string(report.Interrupted)
+		r.Outcome = report.Interrupted
 	case err != nil:
-		r.Outcome = string(report.Failed)
+		r.Outcome = report.Failed
 	}
 	if err := errors.Join(err, s.FinishRun(ctx, r)); err != nil {
 		return nil, err
