@@ -14,7 +14,7 @@ import (
 )
 
 // check runs the command check with the fixture's source and target, and returns its exit code and its findings by code.
-func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
+func (fx *fixture) check(flags ...string) (int, map[preflight.Code]preflight.Finding) {
 	fx.t.Helper()
 	args := slices.Concat([]string{"check", "-o", "json"}, fx.sourceFlags, fx.targetFlags, flags)
 	cmd := exec.Command(binary(fx.t), args...)
@@ -25,7 +25,7 @@ func (fx *fixture) check(flags ...string) (int, map[string]preflight.Finding) {
 	if strings.Contains(string(out)+stderr.String(), fx.front.Token) {
 		fx.t.Errorf("the output shows the token, want it not to:\n%s%s", out, stderr.String())
 	}
-	found := map[string]preflight.Finding{}
+	found := map[preflight.Code]preflight.Finding{}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	for i, line := range lines {
 		var f struct {
@@ -103,14 +103,14 @@ func TestCheck(t *testing.T) {
 		opts     rig.FrontOptions
 		flags    []string
 		env      [2]string
-		code     int    // exit code of check
-		probe    string // the probe that reports the problem
+		code     int            // exit code of check
+		probe    preflight.Code // the probe that reports the problem
 		result   preflight.Result
-		text     []string // parts of its text, its next step and its GRANT statements
-		run      int      // exit code of run, -1 for no run
-		says     string   // part of run's standard error
-		all      int      // how many probes report a problem, 0 for one and -1 for none
-		notTried []string // some of the probes that depend on this one
+		text     []string         // parts of its text, its next step and its GRANT statements
+		run      int              // exit code of run, -1 for no run
+		says     string           // part of run's standard error
+		all      int              // how many probes report a problem, 0 for one and -1 for none
+		notTried []preflight.Code // some of the probes that depend on this one
 	}{
 		"all fine": {
 			probe: "workspace.identity", result: preflight.OK,
@@ -155,49 +155,49 @@ func TestCheck(t *testing.T) {
 			code:  4, probe: "target.location", result: preflight.Failed,
 			text: []string{"is not bound to a Unity Catalog trace location", "Create a new experiment with a location"},
 			run:  1, says: "Create a new experiment with a location",
-			notTried: []string{"table.spans"},
+			notTried: []preflight.Code{"table.spans"},
 		},
 		"no such target": {
 			flags: []string{"--target", "/Shared/nothing"},
 			code:  4, probe: "target.location", result: preflight.Failed,
 			text: []string{"no such experiment", "Check the name"},
 			run:  1, says: "Check the name",
-			notTried: []string{"table.spans"},
+			notTried: []preflight.Code{"table.spans"},
 		},
 		"no such source": {
 			flags: []string{"--source", "/Shared/nothing"},
 			code:  4, probe: "source.experiment", result: preflight.Failed,
 			text: []string{"has no experiment", "Give its ID"},
 			run:  1, says: "give its ID",
-			notTried: []string{"source.traces", "checkpoint.file"},
+			notTried: []preflight.Code{"source.traces", "checkpoint.file"},
 		},
 		"no such warehouse": {
 			flags: []string{"--warehouse-id", "other"},
 			code:  4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"no SQL warehouse other", "Check --warehouse-id"},
 			run:  1, says: "Check --warehouse-id",
-			notTried: []string{"table.spans", "warehouse.use"},
+			notTried: []preflight.Code{"table.spans", "warehouse.use"},
 		},
 		"no warehouse named": {
 			env:  [2]string{"DATABRICKS_WAREHOUSE_ID", ""},
 			code: 4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"no SQL warehouse is named", "Give --warehouse-id"},
 			run:  1, says: "Give --warehouse-id",
-			notTried: []string{"table.spans", "warehouse.use"},
+			notTried: []preflight.Code{"table.spans", "warehouse.use"},
 		},
 		"no use of the warehouse": {
 			opts: rig.FrontOptions{NoWarehouseUse: true},
 			code: 4, probe: "warehouse.use", result: preflight.Failed,
 			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"},
 			run:  1, says: "CAN USE on the warehouse", all: 5,
-			notTried: []string{"target.views"},
+			notTried: []preflight.Code{"target.views"},
 		},
 		"stopped and not to be used": {
 			opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"},
 			code: 4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"start it", "CAN USE"},
 			run:  1, says: "Ask for CAN USE on it", all: 2,
-			notTried: []string{"table.spans"},
+			notTried: []preflight.Code{"table.spans"},
 		},
 		"stopped": {
 			opts:  rig.FrontOptions{WarehouseState: "STOPPED"},
@@ -210,14 +210,14 @@ func TestCheck(t *testing.T) {
 			code: 4, probe: "workspace.identity", result: preflight.Failed,
 			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"},
 			run:  1, says: "credentials",
-			notTried: []string{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"},
+			notTried: []preflight.Code{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"},
 		},
 		"a window without traces": {
 			flags: []string{"--end-time", "2015-01-01"},
 			probe: "source.traces", result: preflight.Warning,
 			text:     []string{"there is no trace", "the window"},
 			run:      0,
-			notTried: []string{"source.cap"},
+			notTried: []preflight.Code{"source.cap"},
 		},
 		"a firewall before the storage": {
 			opts: rig.FrontOptions{Storage: rig.StorageFirewall},

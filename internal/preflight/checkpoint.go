@@ -19,7 +19,7 @@ func (c *check) checkpoint(server, experimentID, target string) {
 		path, p, err = c.Job.Checkpoint(server, experimentID, target)
 	}
 	if err != nil {
-		for _, code := range []string{CodeCheckpoint, CodeLock, CodeStateDisk} {
+		for _, code := range []Code{CodeCheckpoint, CodeLock, CodeStateDisk} {
 			if errors.Is(err, errNoPair) {
 				c.notChecked(code, "%v", err)
 			} else {
@@ -77,7 +77,7 @@ func (c *check) file(path string, p checkpoint.Pair) {
 	c.ok(CodeCheckpoint, "%s is readable and of this source and target", path)
 }
 
-func (c *check) disk(code, folder string) {
+func (c *check) disk(code Code, folder string) {
 	at, err := existing(folder)
 	var free uint64
 	files := true

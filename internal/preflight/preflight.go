@@ -35,37 +35,40 @@ const (
 
 // Finding is what one probe found.
 type Finding struct {
-	Code   string   `json:"code"` // one of the Code constants; they don't change
+	Code   Code     `json:"code"` // one of the Code constants, or of those that begin with CodeTable and CodeGrant
 	Result Result   `json:"result"`
 	Text   string   `json:"text"`             // one sentence without its full stop
 	Next   string   `json:"next,omitempty"`   // what to do
 	Grants []string `json:"grants,omitempty"` // the statements that do it, without semicolons
 }
 
+// Code names a probe for programs. Codes don't change.
+type Code string
+
 // The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
 // left out where neither end is in one; CodeFolder is for local targets only, CodeViews
 // and CodeOfficial for others.
 const (
-	CodeIdentity    = "workspace.identity"
-	CodeCredentials = "source.credentials"
-	CodeExperiment  = "source.experiment"
-	CodeTraces      = "source.traces"
-	CodeCap         = "source.cap"
-	CodeSpans       = "source.spans"
-	CodeBound       = "source.location" // only where the source experiment keeps new traces in Unity Catalog
-	CodeWriters     = "source.writers"
-	CodeLocation    = "target.location"
-	CodeFolder      = "target.folder"
-	CodeWarehouse   = "warehouse.state"
-	CodeMayUse      = "warehouse.use"
-	CodeViews       = "target.views"
-	CodeOfficial    = "target.official"
-	CodeTable       = "table."      // and spans, annotations, logs, metrics
-	CodeGrant       = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
-	CodeDisk        = "target.disk" // of a local target
-	CodeCheckpoint  = "checkpoint.file"
-	CodeLock        = "checkpoint.lock"
-	CodeStateDisk   = "checkpoint.disk"
+	CodeIdentity    Code = "workspace.identity"
+	CodeCredentials Code = "source.credentials"
+	CodeExperiment  Code = "source.experiment"
+	CodeTraces      Code = "source.traces"
+	CodeCap         Code = "source.cap"
+	CodeSpans       Code = "source.spans"
+	CodeBound       Code = "source.location" // only where the source experiment keeps new traces in Unity Catalog
+	CodeWriters     Code = "source.writers"
+	CodeLocation    Code = "target.location"
+	CodeFolder      Code = "target.folder"
+	CodeWarehouse   Code = "warehouse.state"
+	CodeMayUse      Code = "warehouse.use"
+	CodeViews       Code = "target.views"
+	CodeOfficial    Code = "target.official"
+	CodeTable       Code = "table."      // and spans, annotations, logs, metrics
+	CodeGrant       Code = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
+	CodeDisk        Code = "target.disk" // of a local target
+	CodeCheckpoint  Code = "checkpoint.file"
+	CodeLock        Code = "checkpoint.lock"
+	CodeStateDisk   Code = "checkpoint.disk"
 )
 
 const (
@@ -167,23 +170,23 @@ func Run(ctx context.Context, job Job, yield func(Finding)) {
 	c.checkpoint(server, experimentID, target)
 }
 
-func (c *check) ok(code, format string, args ...any) {
+func (c *check) ok(code Code, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: OK, Text: fmt.Sprintf(format, args...)})
 }
 
-func (c *check) notChecked(code, format string, args ...any) {
+func (c *check) notChecked(code Code, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: NotChecked, Text: fmt.Sprintf(format, args...)})
 }
 
-func (c *check) warning(code, next, format string, args ...any) {
+func (c *check) warning(code Code, next, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: Warning, Text: fmt.Sprintf(format, args...), Next: next})
 }
 
 // failed reports an error. next says what to do where err itself does not.
-func (c *check) failed(code string, err error, next string) { c.yield(failure(code, err, next)) }
+func (c *check) failed(code Code, err error, next string) { c.yield(failure(code, err, next)) }
 
 // failure is the finding of a probe that failed with err. next says what to do where err itself does not.
-func failure(code string, err error, next string) Finding {
+func failure(code Code, err error, next string) Finding {
 	problem, own := advice.Split(err)
 	next = cmp.Or(own, next, "Check the address and the network, and try again")
 	return Finding{
@@ -227,24 +230,24 @@ func (c *check) identity() {
 
 // source returns what the checkpoint goes by, empty when it is not known.
 func (c *check) source() (server, experimentID string) {
-	rest := []string{CodeExperiment, CodeTraces, CodeCap, CodeSpans, CodeWriters}
+	rest := []Code{CodeExperiment, CodeTraces, CodeCap, CodeSpans, CodeWriters}
 	if !c.Databricks {
-		rest = slices.DeleteFunc(rest, func(code string) bool { return code == CodeCap })
+		rest = slices.DeleteFunc(rest, func(code Code) bool { return code == CodeCap })
 	}
-	skip := func(codes []string, why string) {
+	skip := func(codes []Code, why string) {
 		for _, code := range codes {
 			c.notChecked(code, "%s", why)
 		}
 	}
 	if c.Databricks && c.ws == nil {
 		c.notChecked(CodeCredentials, "the workspace can't be asked, see %s", CodeIdentity)
-		skip(rest, "the workspace can't be asked, see "+CodeIdentity)
+		skip(rest, "the workspace can't be asked, see "+string(CodeIdentity))
 		return "", ""
 	}
 	src, err := c.Job.Source()
 	if err != nil {
 		c.failed(CodeCredentials, err, "")
-		skip(rest, "the source can't be asked, see "+CodeCredentials)
+		skip(rest, "the source can't be asked, see "+string(CodeCredentials))
 		return "", ""
 	}
 	if c.Databricks {
@@ -255,7 +258,7 @@ func (c *check) source() (server, experimentID string) {
 	experiment, err := src.Experiment(c.ctx, c.Experiment)
 	if err != nil {
 		c.failed(CodeExperiment, err, "")
-		skip(rest[1:], "the experiment can't be read, see "+CodeExperiment)
+		skip(rest[1:], "the experiment can't be read, see "+string(CodeExperiment))
 		return "", ""
 	}
 	if experiment.LifecycleStage == "deleted" {

@@ -184,9 +184,9 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-func (b *bed) run(t *testing.T) map[string]Finding {
+func (b *bed) run(t *testing.T) map[Code]Finding {
 	t.Helper()
-	found := map[string]Finding{}
+	found := map[Code]Finding{}
 	Run(t.Context(), b.job, func(f Finding) {
 		if _, twice := found[f.Code]; twice {
 			t.Errorf("%s is told of twice", f.Code)
@@ -203,59 +203,59 @@ func TestProbes(t *testing.T) {
 	spans, annotations := "m.a.p_otel_spans", "m.a.p_otel_annotations"
 	for name, c := range map[string]struct {
 		change func(*bed)
-		want   map[string]Result // of those that are not OK
-		says   map[string]string
+		want   map[Code]Result // of those that are not OK
+		says   map[Code]string
 	}{
-		"all well": {says: map[string]string{
+		"all well": {says: map[Code]string{
 			CodeIdentity: "ann at https://w (pat)", CodeExperiment: "/Shared/agent has the ID 1", CodeTraces: "3 (1 ERROR, 2 OK), requested from 2026-03-01T10:59:58Z to 2026-03-01T11:00:00Z",
 			CodeCap: "100000", CodeWarehouse: "main (w1) is running", "grant.spans": "ann has SELECT and MODIFY on " + spans, CodeCheckpoint: "will be made",
 		}},
 		"refused": {
 			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
-			want: map[string]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked,
+			want: map[Code]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked,
 				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
-			says: map[string]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
+			says: map[Code]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
 		},
 		"nameless": {
 			change: func(b *bed) { b.ws.meErr = databricks.ErrNoRight },
-			want:   map[string]Result{CodeIdentity: Warning, "grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked},
+			want:   map[Code]Result{CodeIdentity: Warning, "grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked},
 		},
 		"no experiment": {
 			change: func(b *bed) { b.job.Experiment = "2" },
-			want: map[string]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
+			want: map[Code]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
 				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
-			says: map[string]string{CodeExperiment: "Give its ID"},
+			says: map[Code]string{CodeExperiment: "Give its ID"},
 		},
 		"near the cap": {
 			change: func(b *bed) { b.src.traces, b.src.age = 90_000, time.Hour },
-			want:   map[string]Result{CodeCap: Warning},
+			want:   map[Code]Result{CodeCap: Warning},
 		},
 		"a part": {
 			change: func(b *bed) { ms := now.Add(-time.Hour).UnixMilli(); b.job.Window.StartMs = &ms },
-			want:   map[string]Result{CodeCap: NotChecked},
-			says:   map[string]string{CodeTraces: "1 (1 OK)"},
+			want:   map[Code]Result{CodeCap: NotChecked},
+			says:   map[Code]string{CodeTraces: "1 (1 OK)"},
 		},
 		"nothing there": {
 			change: func(b *bed) { b.src.traces = 0 },
-			want:   map[string]Result{CodeTraces: Warning, CodeSpans: NotChecked},
+			want:   map[Code]Result{CodeTraces: Warning, CodeSpans: NotChecked},
 		},
 		"not listed": {
 			change: func(b *bed) { b.src.traces, b.src.err = 0, advice.With(errors.New("listing: 500"), "Try later") },
-			want:   map[string]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: Failed},
-			says:   map[string]string{CodeTraces: "Try later"},
+			want:   map[Code]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: Failed},
+			says:   map[Code]string{CodeTraces: "Try later"},
 		},
 		"still written": {
 			change: func(b *bed) { b.src.age = 4 * time.Minute },
-			want:   map[string]Result{CodeWriters: Warning},
-			says:   map[string]string{CodeWriters: "2026-03-01T11:55:5"},
+			want:   map[Code]Result{CodeWriters: Warning},
+			says:   map[Code]string{CodeWriters: "2026-03-01T11:55:5"},
 		},
 		"a trace that can't be listed": {
 			change: func(b *bed) {
 				b.src.unlistable = &mlflowclient.UnlistableError{TraceID: "tr-nan", FromMs: 1, ToMs: 1, Err: errors.New("500")}
 			},
-			want: map[string]Result{CodeTraces: Warning},
-			says: map[string]string{CodeTraces: "tr-nan"},
+			want: map[Code]Result{CodeTraces: Warning},
+			says: map[Code]string{CodeTraces: "tr-nan"},
 		},
 		"spans that no way leads to": {
 			change: func(b *bed) {
@@ -263,8 +263,8 @@ func TestProbes(t *testing.T) {
 					return mlflowclient.Spans{Err: &mlflowclient.NoWayError{Refusals: []error{errors.New("GET h/x: 403")}}}
 				}
 			},
-			want: map[string]Result{CodeSpans: Failed},
-			says: map[string]string{CodeSpans: "GET h/x: 403\nHave the proxy"},
+			want: map[Code]Result{CodeSpans: Failed},
+			says: map[Code]string{CodeSpans: "GET h/x: 403\nHave the proxy"},
 		},
 		"spans of no trace": {
 			change: func(b *bed) {
@@ -272,7 +272,7 @@ func TestProbes(t *testing.T) {
 					return mlflowclient.Spans{Missing: mlflowclient.MissingLost}
 				}
 			},
-			want: map[string]Result{CodeSpans: Warning},
+			want: map[Code]Result{CodeSpans: Warning},
 		},
 		"the first trace's spans are damaged": {
 			change: func(b *bed) {
@@ -287,8 +287,8 @@ func TestProbes(t *testing.T) {
 		},
 		"the source is bound to a location": {
 			change: func(b *bed) { b.src.bound = "main.agents.live" },
-			want:   map[string]Result{CodeBound: Warning},
-			says:   map[string]string{CodeBound: "main.agents.live"},
+			want:   map[Code]Result{CodeBound: Warning},
+			says:   map[Code]string{CodeBound: "main.agents.live"},
 		},
 		"no target": {
 			change: func(b *bed) {
@@ -297,18 +297,18 @@ func TestProbes(t *testing.T) {
 					return Target{}, err
 				}
 			},
-			want: map[string]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
+			want: map[Code]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
 				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
-			says: map[string]string{CodeLocation: `Write "p"`},
+			says: map[Code]string{CodeLocation: `Write "p"`},
 		},
 		"no warehouse": {
 			change: func(b *bed) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
-			want:   map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
-			says:   map[string]string{CodeWarehouse: "Give --warehouse-id"},
+			want:   map[Code]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
+			says:   map[Code]string{CodeWarehouse: "Give --warehouse-id"},
 		},
 		"was stopped": {
 			change: func(b *bed) { b.ws.state = "STOPPED" },
-			says:   map[string]string{CodeWarehouse: "was stopped and has been started"},
+			says:   map[Code]string{CodeWarehouse: "was stopped and has been started"},
 		},
 		"no use": {
 			change: func(b *bed) {
@@ -317,11 +317,11 @@ func TestProbes(t *testing.T) {
 					b.tables[table.Suffix] = advice.With(errors.New("HTTP 403"), "Ask for CAN USE")
 				}
 			},
-			want: map[string]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning, "table.metrics": Warning},
+			want: map[Code]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning, "table.metrics": Warning},
 		},
 		"permissions hidden": {
 			change: func(b *bed) { b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight },
-			says:   map[string]string{CodeMayUse: "statements run"},
+			says:   map[Code]string{CodeMayUse: "statements run"},
 		},
 		"permissions hidden, nothing runs": {
 			change: func(b *bed) {
@@ -330,33 +330,33 @@ func TestProbes(t *testing.T) {
 					return nil, advice.With(errors.New("SQL warehouse w1: start it: no"), "Ask for CAN USE on it")
 				}
 			},
-			want: map[string]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
+			want: map[Code]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
 		},
 		"tables missing": {
 			change: func(b *bed) {
 				b.tables["_otel_spans"], b.tables["_otel_logs"] = missing(uctables.Spans), missing(uctables.Logs)
 			},
-			want: map[string]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
-			says: map[string]string{"table.spans": "Run with --create"},
+			want: map[Code]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
+			says: map[Code]string{"table.spans": "Run with --create"},
 		},
 		"own views": {
 			change: func(b *bed) { b.tables[tablesql.MetadataView], b.tables[tablesql.UnifiedView] = errFound, errFound },
-			want:   map[string]Result{CodeViews: Warning},
-			says:   map[string]string{CodeViews: "no experiment can be bound"},
+			want:   map[Code]Result{CodeViews: Warning},
+			says:   map[Code]string{CodeViews: "no experiment can be bound"},
 		},
 		"one view": {
 			change: func(b *bed) { b.tables[tablesql.UnifiedView] = errFound },
-			want:   map[string]Result{CodeViews: Warning},
-			says:   map[string]string{CodeViews: "run before it is created: DROP VIEW `m`.`a`.`p_trace_unified`. Otherwise leave them"},
+			want:   map[Code]Result{CodeViews: Warning},
+			says:   map[Code]string{CodeViews: "run before it is created: DROP VIEW `m`.`a`.`p_trace_unified`. Otherwise leave them"},
 		},
 		"own views of a bound location": {
 			change: func(b *bed) { b.tables[tablesql.UnifiedView], b.target.ExperimentID = errFound, "7" },
-			says:   map[string]string{CodeViews: "experiment 7 is bound"},
+			says:   map[Code]string{CodeViews: "experiment 7 is bound"},
 		},
 		"views to be made": {
 			change: func(b *bed) { b.job.CreateViews, b.ws.lacks = true, []string{"m.a"} },
-			want:   map[string]Result{CodeViews: Warning, "grant.schema": Failed},
-			says:   map[string]string{CodeViews: "Leave --create-views off", "grant.schema": "CREATE TABLE ON SCHEMA"},
+			want:   map[Code]Result{CodeViews: Warning, "grant.schema": Failed},
+			says:   map[Code]string{CodeViews: "Leave --create-views off", "grant.schema": "CREATE TABLE ON SCHEMA"},
 		},
 		"moved by Databricks' own migration": {
 			change: func(b *bed) {
@@ -366,42 +366,42 @@ func TestProbes(t *testing.T) {
 				}
 				b.tables[skips] = errFound
 			},
-			says: map[string]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; 3 that it skipped for good stand in m.a._migration_skipped (1 no_spans, 2 too_large): a run"},
+			says: map[Code]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; 3 that it skipped for good stand in m.a._migration_skipped (1 no_spans, 2 too_large): a run"},
 		},
-		"not moved by it": {says: map[string]string{CodeOfficial: "has moved nothing"}},
+		"not moved by it": {says: map[Code]string{CodeOfficial: "has moved nothing"}},
 		"what it skipped can't be seen": {
 			change: func(b *bed) { b.tables[skips] = errors.New("HTTP 500") },
-			want:   map[string]Result{CodeOfficial: NotChecked},
-			says:   map[string]string{CodeOfficial: "HTTP 500"},
+			want:   map[Code]Result{CodeOfficial: NotChecked},
+			says:   map[Code]string{CodeOfficial: "HTTP 500"},
 		},
 		"views can't be seen": {
 			change: func(b *bed) { b.tables[ownViews] = errors.New("HTTP 500") },
-			want:   map[string]Result{CodeViews: NotChecked},
-			says:   map[string]string{CodeViews: "HTTP 500"},
+			want:   map[Code]Result{CodeViews: NotChecked},
+			says:   map[Code]string{CodeViews: "HTTP 500"},
 		},
 		"a volume": {
 			change: func(b *bed) { b.target.Volume = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"} },
-			says:   map[string]string{"grant.volume": "ann has READ VOLUME and WRITE VOLUME on m.b.v"},
+			says:   map[Code]string{"grant.volume": "ann has READ VOLUME and WRITE VOLUME on m.b.v"},
 		},
 		"no grants on the volume": {
 			change: func(b *bed) {
 				b.target.Volume, b.ws.lacks = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
 			},
-			want: map[string]Result{"grant.volume": Failed},
-			says: map[string]string{"grant.volume": "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `m`.`b`.`v` TO `ann`"},
+			want: map[Code]Result{"grant.volume": Failed},
+			says: map[Code]string{"grant.volume": "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `m`.`b`.`v` TO `ann`"},
 		},
 		"no volume": {
 			change: func(b *bed) {
 				b.target.Volume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
 			},
-			want: map[string]Result{"grant.volume": Failed},
+			want: map[Code]Result{"grant.volume": Failed},
 		},
 		"a volume to be made": {
 			change: func(b *bed) {
 				b.target.Volume, b.target.MakeVolume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "a", Name: "v"}, true, []string{"m.a.v"}
 			},
-			want: map[string]Result{"grant.schema": Failed},
-			says: map[string]string{"grant.schema": "GRANT CREATE VOLUME ON SCHEMA `m`.`a` TO `ann`"},
+			want: map[Code]Result{"grant.schema": Failed},
+			says: map[Code]string{"grant.schema": "GRANT CREATE VOLUME ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"all tables to be made": {
 			change: func(b *bed) {
@@ -410,8 +410,8 @@ func TestProbes(t *testing.T) {
 					b.tables[table.Suffix] = missing(table)
 				}
 			},
-			want: map[string]Result{"grant.schema": Failed},
-			says: map[string]string{
+			want: map[Code]Result{"grant.schema": Failed},
+			says: map[Code]string{
 				"table.spans": "will be made", "table.annotations": "will be made", "table.logs": "will be made", "table.metrics": "will be made",
 				"grant.spans": "the table will be made, and belong to ann", "grant.annotations": "the table will be made, and belong to ann",
 				"grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`",
@@ -421,35 +421,35 @@ func TestProbes(t *testing.T) {
 			change: func(b *bed) {
 				b.job.Create, b.tables["_otel_metrics"], b.ws.lacks = true, missing(uctables.Tables[3]), []string{"m.a"}
 			},
-			want: map[string]Result{"grant.schema": Failed},
-			says: map[string]string{"table.metrics": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
+			want: map[Code]Result{"grant.schema": Failed},
+			says: map[Code]string{"table.metrics": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"tables to be made": {
 			change: func(b *bed) {
 				b.job.Create, b.tables["_otel_spans"], b.ws.lacks = true, missing(uctables.Spans), []string{"m.a", spans}
 			},
-			want: map[string]Result{"grant.schema": Failed},
-			says: map[string]string{"table.spans": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
+			want: map[Code]Result{"grant.schema": Failed},
+			says: map[Code]string{"table.spans": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"lacks": {
 			change: func(b *bed) { b.ws.lacks = []string{"m", annotations} },
-			want:   map[string]Result{"grant.catalog": Failed, "grant.annotations": Failed},
-			says: map[string]string{"grant.catalog": "GRANT USE CATALOG ON CATALOG `m` TO `ann`",
+			want:   map[Code]Result{"grant.catalog": Failed, "grant.annotations": Failed},
+			says: map[Code]string{"grant.catalog": "GRANT USE CATALOG ON CATALOG `m` TO `ann`",
 				"grant.annotations": "ann lacks MODIFY on m.a.p_otel_annotations\nHave the owner of m.a.p_otel_annotations run the statement\nGRANT MODIFY ON TABLE `m`.`a`.`p_otel_annotations` TO `ann`"},
 		},
 		"all privileges": {
 			change: func(b *bed) { b.ws.all = []string{"m", "m.a", spans} },
-			want:   map[string]Result{"grant.spans": Failed},
-			says:   map[string]string{"grant.spans": "is not enough"},
+			want:   map[Code]Result{"grant.spans": Failed},
+			says:   map[Code]string{"grant.spans": "is not enough"},
 		},
 		"owner": {
 			change: func(b *bed) { b.ws.lacks, b.ws.owned = []string{spans}, []string{spans} },
-			says:   map[string]string{"grant.spans": "ann owns"},
+			says:   map[Code]string{"grant.spans": "ann owns"},
 		},
 		"groups hidden": {
 			change: func(b *bed) { b.ws.lacks, b.ws.partial = []string{spans}, true },
-			want:   map[string]Result{"grant.spans": Warning},
-			says:   map[string]string{"grant.spans": "through a group"},
+			want:   map[Code]Result{"grant.spans": Warning},
+			says:   map[Code]string{"grant.spans": "through a group"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -485,7 +485,7 @@ func TestProbes(t *testing.T) {
 
 func TestCheckpointProbes(t *testing.T) {
 	b := newBed(t)
-	is := func(code string, want Result, text string) {
+	is := func(code Code, want Result, text string) {
 		t.Helper()
 		if f := b.run(t)[code]; f.Result != want || !strings.Contains(f.Text+"\n"+f.Next, text) {
 			t.Errorf("%+v, want %s with %q", f, want, text)
@@ -535,7 +535,7 @@ func TestLocalTarget(t *testing.T) {
 	b.tables["_otel_spans"] = missing(uctables.Spans)
 	b.tables["_otel_annotations"] = &target.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
 	found := b.run(t)
-	for code, want := range map[string]Result{CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK} {
+	for code, want := range map[Code]Result{CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK} {
 		if f := found[code]; f.Result != want {
 			t.Errorf("%+v, want %s", f, want)
 		}
@@ -543,7 +543,7 @@ func TestLocalTarget(t *testing.T) {
 	if f := found[CodeCredentials]; f.Text != "a token for http://mlflow" {
 		t.Errorf("%+v", f)
 	}
-	for _, code := range []string{CodeIdentity, CodeCap, CodeWarehouse, "grant.spans"} {
+	for _, code := range []Code{CodeIdentity, CodeCap, CodeWarehouse, "grant.spans"} {
 		if f, ok := found[code]; ok {
 			t.Errorf("a workspace is looked at: %+v", f)
 		}

@@ -20,9 +20,9 @@ import (
 )
 
 // short is a table's part of a code.
-func short(t uctables.Table) string { return strings.TrimPrefix(t.Suffix, "_otel_") }
+func short(t uctables.Table) Code { return Code(strings.TrimPrefix(t.Suffix, "_otel_")) }
 
-func tableCodes() (codes []string) {
+func tableCodes() (codes []Code) {
 	for _, t := range uctables.Tables {
 		codes = append(codes, CodeTable+short(t))
 	}
@@ -30,14 +30,14 @@ func tableCodes() (codes []string) {
 }
 
 // locationCodes are the probes of what a location in Unity Catalog has.
-func locationCodes() []string { return append(tableCodes(), CodeViews, CodeOfficial) }
+func locationCodes() []Code { return append(tableCodes(), CodeViews, CodeOfficial) }
 
 // target returns the target's name, empty when it is not known.
 func (c *check) target() string {
 	skip := func(why string) {
 		codes := tableCodes()
 		if !c.Local {
-			codes = append([]string{CodeWarehouse, CodeMayUse}, locationCodes()...)
+			codes = append([]Code{CodeWarehouse, CodeMayUse}, locationCodes()...)
 			for _, g := range grants.ToWrite(uctables.Location{}) {
 				codes = append(codes, grantCode(g))
 			}
@@ -47,7 +47,7 @@ func (c *check) target() string {
 		}
 	}
 	if !c.Local && c.ws == nil {
-		why := "the workspace can't be asked, see " + CodeIdentity
+		why := "the workspace can't be asked, see " + string(CodeIdentity)
 		c.notChecked(CodeLocation, "%s", why)
 		skip(why)
 		return ""
@@ -55,7 +55,7 @@ func (c *check) target() string {
 	t, err := c.Job.Target(c.ctx)
 	if err != nil {
 		c.failed(CodeLocation, err, "")
-		skip("the target is not known, see " + CodeLocation)
+		skip("the target is not known, see " + string(CodeLocation))
 		return ""
 	}
 	if t.Location == nil {
@@ -108,12 +108,12 @@ func (c *check) local(t Target) {
 }
 
 // tables probes the warehouse and the tables behind it. missing says which are not there.
-func (c *check) tables(t Target) (missing map[string]bool) {
-	missing = map[string]bool{}
+func (c *check) tables(t Target) (missing map[Code]bool) {
+	missing = map[Code]bool{}
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		for _, code := range append([]string{CodeMayUse}, locationCodes()...) {
+		for _, code := range append([]Code{CodeMayUse}, locationCodes()...) {
 			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
 		}
 		return missing
@@ -254,9 +254,9 @@ func (c *check) table(tables Tables, t uctables.Table, local bool) error {
 	return err
 }
 
-func grantCode(g grants.Grant) string {
+func grantCode(g grants.Grant) Code {
 	if g.Securable != "TABLE" {
-		return CodeGrant + strings.ToLower(g.Securable)
+		return CodeGrant + Code(strings.ToLower(g.Securable))
 	}
 	for _, t := range uctables.Tables {
 		if strings.HasSuffix(g.Name, t.Suffix) {
@@ -266,7 +266,10 @@ func grantCode(g grants.Grant) string {
 	return CodeGrant + "table"
 }
 
-func (c *check) grants(t Target, missing map[string]bool) {
+// tableOf is a table's part of the code of its grants.
+func tableOf(code Code) Code { return Code(strings.TrimPrefix(string(code), string(CodeGrant))) }
+
+func (c *check) grants(t Target, missing map[Code]bool) {
 	needs := grants.ToWrite(*t.Location)
 	makeVolume := false
 	if t.Volume != nil {
@@ -278,7 +281,7 @@ func (c *check) grants(t Target, missing map[string]bool) {
 	made := c.CreateViews || c.Create && slices.Contains(slices.Collect(maps.Values(missing)), true)
 	for _, g := range needs {
 		code := grantCode(g)
-		switch table := g.Securable == "TABLE" && missing[strings.TrimPrefix(code, CodeGrant)]; {
+		switch table := g.Securable == "TABLE" && missing[tableOf(code)]; {
 		case c.me.Name == "":
 			c.notChecked(code, "it is not known who asks, see %s", CodeIdentity)
 			continue
@@ -286,7 +289,7 @@ func (c *check) grants(t Target, missing map[string]bool) {
 			c.ok(code, "the table will be made, and belong to %s", c.me.Name)
 			continue
 		case table:
-			c.notChecked(code, "the table does not exist, see %s", CodeTable+strings.TrimPrefix(code, CodeGrant))
+			c.notChecked(code, "the table does not exist, see %s", CodeTable+tableOf(code))
 			continue
 		}
 		if g.Securable == "SCHEMA" && made {
