@@ -5,15 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/attachments"
-	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -49,8 +46,8 @@ func (o *runOptions) validateAttachments() error {
 
 // attached is what the options say of attachments. The workspace of volumes is opened only when it is needed:
 // what an earlier run has put there may be.
-func (o *runOptions) attached(source *mlflowclient.Client, e *ends) (attachments.Policy, error) {
-	a := attachments.Policy{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(e.files)}}
+func (o *runOptions) attached(source *mlflowclient.Client, c *connector) (attachments.Policy, error) {
+	a := attachments.Policy{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(c.files)}}
 	var err error
 	switch {
 	case o.attachments == attachmentsNone:
@@ -62,15 +59,4 @@ func (o *runOptions) attached(source *mlflowclient.Client, e *ends) (attachments
 		a.Folder, err = filepath.Abs(o.attachments) // METADATA rows name the files for readers in other folders
 	}
 	return a, err
-}
-
-// files opens the volumes of the workspace.
-func (e *ends) files() (*databricks.Files, error) {
-	cfg, err := e.databricks()
-	if err != nil {
-		return nil, err
-	}
-	return databricks.NewFiles(cfg, retry.Default, func(err error, wait time.Duration) {
-		e.log.Warn("the workspace asks for another try at a file", "in", wait.Round(time.Millisecond).String(), "error", err)
-	})
 }

@@ -57,7 +57,7 @@ func (a *app) path(o pairOptions) (string, error) {
 	if o.checkpoint != "" {
 		return o.checkpoint, nil
 	}
-	path, _, err := a.pair(o, o.ends(a, a.terminal.Logger("text", 0)))
+	path, _, err := a.pair(o, o.connector(a, a.terminal.Logger("text", 0)))
 	return path, err
 }
 
@@ -70,15 +70,15 @@ func (a *app) checkpointPath(o pairOptions) error {
 }
 
 func (a *app) rebuildCheckpoint(o pairOptions) error {
-	e := o.ends(a, a.terminal.Logger("text", 0))
-	path, pair, err := a.pair(o, e)
+	conn := o.connector(a, a.terminal.Logger("text", 0))
+	path, pair, err := a.pair(o, conn)
 	if errors.Is(err, fs.ErrNotExist) {
 		return advice.With(err, "Name the --source and --target that it is for")
 	}
 	if err != nil {
 		return err
 	}
-	tables, err := e.target(a.stop, pair.Target)
+	tables, err := conn.target(a.stop, pair.Target)
 	if err != nil {
 		return err
 	}

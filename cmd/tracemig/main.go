@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
@@ -24,7 +25,7 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError ends the program with a code. A nil err says that everything was said already.
+// exitError ends the program with a code. Where err is nil, the command has printed all that there is to say.
 type exitError struct {
 	code int
 	err  error
@@ -38,24 +39,30 @@ func (e *exitError) Error() string {
 }
 func (e *exitError) Unwrap() error { return e.err }
 
+// endsWith says whether err ends the program with a code.
+func endsWith(err error, code int) bool {
+	e, ok := errors.AsType[*exitError](err)
+	return ok && e.code == code
+}
+
 func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// app is what commands get from the world.
+// app is what commands need of the process that they run in.
 type app struct {
 	stdout   *results
 	terminal *terminal.Terminal
 	getenv   func(string) string
 
-	// stop ends at the first signal: nothing new is begun. ctx ends when the user can't wait, see interrupts.
+	// stop ends at the first signal: from then on nothing new is begun. ctx ends when the user can't wait, see interrupts.
 	ctx, stop context.Context
 }
 
 func main() { os.Exit(realMain()) }
 
 func realMain() int {
-	// Libraries write to the standard logger what their errors say anyway.
+	// What libraries write to the standard logger is in the errors that they return too.
 	log.SetOutput(io.Discard)
 	a := &app{stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,7 +77,7 @@ func realMain() int {
 	return a.execute(newRootCommand(a), cancelled)
 }
 
-// execute runs the command and says its error, if any, in one line.
+// execute runs the command, says its error, if any, in one line, and returns the exit code.
 func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	began := false
 	stopProfile := func() error { return nil }
@@ -93,31 +100,50 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	a.terminal.Block("")
 	lost := a.stdout.finish()
 	if lost != nil && errors.Is(err, lost) {
-		err = nil // it is said below
+		err = nil // sayLost says it
 	}
-	if err == nil && lost == nil {
-		return exitOK
+	code := exitCode(err, lost, began, cancelled())
+	if lost != nil {
+		a.sayLost(lost)
 	}
+	a.sayError(err, code, used)
+	return code
+}
+
+// exitCode is the code for the error of a command, and for lost, which kept its results from being written. began says
+// whether the command began; else cobra refused its flags or arguments.
+func exitCode(err, lost error, began, cancelled bool) int {
 	code := exitFailed
-	var ee *exitError
+	ee, coded := errors.AsType[*exitError](err)
 	switch {
+	case err == nil && lost == nil:
+		return exitOK
 	case err == nil:
-	case errors.As(err, &ee):
+	case coded:
 		code = ee.code
-	case !began: // cobra refused flags or arguments
+	case !began:
 		code = exitUsage
-	case cancelled():
+	case cancelled:
 		code = exitInterrupted
 	}
-	if lost != nil {
-		// What the other codes say would be in the results.
-		if code != exitUsage && code != exitInterrupted {
-			code = exitFailed
-		}
-		fmt.Fprintf(a.terminal, "Error: the results could not be written to standard output: %v. Make room, or send them elsewhere, and run the same command again\n", lost)
+	if lost != nil && code != exitUsage && code != exitInterrupted {
+		return exitFailed // the other codes refer to the results
 	}
+	return code
+}
+
+// sayLost says that results could not be written.
+func (a *app) sayLost(lost error) {
+	err := advice.With(fmt.Errorf("the results could not be written to standard output: %w", lost),
+		"Make room, or send them elsewhere, and run the same command again")
+	fmt.Fprintf(a.terminal, "Error: %v\n", err)
+}
+
+// sayError says what kept the command used from ending well, unless it has said so itself.
+func (a *app) sayError(err error, code int, used *cobra.Command) {
+	ee, coded := errors.AsType[*exitError](err)
 	switch {
-	case err == nil, ee != nil && ee.err == nil:
+	case err == nil, coded && ee.err == nil:
 	case code == exitInterrupted:
 		fmt.Fprintln(a.terminal, "Interrupted. Run the same command again to go on.")
 	default:
@@ -126,5 +152,4 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 			fmt.Fprintf(a.terminal, "See %s --help.\n", used.CommandPath())
 		}
 	}
-	return code
 }

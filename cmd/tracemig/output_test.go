@@ -110,7 +110,7 @@ func TestListsOnFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
 	}
-	l, err := openLists(files{missing: "/dev/full"})
+	l, err := openLists(listFiles{missing: "/dev/full"})
 	if err != nil {
 		t.Fatal(err)
 	}

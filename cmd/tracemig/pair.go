@@ -53,17 +53,17 @@ func (o *pairOptions) validate() error {
 // local says whether the target is local tables.
 func (o *pairOptions) local() bool { return strings.HasPrefix(o.target, "file:") }
 
-func (o *pairOptions) ends(a *app, log *slog.Logger) *ends {
+func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 	uri := o.trackingURI
 	if uri == "" {
 		uri = a.getenv("MLFLOW_TRACKING_URI")
 	}
-	return &ends{trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP, profile: o.profile, host: o.host, warehouseID: o.warehouseID, getenv: a.getenv, log: log}
+	return &connector{trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP, profile: o.profile, host: o.host, warehouseID: o.warehouseID, getenv: a.getenv, log: log}
 }
 
 // pair finds what the flags name, as checkpoints know it, and the file of its checkpoint. Where the
 // flags name nothing but the file, the pair is the one that stands there.
-func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err error) {
+func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pair, err error) {
 	if o.checkpoint != "" && o.source == "" && o.target == "" {
 		s, err := checkpoint.OpenReadOnly(a.stop, o.checkpoint)
 		if err != nil {
@@ -81,7 +81,7 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 	if err := o.checkURI(a); err != nil {
 		return "", p, err
 	}
-	src, err := e.source()
+	src, err := conn.source()
 	if err != nil {
 		return "", p, err
 	}
@@ -91,7 +91,7 @@ func (a *app) pair(o pairOptions, e *ends) (path string, p checkpoint.Pair, err 
 		return "", p, err
 	}
 	p.Source, p.Shard = sourceName(src.Identity(), experiment.ID), o.shard
-	if p.Target, _, err = e.locate(a.stop, o.target); err != nil {
+	if p.Target, _, err = conn.locate(a.stop, o.target); err != nil {
 		return "", p, err
 	}
 	path, err = o.checkpointPath(a, p)

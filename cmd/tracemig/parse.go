@@ -71,11 +71,11 @@ func folder(ref string) (path string, ok bool) {
 // checkURI refuses what can be no tracking URI, before any server is asked. It may hold a password, so it is
 // not repeated.
 func (o *pairOptions) checkURI(a *app) error {
-	e := o.ends(a, nil)
-	if e.inDatabricks() {
+	conn := o.connector(a, nil)
+	if conn.inDatabricks() {
 		return nil
 	}
-	c, err := mlflowclient.NewServer(e.trackingURI, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: e.insecureHTTP})
+	c, err := mlflowclient.NewServer(conn.trackingURI, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: conn.insecureHTTP})
 	if err != nil {
 		name := "--tracking-uri"
 		if o.trackingURI == "" {

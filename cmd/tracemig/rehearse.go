@@ -48,7 +48,7 @@ or a step could not be tried.`,
 
 func (a *app) rehearse(o runOptions) error {
 	sampled := o.source != ""
-	if !sampled { // which is then for no source, whatever the environment says of one
+	if !sampled { // no source is read, whatever the environment says of one
 		o.source, o.trackingURI = "none", "databricks"
 	}
 	if o.local() {
@@ -58,87 +58,106 @@ func (a *app) rehearse(o runOptions) error {
 	if err != nil {
 		return err
 	}
-	e := o.ends(a, log)
-	_, t, err := e.locate(a.stop, o.target)
+	conn := o.connector(a, log)
+	_, found, err := conn.locate(a.stop, o.target)
 	if err != nil {
 		return err
 	}
-	id, err := databricks.WarehouseID(e.warehouseID, e.getenv, t.WarehouseTag)
+	id, err := databricks.WarehouseID(conn.warehouseID, conn.getenv, found.WarehouseTag)
 	if err != nil {
 		return err
 	}
-	scratch := t.Location.Scratch(strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
-	job := rehearsal.Job{
-		Open: func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error) {
-			opts, err := e.warehouseOptions(scratch, id, nil)
-			if err != nil {
-				return nil, err
-			}
-			said := opts.Waiting
-			opts.Waiting = func(err error, wait time.Duration) {
-				waiting(err, wait)
-				said(err, wait)
-			}
-			return opened(warehouse.Open(ctx, opts))
-		},
-	}
-	// A bare name of a catalog or schema may be a word; alone they stand in quotes.
-	l := t.Location
-	names := []string{scratch.Prefix, "SCRATCH", l.Catalog + "." + l.Schema, "CATALOG.SCHEMA", uctables.QuoteName(l.Catalog), "CATALOG",
-		uctables.QuoteName(l.Schema), "SCHEMA", id, "WAREHOUSE"}
+	scratch := found.Location.Scratch(strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
+	job := rehearsal.Job{Open: scratchOpener(conn, scratch, id)}
+	hidden := hiddenNames(found.Location, scratch, id)
 	if sampled {
-		src, err := e.source()
+		src, err := conn.source()
 		if err != nil {
 			return err
 		}
 		defer src.Close()
-		names = append(names, src.Identity(), "SERVER", o.source, "EXPERIMENT")
-		if u, err := url.Parse(src.Identity()); err == nil && u.Host != "" {
-			names = append(names, u.Host, "SERVER")
-		}
+		hidden = append(hidden, hiddenSourceNames(src.Identity(), o.source)...)
 		job.Sample = func(ctx context.Context, yield func(uctables.Trace) error) error {
 			return sampleSource(ctx, src, o.source, yield)
 		}
 	}
-	ws, err := e.workspace()
+	ws, err := conn.workspace()
 	if err != nil {
 		return err
 	}
-	names = append(names, strings.TrimPrefix(ws.Host(), "https://"), "WORKSPACE")
-	out := rehearsalPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(names...)}
-	job.Step = func(s rehearsal.Step) {
-		a.terminal.Block("")
-		out.step(s)
-	}
+	hidden = append(hidden, strings.TrimPrefix(ws.Host(), "https://"), "WORKSPACE")
 	tried, err := ws.Warehouse(a.stop, id)
 	if err != nil {
 		return fmt.Errorf("SQL warehouse %s: %w", id, err)
 	}
 	a.terminal.Block("rehearsing in " + scratch.String())
+	return a.runRehearsal(job, tried.Kind(), rehearsalPrinter{
+		json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(hidden...),
+	})
+}
+
+// runRehearsal rehearses on a warehouse of some kind, and prints what it finds.
+func (a *app) runRehearsal(job rehearsal.Job, kind string, out rehearsalPrinter) error {
+	job.Step = func(s rehearsal.Step) {
+		a.terminal.Block("")
+		_ = out.step(s) // its error stays: summary returns it
+	}
 	began := time.Now()
 	steps, err := rehearsal.Run(a.stop, job)
 	a.terminal.Block("")
 	if len(steps) == 0 && err != nil {
 		return err
 	}
-	worse := out.summary(tried.Kind(), steps, time.Since(began))
+	allOK, printErr := out.summary(kind, steps, time.Since(began))
 	switch {
 	case err != nil:
 		return err
+	case printErr != nil:
+		return printErr
 	case a.stop.Err() != nil:
 		return &exitError{exitInterrupted, errors.New("interrupted; the scratch tables are dropped")}
-	case worse:
+	case !allOK:
 		return &exitError{code: exitFound}
 	}
 	return nil
 }
 
-// opened gives no target, rather than one that is nil, where there is an error.
-func opened(w *warehouse.Warehouse, err error) (rehearsal.Target, error) {
-	if err != nil {
-		return nil, err
+// scratchOpener opens the tables of the rehearsal, which hears when the warehouse is waited for.
+func scratchOpener(conn *connector, scratch uctables.Location, id string) func(context.Context, func(error, time.Duration)) (rehearsal.Target, error) {
+	return func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error) {
+		opts, err := conn.warehouseOptions(scratch, id, nil)
+		if err != nil {
+			return nil, err
+		}
+		log := opts.Waiting
+		opts.Waiting = func(err error, wait time.Duration) {
+			waiting(err, wait)
+			log(err, wait)
+		}
+		wh, err := warehouse.Open(ctx, opts)
+		if err != nil {
+			return nil, err // wh would be a nil *Warehouse in an interface that is not nil
+		}
+		return wh, nil
 	}
-	return w, nil
+}
+
+// hiddenNames are pairs of a name of the target and what the report has in its place. A bare name of a catalog or schema
+// may be an ordinary word, so alone they are replaced only in quotes.
+func hiddenNames(l, scratch uctables.Location, warehouseID string) []string {
+	return []string{
+		scratch.Prefix, "SCRATCH", l.Catalog + "." + l.Schema, "CATALOG.SCHEMA",
+		uctables.QuoteName(l.Catalog), "CATALOG", uctables.QuoteName(l.Schema), "SCHEMA", warehouseID, "WAREHOUSE",
+	}
+}
+
+// hiddenSourceNames is hiddenNames for the source.
+func hiddenSourceNames(server, experiment string) []string {
+	names := []string{server, "SERVER", experiment, "EXPERIMENT"}
+	if u, err := url.Parse(server); err == nil && u.Host != "" {
+		names = append(names, u.Host, "SERVER")
+	}
+	return names
 }
 
 // rehearsedTraces is how many traces of a source are tried.
@@ -186,16 +205,16 @@ type rehearsalPrinter struct {
 	jsonPrinter
 }
 
-func (p rehearsalPrinter) step(s rehearsal.Step) {
+func (p rehearsalPrinter) step(s rehearsal.Step) error {
 	s.Text = p.hide.Replace(s.Text)
 	if p.json {
-		p.line(struct {
+		return p.line(struct {
 			Type string `json:"type"`
 			rehearsal.Step
 		}{"step", s})
-		return
 	}
-	fmt.Fprintf(printable{p.out}, "%-7s  %-20s  %s\n", s.Result, s.Name, s.Text)
+	_, err := fmt.Fprintf(printable{p.out}, "%-7s  %-20s  %s\n", s.Result, s.Name, s.Text)
+	return err
 }
 
 // rehearsed is the last line of rehearse as JSON.
@@ -210,17 +229,18 @@ type rehearsed struct {
 	Seconds   float64 `json:"seconds"`
 }
 
-// summary says whether any step did not go well.
-func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time.Duration) (worse bool) {
+// summary prints how many steps went how, and says whether all went well.
+func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time.Duration) (allOK bool, err error) {
 	n := map[rehearsal.Result]int{}
 	for _, s := range steps {
 		n[s.Result]++
 	}
 	r := rehearsed{"rehearsal", version, kind, n[rehearsal.OK], n[rehearsal.Wrong], n[rehearsal.Failed], n[rehearsal.Left], took.Seconds()}
 	if p.json {
-		p.line(r)
+		err = p.line(r)
 	} else {
-		fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s.\n", r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
+		_, err = fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s.\n",
+			r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
 	}
-	return r.OK != len(steps)
+	return r.OK == len(steps), err
 }

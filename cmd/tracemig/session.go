@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"time"
 
@@ -58,12 +57,12 @@ func (s *session) nextRun() {
 func (s *session) open() error {
 	o := &s.opts
 	boundMemory(int64(o.bytesInFlight))
-	e := o.ends(s.app, s.log)
-	e.clustering = o.clustering
-	e.volume, e.makeVolume, e.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
-	e.limits = o.limits()
+	conn := o.connector(s.app, s.log)
+	conn.clustering = o.clustering
+	conn.volume, conn.makeVolume, conn.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
+	conn.limits = o.limits()
 	var err error
-	if s.source, err = e.source(); err != nil {
+	if s.source, err = conn.source(); err != nil {
 		return err
 	}
 	experiment, err := s.source.Experiment(s.stop, o.source)
@@ -71,10 +70,10 @@ func (s *session) open() error {
 		return err
 	}
 	s.experiment = experiment.ID
-	if s.target, err = e.target(s.stop, o.target); err != nil {
+	if s.target, err = conn.target(s.stop, o.target); err != nil {
 		return err
 	}
-	if s.attachments, err = o.attached(s.source, e); err != nil {
+	if s.attachments, err = o.attached(s.source, conn); err != nil {
 		return err
 	}
 	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard}
@@ -103,7 +102,9 @@ func (s *session) failed(err error) error {
 	if s.opts.output != "json" {
 		return err
 	}
-	s.out.summary(migrate.Summary{Source: s.opts.source, Target: s.opts.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC()})
+	_ = s.out.summary(migrate.Summary{ // where it can't be written, err still says what went wrong
+		Source: s.opts.source, Target: s.opts.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC(),
+	})
 	return err
 }
 
@@ -129,52 +130,4 @@ func (s *session) lock(runID string) (store *checkpoint.Store, release func(), e
 		return nil, nil, err
 	}
 	return store, func() { store.Close(); lock.Release() }, nil
-}
-
-// stage has a target that can put large batches into files do so, if it was told where.
-func (s *session) stage(store *checkpoint.Store) error {
-	stager, ok := s.target.(target.Stager)
-	if !ok {
-		return nil
-	}
-	owner, err := store.Owner(s.stop)
-	if err != nil {
-		return err
-	}
-	return stager.Stage(s.stop, owner)
-}
-
-// prepareStatements tells the target whose statements it sends, and what earlier runs found of their size, unless the
-// user says how large they are to be.
-func (s *session) prepareStatements(store *checkpoint.Store) error {
-	sender, ok := s.target.(target.StatementSender)
-	if !ok {
-		return nil
-	}
-	sender.SetRun(s.runID)
-	if s.opts.statementBytes > 0 {
-		return nil
-	}
-	known, err := store.StatementBytes(s.stop)
-	if err == nil && known > 0 {
-		sender.LimitStatements(known)
-	}
-	return err
-}
-
-// noteStatements notes for later runs what this one found, and says it.
-func (s *session) noteStatements(store *checkpoint.Store) {
-	sender, ok := s.target.(target.StatementSender)
-	if !ok {
-		return
-	}
-	ctx := context.WithoutCancel(s.ctx)
-	known, err := store.StatementBytes(ctx)
-	if found := sender.StatementBytes(); err == nil && found > 0 && found != known {
-		s.log.Info("the SQL warehouse refuses larger statements; later runs send none, unless --statement-bytes says so", "bytes", found)
-		err = store.SetStatementBytes(ctx, found)
-	}
-	if err != nil {
-		s.log.Warn("the size of statements could not be noted in the checkpoint", "error", err)
-	}
 }

@@ -5,23 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
-	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/repair"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/verify"
 )
-
-// files are where trace IDs are written, one a line, by what was found.
-type files struct{ missing, differ, extra string }
 
 func newVerifyCommand(a *app) *cobra.Command {
 	o := defaultRunOptions()
@@ -64,41 +58,6 @@ migration).
 	return c
 }
 
-func (f *files) addFlags(c *cobra.Command) {
-	c.Flags().StringVar(&f.missing, "missing-on-target", "", "file for the IDs of traces that are pending, missing or incomplete")
-	c.Flags().StringVar(&f.differ, "differ", "", "file for the IDs of traces that differ or have rows twice")
-	c.Flags().StringVar(&f.extra, "extra", "", "file for the IDs of traces that the source no longer lists")
-}
-
-func newRepairCommand(a *app) *cobra.Command {
-	o := defaultRunOptions()
-	c := &cobra.Command{
-		Use:   "repair --source EXPERIMENT --target TARGET",
-		Short: "Verify, and write again what is missing or differs",
-		Long: `Verify, write what is missing of the traces that are found, and verify again. Annotations that
-differ get a newer version. No row is deleted or overwritten, but for spans that differ with --deep
---update-spans. Spans that are there twice are left to you, and the message says how.
-
-` + exitStatus,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			o.enlarge(c)
-			return a.withSession(o, (*session).repair)
-		},
-	}
-	o.pairOptions.addFlags(c)
-	f := c.Flags()
-	f.BoolVar(&o.deep, "deep", false, "compare every value")
-	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)
-	o.files.addFlags(c)
-	o.addSpanFlags(c)
-	o.addStagingFlags(c)
-	o.addAttachmentFlags(c)
-	o.addReadFlags(c)
-	return c
-}
-
 // withSession opens what the options name for do.
 func (a *app) withSession(o runOptions, do func(*session, mlflowclient.Window) error) error {
 	w, log, err := a.prepare(o)
@@ -125,10 +84,12 @@ func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 		return s.failed(err)
 	}
 	s.terminal.Block("")
-	s.out.report(r)
+	printErr := s.out.report(r)
 	switch {
 	case err != nil:
 		return err
+	case printErr != nil:
+		return printErr
 	case r.Outcome == report.Interrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case r.Wrong() > 0, r.Compared == 0 && !s.opts.allowEmpty:
@@ -144,8 +105,7 @@ type comparison func(context.Context, verify.Job) (verify.Report, error)
 
 func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Report, error) {
 	err := s.target.Check(s.stop)
-	var missing *target.TableError
-	if errors.As(err, &missing) && missing.Missing {
+	if missing, ok := errors.AsType[*target.TableError](err); ok && missing.Missing {
 		err = advice.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem), "Move the traces with tracemig run first")
 	}
 	if err != nil {
@@ -168,7 +128,7 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
 	}
 	job.OnFinding = func(f verify.Finding) {
-		s.out.finding(f)
+		_ = s.out.finding(f) // its error stays: report returns it
 		lists.add(f)
 	}
 	st := startProgress(s.terminal, s.log, job.Progress.Counts, s.source.Stats)
@@ -230,93 +190,4 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 		k.covered, k.reach = at, time.Unix(1<<40, 0) // whatever else the target has
 	}
 	return k, nil
-}
-
-// repair verifies, has a run look again at what it finds, and verifies again.
-func (s *session) repair(w mlflowclient.Window) error {
-	if s.opts.sample > 0 {
-		return usageError("--sample is for verify: repair looks at all traces")
-	}
-	found, err := s.reopenWrong(w)
-	var code *exitError
-	if found == 0 || err != nil && !(errors.As(err, &code) && code.code == exitFound) {
-		return err
-	}
-	s.log.Info("writing again what was found", "traces", found)
-	if err := s.run(w); err != nil && !(errors.As(err, &code) && code.code == exitPartial) {
-		return err
-	}
-	err = s.verify(w)
-	if errors.As(err, &code) && code.code == exitFound {
-		code.err = fmt.Errorf("spans that the target has stay as they are. tracemig repair --deep --update-spans puts those that differ "+
-			"in the place of their rows; to have all spans of a trace written anew, delete them "+
-			"(DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)
-	}
-	return err
-}
-
-// reopenWrong verifies, and records in the checkpoint which traces the next run is to look at.
-func (s *session) reopenWrong(w mlflowclient.Window) (found int, err error) {
-	store, release, err := s.lock("repair")
-	if err != nil {
-		return 0, s.failed(err)
-	}
-	defer release()
-	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source, "repair"); err != nil {
-		return 0, s.failed(err)
-	}
-	err = s.verifyBy(w, func(ctx context.Context, job verify.Job) (r verify.Report, err error) {
-		found, r, err = repair.Reopen(s.ctx, ctx, store, job)
-		return r, err
-	})
-	return found, err
-}
-
-// lists are the files of trace IDs.
-type lists struct {
-	byKind map[verify.Kind]*os.File
-	all    []*os.File
-	err    error
-}
-
-func openLists(f files) (*lists, error) {
-	l := &lists{byKind: map[verify.Kind]*os.File{}}
-	for _, list := range []struct {
-		path  string
-		kinds []verify.Kind
-	}{
-		{f.missing, []verify.Kind{verify.Pending, verify.Missing, verify.Incomplete}},
-		{f.differ, []verify.Kind{verify.Differ, verify.Duplicate}},
-		{f.extra, []verify.Kind{verify.Extra}},
-	} {
-		if list.path == "" {
-			continue
-		}
-		file, err := os.OpenFile(list.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			l.close()
-			return nil, advice.With(fmt.Errorf("open the list of trace IDs: %w", err), "Name a file that can be written")
-		}
-		l.all = append(l.all, file)
-		for _, k := range list.kinds {
-			l.byKind[k] = file
-		}
-	}
-	return l, nil
-}
-
-func (l *lists) add(f verify.Finding) {
-	if file := l.byKind[f.Kind]; file != nil && l.err == nil {
-		_, l.err = fmt.Fprintln(file, f.TraceID)
-	}
-}
-
-// close returns the first error of all that was written.
-func (l *lists) close() error {
-	for _, f := range l.all {
-		if err := f.Close(); l.err == nil {
-			l.err = err
-		}
-	}
-	return l.err
 }

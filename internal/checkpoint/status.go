@@ -17,9 +17,9 @@ type Status struct {
 }
 
 // Status reads what the checkpoint tells, and yields each run, the latest first. A run whose process is gone without
-// having recorded its end has the outcome Killed. path is that of the checkpoint's lock, which a temporary checkpoint
-// takes over from the file that it stands for.
-func (s *Store) Status(ctx context.Context, path string, yield func(Run)) (Status, error) {
+// having recorded its end has the outcome Killed. path is that of the checkpoint's lock: a temporary
+// checkpoint stands for the one at path.
+func (s *Store) Status(ctx context.Context, path string, yield func(Run) error) (Status, error) {
 	st := Status{Traces: map[State]int64{Migrated: 0, Skipped: 0, Deferred: 0, Failed: 0}}
 	now, err := lookAt(path)
 	if err != nil {
@@ -50,8 +50,7 @@ func (s *Store) Status(ctx context.Context, path string, yield func(Run)) (Statu
 		}
 		st.Covered = st.Covered.include(r)
 		st.Runs++
-		yield(r)
-		return nil
+		return yield(r)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/tablesql"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -101,19 +101,6 @@ type Workspace interface {
 	Warehouse(ctx context.Context, id string) (databricks.Warehouse, error)
 }
 
-// Tables is what is asked of the target's tables, see warehouse.Warehouse and deltalake.Lake.
-type Tables interface {
-	CheckTable(ctx context.Context, t uctables.Table) error
-}
-
-// Catalog is what is asked beside Tables of those in Unity Catalog.
-type Catalog interface {
-	OwnViews(ctx context.Context) ([]tablesql.View, error) // those that tracemig has made
-	// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration
-	// has skipped; nil where it has not skipped any.
-	OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error)
-}
-
 // Target is what the user's target means.
 type Target struct {
 	Name         string             // as the opened target calls itself
@@ -123,7 +110,8 @@ type Target struct {
 	Volume       *uctables.Volume   // through which large batches go, if any
 	MakeVolume   bool               // the run would make it where it is missing
 	Warehouse    func() (id string, err error)
-	Open         func(ctx context.Context, warehouseID string) (Tables, error) // starts a stopped warehouse, as a run does
+	// Open opens the tables to look at. It starts a stopped warehouse, as a run does.
+	Open func(ctx context.Context, warehouseID string) (target.TableChecker, error)
 }
 
 // Job says what a run would do, and opens its parts when their probes need them.

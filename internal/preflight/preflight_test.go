@@ -170,7 +170,7 @@ func newBed(t *testing.T) *bed {
 	b.target = Target{
 		Name: "m.a.p", Location: &uctables.Location{Catalog: "m", Schema: "a", Prefix: "p"},
 		Warehouse: func() (string, error) { return "w1", nil },
-		Open:      func(context.Context, string) (Tables, error) { return b.tables, nil },
+		Open:      func(context.Context, string) (target.TableChecker, error) { return b.tables, nil },
 	}
 	b.job = Job{
 		Experiment: "1", Now: now, Databricks: true,
@@ -326,7 +326,7 @@ func TestProbes(t *testing.T) {
 		"permissions hidden, nothing runs": {
 			change: func(b *bed) {
 				b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight
-				b.target.Open = func(context.Context, string) (Tables, error) {
+				b.target.Open = func(context.Context, string) (target.TableChecker, error) {
 					return nil, advice.With(errors.New("SQL warehouse w1: start it: no"), "Ask for CAN USE on it")
 				}
 			},
@@ -531,7 +531,7 @@ func TestLocalTarget(t *testing.T) {
 	b := newBed(t)
 	b.job.Databricks, b.job.Local = false, true
 	folder := filepath.Join(t.TempDir(), "lake")
-	b.target = Target{Name: "file:" + folder + "/agent", Folder: folder, Open: func(context.Context, string) (Tables, error) { return b.tables, nil }}
+	b.target = Target{Name: "file:" + folder + "/agent", Folder: folder, Open: func(context.Context, string) (target.TableChecker, error) { return b.tables, nil }}
 	b.tables["_otel_spans"] = missing(uctables.Spans)
 	b.tables["_otel_annotations"] = &target.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
 	found := b.run(t)

@@ -157,13 +157,13 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 }
 
 // views warns of views in the place of those that the service makes when it binds an experiment.
-func (c *check) views(t Target, tables Tables) {
+func (c *check) views(t Target, tables target.TableChecker) {
 	const inTheWay = "while they stand, no experiment can be bound to the location (Failed to validate table compatibility)"
 	if t.ExperimentID != "" {
 		c.ok(CodeViews, "experiment %s is bound to the location, so views are in nobody's way", t.ExperimentID)
 		return
 	}
-	asked, ok := tables.(Catalog)
+	asked, ok := tables.(target.LocationReader)
 	if !ok {
 		c.notChecked(CodeViews, "%s does not tell of views", t.Name)
 		return
@@ -187,8 +187,8 @@ func (c *check) views(t Target, tables Tables) {
 }
 
 // official says what Databricks' own migration has moved of the experiment, and what it has left.
-func (c *check) official(t Target, tables Tables) {
-	asked, ok := tables.(Catalog)
+func (c *check) official(t Target, tables target.TableChecker) {
+	asked, ok := tables.(target.LocationReader)
 	if c.experiment.ID == "" || !ok {
 		c.notChecked(CodeOfficial, "the source experiment is not known, see %s", CodeExperiment)
 		return
@@ -233,7 +233,7 @@ func (c *check) mayUse(id string, ran bool) {
 }
 
 // table probes one table; the error is the one that it reports.
-func (c *check) table(tables Tables, t uctables.Table, local bool) error {
+func (c *check) table(tables target.TableChecker, t uctables.Table, local bool) error {
 	err := tables.CheckTable(c.ctx, t)
 	code := CodeTable + short(t)
 	var te *target.TableError

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 
+	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -42,4 +43,19 @@ type StatementSender interface {
 	// StatementBytes is how many bytes of rows a statement may have after larger ones were refused. It is 0 as
 	// long as none was.
 	StatementBytes() int64
+}
+
+// TableChecker can check each of its tables alone. The error is a *TableError where the table is missing or has another
+// form.
+type TableChecker interface {
+	CheckTable(ctx context.Context, t uctables.Table) error
+}
+
+// LocationReader can tell what else is in the tables' schema in Unity Catalog.
+type LocationReader interface {
+	// OwnViews are the views beside the tables that tracemig has made.
+	OwnViews(ctx context.Context) ([]tablesql.View, error)
+	// OfficialSkips counts, by reason, the traces of a source experiment that Databricks' own migration
+	// has skipped; nil where it has not skipped any.
+	OfficialSkips(ctx context.Context, experimentID string) (map[string]int64, error)
 }

@@ -68,6 +68,8 @@ var _ interface {
 	target.Stager
 	target.ViewCreator
 	target.StatementSender
+	target.TableChecker
+	target.LocationReader
 } = (*Warehouse)(nil)
 
 // silenceDriver switches the driver's logger off, which writes failed statements with their texts to standard error.

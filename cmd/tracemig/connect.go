@@ -1,0 +1,229 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/grants"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/uctables"
+	"github.com/tracemig/tracemig/internal/warehouse"
+)
+
+// connector opens the source and the target of a migration. A Databricks identity, once it is needed, is the same for
+// both.
+type connector struct {
+	trackingURI     string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
+	serverWorkspace string // of an MLflow server, flag, else MLFLOW_WORKSPACE
+	insecureHTTP    bool
+	profile         string
+	host            string
+	warehouseID     string
+	clustering      bool
+	volume          func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
+	makeVolume      bool
+	statementBytes  int64 // of one statement, at most; 0 for the default of the warehouse package
+	limits          mlflowclient.Limits
+	getenv          func(string) string
+	log             *slog.Logger
+	databricksID    *config.Config
+}
+
+func (c *connector) databricks() (*config.Config, error) {
+	if c.databricksID != nil {
+		return c.databricksID, nil
+	}
+	profile := c.profile
+	if p, ok := mlflowclient.DatabricksURI(c.trackingURI); ok && profile == "" {
+		profile = p
+	}
+	cfg, err := databricks.Load(databricks.Options{Host: c.host, Profile: profile})
+	if err != nil {
+		return nil, err
+	}
+	c.databricksID = cfg
+	return cfg, nil
+}
+
+// inDatabricks says whether the source is in a workspace of Databricks.
+func (c *connector) inDatabricks() bool {
+	_, ok := mlflowclient.DatabricksURI(c.trackingURI)
+	return ok || c.trackingURI == ""
+}
+
+// environment reads the variables that say how to reach the source's server. It sends no request; its errors are wrong
+// usage. The result is nil for a Databricks workspace.
+func (c *connector) environment() (*mlflowclient.Environment, error) {
+	if c.inDatabricks() {
+		if w := cmp.Or(c.serverWorkspace, strings.TrimSpace(c.getenv("MLFLOW_WORKSPACE"))); w != "" {
+			return nil, usageError("the workspace %q is one of an MLflow server, and the source is in Databricks, which has none of that kind; "+
+				"unset MLFLOW_WORKSPACE and leave out --workspace, or name the server with --tracking-uri", w)
+		}
+		if c.insecureHTTP {
+			return nil, usageError("--insecure-http is for MLflow servers; a Databricks workspace is always reached by https")
+		}
+		return nil, nil
+	}
+	env, err := mlflowclient.ReadEnvironment(c.trackingURI, c.getenv)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	env.Workspace = cmp.Or(c.serverWorkspace, env.Workspace)
+	return env, nil
+}
+
+// source opens the client that reads. For an open-source server it does not look up Databricks credentials.
+func (c *connector) source() (*mlflowclient.Client, error) {
+	opts := mlflowclient.Options{Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP}
+	env, err := c.environment()
+	if err != nil {
+		return nil, err
+	}
+	if env != nil {
+		for _, w := range env.Warnings {
+			c.log.Warn(w)
+		}
+		env.Apply(&opts)
+		return mlflowclient.NewServer(c.trackingURI, env.Credentials, opts)
+	}
+	cfg, err := c.databricks()
+	if err != nil {
+		return nil, err
+	}
+	// The long-running search is faster with a warehouse, but works without one.
+	opts.WarehouseID, _ = databricks.WarehouseID(c.warehouseID, c.getenv, "")
+	return mlflowclient.NewDatabricks(cfg, opts)
+}
+
+// locate finds what ref names: file:<folder>/<prefix>, catalog.schema.prefix, or an experiment. It does not open the
+// tables. name is what the target calls itself once it is open.
+func (c *connector) locate(ctx context.Context, ref string) (name string, t databricks.Target, err error) {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		// The checkpoint goes by the target's name, which must be the same from every working directory.
+		if path != "" && !strings.HasSuffix(path, "/") {
+			if path, err = filepath.Abs(path); err != nil {
+				return "", t, fmt.Errorf("target %s: %w", ref, err)
+			}
+		}
+		return "file:" + path, t, nil
+	}
+	cfg, err := c.databricks()
+	if err != nil {
+		return "", t, err
+	}
+	t, err = databricks.ResolveTarget(ctx, cfg, ref)
+	return t.Location.String(), t, err
+}
+
+// target opens the writer for ref, see locate.
+func (c *connector) target(ctx context.Context, ref string) (target.Writer, error) {
+	name, t, err := c.locate(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(name, "file:"); ok {
+		lake, err := deltalake.Open(path, deltalake.Options{Clustering: c.clustering})
+		if err != nil {
+			return nil, err // lake would be a nil *Lake in an interface that is not nil
+		}
+		return lake, nil
+	}
+	id, err := databricks.WarehouseID(c.warehouseID, c.getenv, t.WarehouseTag)
+	if err != nil {
+		return nil, err
+	}
+	volume, needs := (*uctables.Volume)(nil), grants.ToWrite(t.Location)
+	if c.volume != nil {
+		if volume, err = c.volume(t.Location); err != nil {
+			return nil, err
+		}
+		if volume != nil && !c.makeVolume {
+			needs = append(needs, grants.ToStage(*volume))
+		}
+	}
+	if err := c.preflight(ctx, needs); err != nil {
+		return nil, err
+	}
+	wh, err := c.open(ctx, t.Location, id, volume)
+	if err != nil {
+		return nil, err // wh would be a nil *Warehouse in an interface that is not nil
+	}
+	return wh, nil
+}
+
+// preflight makes those probes of check that cost little. It only warns of missing grants: they may come through groups
+// of groups, which the probes don't see and the tables do.
+func (c *connector) preflight(ctx context.Context, needs []grants.Grant) error {
+	ws, err := c.workspace()
+	if err != nil {
+		return err
+	}
+	missing, err := preflight.Quick(ctx, ws, needs)
+	for _, f := range missing {
+		c.log.Warn(f.Text, "next", f.Next, "grants", strings.Join(f.Grants, "; "))
+	}
+	return err
+}
+
+func (c *connector) workspace() (*databricks.Workspace, error) {
+	cfg, err := c.databricks()
+	if err != nil {
+		return nil, err
+	}
+	return databricks.NewWorkspace(cfg)
+}
+
+// open starts the warehouse, if need be, and returns the writer to the location's tables. volume, which
+// may be nil, is for the files of large batches.
+func (c *connector) open(ctx context.Context, l uctables.Location, id string, volume *uctables.Volume) (*warehouse.Warehouse, error) {
+	opts, err := c.warehouseOptions(l, id, volume)
+	if err != nil {
+		return nil, err
+	}
+	return warehouse.Open(ctx, opts)
+}
+
+func (c *connector) warehouseOptions(l uctables.Location, id string, volume *uctables.Volume) (warehouse.Options, error) {
+	cfg, err := c.databricks()
+	return warehouse.Options{
+		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(),
+		Volume: volume, MakeVolume: c.makeVolume, StatementBytes: c.statementBytes,
+		Warn:     func(err error) { c.log.Warn(err.Error()) },
+		Progress: func(state string) { c.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
+		Waiting: func(err error, wait time.Duration) {
+			c.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)
+		},
+	}, err
+}
+
+// tableMissing says whether err tells of a table that --create would make.
+func tableMissing(err error) bool {
+	te, ok := errors.AsType[*target.TableError](err)
+	return ok && te.Missing
+}
+
+func userAgent() string { return "tracemig/" + version }
+
+// files opens the files of the workspace's volumes.
+func (c *connector) files() (*databricks.Files, error) {
+	cfg, err := c.databricks()
+	if err != nil {
+		return nil, err
+	}
+	return databricks.NewFiles(cfg, retry.Default, func(err error, wait time.Duration) {
+		c.log.Warn("the workspace asks for another try at a file", "in", wait.Round(time.Millisecond).String(), "error", err)
+	})
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/grants"
+	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// printGrants prints the statements that grant what a run needs. It asks no workspace where the location and the principal
+// are named.
+func (a *app) printGrants(o checkOptions) error {
+	// No source is read, whatever the environment says of one.
+	o.source = cmp.Or(o.source, "none")
+	if o.checkURI(a) != nil {
+		o.trackingURI = "databricks"
+	}
+	_, log, err := a.prepare(o.runOptions)
+	if err != nil {
+		return err
+	}
+	if o.local() {
+		return usageError("--print-grants is for tables in Unity Catalog; local ones have no grants")
+	}
+	if strings.ContainsFunc(o.principal, unicode.IsControl) {
+		return usageError("--principal holds a control character; no principal's name does")
+	}
+	conn := o.connector(a, log)
+	l, err := uctables.ParseLocation(o.target)
+	if err != nil {
+		_, found, err := conn.locate(a.stop, o.target)
+		if err != nil {
+			return err
+		}
+		l = found.Location
+	}
+	if o.principal == "" {
+		if o.principal, err = a.whoAmI(conn); err != nil {
+			return err
+		}
+	}
+	statements, err := o.grants(l)
+	if err != nil {
+		return err
+	}
+	for _, g := range statements {
+		if o.output == "json" {
+			err = jsonPrinter{a.stdout}.line(grantPrinted{"grant", g})
+		} else {
+			_, err = fmt.Fprintln(a.stdout, g+";")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(a.terminal, "Besides, it needs CAN USE on the SQL warehouse, which is given in the warehouse's permissions.")
+	return nil
+}
+
+// whoAmI is the name of the identity in use.
+func (a *app) whoAmI(conn *connector) (string, error) {
+	ws, err := conn.workspace()
+	if err != nil {
+		return "", fmt.Errorf("who is it for? Name a principal with --principal, or log in: %w", err)
+	}
+	me, f := preflight.Identity(a.stop, ws)
+	if f.Result != preflight.OK {
+		return "", advice.With(errors.New(f.Text), "Name a principal with --principal")
+	}
+	return me.Name, nil
+}
+
+// grants are the statements for the principal to write into the tables at l, through the volume that the flags name.
+func (o *checkOptions) grants(l uctables.Location) ([]string, error) {
+	statements := grants.Statements(l, o.principal)
+	v, err := o.volume(l)
+	switch {
+	case err != nil:
+		return nil, err
+	case v != nil && o.stage != "":
+		statements = append(statements, grants.ToMakeVolume(*v).Statement(o.principal))
+	case v != nil:
+		statements = append(statements, grants.ToStage(*v).Statement(o.principal))
+	}
+	return statements, nil
+}
+
+// grantPrinted is a statement of --print-grants as JSON.
+type grantPrinted struct {
+	Type      string `json:"type"`
+	Statement string `json:"statement"`
+}

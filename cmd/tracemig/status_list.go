@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/uctables"
+)
+
+// tracePrinted is a trace of status --list as JSON.
+type tracePrinted struct {
+	Type          string           `json:"type"`
+	TraceID       string           `json:"trace_id"`
+	TargetTraceID string           `json:"target_trace_id,omitempty"`
+	RequestTime   *time.Time       `json:"request_time,omitempty"`
+	State         checkpoint.State `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Detail        string           `json:"detail,omitempty"`
+	RunID         string           `json:"run_id,omitempty"`
+}
+
+func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output string) error {
+	l := a.newLister(output, "trace_id", "target_trace_id", "request_time", "state", "reason", "detail", "run_id")
+	return l.flush(s.Records(a.stop, state, func(r checkpoint.Record) error {
+		var at *time.Time
+		if r.RequestTimeMs != 0 { // not known where an earlier tracemig wrote the target
+			at = timeOf(&r.RequestTimeMs)
+		}
+		return l.line(tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
+			r.TraceID, r.TargetTraceID, stamp(at), string(r.State), r.Reason, r.Detail, r.RunID)
+	}))
+}
+
+// mapping is a trace of status --map as JSON.
+type mapping struct {
+	Type    string `json:"type"`
+	TraceID string `json:"trace_id"`
+	NewID   string `json:"new_id"`
+	Target  string `json:"target"`
+}
+
+func (a *app) listIDs(s *checkpoint.Store, output string) error {
+	target := s.Pair().Target
+	prefix := "" // of new IDs; the traces of local tables are known by their target trace ID
+	if !strings.HasPrefix(target, "file:") {
+		l, err := uctables.ParseLocation(target)
+		if err != nil {
+			return err
+		}
+		prefix = "trace:/" + l.Catalog + "." + l.Schema + "." + l.Prefix + "/"
+	}
+	l := a.newLister(output, "trace_id", "new_id", "target")
+	return l.flush(s.Moved(a.stop, func(r checkpoint.Record) error {
+		id := prefix + r.TargetTraceID
+		return l.line(mapping{"mapping", r.TraceID, id, target}, r.TraceID, id, target)
+	}))
+}
+
+// lister prints one line a trace, in the form that -o asks for.
+type lister struct {
+	output string
+	out    *bufio.Writer
+	csv    *csv.Writer
+}
+
+func (a *app) newLister(output string, columns ...string) *lister {
+	l := &lister{output: output, out: bufio.NewWriter(a.stdout)}
+	l.csv = csv.NewWriter(l.out)
+	if output == "csv" {
+		l.csv.Write(columns) // its error stays for flush
+	}
+	return l
+}
+
+// line prints v as JSON, or else its cells.
+func (l *lister) line(v any, cells ...string) error {
+	switch l.output {
+	case "csv":
+		return l.csv.Write(cells)
+	case "json":
+		return json.NewEncoder(l.out).Encode(v)
+	}
+	for i, c := range cells {
+		if cells[i] = plain(c); c == "" {
+			cells[i] = "-"
+		}
+	}
+	_, err := fmt.Fprintln(l.out, strings.Join(cells, "  "))
+	return err
+}
+
+// flush writes out what was printed, also when listing ended with err.
+func (l *lister) flush(err error) error {
+	l.csv.Flush()
+	return errors.Join(err, l.csv.Error(), l.out.Flush())
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/shard"
+)
+
+// pairStatus is what a checkpoint tells of its pair, as JSON too.
+type pairStatus struct {
+	Type       string                     `json:"type"`
+	Source     string                     `json:"source"`
+	Target     string                     `json:"target"`
+	Shard      shard.Shard                `json:"shard,omitzero"`
+	Checkpoint string                     `json:"checkpoint"`
+	FromTarget bool                       `json:"from_target"` // there is no checkpoint
+	Complete   bool                       `json:"complete"`    // it holds all that the target holds
+	UsedBy     string                     `json:"used_by,omitempty"`
+	Traces     map[checkpoint.State]int64 `json:"traces"`
+	Reasons    []reasonCount              `json:"reasons"`
+	Newest     *time.Time                 `json:"newest_request_time,omitempty"`
+	Covered    *coverage                  `json:"covered,omitempty"`
+	Runs       int64                      `json:"runs"`
+	LastRun    *runStatus                 `json:"last_run,omitempty"` // where the runs are not told one by one
+}
+
+type reasonCount struct {
+	State   checkpoint.State `json:"state"`
+	Reason  string           `json:"reason"`
+	Traces  int64            `json:"traces"`
+	Example string           `json:"example"`          // trace ID
+	Detail  string           `json:"detail,omitempty"` // of the example
+}
+
+// coverage is the window of the run that saw most of the source's time to its end.
+type coverage struct {
+	From  *time.Time `json:"from,omitempty"` // inclusive; nil for no bound
+	Until time.Time  `json:"until"`          // exclusive
+	RunID string     `json:"run_id"`
+}
+
+type runStatus struct {
+	Type        string          `json:"type"`
+	RunID       string          `json:"run_id"`
+	Started     time.Time       `json:"started"`
+	Ended       *time.Time      `json:"ended,omitempty"`
+	By          string          `json:"by"`
+	WindowStart *time.Time      `json:"window_start,omitempty"`
+	WindowEnd   *time.Time      `json:"window_end,omitempty"`
+	Outcome     report.Outcome  `json:"outcome"`
+	Migrated    int64           `json:"traces_migrated"`
+	Failed      int64           `json:"traces_failed"`
+	Summary     json.RawMessage `json:"summary,omitempty"`
+}
+
+// pairStatus reads what s tells; onRun hears of every run, the latest first. path is where the checkpoint is, or would be.
+func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRun func(runStatus) error) (pairStatus, error) {
+	st, err := s.Status(a.stop, path, func(r checkpoint.Run) error { return onRun(newRunStatus(r)) })
+	p := pairStatus{
+		Type: "status", Source: s.Pair().Source, Target: s.Pair().Target, Shard: s.Pair().Shard, Checkpoint: path, FromTarget: fromTarget,
+		Complete: st.Complete, Traces: st.Traces, Reasons: []reasonCount{}, Runs: st.Runs,
+	}
+	if st.UsedBy != nil {
+		p.UsedBy = st.UsedBy.String()
+	}
+	for _, c := range st.Reasons {
+		p.Reasons = append(p.Reasons, reasonCount(c))
+	}
+	if st.NewestMs != 0 {
+		p.Newest = timeOf(&st.NewestMs)
+	}
+	if c := st.Covered; c != nil {
+		p.Covered = &coverage{From: timeOf(c.FromMs), Until: c.Until, RunID: c.RunID}
+	}
+	return p, err
+}
+
+func newRunStatus(r checkpoint.Run) runStatus {
+	rs := runStatus{
+		Type: "run", RunID: r.ID, Started: r.Start, By: r.By, WindowStart: timeOf(r.WindowStartMs), WindowEnd: timeOf(r.WindowEndMs),
+		Outcome: r.Outcome, Migrated: r.Migrated, Failed: r.Failed, Summary: json.RawMessage(r.Summary),
+	}
+	if !r.End.IsZero() {
+		rs.Ended = &r.End
+	}
+	return rs
+}
+
+func timeOf(ms *int64) *time.Time {
+	if ms == nil {
+		return nil
+	}
+	t := time.UnixMilli(*ms).UTC()
+	return &t
+}
+
+// statusAsJSON prints a line for each run, and one for the checkpoint.
+func (a *app) statusAsJSON(s *checkpoint.Store, path string, fromTarget bool) error {
+	out := jsonPrinter{a.stdout}
+	st, err := a.pairStatus(s, path, fromTarget, func(r runStatus) error { return out.line(r) })
+	if err != nil {
+		return err
+	}
+	return out.line(st)
+}
+
+// runsShown is how many runs are shown to people; a nightly job makes many.
+const runsShown = 10
+
+// statusAsText prints the checkpoint and its latest runs for people.
+func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool) error {
+	var recent []runStatus
+	st, err := a.pairStatus(s, path, fromTarget, func(r runStatus) error {
+		if len(recent) < runsShown {
+			recent = append(recent, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriter(a.stdout)
+	w := &textWriter{out: b}
+	w.printf("%s → %s\n", part(st.Source, st.Shard), st.Target)
+	switch {
+	case st.FromTarget:
+		w.row("checkpoint", "none at %s: told from the target, which knows no runs, nor what was deferred or failed", st.Checkpoint)
+	case !st.Complete:
+		w.row("checkpoint", "%s, not filled to its end: the next run does that, or tracemig checkpoint rebuild", st.Checkpoint)
+	default:
+		w.row("checkpoint", "%s", st.Checkpoint)
+	}
+	if st.UsedBy != "" {
+		w.row("in use by", "%s", st.UsedBy)
+	}
+	printStates(w, &st)
+	if st.Newest != nil {
+		w.row("newest request time", "%s", stamp(st.Newest))
+	}
+	if c := st.Covered; c != nil {
+		w.row("covered", "%s by run %s", interval(c.From, &c.Until), c.RunID)
+	}
+	printRuns(w, recent, st.Runs)
+	return cmp.Or(w.err, b.Flush())
+}
+
+// printStates prints how many traces are in each state, and why.
+func printStates(w *textWriter, st *pairStatus) {
+	states := []checkpoint.State{checkpoint.Migrated, checkpoint.Deferred, checkpoint.Skipped, checkpoint.Failed}
+	if st.FromTarget {
+		states = []checkpoint.State{checkpoint.Migrated, checkpoint.Skipped}
+	}
+	for _, state := range states {
+		w.row("traces "+string(state), "%s", group(st.Traces[state]))
+		for _, r := range st.Reasons {
+			if r.State != state {
+				continue
+			}
+			more := ""
+			if r.Traces > 1 {
+				more = fmt.Sprintf(", … (--list %s lists all)", state)
+			}
+			w.subrow(r.Reason, "%s  %s%s", group(r.Traces), plain(r.Example), more)
+			if r.Detail != "" {
+				w.detail(plain(r.Detail))
+			}
+		}
+	}
+}
+
+// printRuns prints a table of the latest of total runs.
+func printRuns(w *textWriter, recent []runStatus, total int64) {
+	if len(recent) == 0 {
+		return
+	}
+	more := ""
+	if total > runsShown {
+		more = fmt.Sprintf(", the latest %d of %s (-o json lists all)", runsShown, group(total))
+	}
+	w.printf("  runs%s\n", more)
+	table := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
+	t := textWriter{out: table}
+	t.printf("    id\tstarted\ttook\toutcome\tmigrated\tfailed\twindow\tby\n")
+	for _, r := range recent {
+		took := "-"
+		if r.Ended != nil {
+			took = r.Ended.Sub(r.Started).Round(10 * time.Millisecond).String()
+		}
+		t.printf("    %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.RunID, r.Started.Format(time.RFC3339), took, r.Outcome,
+			group(r.Migrated), group(r.Failed), interval(r.WindowStart, r.WindowEnd), plain(r.By))
+	}
+	if err := cmp.Or(t.err, table.Flush()); w.err == nil {
+		w.err = err
+	}
+}
+
+// printStatusLine prints the status of one of several checkpoints in one line.
+func printStatusLine(out io.Writer, st *pairStatus) error {
+	last := "no run yet"
+	if r := st.LastRun; r != nil {
+		last = "last run " + r.Started.Format(time.RFC3339) + " " + string(r.Outcome)
+	}
+	_, err := fmt.Fprintf(out, "%s → %s: %s migrated, %s deferred, %s skipped, %s failed; %s\n", part(st.Source, st.Shard), st.Target,
+		group(st.Traces[checkpoint.Migrated]), group(st.Traces[checkpoint.Deferred]),
+		group(st.Traces[checkpoint.Skipped]), group(st.Traces[checkpoint.Failed]), last)
+	return err
+}
+
+// plain keeps a terminal's line one line, whatever the source put into s.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}
+
+func stamp(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+func interval(from, until *time.Time) string {
+	text := func(t *time.Time) string { return t.Format(time.RFC3339Nano) }
+	switch {
+	case from == nil && until == nil:
+		return "all"
+	case from == nil:
+		return "before " + text(until)
+	case until == nil:
+		return "from " + text(from)
+	}
+	return "from " + text(from) + " before " + text(until)
+}
