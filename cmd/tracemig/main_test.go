@@ -121,6 +121,20 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("it is not said once that the disk is full")
 				}
 			},
+			// closedpipe ARGS... runs tracemig with a pipe for its results that nobody reads, and wants it to fail without
+			// a stack trace. The shell says 141 of what SIGPIPE ends.
+			"closedpipe": func(ts *testscript.TestScript, neg bool, args []string) {
+				const script = `(until [ -e gone ]; do sleep 0.01; done; tracemig "$@" 2>pipe.err; echo $? >pipe.code) | (exec <&-; : >gone); rm gone`
+				if err := ts.Exec("sh", append([]string{"-c", script, "sh"}, args...)...); err != nil {
+					ts.Fatalf("%v", err)
+				}
+				if code := strings.TrimSpace(ts.ReadFile("pipe.code")); code != "141" && code != "1" {
+					ts.Fatalf("exit code %s, want 141 or 1", code)
+				}
+				if said := ts.ReadFile("pipe.err"); strings.Contains(said, "goroutine") {
+					ts.Fatalf("it prints a stack trace:\n%s", said)
+				}
+			},
 			// small N SIZE DIR ARGS... runs tracemig where DIR is a disk of SIZE, or a read-only one for ro, and
 			// wants exit code N.
 			"small": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -119,3 +119,72 @@ func TestListsOnFullDisk(t *testing.T) {
 		t.Errorf("closing says %v", err)
 	}
 }
+
+// failingWriter takes some writes and then none.
+type failingWriter struct {
+	takes int
+	err   error
+}
+
+func (w *failingWriter) Write(p []byte) (int, error) {
+	if w.takes--; w.takes < 0 {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+// What can't be written is an error of the call that prints it, and of every one after.
+func TestPrintersReturnWriteErrors(t *testing.T) {
+	kinds := map[preflight.Result]int{preflight.OK: 1}
+	for name, print := range map[string]func(*results) error{
+		"trace":   func(r *results) error { return jsonPrinter{r}.trace(migrate.TraceReport{}) },
+		"summary": func(r *results) error { return jsonPrinter{r}.summary(migrate.Summary{}) },
+		"plan":    func(r *results) error { return jsonPrinter{r}.plan(migrate.Plan{}) },
+		"finding": func(r *results) error { return jsonPrinter{r}.finding(verify.Finding{}) },
+		"report":  func(r *results) error { return jsonPrinter{r}.report(verify.Report{}) },
+		"probe":   func(r *results) error { return checkPrinter{true, jsonPrinter{r}}.finding(preflight.Finding{}) },
+		"probes":  func(r *results) error { return checkPrinter{true, jsonPrinter{r}}.summary(kinds) },
+		"step": func(r *results) error {
+			return rehearsalPrinter{true, strings.NewReplacer(), jsonPrinter{r}}.step(rehearsal.Step{})
+		},
+		"text probe": func(r *results) error {
+			return checkPrinter{false, jsonPrinter{r}}.finding(preflight.Finding{Next: "n"})
+		},
+		"text probes": func(r *results) error { return checkPrinter{false, jsonPrinter{r}}.summary(kinds) },
+		"text steps": func(r *results) error {
+			_, err := rehearsalPrinter{false, strings.NewReplacer(), jsonPrinter{r}}.summary("kind", nil, 0)
+			return err
+		},
+		"text summary": func(r *results) error { return newTextPrinter(r).summary(migrate.Summary{}) },
+		"text plan":    func(r *results) error { return newTextPrinter(r).plan(migrate.Plan{}) },
+		"text report":  func(r *results) error { return newTextPrinter(r).report(verify.Report{}) },
+		"status line":  func(r *results) error { return printStatusLine(r, &pairStatus{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := newResults(&failingWriter{err: syscall.EPIPE})
+			for range 2 { // the second time with another printer
+				if err := print(out); !errors.Is(err, syscall.EPIPE) {
+					t.Errorf("error %v, want %v", err, syscall.EPIPE)
+				}
+			}
+			if err := print(newResults(&failingWriter{takes: 100, err: syscall.EPIPE})); err != nil {
+				t.Errorf("error %v where all is written", err)
+			}
+		})
+	}
+}
+
+// Traces whose lines could not be written fail the summary, which may fit again.
+func TestSummaryReturnsErrorsOfTraces(t *testing.T) {
+	out := newResults(&failingWriter{takes: 1, err: syscall.ENOSPC})
+	p := jsonPrinter{out}
+	for i, want := range []error{nil, syscall.ENOSPC} {
+		if err := p.trace(migrate.TraceReport{}); !errors.Is(err, want) {
+			t.Errorf("trace %d: error %v, want %v", i, err, want)
+		}
+	}
+	out.out = &failingWriter{takes: 100}
+	if err := p.summary(migrate.Summary{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v of the summary, want %v", err, syscall.ENOSPC)
+	}
+}
