@@ -21,7 +21,9 @@ const (
 )
 
 func (o *runOptions) addAttachmentFlags(c *cobra.Command) {
-	c.Flags().StringVar(&o.attachments, "attachments", o.attachments, "what becomes of images and the like that MLflow keeps beside a trace: none leaves them at the source, inline puts them back into the spans, a folder or /Volumes/… gets them as files")
+	c.Flags().StringVar(&o.attachments, "attachments", o.attachments,
+		"what becomes of images and the like that MLflow keeps beside a trace: none leaves them at the source, inline puts them back into the "+
+			"spans, a folder or /Volumes/… gets them as files")
 }
 
 func (o *runOptions) validateAttachments() error {
@@ -29,7 +31,8 @@ func (o *runOptions) validateAttachments() error {
 	case o.attachments == "":
 		return usageError("--attachments is empty; give none, inline, a folder, or a path in a volume")
 	case strings.HasPrefix(o.attachments, "file:"), strings.HasPrefix(o.attachments, "dbfs:"), strings.Contains(o.attachments, "://"):
-		return usageError("--attachments %q is an address; give a folder of this machine, such as ./attachments, or a path in a volume, such as /Volumes/main/agents/attachments", o.attachments)
+		return usageError("--attachments %q is an address; give a folder of this machine, such as ./attachments, or a path in a volume, such "+
+			"as /Volumes/main/agents/attachments", o.attachments)
 	case !utf8.ValidString(o.attachments):
 		return usageError("--attachments: the folder's name is no UTF-8, and rows could not name it; give another")
 	case !attachments.InVolume(o.attachments):

@@ -31,7 +31,9 @@ func TestAttachmentsFlag(t *testing.T) {
 			t.Errorf("%s: %+v, %v", flag, got, err)
 		}
 	}
-	for _, flag := range []string{"", "file:./x", "dbfs:/x", "s3://bucket/x", "/Volumes", "/Volumes/c/s", "/Volumes/c/s/v/../x", "/Volumes/c/s/v;x/a", "a\xff"} {
+	for _, flag := range []string{
+		"", "file:./x", "dbfs:/x", "s3://bucket/x", "/Volumes", "/Volumes/c/s", "/Volumes/c/s/v/../x", "/Volumes/c/s/v;x/a", "a\xff",
+	} {
 		o := runOptions{attachments: flag}
 		if err := o.validateAttachments(); err == nil {
 			t.Errorf("%q is taken", flag)
@@ -45,7 +47,9 @@ func TestAttachmentsInWords(t *testing.T) {
 	p := newTextPrinter(&out)
 	p.trace(migrate.TraceReport{TraceID: "tr-1", State: "migrated", Attachments: 2})
 	p.summary(migrate.Summary{AttachmentsLeft: 1234, AttachmentTraces: 56})
-	for _, want := range []string{"1,234 of 56 traces  tr-1", "their bytes stay at the source and would be lost with it", "--attachments FOLDER"} {
+	for _, want := range []string{
+		"1,234 of 56 traces  tr-1", "their bytes stay at the source and would be lost with it", "--attachments FOLDER",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, &out)
 		}

@@ -169,7 +169,10 @@ func TestHugeTraces(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			args := []string{"run", "-o", "json", "--tracking-uri", oneTrace(t, "", tt.document), "--source", "hostile", "--target", "file:" + filepath.Join(dir, "lake", "agent"), "--checkpoint", filepath.Join(dir, "checkpoint.db")}
+			args := []string{
+				"run", "-o", "json", "--tracking-uri", oneTrace(t, "", tt.document), "--source", "hostile",
+				"--target", "file:" + filepath.Join(dir, "lake", "agent"), "--checkpoint", filepath.Join(dir, "checkpoint.db"),
+			}
 			began := time.Now()
 			s, code, heap := runInProcess(t, args...)
 			t.Logf("%v, %d MiB of heap, %d MB written", time.Since(began).Round(time.Millisecond), heap>>20, s.Bytes/1e6)

@@ -73,7 +73,8 @@ func TestScripts(t *testing.T) {
 				experiment.ServeHTTP(w, r)
 			}))
 			serve("LISTED", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if strings.HasPrefix(r.URL.Path, "/ajax-api/") || path.Base(r.URL.Path) == "get" && strings.HasSuffix(path.Dir(r.URL.Path), "traces") || path.Base(r.URL.Path) == "batchGet" {
+				folder, name := path.Split(r.URL.Path)
+				if strings.HasPrefix(folder, "/ajax-api/") || name == "batchGet" || name == "get" && strings.HasSuffix(folder, "traces/") {
 					w.Header().Set("Location", "https://login.example/?state=secret-word")
 					w.WriteHeader(http.StatusFound)
 					return
@@ -220,7 +221,9 @@ func TestSizesAndDurations(t *testing.T) {
 			t.Errorf("size %q is shown as %s", text, s.String())
 		}
 	}
-	for text, want := range map[string]time.Duration{"30": 30 * time.Second, "0.5": time.Second / 2, "10m": 10 * time.Minute, "1h30m": 90 * time.Minute, "0": 0, "-1": -time.Second} {
+	for text, want := range map[string]time.Duration{
+		"30": 30 * time.Second, "0.5": time.Second / 2, "10m": 10 * time.Minute, "1h30m": 90 * time.Minute, "0": 0, "-1": -time.Second,
+	} {
 		var d duration
 		if err := d.Set(text); err != nil || time.Duration(d) != want {
 			t.Errorf("duration %q: %v, %v; want %v", text, time.Duration(d), err, want)

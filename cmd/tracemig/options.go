@@ -71,8 +71,12 @@ func defaultRunOptions() runOptions {
 func (o *runOptions) addFlags(c *cobra.Command) {
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
-	f.BoolVar(&o.create, "create", false, "make the target's tables where they are missing: only where there is no service, which makes them when an experiment is created with the location")
-	f.BoolVar(&o.createViews, "create-views", false, "make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind an experiment to a location that has others")
+	f.BoolVar(&o.create, "create", false,
+		"make the target's tables where they are missing: only where there is no service, which makes them when an experiment is created with "+
+			"the location")
+	f.BoolVar(&o.createViews, "create-views", false,
+		"make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind "+
+			"an experiment to a location that has others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	o.addSpanFlags(c)
@@ -104,15 +108,21 @@ const lockWaitHelp = "how long to wait for another run with the same checkpoint:
 // addSpanFlags adds the flags of commands that may write spans of migrated traces.
 func (o *runOptions) addSpanFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVar(&o.updateSpans, "update-spans", false, "put spans that have other values at the source now in the place of their rows; without it they are only reported")
-	f.Var(&o.settle, "settle", "traces migrated sooner after their end than this are read again by later runs: spans of them may have come since (of servers that keep spans in their tracking store)")
+	f.BoolVar(&o.updateSpans, "update-spans", false,
+		"put spans that have other values at the source now in the place of their rows; without it they are only reported")
+	f.Var(&o.settle, "settle",
+		"traces migrated sooner after their end than this are read again by later runs: spans of them may have come since (of servers that "+
+			"keep spans in their tracking store)")
 }
 
 // addStagingFlags adds the flags of commands that write the target.
 func (o *runOptions) addStagingFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.stagingVolume, "staging-volume", "", "volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is then 128MiB unless given)")
-	f.Var(&o.statementBytes, "statement-bytes", "rows of one SQL statement, at most, such as 4MiB (default 8MiB, or less where the warehouse was found to refuse that)")
+	f.StringVar(&o.stagingVolume, "staging-volume", "",
+		"volume, /Volumes/CATALOG/SCHEMA/VOLUME, through whose files large batches are loaded: for large migrations (--bytes-in-flight is "+
+			"then 128MiB unless given)")
+	f.Var(&o.statementBytes, "statement-bytes",
+		"rows of one SQL statement, at most, such as 4MiB (default 8MiB, or less where the warehouse was found to refuse that)")
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
 }
 
@@ -171,12 +181,16 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.Int64Var(&o.startMs, "start-time-ms", 0, "only traces requested at or after this time, in milliseconds since the Unix epoch")
 	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
-	f.TextVar(&o.runLinks, "run-links", o.runLinks, "`which` runs to ask for traces that were linked to them later, one query a run: source, those of the experiment; all, those of every experiment that you may see; or none")
-	f.StringVar(&o.serviceName, "service-name", "", "service.name to give all spans (default what the source knows of traces that came by OTLP)")
+	f.TextVar(&o.runLinks, "run-links", o.runLinks,
+		"`which` runs to ask for traces that were linked to them later, one query a run: source, those of the experiment; all, those of every "+
+			"experiment that you may see; or none")
+	f.StringVar(&o.serviceName, "service-name", "",
+		"service.name to give all spans (default what the source knows of traces that came by OTLP)")
 	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
 	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
-	f.Var(&o.bytesInFlight, "bytes-in-flight", "payload in memory, at most, such as 64MiB, 64MB or a number of bytes; one larger trace still passes")
+	f.Var(&o.bytesInFlight, "bytes-in-flight",
+		"payload in memory, at most, such as 64MiB, 64MB or a number of bytes; one larger trace still passes")
 	f.StringVarP(&o.output, "output", "o", o.output, "text, or json for JSON lines with the summary last")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
@@ -185,7 +199,10 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 // limits are the shares of one shard: a source's quotas are for all who ask it.
 func (o *runOptions) limits() mlflowclient.Limits {
 	shards := float64(max(o.shard.Count, 1))
-	return mlflowclient.Limits{SearchPerSecond: o.searchRate / shards, RunsPerSecond: mlflowclient.DefaultRunsPerSecond / shards, DownloadPerSecond: o.downloadRate / shards}
+	return mlflowclient.Limits{
+		SearchPerSecond: o.searchRate / shards, RunsPerSecond: mlflowclient.DefaultRunsPerSecond / shards,
+		DownloadPerSecond: o.downloadRate / shards,
+	}
 }
 
 // prepare reads what the flags mean; its errors are wrong usage.

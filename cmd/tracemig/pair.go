@@ -27,14 +27,20 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 	f.SortFlags = false
 	f.StringVar(&o.source, "source", "", "experiment to read: ID, name or workspace path")
 	f.StringVar(&o.target, "target", "", "catalog.schema.prefix, an experiment bound to such a location, or file:FOLDER/PREFIX")
-	f.StringVar(&o.trackingURI, "tracking-uri", "", "MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
+	f.StringVar(&o.trackingURI, "tracking-uri", "",
+		"MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
 	f.StringVar(&o.workspace, "workspace", "", "workspace of the MLflow server, where it has several (default $MLFLOW_WORKSPACE)")
-	f.BoolVar(&o.insecureHTTP, "insecure-http", false, "send credentials to the MLflow server in plain http, where anyone on the way can read them: for servers inside a network that you trust")
+	f.BoolVar(&o.insecureHTTP, "insecure-http", false,
+		"send credentials to the MLflow server in plain http, where anyone on the way can read them: for servers inside a network that you trust")
 	f.StringVarP(&o.profile, "profile", "p", "", "profile of .databrickscfg; beats credentials in the environment")
 	f.StringVar(&o.host, "host", "", "Databricks workspace, such as https://adb-123.azuredatabricks.net")
-	f.StringVar(&o.warehouseID, "warehouse-id", "", "SQL warehouse to reach the tables through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target experiment's)")
-	f.StringVar(&o.checkpoint, "checkpoint", "", "file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target, and shard)")
-	f.TextVar(&o.shard, "shard", shard.Shard{}, "only part `index/count` of the source's traces, such as 0/4, 1/4, 2/4 and 3/4 for four jobs side by side")
+	f.StringVar(&o.warehouseID, "warehouse-id", "",
+		"SQL warehouse to reach the tables through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target "+
+			"experiment's)")
+	f.StringVar(&o.checkpoint, "checkpoint", "",
+		"file that remembers what was migrated (default in $XDG_STATE_HOME/tracemig, one a source and target, and shard)")
+	f.TextVar(&o.shard, "shard", shard.Shard{},
+		"only part `index/count` of the source's traces, such as 0/4, 1/4, 2/4 and 3/4 for four jobs side by side")
 }
 
 func (o *pairOptions) validate() error {
@@ -58,7 +64,10 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 	if uri == "" {
 		uri = a.getenv("MLFLOW_TRACKING_URI")
 	}
-	return &connector{trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP, profile: o.profile, host: o.host, warehouseID: o.warehouseID, getenv: a.getenv, log: log}
+	return &connector{
+		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP, profile: o.profile, host: o.host,
+		warehouseID: o.warehouseID, getenv: a.getenv, log: log,
+	}
 }
 
 // pair finds what the flags name, as checkpoints know it, and the file of its checkpoint. Where the

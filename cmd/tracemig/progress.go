@@ -28,7 +28,9 @@ const (
 )
 
 func startProgress(term *terminal.Terminal, log *slog.Logger, counts func() report.Counts, source func() mlflowclient.Stats) *progress {
-	s := &progress{term: term, log: log, counts: counts, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{})}
+	s := &progress{
+		term: term, log: log, counts: counts, source: source, started: time.Now(), done: make(chan struct{}), ended: make(chan struct{}),
+	}
 	every := lineEvery
 	if term.Interactive() {
 		every = blockEvery

@@ -41,7 +41,8 @@ or a step could not be tried.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
 	}
-	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "output", "log-level", "log-format")
+	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id",
+		"output", "log-level", "log-format")
 	c.Flags().Lookup("target").Usage = "catalog.schema.prefix, or an experiment bound to such a location"
 	return c
 }
@@ -122,8 +123,10 @@ func (a *app) runRehearsal(job rehearsal.Job, kind string, out rehearsalPrinter)
 	return nil
 }
 
-// scratchOpener opens the tables of the rehearsal, which hears when the warehouse is waited for.
-func scratchOpener(conn *connector, scratch uctables.Location, id string) func(context.Context, func(error, time.Duration)) (rehearsal.Target, error) {
+// opener is the function of rehearsal.Job that opens the scratch tables; waiting is called when the warehouse is waited for.
+type opener = func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error)
+
+func scratchOpener(conn *connector, scratch uctables.Location, id string) opener {
 	return func(ctx context.Context, waiting func(error, time.Duration)) (rehearsal.Target, error) {
 		opts, err := conn.warehouseOptions(scratch, id, nil)
 		if err != nil {
@@ -172,7 +175,8 @@ func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yie
 		return err
 	}
 	n := 0
-	err = src.ListTraces(ctx, experiment.ID, mlflowclient.Window{Unlistable: func(*mlflowclient.UnlistableError) error { return nil }}, func(t *mlflow.TraceInfo) error {
+	all := mlflowclient.Window{Unlistable: func(*mlflowclient.UnlistableError) error { return nil }}
+	err = src.ListTraces(ctx, experiment.ID, all, func(t *mlflow.TraceInfo) error {
 		if t.State == mlflow.StateInProgress {
 			return nil
 		}
@@ -180,7 +184,8 @@ func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yie
 		if spans.Err != nil {
 			return spans.Err
 		}
-		res, err := convert.Convert(convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}, convert.Options{Source: "rehearsal"})
+		in := convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}
+		res, err := convert.Convert(in, convert.Options{Source: "rehearsal"})
 		if err != nil {
 			return nil // A run reports it.
 		}

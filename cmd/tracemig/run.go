@@ -116,7 +116,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
-	began := checkpoint.Run{ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs}
+	began := checkpoint.Run{
+		ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs,
+	}
 	if err := store.StartRun(s.ctx, began); err != nil {
 		return nil, err
 	}

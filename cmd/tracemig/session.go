@@ -76,12 +76,15 @@ func (s *session) open() error {
 	if s.attachments, err = o.attached(s.source, conn); err != nil {
 		return err
 	}
-	s.pair = checkpoint.Pair{Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard}
+	s.pair = checkpoint.Pair{
+		Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard,
+	}
 	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("target", "tables", s.target.String())
 	if l, err := uctables.ParseLocation(s.target.String()); err == nil {
 		if p, ok := official.ReadProgress(experiment.Tags, l); ok {
-			s.log.Info("Databricks' own migration has moved traces of this experiment into these tables, "+p.String()+": a run takes them over", "experiment", experiment.ID)
+			s.log.Info("Databricks' own migration has moved traces of this experiment into these tables, "+p.String()+": a run takes them over",
+				"experiment", experiment.ID)
 		}
 	}
 	s.path, err = o.checkpointPath(s.app, s.pair)

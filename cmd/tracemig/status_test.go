@@ -20,7 +20,8 @@ import (
 func statusOf(t *testing.T, o statusOptions) string {
 	t.Helper()
 	var stdout bytes.Buffer
-	a := &app{stdout: newResults(&stdout), terminal: terminal.New(nil, func(string) string { return "" }), getenv: func(string) string { return "" }, ctx: t.Context(), stop: t.Context()}
+	getenv := func(string) string { return "" }
+	a := &app{stdout: newResults(&stdout), terminal: terminal.New(nil, getenv), getenv: getenv, ctx: t.Context(), stop: t.Context()}
 	if err := a.status(o); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,9 @@ func TestStatusLists(t *testing.T) {
 		checkpoint.Record{TraceID: "tr-1", TargetTraceID: "0a", State: checkpoint.Migrated, RequestTimeMs: 1},
 		checkpoint.Record{TraceID: "tr,\"2\"", TargetTraceID: "0b", State: checkpoint.Migrated},
 		checkpoint.Record{TraceID: "tr-3", TargetTraceID: "0c", State: checkpoint.Skipped, Reason: "never_had_spans"},
-		checkpoint.Record{TraceID: "tr-4", State: checkpoint.Failed, Reason: "row_refused", Detail: hostile, RequestTimeMs: 1767323045678, RunID: "r"},
+		checkpoint.Record{
+			TraceID: "tr-4", State: checkpoint.Failed, Reason: "row_refused", Detail: hostile, RequestTimeMs: 1767323045678, RunID: "r",
+		},
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +70,14 @@ func TestStatusLists(t *testing.T) {
 		t.Errorf("failed (-want +got):\n%s", d)
 	}
 	var line struct{ Type, Detail string }
-	if err := json.Unmarshal([]byte(of("failed", false, "json")), &line); err != nil || line.Type != "trace" || line.Detail != strings.ToValidUTF8(hostile, "�") {
-		t.Errorf("%v: %q", err, line)
+	if err := json.Unmarshal([]byte(of("failed", false, "json")), &line); err != nil {
+		t.Fatal(err)
 	}
-	if got, want := of("migrated", false, "text"), "tr,\"2\"  0b  -  migrated  -  -  -\ntr-1  0a  1970-01-01T00:00:00.001Z  migrated  -  -  -\n"; got != want {
+	if want := strings.ToValidUTF8(hostile, "�"); line.Type != "trace" || line.Detail != want {
+		t.Errorf("type %q and detail %q, want trace and %q", line.Type, line.Detail, want)
+	}
+	const want = "tr,\"2\"  0b  -  migrated  -  -  -\ntr-1  0a  1970-01-01T00:00:00.001Z  migrated  -  -  -\n"
+	if got := of("migrated", false, "text"); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	// What the source says moves no cursor.

@@ -30,7 +30,8 @@ func (s *session) prepareTables(missing bool) error {
 		s.log.Info("made the target's tables", "tables", s.target.String())
 	}
 	if missing && !s.opts.local() && !s.opts.createViews {
-		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, --create-views does")
+		s.log.Info("made no views: the service makes its own when an experiment is created with this location; where there is none, " +
+			"--create-views does")
 	}
 	if !s.opts.createViews {
 		return nil

@@ -147,7 +147,8 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 		p.subrow("taken over", "%s, which Databricks' own migration had moved", group(s.TakenOver))
 	}
 	if s.LargeForClients > 0 {
-		p.subrow("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location", group(s.LargeForClients))
+		p.subrow("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location",
+			group(s.LargeForClients))
 	}
 	p.row("already there", "%s", group(s.Present))
 	p.reasons(checkpoint.Deferred, s.Deferred, s.DeferredReasons)
@@ -176,7 +177,8 @@ func (p *textPrinter) spansOf(s *migrate.Summary) {
 		p.row("spans updated", "%s, with the values that they have at the source now", group(s.SpansUpdated))
 	}
 	if s.SpansChanged > 0 {
-		p.row("spans changed", "%s have other values at the source now; tracemig repair --deep --update-spans puts them in the place of the rows%s",
+		p.row("spans changed",
+			"%s have other values at the source now; tracemig repair --deep --update-spans puts them in the place of the rows%s",
 			group(s.SpansChanged), p.ids(string(checkpoint.Migrated)+" "+migrate.ReasonSpansChanged))
 	}
 }
@@ -296,7 +298,8 @@ func notLookedFor(which runlinks.Scope, hidden int64) (texts []string) {
 		texts = append(texts, "links to runs were not looked for; --run-links source or all does")
 	}
 	if hidden > 0 {
-		texts = append(texts, fmt.Sprintf("the source did not show %s experiments or runs of others: links to them were not looked for", group(hidden)))
+		texts = append(texts,
+			fmt.Sprintf("the source did not show %s experiments or runs of others: links to them were not looked for", group(hidden)))
 	}
 	return texts
 }
@@ -325,7 +328,8 @@ func (p *textPrinter) plan(pl migrate.Plan) error {
 	p.row("would be migrated", "%s: about %s spans, %s annotations, %s of spans",
 		group(pl.ToMigrate), group(pl.Spans), group(pl.Annotations), size(pl.Bytes))
 	if pl.ToTakeOver > 0 {
-		p.printf("    %s of them Databricks' own migration has moved: their annotations would be brought to tracemig's form\n", group(pl.ToTakeOver))
+		p.printf("    %s of them Databricks' own migration has moved: their annotations would be brought to tracemig's form\n",
+			group(pl.ToTakeOver))
 	}
 	if pl.EstimatedSizes > 0 {
 		p.printf("    %s of them don't tell their size and are taken to be like the others\n", group(pl.EstimatedSizes))

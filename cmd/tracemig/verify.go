@@ -51,7 +51,9 @@ migration).
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.IntVar(&o.sample, "sample", 0, "compare only so many traces, taken at random")
-	f.StringVar(&o.asOf, "as-of", "", "traces requested from this time on may not be there yet: RFC 3339, date (UTC) or age (default when the last run began that looked at all, as the checkpoint tells)")
+	f.StringVar(&o.asOf, "as-of", "",
+		"traces requested from this time on may not be there yet: RFC 3339, date (UTC) or age (default when the last run began that looked at "+
+			"all, as the checkpoint tells)")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
@@ -106,7 +108,8 @@ type comparison func(context.Context, verify.Job) (verify.Report, error)
 func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Report, error) {
 	err := s.target.Check(s.stop)
 	if missing, ok := errors.AsType[*target.TableError](err); ok && missing.Missing {
-		err = advice.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem), "Move the traces with tracemig run first")
+		err = advice.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem),
+			"Move the traces with tracemig run first")
 	}
 	if err != nil {
 		return verify.Report{}, err

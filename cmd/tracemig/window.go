@@ -61,9 +61,11 @@ func plausible(flag string, t, now time.Time) error {
 	const day = "2006-01-02T15:04:05Z07:00"
 	switch {
 	case t.Before(earliest):
-		return usageError("--%s is %s, and there are no traces from before %s; leave it out to take all", flag, t.UTC().Format(day), earliest.Format(time.DateOnly))
+		return usageError("--%s is %s, and there are no traces from before %s; leave it out to take all", flag, t.UTC().Format(day),
+			earliest.Format(time.DateOnly))
 	case flag != "end-time" && t.After(now):
-		return usageError("--%s is %s, which lies in the future, where there are no traces yet; now it is %s", flag, t.UTC().Format(day), now.UTC().Format(day))
+		return usageError("--%s is %s, which lies in the future, where there are no traces yet; now it is %s", flag, t.UTC().Format(day),
+			now.UTC().Format(day))
 	}
 	return nil
 }
@@ -72,7 +74,8 @@ func plausible(flag string, t, now time.Time) error {
 func plausibleMs(ms int64, now time.Time) error {
 	err := plausible("start-time-ms", time.UnixMilli(ms), now)
 	if t, unit, ok := meant(ms, now); err != nil && ok {
-		return usageError("--start-time-ms %d looks like %s; in milliseconds %s is --start-time-ms %d", ms, unit, t.Format(time.RFC3339Nano), t.UnixMilli())
+		return usageError("--start-time-ms %d looks like %s; in milliseconds %s is --start-time-ms %d", ms, unit, t.Format(time.RFC3339Nano),
+			t.UnixMilli())
 	}
 	return err
 }
@@ -117,7 +120,8 @@ func (s *session) noTraces(w mlflowclient.Window) {
 	if w.StartMs != nil || w.EndMs != nil || s.opts.shard.Count > 0 {
 		where = "the experiment has no traces in the part that was asked for"
 	}
-	s.log.Warn(where+": check --source, the window and the shard, if this is not what you expect", "experiment", s.experiment, "window", interval(timeOf(w.StartMs), timeOf(w.EndMs)))
+	s.log.Warn(where+": check --source, the window and the shard, if this is not what you expect", "experiment", s.experiment, "window",
+		interval(timeOf(w.StartMs), timeOf(w.EndMs)))
 }
 
 func ceilMs(t time.Time) *int64 {

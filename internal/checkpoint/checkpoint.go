@@ -214,7 +214,8 @@ func (s *Store) identify(ctx context.Context) error {
 		}
 	}
 	var err error
-	s.other, err = s.db.PrepareContext(ctx, "SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1")
+	s.other, err = s.db.PrepareContext(ctx,
+		"SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1")
 	if err != nil {
 		return s.unusable(err)
 	}

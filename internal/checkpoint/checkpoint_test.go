@@ -63,7 +63,8 @@ func TestStoreIsAMap(t *testing.T) {
 				rs := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Record {
 					return Record{
 						TraceID: ids.Draw(rt, "id"), State: rapid.SampledFrom([]State{Migrated, Deferred, Skipped, Failed}).Draw(rt, "state"),
-						RequestTimeMs: rapid.Int64Range(0, 2000).Draw(rt, "time"), Reason: rapid.String().Draw(rt, "reason"), RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run"),
+						RequestTimeMs: rapid.Int64Range(0, 2000).Draw(rt, "time"), Reason: rapid.String().Draw(rt, "reason"),
+						RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run"),
 						Spans: rapid.IntRange(0, 1<<40).Draw(rt, "spans"), Bytes: rapid.Int64().Draw(rt, "bytes"), Digest: "d",
 					}
 				}), 0, 4).Draw(rt, "records")
@@ -155,20 +156,21 @@ func TestOpenRefuses(t *testing.T) {
 	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", fi.Mode())
 	}
-	var other *OtherPairError
-	if _, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"}); !errors.As(err, &other) || other.Have != "main.agents.prod" {
-		t.Errorf("another pair's file: %v", err)
+	_, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"})
+	if other, ok := errors.AsType[*OtherPairError](err); !ok || other.Have != "main.agents.prod" {
+		t.Errorf("another pair's file: error %v, want an *OtherPairError of main.agents.prod", err)
 	}
-	var damaged *DamagedError
 	junk := filepath.Join(dir, "junk.db")
 	os.WriteFile(junk, []byte(strings.Repeat("no database\n", 1000)), 0o600)
-	if _, err := Open(t.Context(), junk, pair); !errors.As(err, &damaged) {
-		t.Errorf("junk: %v", err)
+	_, err = Open(t.Context(), junk, pair)
+	if _, ok := errors.AsType[*DamagedError](err); !ok {
+		t.Errorf("junk: error %v, want a *DamagedError", err)
 	}
 }
 
-func TestLockNamesItsHolder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c.db")
+// holdLock starts a process that holds the lock of the checkpoint at path.
+func holdLock(t *testing.T, path string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "CHECKPOINT_HOLD="+path)
 	out, err := cmd.StdoutPipe()
@@ -180,11 +182,18 @@ func TestLockNamesItsHolder(t *testing.T) {
 	}
 	buf := make([]byte, 4)
 	if _, err := out.Read(buf); err != nil || string(buf) != "held" {
-		t.Fatalf("child said %q, %v", buf, err)
+		t.Fatalf("the child said %q, %v, want held", buf, err)
 	}
-	var locked *LockedError
-	if _, err := TakeLock(t.Context(), path, 0, Holder{}); !errors.As(err, &locked) || locked.Holder.PID != cmd.Process.Pid || !strings.Contains(err.Error(), "ann on there (run r1") {
-		t.Errorf("taken while held: %v", err)
+	return cmd
+}
+
+func TestLockNamesItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	cmd := holdLock(t, path)
+	_, err := TakeLock(t.Context(), path, 0, Holder{})
+	locked, ok := errors.AsType[*LockedError](err)
+	if !ok || locked.Holder.PID != cmd.Process.Pid || !strings.Contains(err.Error(), "ann on there (run r1") {
+		t.Errorf("taken while held: error %v, want a *LockedError of process %d, ann on there (run r1)", err, cmd.Process.Pid)
 	}
 	if held, h, err := Held(path); err != nil || !held || h.RunID != "r1" {
 		t.Errorf("held: %v by %v, %v", held, h, err)

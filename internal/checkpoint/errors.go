@@ -119,9 +119,11 @@ func (s *Store) refused(err error) error {
 	}
 	switch e.Code() & 0xff { // the rest of an extended code says where
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err), "Make room on its disk, or "+s.elsewhere+", and run the same command again")
+		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
+			"Make room on its disk, or "+s.elsewhere+", and run the same command again")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err), "Change the permissions of the file and its folder, or "+s.elsewhere)
+		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
+			"Change the permissions of the file and its folder, or "+s.elsewhere)
 	case sqlite3.SQLITE_BUSY:
 		return advice.With(fmt.Errorf("%s is in use by another program: %w", s.name(), err), "Close it, and run the same command again")
 	}

@@ -124,5 +124,6 @@ func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process"
 	}
-	return "process " + strconv.Itoa(h.PID) + " of " + h.User + " on " + h.Host + " (run " + h.RunID + ", since " + h.Since.Format(time.RFC3339) + ")"
+	return "process " + strconv.Itoa(h.PID) + " of " + h.User + " on " + h.Host + " (run " + h.RunID + ", since " +
+		h.Since.Format(time.RFC3339) + ")"
 }

@@ -35,7 +35,9 @@ const (
 
 // StartRun notes that a run began; FinishRun how it ended.
 func (s *Store) StartRun(ctx context.Context, r Run) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO runs (run_id, start_ms, by, window_start_ms, window_end_ms, outcome, migrated, failed, summary) VALUES (?, ?, ?, ?, ?, ?, 0, 0, '')",
+	_, err := s.db.ExecContext(ctx, `
+		INSERT INTO runs (run_id, start_ms, by, window_start_ms, window_end_ms, outcome, migrated, failed, summary)
+		VALUES (?, ?, ?, ?, ?, ?, 0, 0, '')`,
 		r.ID, r.Start.UnixMilli(), r.By, r.WindowStartMs, r.WindowEndMs, Running)
 	return s.wrap(err)
 }
@@ -63,7 +65,8 @@ func (s *Store) Runs(ctx context.Context, yield func(Run) error) error {
 		var r Run
 		var start int64
 		var end sql.NullInt64
-		if err := rows.Scan(&r.ID, &start, &end, &r.By, &r.Outcome, &r.WindowStartMs, &r.WindowEndMs, &r.Summary, &r.Migrated, &r.Failed); err != nil {
+		err := rows.Scan(&r.ID, &start, &end, &r.By, &r.Outcome, &r.WindowStartMs, &r.WindowEndMs, &r.Summary, &r.Migrated, &r.Failed)
+		if err != nil {
 			return s.wrap(err)
 		}
 		r.Start = time.UnixMilli(start).UTC()

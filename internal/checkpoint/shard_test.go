@@ -44,9 +44,9 @@ func TestCheckpointOfAShard(t *testing.T) {
 		}
 		look.Close()
 		p.Shard = shard.Shard{Index: 2, Count: 3}
-		var other *OtherPairError
-		if _, err := Open(t.Context(), path, p); !errors.As(err, &other) || other.What != "shard" || other.Have != s.String() || other.Ask != "2/3" {
-			t.Errorf("another shard has %s: %v", filepath.Base(path), err)
+		_, err = Open(t.Context(), path, p)
+		if other, ok := errors.AsType[*OtherPairError](err); !ok || other.What != "shard" || other.Have != s.String() || other.Ask != "2/3" {
+			t.Errorf("shard 2/3 with %s: error %v, want an *OtherPairError of shard %q", filepath.Base(path), err, s)
 		}
 	}
 }

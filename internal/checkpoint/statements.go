@@ -15,6 +15,7 @@ func (s *Store) StatementBytes(ctx context.Context) (int64, error) {
 
 // SetStatementBytes notes it for runs to come.
 func (s *Store) SetStatementBytes(ctx context.Context, bytes int64) error {
-	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('statement_bytes', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", strconv.FormatInt(bytes, 10))
+	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('statement_bytes', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+		strconv.FormatInt(bytes, 10))
 	return s.wrap(err)
 }

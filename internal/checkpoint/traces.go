@@ -46,7 +46,9 @@ func (s *Store) Put(ctx context.Context, rs ...Record) error {
 		}
 		defer st.Close()
 		for _, r := range rs {
-			if _, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Detail, r.Digest, r.Spans, r.Annotations, r.Bytes, r.RunID); err != nil {
+			_, err := st.ExecContext(ctx, r.TraceID, r.TargetTraceID, r.RequestTimeMs, r.State, r.Reason, r.Detail, r.Digest,
+				r.Spans, r.Annotations, r.Bytes, r.RunID)
+			if err != nil {
 				return err
 			}
 		}
@@ -58,7 +60,8 @@ const columns = "trace_id, target_trace_id, request_time_ms, state, reason, deta
 
 func scan(rows *sql.Rows) (Record, error) {
 	var r Record
-	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Detail, &r.Digest, &r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
+	err := rows.Scan(&r.TraceID, &r.TargetTraceID, &r.RequestTimeMs, &r.State, &r.Reason, &r.Detail, &r.Digest,
+		&r.Spans, &r.Annotations, &r.Bytes, &r.RunID)
 	return r, err
 }
 
@@ -79,7 +82,8 @@ func (s *Store) Moved(ctx context.Context, yield func(Record) error) error {
 func (s *Store) pages(ctx context.Context, where string, args []any, yield func(Record) error) error {
 	after := ""
 	for {
-		rs, err := s.query(ctx, "SELECT "+columns+" FROM traces WHERE "+where+" AND trace_id > ? ORDER BY trace_id LIMIT ?", append(args, after, page)...)
+		rs, err := s.query(ctx, "SELECT "+columns+" FROM traces WHERE "+where+" AND trace_id > ? ORDER BY trace_id LIMIT ?",
+			append(args, after, page)...)
 		if err != nil {
 			return err
 		}

@@ -93,7 +93,8 @@ func (c *check) disk(code Code, folder string) {
 	case free < diskFull:
 		c.failed(code, fmt.Errorf("the disk is full: %d KiB are free at %s", free>>10, at), next)
 	case !files:
-		c.failed(code, fmt.Errorf("the disk takes no more files, though %d MiB are free at %s", free>>20, at), "Remove files there, or name another place")
+		c.failed(code, fmt.Errorf("the disk takes no more files, though %d MiB are free at %s", free>>20, at),
+			"Remove files there, or name another place")
 	case free < diskWarning:
 		c.warning(code, next, "only %d MiB are free at %s", free>>20, at)
 	default:

@@ -191,7 +191,8 @@ func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) 
 		return me, failure(CodeIdentity, fmt.Errorf("%s: %w; they are of type %s", ws.Host(), err, me.AuthType),
 			"Log in again, or make a new token: the one in use is wrong, expired or of another workspace")
 	case errors.Is(err, databricks.ErrNoRight), errors.Is(err, databricks.ErrNotThere):
-		return me, Finding{Code: CodeIdentity, Result: Warning, Text: fmt.Sprintf("%s does not say who the credentials (%s) speak for: %v", ws.Host(), me.AuthType, err),
+		return me, Finding{Code: CodeIdentity, Result: Warning,
+			Text: fmt.Sprintf("%s does not say who the credentials (%s) speak for: %v", ws.Host(), me.AuthType, err),
 			Next: "Compare the grants by hand: tracemig check --print-grants --principal NAME"}
 	case err != nil:
 		next := "Log in with databricks auth login, name a profile with --profile, or set DATABRICKS_TOKEN"
@@ -257,7 +258,8 @@ func (c *check) source() (server, experimentID string) {
 	c.experiment = experiment
 	if l := experiment.TraceLocation; l != "" {
 		c.warning(CodeBound, "Name that location as the target of a run, or use an experiment bound to another one for what was traced before",
-			"the experiment is itself bound to the Unity Catalog location %s: traces logged since are there already, and only older ones are in the experiment", l)
+			"the experiment is itself bound to the Unity Catalog location %s: traces logged since are there already, and only older ones are in "+
+				"the experiment", l)
 	}
 	samples := c.traces(src, experiment.ID)
 	c.spans(src, samples)
@@ -306,14 +308,16 @@ func (c *check) traces(src Source, experimentID string) (samples map[string][]*m
 			counts = append(counts, fmt.Sprintf("%d %s", count, state))
 		}
 		slices.Sort(counts)
-		c.ok(CodeTraces, "%d (%s), requested from %s to %s", n, strings.Join(counts, ", "), first.UTC().Format(time.RFC3339Nano), last.UTC().Format(time.RFC3339Nano))
+		c.ok(CodeTraces, "%d (%s), requested from %s to %s", n, strings.Join(counts, ", "), first.UTC().Format(time.RFC3339Nano),
+			last.UTC().Format(time.RFC3339Nano))
 	}
 	switch {
 	case !c.Databricks:
 	case err != nil:
 		c.notChecked(CodeCap, "the traces can't be counted, see %s", CodeTraces)
 	case n >= traceCap*9/10:
-		c.warning(CodeCap, "Migrate before it is full, or ask Databricks for a higher limit", "%d traces are near the %d that an experiment takes by default: new ones will be refused", n, traceCap)
+		c.warning(CodeCap, "Migrate before it is full, or ask Databricks for a higher limit",
+			"%d traces are near the %d that an experiment takes by default: new ones will be refused", n, traceCap)
 	case part:
 		c.notChecked(CodeCap, "the window shows only a part of the traces")
 	default:

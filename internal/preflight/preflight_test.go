@@ -152,7 +152,7 @@ func missing(t uctables.Table) error {
 	return &target.TableError{Table: "m.a.p" + t.Suffix, Missing: true, Problem: "does not exist", Next: "run with --create."}
 }
 
-type bed struct {
+type fixture struct {
 	job    Job
 	src    *source
 	ws     *workspace
@@ -161,9 +161,9 @@ type bed struct {
 	path   string // of the checkpoint
 }
 
-// newBed is a job between a workspace and tables in it, with which all is well.
-func newBed(t *testing.T) *bed {
-	b := &bed{
+// newFixture is a job between a workspace and tables in it, with which all is well.
+func newFixture(t *testing.T) *fixture {
+	b := &fixture{
 		src: &source{traces: 3, age: time.Hour}, ws: &workspace{state: "RUNNING", mayUse: true}, tables: tables{},
 		path: filepath.Join(t.TempDir(), "state", "c.db"),
 	}
@@ -184,81 +184,123 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-func (b *bed) run(t *testing.T) map[Code]Finding {
+func (b *fixture) run(t *testing.T) map[Code]Finding {
 	t.Helper()
 	found := map[Code]Finding{}
 	Run(t.Context(), b.job, func(f Finding) {
 		if _, twice := found[f.Code]; twice {
-			t.Errorf("%s is told of twice", f.Code)
+			t.Errorf("%s is reported twice, want once", f.Code)
 		}
-		if (f.Result == Failed || f.Result == Warning) && (f.Next == "" || strings.HasSuffix(f.Next, ".")) || f.Text == "" || strings.HasSuffix(f.Text, ".") {
-			t.Errorf("no sentence or no next step: %+v", f)
+		if f.Text == "" || strings.HasSuffix(f.Text, ".") {
+			t.Errorf("the text is empty or ends with a full stop: %+v", f)
+		}
+		if bad := f.Result == Failed || f.Result == Warning; bad && (f.Next == "" || strings.HasSuffix(f.Next, ".")) {
+			t.Errorf("the next step is missing or ends with a full stop: %+v", f)
 		}
 		found[f.Code] = f
 	})
 	return found
 }
 
+// Probes that are not made where what they build on is missing.
+var (
+	traceProbes      = []Code{CodeTraces, CodeCap, CodeSpans, CodeWriters}
+	tableProbes      = []Code{"table.spans", "table.annotations", "table.logs", "table.metrics", CodeViews, CodeOfficial}
+	grantProbes      = []Code{"grant.catalog", "grant.schema", "grant.spans", "grant.annotations"}
+	checkpointProbes = []Code{CodeCheckpoint, CodeLock, CodeStateDisk}
+)
+
+// notChecked adds probes that are not made to those in want.
+func notChecked(want map[Code]Result, probes ...[]Code) map[Code]Result {
+	for _, code := range slices.Concat(probes...) {
+		want[code] = NotChecked
+	}
+	return want
+}
+
+// expect compares what was found with the results in want, OK for all others, and with texts that findings say.
+func expect(t *testing.T, found map[Code]Finding, want map[Code]Result, says map[Code]string) {
+	t.Helper()
+	for code, f := range found {
+		result, ok := want[code]
+		if !ok {
+			result = OK
+		}
+		if f.Result != result {
+			t.Errorf("%s is %q, want %q: %+v", code, f.Result, result, f)
+		}
+	}
+	for code, text := range says {
+		f := found[code]
+		if said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n"); !strings.Contains(said, text) {
+			t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
+		}
+	}
+}
+
 func TestProbes(t *testing.T) {
 	spans, annotations := "m.a.p_otel_spans", "m.a.p_otel_annotations"
 	for name, c := range map[string]struct {
-		change func(*bed)
+		change func(*fixture)
 		want   map[Code]Result // of those that are not OK
 		says   map[Code]string
 	}{
 		"all well": {says: map[Code]string{
-			CodeIdentity: "ann at https://w (pat)", CodeExperiment: "/Shared/agent has the ID 1", CodeTraces: "3 (1 ERROR, 2 OK), requested from 2026-03-01T10:59:58Z to 2026-03-01T11:00:00Z",
-			CodeCap: "100000", CodeWarehouse: "main (w1) is running", "grant.spans": "ann has SELECT and MODIFY on " + spans, CodeCheckpoint: "will be made",
+			CodeIdentity:   "ann at https://w (pat)",
+			CodeExperiment: "/Shared/agent has the ID 1",
+			CodeTraces:     "3 (1 ERROR, 2 OK), requested from 2026-03-01T10:59:58Z to 2026-03-01T11:00:00Z",
+			CodeCap:        "100000",
+			CodeWarehouse:  "main (w1) is running",
+			"grant.spans":  "ann has SELECT and MODIFY on " + spans,
+			CodeCheckpoint: "will be made",
 		}},
 		"refused": {
-			change: func(b *bed) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
-			want: map[Code]Result{CodeIdentity: Failed, CodeCredentials: NotChecked, CodeExperiment: NotChecked, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked,
-				CodeLocation: NotChecked, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
-				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
+			change: func(b *fixture) { b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused) },
+			want: notChecked(map[Code]Result{CodeIdentity: Failed}, []Code{CodeCredentials, CodeExperiment, CodeLocation, CodeWarehouse, CodeMayUse},
+				traceProbes, tableProbes, grantProbes, checkpointProbes),
 			says: map[Code]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
 		},
 		"nameless": {
-			change: func(b *bed) { b.ws.meErr = databricks.ErrNoRight },
-			want:   map[Code]Result{CodeIdentity: Warning, "grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked},
+			change: func(b *fixture) { b.ws.meErr = databricks.ErrNoRight },
+			want:   notChecked(map[Code]Result{CodeIdentity: Warning}, grantProbes),
 		},
 		"no experiment": {
-			change: func(b *bed) { b.job.Experiment = "2" },
-			want: map[Code]Result{CodeExperiment: Failed, CodeTraces: NotChecked, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: NotChecked, CodeOfficial: NotChecked,
-				CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
-			says: map[Code]string{CodeExperiment: "Give its ID"},
+			change: func(b *fixture) { b.job.Experiment = "2" },
+			want:   notChecked(map[Code]Result{CodeExperiment: Failed}, traceProbes, []Code{CodeOfficial}, checkpointProbes),
+			says:   map[Code]string{CodeExperiment: "Give its ID"},
 		},
 		"near the cap": {
-			change: func(b *bed) { b.src.traces, b.src.age = 90_000, time.Hour },
+			change: func(b *fixture) { b.src.traces, b.src.age = 90_000, time.Hour },
 			want:   map[Code]Result{CodeCap: Warning},
 		},
 		"a part": {
-			change: func(b *bed) { ms := now.Add(-time.Hour).UnixMilli(); b.job.Window.StartMs = &ms },
+			change: func(b *fixture) { ms := now.Add(-time.Hour).UnixMilli(); b.job.Window.StartMs = &ms },
 			want:   map[Code]Result{CodeCap: NotChecked},
 			says:   map[Code]string{CodeTraces: "1 (1 OK)"},
 		},
 		"nothing there": {
-			change: func(b *bed) { b.src.traces = 0 },
+			change: func(b *fixture) { b.src.traces = 0 },
 			want:   map[Code]Result{CodeTraces: Warning, CodeSpans: NotChecked},
 		},
 		"not listed": {
-			change: func(b *bed) { b.src.traces, b.src.err = 0, advice.With(errors.New("listing: 500"), "Try later") },
+			change: func(b *fixture) { b.src.traces, b.src.err = 0, advice.With(errors.New("listing: 500"), "Try later") },
 			want:   map[Code]Result{CodeTraces: Failed, CodeCap: NotChecked, CodeSpans: NotChecked, CodeWriters: Failed},
 			says:   map[Code]string{CodeTraces: "Try later"},
 		},
 		"still written": {
-			change: func(b *bed) { b.src.age = 4 * time.Minute },
+			change: func(b *fixture) { b.src.age = 4 * time.Minute },
 			want:   map[Code]Result{CodeWriters: Warning},
 			says:   map[Code]string{CodeWriters: "2026-03-01T11:55:5"},
 		},
 		"a trace that can't be listed": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.src.unlistable = &mlflowclient.UnlistableError{TraceID: "tr-nan", FromMs: 1, ToMs: 1, Err: errors.New("500")}
 			},
 			want: map[Code]Result{CodeTraces: Warning},
 			says: map[Code]string{CodeTraces: "tr-nan"},
 		},
 		"spans that no way leads to": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
 					return mlflowclient.Spans{Err: &mlflowclient.NoWayError{Refusals: []error{errors.New("GET h/x: 403")}}}
 				}
@@ -267,7 +309,7 @@ func TestProbes(t *testing.T) {
 			says: map[Code]string{CodeSpans: "GET h/x: 403\nHave the proxy"},
 		},
 		"spans of no trace": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
 					return mlflowclient.Spans{Missing: mlflowclient.MissingLost}
 				}
@@ -275,7 +317,7 @@ func TestProbes(t *testing.T) {
 			want: map[Code]Result{CodeSpans: Warning},
 		},
 		"the first trace's spans are damaged": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				n := 0
 				b.src.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
 					if n++; n == 1 {
@@ -286,125 +328,127 @@ func TestProbes(t *testing.T) {
 			},
 		},
 		"the source is bound to a location": {
-			change: func(b *bed) { b.src.bound = "main.agents.live" },
+			change: func(b *fixture) { b.src.bound = "main.agents.live" },
 			want:   map[Code]Result{CodeBound: Warning},
 			says:   map[Code]string{CodeBound: "main.agents.live"},
 		},
 		"no target": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.job.Target = func(context.Context) (Target, error) {
 					_, err := uctables.ParseLocation("m.a.p_")
 					return Target{}, err
 				}
 			},
-			want: map[Code]Result{CodeLocation: Failed, CodeWarehouse: NotChecked, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked,
-				"grant.catalog": NotChecked, "grant.schema": NotChecked, "grant.spans": NotChecked, "grant.annotations": NotChecked, CodeCheckpoint: NotChecked, CodeLock: NotChecked, CodeStateDisk: NotChecked},
+			want: notChecked(map[Code]Result{CodeLocation: Failed},
+				[]Code{CodeWarehouse, CodeMayUse}, tableProbes, grantProbes, checkpointProbes),
 			says: map[Code]string{CodeLocation: `Write "p"`},
 		},
 		"no warehouse": {
-			change: func(b *bed) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
-			want:   map[Code]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
+			change: func(b *fixture) { b.target.Warehouse = func() (string, error) { return "", databricks.ErrNoWarehouse } },
+			want:   notChecked(map[Code]Result{CodeWarehouse: Failed}, []Code{CodeMayUse}, tableProbes),
 			says:   map[Code]string{CodeWarehouse: "Give --warehouse-id"},
 		},
 		"was stopped": {
-			change: func(b *bed) { b.ws.state = "STOPPED" },
+			change: func(b *fixture) { b.ws.state = "STOPPED" },
 			says:   map[Code]string{CodeWarehouse: "was stopped and has been started"},
 		},
 		"no use": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.ws.mayUse = false
 				for _, table := range uctables.Tables {
 					b.tables[table.Suffix] = advice.With(errors.New("HTTP 403"), "Ask for CAN USE")
 				}
 			},
-			want: map[Code]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning, "table.metrics": Warning},
+			want: map[Code]Result{CodeMayUse: Failed, "table.spans": Failed, "table.annotations": Failed, "table.logs": Warning,
+				"table.metrics": Warning},
 		},
 		"permissions hidden": {
-			change: func(b *bed) { b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight },
+			change: func(b *fixture) { b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight },
 			says:   map[Code]string{CodeMayUse: "statements run"},
 		},
 		"permissions hidden, nothing runs": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.ws.mayUse, b.ws.useErr = false, databricks.ErrNoRight
 				b.target.Open = func(context.Context, string) (target.TableChecker, error) {
 					return nil, advice.With(errors.New("SQL warehouse w1: start it: no"), "Ask for CAN USE on it")
 				}
 			},
-			want: map[Code]Result{CodeWarehouse: Failed, CodeMayUse: NotChecked, "table.spans": NotChecked, "table.annotations": NotChecked, "table.logs": NotChecked, "table.metrics": NotChecked, CodeViews: NotChecked, CodeOfficial: NotChecked},
+			want: notChecked(map[Code]Result{CodeWarehouse: Failed}, []Code{CodeMayUse}, tableProbes),
 		},
 		"tables missing": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.tables["_otel_spans"], b.tables["_otel_logs"] = missing(uctables.Spans), missing(uctables.Logs)
 			},
 			want: map[Code]Result{"table.spans": Failed, "table.logs": Warning, "grant.spans": NotChecked},
 			says: map[Code]string{"table.spans": "Run with --create"},
 		},
 		"own views": {
-			change: func(b *bed) { b.tables[tablesql.MetadataView], b.tables[tablesql.UnifiedView] = errFound, errFound },
+			change: func(b *fixture) { b.tables[tablesql.MetadataView], b.tables[tablesql.UnifiedView] = errFound, errFound },
 			want:   map[Code]Result{CodeViews: Warning},
 			says:   map[Code]string{CodeViews: "no experiment can be bound"},
 		},
 		"one view": {
-			change: func(b *bed) { b.tables[tablesql.UnifiedView] = errFound },
+			change: func(b *fixture) { b.tables[tablesql.UnifiedView] = errFound },
 			want:   map[Code]Result{CodeViews: Warning},
 			says:   map[Code]string{CodeViews: "run before it is created: DROP VIEW `m`.`a`.`p_trace_unified`. Otherwise leave them"},
 		},
 		"own views of a bound location": {
-			change: func(b *bed) { b.tables[tablesql.UnifiedView], b.target.ExperimentID = errFound, "7" },
+			change: func(b *fixture) { b.tables[tablesql.UnifiedView], b.target.ExperimentID = errFound, "7" },
 			says:   map[Code]string{CodeViews: "experiment 7 is bound"},
 		},
 		"views to be made": {
-			change: func(b *bed) { b.job.CreateViews, b.ws.lacks = true, []string{"m.a"} },
+			change: func(b *fixture) { b.job.CreateViews, b.ws.lacks = true, []string{"m.a"} },
 			want:   map[Code]Result{CodeViews: Warning, "grant.schema": Failed},
 			says:   map[Code]string{CodeViews: "Leave --create-views off", "grant.schema": "CREATE TABLE ON SCHEMA"},
 		},
 		"moved by Databricks' own migration": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.src.tags = map[string]string{
 					"mlflow.databricks.migrate_traces_to_uc.latest_request_time_ms.location.m.a.p": "1760000000123",
 					"mlflow.databricks.migrate_traces_to_uc.latest_trace_id.location.m.a.p":        "tr-1",
 				}
 				b.tables[skips] = errFound
 			},
-			says: map[Code]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; 3 that it skipped for good stand in m.a._migration_skipped (1 no_spans, 2 too_large): a run"},
+			says: map[Code]string{CodeOfficial: "up to the request time 2025-10-09T08:53:20.123Z (trace tr-1): a run takes them over; " +
+				"3 that it skipped for good stand in m.a._migration_skipped (1 no_spans, 2 too_large): a run"},
 		},
 		"not moved by it": {says: map[Code]string{CodeOfficial: "has moved nothing"}},
 		"what it skipped can't be seen": {
-			change: func(b *bed) { b.tables[skips] = errors.New("HTTP 500") },
+			change: func(b *fixture) { b.tables[skips] = errors.New("HTTP 500") },
 			want:   map[Code]Result{CodeOfficial: NotChecked},
 			says:   map[Code]string{CodeOfficial: "HTTP 500"},
 		},
 		"views can't be seen": {
-			change: func(b *bed) { b.tables[ownViews] = errors.New("HTTP 500") },
+			change: func(b *fixture) { b.tables[ownViews] = errors.New("HTTP 500") },
 			want:   map[Code]Result{CodeViews: NotChecked},
 			says:   map[Code]string{CodeViews: "HTTP 500"},
 		},
 		"a volume": {
-			change: func(b *bed) { b.target.Volume = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"} },
+			change: func(b *fixture) { b.target.Volume = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"} },
 			says:   map[Code]string{"grant.volume": "ann has READ VOLUME and WRITE VOLUME on m.b.v"},
 		},
 		"no grants on the volume": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.target.Volume, b.ws.lacks = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
 			},
 			want: map[Code]Result{"grant.volume": Failed},
 			says: map[Code]string{"grant.volume": "GRANT READ VOLUME, WRITE VOLUME ON VOLUME `m`.`b`.`v` TO `ann`"},
 		},
 		"no volume": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.target.Volume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "b", Name: "v"}, []string{"m.b.v"}
 			},
 			want: map[Code]Result{"grant.volume": Failed},
 		},
 		"a volume to be made": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.target.Volume, b.target.MakeVolume, b.ws.absent = &uctables.Volume{Catalog: "m", Schema: "a", Name: "v"}, true, []string{"m.a.v"}
 			},
 			want: map[Code]Result{"grant.schema": Failed},
 			says: map[Code]string{"grant.schema": "GRANT CREATE VOLUME ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"all tables to be made": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.job.Create, b.ws.lacks = true, []string{"m.a"}
 				for _, table := range uctables.Tables {
 					b.tables[table.Suffix] = missing(table)
@@ -418,61 +462,50 @@ func TestProbes(t *testing.T) {
 			},
 		},
 		"the last table to be made": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.job.Create, b.tables["_otel_metrics"], b.ws.lacks = true, missing(uctables.Tables[3]), []string{"m.a"}
 			},
 			want: map[Code]Result{"grant.schema": Failed},
 			says: map[Code]string{"table.metrics": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"tables to be made": {
-			change: func(b *bed) {
+			change: func(b *fixture) {
 				b.job.Create, b.tables["_otel_spans"], b.ws.lacks = true, missing(uctables.Spans), []string{"m.a", spans}
 			},
 			want: map[Code]Result{"grant.schema": Failed},
 			says: map[Code]string{"table.spans": "will be made", "grant.schema": "GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `m`.`a` TO `ann`"},
 		},
 		"lacks": {
-			change: func(b *bed) { b.ws.lacks = []string{"m", annotations} },
+			change: func(b *fixture) { b.ws.lacks = []string{"m", annotations} },
 			want:   map[Code]Result{"grant.catalog": Failed, "grant.annotations": Failed},
-			says: map[Code]string{"grant.catalog": "GRANT USE CATALOG ON CATALOG `m` TO `ann`",
-				"grant.annotations": "ann lacks MODIFY on m.a.p_otel_annotations\nHave the owner of m.a.p_otel_annotations run the statement\nGRANT MODIFY ON TABLE `m`.`a`.`p_otel_annotations` TO `ann`"},
+			says: map[Code]string{
+				"grant.catalog": "GRANT USE CATALOG ON CATALOG `m` TO `ann`",
+				"grant.annotations": "ann lacks MODIFY on m.a.p_otel_annotations\nHave the owner of m.a.p_otel_annotations run the statement\n" +
+					"GRANT MODIFY ON TABLE `m`.`a`.`p_otel_annotations` TO `ann`",
+			},
 		},
 		"all privileges": {
-			change: func(b *bed) { b.ws.all = []string{"m", "m.a", spans} },
+			change: func(b *fixture) { b.ws.all = []string{"m", "m.a", spans} },
 			want:   map[Code]Result{"grant.spans": Failed},
 			says:   map[Code]string{"grant.spans": "is not enough"},
 		},
 		"owner": {
-			change: func(b *bed) { b.ws.lacks, b.ws.owned = []string{spans}, []string{spans} },
+			change: func(b *fixture) { b.ws.lacks, b.ws.owned = []string{spans}, []string{spans} },
 			says:   map[Code]string{"grant.spans": "ann owns"},
 		},
 		"groups hidden": {
-			change: func(b *bed) { b.ws.lacks, b.ws.partial = []string{spans}, true },
+			change: func(b *fixture) { b.ws.lacks, b.ws.partial = []string{spans}, true },
 			want:   map[Code]Result{"grant.spans": Warning},
 			says:   map[Code]string{"grant.spans": "through a group"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t)
+			b := newFixture(t)
 			if c.change != nil {
 				c.change(b)
 			}
 			found := b.run(t)
-			for code, f := range found {
-				want, ok := c.want[code]
-				if !ok {
-					want = OK
-				}
-				if f.Result != want {
-					t.Errorf("%s is %q, want %q: %+v", code, f.Result, want, f)
-				}
-			}
-			for code, text := range c.says {
-				f := found[code]
-				if said := strings.Join(append([]string{f.Text, f.Next}, f.Grants...), "\n"); !strings.Contains(said, text) {
-					t.Errorf("%s says\n%s\nwithout\n%s", code, said, text)
-				}
-			}
+			expect(t, found, c.want, c.says)
 			if n := len(found); n != 23 && (n != 24 || b.target.Volume == nil && b.src.bound == "") {
 				t.Errorf("%d probes, want 23, and one for a volume", n)
 			}
@@ -484,7 +517,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestCheckpointProbes(t *testing.T) {
-	b := newBed(t)
+	b := newFixture(t)
 	is := func(code Code, want Result, text string) {
 		t.Helper()
 		if f := b.run(t)[code]; f.Result != want || !strings.Contains(f.Text+"\n"+f.Next, text) {
@@ -528,20 +561,27 @@ func TestCheckpointProbes(t *testing.T) {
 }
 
 func TestLocalTarget(t *testing.T) {
-	b := newBed(t)
+	b := newFixture(t)
 	b.job.Databricks, b.job.Local = false, true
 	folder := filepath.Join(t.TempDir(), "lake")
-	b.target = Target{Name: "file:" + folder + "/agent", Folder: folder, Open: func(context.Context, string) (target.TableChecker, error) { return b.tables, nil }}
+	b.target = Target{
+		Name: "file:" + folder + "/agent", Folder: folder,
+		Open: func(context.Context, string) (target.TableChecker, error) { return b.tables, nil },
+	}
 	b.tables["_otel_spans"] = missing(uctables.Spans)
-	b.tables["_otel_annotations"] = &target.TableError{Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path."}
+	b.tables["_otel_annotations"] = &target.TableError{
+		Table: "x", Problem: "has the reader feature deletionVectors, which tracemig does not know", Next: "Migrate into a new path.",
+	}
 	found := b.run(t)
-	for code, want := range map[Code]Result{CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK} {
+	for code, want := range map[Code]Result{
+		CodeCredentials: OK, CodeFolder: OK, CodeDisk: OK, "table.spans": OK, "table.annotations": Failed, CodeCheckpoint: OK,
+	} {
 		if f := found[code]; f.Result != want {
 			t.Errorf("%+v, want %s", f, want)
 		}
 	}
-	if f := found[CodeCredentials]; f.Text != "a token for http://mlflow" {
-		t.Errorf("%+v", f)
+	if got, want := found[CodeCredentials].Text, "a token for http://mlflow"; got != want {
+		t.Errorf("%s says %q, want %q", CodeCredentials, got, want)
 	}
 	for _, code := range []Code{CodeIdentity, CodeCap, CodeWarehouse, "grant.spans"} {
 		if f, ok := found[code]; ok {
@@ -554,7 +594,7 @@ func TestLocalTarget(t *testing.T) {
 	}
 	b.target.Folder = filepath.Join(folder, "inside")
 	if f := b.run(t)[CodeFolder]; f.Result != Failed {
-		t.Errorf("%+v", f)
+		t.Errorf("with a file in the way of the folder: %+v, want %s", f, Failed)
 	}
 }
 
@@ -563,14 +603,14 @@ func TestQuick(t *testing.T) {
 	ws := &workspace{lacks: []string{"m.a.p_otel_spans"}}
 	lacks, err := Quick(t.Context(), ws, grants.ToWrite(l))
 	if err != nil || len(lacks) != 1 || lacks[0].Code != "grant.spans" {
-		t.Errorf("%+v, %v", lacks, err)
+		t.Errorf("without grants on a table: %+v, error %v, want grant.spans alone", lacks, err)
 	}
 	ws.meErr = databricks.ErrRefused
 	if _, err := Quick(t.Context(), ws, grants.ToWrite(l)); err == nil || !strings.Contains(err.Error(), "Log in again") {
-		t.Errorf("%v", err)
+		t.Errorf("refused: error %v, want one that says Log in again", err)
 	}
 	ws.meErr = databricks.ErrNoRight
 	if lacks, err := Quick(t.Context(), ws, grants.ToWrite(l)); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
-		t.Errorf("%+v, %v", lacks, err)
+		t.Errorf("nameless: %+v, error %v, want %s alone", lacks, err, CodeIdentity)
 	}
 }

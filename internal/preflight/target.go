@@ -128,7 +128,8 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 	case warehouse.State == "RUNNING":
 		c.ok(CodeWarehouse, "%s (%s) is running", warehouse.Name, id)
 	default:
-		c.ok(CodeWarehouse, "%s (%s) was %s and has been started, as a run does: the tables can't be seen without", warehouse.Name, id, strings.ToLower(warehouse.State))
+		c.ok(CodeWarehouse, "%s (%s) was %s and has been started, as a run does: the tables can't be seen without",
+			warehouse.Name, id, strings.ToLower(warehouse.State))
 	}
 	var found []Finding
 	ran := false // a statement
@@ -228,7 +229,8 @@ func (c *check) mayUse(id string, ran bool) {
 	case may:
 		c.ok(CodeMayUse, "%s has CAN USE or more on warehouse %s", c.me.Name, id)
 	default:
-		c.failed(CodeMayUse, fmt.Errorf("%s has no CAN USE on warehouse %s", c.me.Name, id), "Have its owner grant CAN USE in the warehouse's permissions")
+		c.failed(CodeMayUse, fmt.Errorf("%s has no CAN USE on warehouse %s", c.me.Name, id),
+			"Have its owner grant CAN USE in the warehouse's permissions")
 	}
 }
 
@@ -327,7 +329,8 @@ func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need gra
 	if ws.Owns(ctx, need.Securable, need.Name, me) {
 		return Finding{Code: code, Result: OK, Text: fmt.Sprintf("%s owns %s", me.Name, need.Name)}
 	}
-	f := Finding{Code: code, Result: Failed, Text: fmt.Sprintf("%s lacks %s on %s", me.Name, strings.Join(needed.Privileges, " and "), need.Name),
+	f := Finding{Code: code, Result: Failed,
+		Text: fmt.Sprintf("%s lacks %s on %s", me.Name, strings.Join(needed.Privileges, " and "), need.Name),
 		Next: "Have the owner of " + need.Name + " run the statement", Grants: []string{needed.Statement(me.Name)}}
 	if all {
 		f.Text += "; ALL PRIVILEGES, which it has, is not enough for MLflow's trace tables"

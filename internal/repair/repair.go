@@ -35,7 +35,9 @@ func Reopen(ctx, stop context.Context, store *checkpoint.Store, job verify.Job) 
 
 // Rebuild forgets what the checkpoint at path knows of the target and fills it anew from the target's tables, as a run
 // of its own under the checkpoint's lock. It returns how many traces are in each state then. It ends early with stop.
-func Rebuild(ctx, stop context.Context, path string, pair checkpoint.Pair, tables target.Writer, runID string) (map[checkpoint.State]int64, error) {
+func Rebuild(
+	ctx, stop context.Context, path string, pair checkpoint.Pair, tables target.Writer, runID string,
+) (map[checkpoint.State]int64, error) {
 	if err := tables.Check(stop); err != nil { // before anything is forgotten
 		return nil, err
 	}

@@ -33,7 +33,8 @@ func Parse(text string) (Shard, error) {
 		return Shard{}, fmt.Errorf("%q is no shard; write index/count, such as 0/4", text)
 	}
 	if index >= count {
-		return Shard{}, fmt.Errorf("there is no shard %q: of %d shards the first is 0/%d and the last %d/%d", text, count, count, max(count, 1)-1, count)
+		return Shard{}, fmt.Errorf("there is no shard %q: of %d shards the first is 0/%d and the last %d/%d",
+			text, count, count, max(count, 1)-1, count)
 	}
 	return Shard{int(index), int(count)}, nil
 }

@@ -13,10 +13,12 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]Shard{"0/1": {0, 1}, "0/4": {0, 4}, "3/4": {3, 4}, "127/128": {127, 128}} {
 		got, err := Parse(text)
 		if err != nil || got != want || got.String() != text {
-			t.Errorf("%q: %v, %v", text, got, err)
+			t.Errorf("%q is taken as %v with the error %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "1", "/", "0/", "/4", "4/4", "5/4", "0/0", "-1/4", "+1/4", "1/-4", "0/4/4", " 0/4", "0,4", "a/b", "0/99999999999999999999"} {
+	for _, text := range []string{
+		"", "1", "/", "0/", "/4", "4/4", "5/4", "0/0", "-1/4", "+1/4", "1/-4", "0/4/4", " 0/4", "0,4", "a/b", "0/99999999999999999999",
+	} {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("%q is taken as %v", text, got)
 		}
