@@ -88,7 +88,8 @@ func (a *app) rebuildCheckpoint(o pairOptions) error {
 		return err
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s: %s migrated and %s skipped traces found in %s, %s wait for a later run\n", path,
-		group(traces[checkpoint.Migrated]), group(traces[checkpoint.Skipped]), tables, group(traces[checkpoint.Deferred]+traces[checkpoint.Failed]))
+		group(traces[checkpoint.Migrated]), group(traces[checkpoint.Skipped]), tables,
+		group(traces[checkpoint.Deferred]+traces[checkpoint.Failed]))
 	return err
 }
 

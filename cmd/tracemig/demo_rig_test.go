@@ -45,7 +45,8 @@ for table in ("spans", "annotations"):
     deltalake.DeltaTable(path).optimize.compact()
     deltalake.DeltaTable(path).create_checkpoint()
 print(show())
-print(duckdb.sql(f"SELECT count(*) FROM read_parquet('{folder.replace(chr(39), chr(39) * 2)}/agent_otel_spans/*.parquet')").fetchall()[0][0])
+quoted = folder.replace(chr(39), chr(39) * 2)
+print(duckdb.sql(f"SELECT count(*) FROM read_parquet('{quoted}/agent_otel_spans/*.parquet')").fetchall()[0][0])
 `
 	got, err := exec.Command(filepath.Join(rig.Dir(), "venv", "bin", "python"), "-c", script, folder, queries).CombinedOutput()
 	if want := "(149, 250, 149, 10)\n(156, 257, 156, 10)\n312\n"; err != nil || string(got) != want {

@@ -140,7 +140,9 @@ func TestHugeTraces(t *testing.T) {
 			parent = "null"
 		}
 		start := 1767225600000000000 + int64(i)*1000
-		fmt.Fprintf(w, `{"trace_id":"tr-%s","span_id":"%016x","parent_span_id":%s,"name":"span %d","start_time_unix_nano":%d,"end_time_unix_nano":%d,"status":{"code":"OK","message":""},"attributes":{"mlflow.traceRequestId":"\"tr-%s\"","mlflow.spanInputs":"{\"n\":%d,\"text\":\"`,
+		fmt.Fprintf(w, `{"trace_id":"tr-%s","span_id":"%016x","parent_span_id":%s,"name":"span %d",`+
+			`"start_time_unix_nano":%d,"end_time_unix_nano":%d,"status":{"code":"OK","message":""},`+
+			`"attributes":{"mlflow.traceRequestId":"\"tr-%s\"","mlflow.spanInputs":"{\"n\":%d,\"text\":\"`,
 			hugeTrace, i, parent, i, start, start+1e9, hugeTrace, i)
 		io.WriteString(w, payload)
 		io.WriteString(w, `\"}"}}`)

@@ -210,7 +210,8 @@ func TestWindowRoundsUpToItsMeaning(t *testing.T) {
 
 func TestSizesAndDurations(t *testing.T) {
 	for text, want := range map[string]int64{
-		"1048576": 1 << 20, "64MiB": 64 << 20, "64m": 64 << 20, "64M": 64 << 20, "64MB": 64e6, "64 mib": 64 << 20, "1.5GiB": 3 << 29, "2g": 2 << 30, "512k": 512 << 10, "7B": 7,
+		"1048576": 1 << 20, "64MiB": 64 << 20, "64m": 64 << 20, "64M": 64 << 20, "64MB": 64e6, "64 mib": 64 << 20,
+		"1.5GiB": 3 << 29, "2g": 2 << 30, "512k": 512 << 10, "7B": 7,
 	} {
 		var s byteSize
 		if err := s.Set(text); err != nil || int64(s) != want {

@@ -75,7 +75,8 @@ func keysOf(t *testing.T, typ reflect.Type, path string) {
 func TestPrintedKeys(t *testing.T) {
 	for _, v := range []any{
 		migrate.TraceReport{}, migrate.Summary{}, migrate.Plan{}, verify.Finding{}, verify.Report{}, preflight.Finding{},
-		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{}, rehearsal.Step{}, rehearsed{},
+		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{},
+		rehearsal.Step{}, rehearsed{},
 	} {
 		typ := reflect.TypeOf(v)
 		keysOf(t, typ, typ.String())

@@ -44,28 +44,39 @@ func checkTarget(ref string) error {
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:/`)
 
-// folder says whether ref is rather meant for a folder on this machine than for something in a workspace, and
-// how to write it behind file:. The paths of a workspace are absolute; one of which the parent is a folder here
-// is taken for one of this machine, unless it is where Databricks mounts a workspace.
+// folder says whether ref more likely means a folder on this machine than something in a workspace, and how to write it
+// behind file:.
 func folder(ref string) (path string, ok bool) {
-	path = ref
-	isDir := func(path string) bool {
-		info, err := os.Stat(path)
-		return err == nil && info.IsDir()
-	}
 	if strings.HasPrefix(ref, "/") {
-		parent := filepath.Dir(filepath.Clean(ref))
-		ok = parent != "/" && !strings.HasPrefix(ref, "/Workspace/") && isDir(parent)
+		path, ok = ref, absoluteFolder(ref)
 	} else {
-		ok = strings.ContainsAny(ref, `/\`) || ref == "." || ref == ".." || !strings.Contains(ref, ".") && isDir(ref)
-		if ok && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "~") && filepath.VolumeName(ref) == "" {
-			path = "./" + ref
-		}
+		path, ok = relativeFolder(ref)
 	}
 	if ok && (isDir(ref) || strings.HasSuffix(ref, "/")) {
 		path = strings.TrimRight(path, "/") + "/agent" // the prefix of the tables is still to be chosen
 	}
 	return path, ok
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// absoluteFolder says whether an absolute path is one of this machine. Those of a workspace are absolute too. A path whose
+// parent is a folder here is taken for one of this machine, unless it is where Databricks mounts a workspace.
+func absoluteFolder(ref string) bool {
+	parent := filepath.Dir(filepath.Clean(ref))
+	return parent != "/" && !strings.HasPrefix(ref, "/Workspace/") && isDir(parent)
+}
+
+// relativeFolder says whether ref is a relative path, and writes it so that it can't be taken for a name.
+func relativeFolder(ref string) (path string, ok bool) {
+	ok = strings.ContainsAny(ref, `/\`) || ref == "." || ref == ".." || !strings.Contains(ref, ".") && isDir(ref)
+	if ok && !strings.HasPrefix(ref, ".") && !strings.HasPrefix(ref, "~") && filepath.VolumeName(ref) == "" {
+		return "./" + ref, true
+	}
+	return ref, ok
 }
 
 // checkURI refuses what can be no tracking URI, before any server is asked. It may hold a password, so it is

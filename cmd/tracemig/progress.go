@@ -94,8 +94,11 @@ func (s *progress) block() string {
 
 func (s *progress) line() {
 	c, src := s.counts(), s.source()
-	args := []any{"traces", c.Done, "read", c.Read, "spans", c.Spans, "annotations", c.Annotations, "bytes", c.Bytes,
-		"traces_per_second", int64(s.rate(c)), "retries", src.Retries, "throttled", src.Throttled.Round(time.Millisecond).String(), "errors", c.Failed}
+	args := []any{
+		"traces", c.Done, "read", c.Read, "spans", c.Spans, "annotations", c.Annotations, "bytes", c.Bytes,
+		"traces_per_second", int64(s.rate(c)), "retries", src.Retries,
+		"throttled", src.Throttled.Round(time.Millisecond).String(), "errors", c.Failed,
+	}
 	if eta := s.eta(c); eta >= 0 {
 		args = append(args, "total", c.Total, "eta", eta.String())
 	}

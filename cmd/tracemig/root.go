@@ -31,6 +31,7 @@ same command again moves only what is new.
 	c.SetErr(a.terminal)
 	c.PersistentFlags().String("pprof", "", "folder for a CPU and a heap profile")
 	_ = c.PersistentFlags().MarkHidden("pprof")
-	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a), newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
+	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a),
+		newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
 	return c
 }

@@ -116,9 +116,9 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
-		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName, UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle),
-		Attachments: s.attachments,
-		Fetchers:    o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
+		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
+		UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle), Attachments: s.attachments,
+		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
 	}
 }
 

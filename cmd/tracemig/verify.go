@@ -127,8 +127,8 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Attachments: run.Attachments,
-		Fetchers:    run.Fetchers, BytesInFlight: run.BytesInFlight, Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
+		Attachments: run.Attachments, Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight,
+		Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
 	}
 	job.OnFinding = func(f verify.Finding) {
 		_ = s.out.finding(f) // its error stays: report returns it

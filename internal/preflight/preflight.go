@@ -261,69 +261,86 @@ func (c *check) source() (server, experimentID string) {
 			"the experiment is itself bound to the Unity Catalog location %s: traces logged since are there already, and only older ones are in "+
 				"the experiment", l)
 	}
-	samples := c.traces(src, experiment.ID)
-	c.spans(src, samples)
+	l := c.list(src, experiment.ID)
+	c.traces(l)
+	if c.Databricks {
+		c.traceLimit(l)
+	}
+	c.spans(src, l.samples)
 	c.writers(src, experiment.ID)
 	return src.Identity(), experiment.ID
 }
 
-// traces returns a few traces of each kind of storage that spans are in.
-func (c *check) traces(src Source, experimentID string) (samples map[string][]*mlflow.TraceInfo) {
-	var n int64
-	var unlistable []*mlflowclient.UnlistableError
-	samples = map[string][]*mlflow.TraceInfo{}
+// listing is what the source's listing of traces tells.
+type listing struct {
+	traces      int64
+	states      map[mlflow.State]int64
+	first, last time.Time                      // of the request times
+	samples     map[string][]*mlflow.TraceInfo // up to spanSamples ended traces for each storage that spans are in
+	unlistable  []*mlflowclient.UnlistableError
+	err         error // what ended it early
+}
+
+// list lists the traces of the window.
+func (c *check) list(src Source, experimentID string) *listing {
+	l := &listing{states: map[mlflow.State]int64{}, samples: map[string][]*mlflow.TraceInfo{}}
 	w := c.Window
-	w.Unlistable = func(u *mlflowclient.UnlistableError) error { unlistable = append(unlistable, u); return nil }
-	states := map[mlflow.State]int64{}
-	var first, last time.Time
-	err := src.ListTraces(c.ctx, experimentID, w, func(t *mlflow.TraceInfo) error {
-		if in := t.Tags[mlflow.TagSpansLocation]; len(samples[in]) < spanSamples && t.State != mlflow.StateInProgress {
-			samples[in] = append(samples[in], t)
+	w.Unlistable = func(u *mlflowclient.UnlistableError) error { l.unlistable = append(l.unlistable, u); return nil }
+	l.err = src.ListTraces(c.ctx, experimentID, w, func(t *mlflow.TraceInfo) error {
+		if in := t.Tags[mlflow.TagSpansLocation]; len(l.samples[in]) < spanSamples && t.State != mlflow.StateInProgress {
+			l.samples[in] = append(l.samples[in], t)
 		}
-		if n == 0 || t.RequestTime.Before(first) {
-			first = t.RequestTime
+		if l.traces == 0 || t.RequestTime.Before(l.first) {
+			l.first = t.RequestTime
 		}
-		if t.RequestTime.After(last) {
-			last = t.RequestTime
+		if t.RequestTime.After(l.last) {
+			l.last = t.RequestTime
 		}
-		n++
-		states[t.State]++
+		l.traces++
+		l.states[t.State]++
 		if c.Listed != nil {
-			c.Listed(n)
+			c.Listed(l.traces)
 		}
 		return nil
 	})
-	part := c.Window.StartMs != nil || c.Window.EndMs != nil
+	return l
+}
+
+// traces tells how many traces are listed.
+func (c *check) traces(l *listing) {
 	switch {
-	case err != nil:
-		c.failed(CodeTraces, err, "")
-	case len(unlistable) > 0:
+	case l.err != nil:
+		c.failed(CodeTraces, l.err, "")
+	case len(l.unlistable) > 0:
 		c.warning(CodeTraces, "Look at it at the source and correct or delete it; a run reports each and migrates the others",
-			"%d are listed, and the source has %d that it can't list, the first so: %v", n, len(unlistable), unlistable[0])
-	case n == 0:
+			"%d are listed, and the source has %d that it can't list, the first so: %v", l.traces, len(l.unlistable), l.unlistable[0])
+	case l.traces == 0:
 		c.warning(CodeTraces, "Check the experiment and the window: a run would do nothing", "there is no trace")
 	default:
 		var counts []string
-		for state, count := range states {
+		for state, count := range l.states {
 			counts = append(counts, fmt.Sprintf("%d %s", count, state))
 		}
 		slices.Sort(counts)
-		c.ok(CodeTraces, "%d (%s), requested from %s to %s", n, strings.Join(counts, ", "), first.UTC().Format(time.RFC3339Nano),
-			last.UTC().Format(time.RFC3339Nano))
+		c.ok(CodeTraces, "%d (%s), requested from %s to %s", l.traces, strings.Join(counts, ", "),
+			l.first.UTC().Format(time.RFC3339Nano), l.last.UTC().Format(time.RFC3339Nano))
 	}
+}
+
+// traceLimit compares the number of traces with what an experiment in Databricks takes.
+func (c *check) traceLimit(l *listing) {
+	part := c.Window.StartMs != nil || c.Window.EndMs != nil
 	switch {
-	case !c.Databricks:
-	case err != nil:
+	case l.err != nil:
 		c.notChecked(CodeCap, "the traces can't be counted, see %s", CodeTraces)
-	case n >= traceCap*9/10:
+	case l.traces >= traceCap*9/10:
 		c.warning(CodeCap, "Migrate before it is full, or ask Databricks for a higher limit",
-			"%d traces are near the %d that an experiment takes by default: new ones will be refused", n, traceCap)
+			"%d traces are near the %d that an experiment takes by default: new ones will be refused", l.traces, traceCap)
 	case part:
 		c.notChecked(CodeCap, "the window shows only a part of the traces")
 	default:
 		c.ok(CodeCap, "an experiment takes %d traces by default", traceCap)
 	}
-	return samples
 }
 
 // spanSamples is how many traces are tried until one has spans.

@@ -271,37 +271,42 @@ func grantCode(g grants.Grant) Code {
 // tableOf is a table's part of the code of its grants.
 func tableOf(code Code) Code { return Code(strings.TrimPrefix(string(code), string(CodeGrant))) }
 
+// grants tells what privileges the identity has and lacks. missing says which tables are not there.
 func (c *check) grants(t Target, missing map[Code]bool) {
 	needs := grants.ToWrite(*t.Location)
-	makeVolume := false
-	if t.Volume != nil {
-		_, _, err := c.ws.Privileges(c.ctx, "VOLUME", t.Volume.FullName(), c.me)
-		if makeVolume = t.MakeVolume && errors.Is(err, databricks.ErrNotThere); !makeVolume {
-			needs = append(needs, grants.ToStage(*t.Volume))
-		}
+	var create []string // what the identity has to create in the schema
+	if c.CreateViews || c.Create && slices.Contains(slices.Collect(maps.Values(missing)), true) {
+		create = append(create, "CREATE TABLE")
 	}
-	made := c.CreateViews || c.Create && slices.Contains(slices.Collect(maps.Values(missing)), true)
+	if t.Volume != nil && c.makesVolume(t) {
+		create = append(create, "CREATE VOLUME")
+	} else if t.Volume != nil {
+		needs = append(needs, grants.ToStage(*t.Volume))
+	}
 	for _, g := range needs {
 		code := grantCode(g)
-		switch table := g.Securable == "TABLE" && missing[tableOf(code)]; {
+		table := tableOf(code)
+		absent := g.Securable == "TABLE" && missing[table]
+		switch {
 		case c.me.Name == "":
 			c.notChecked(code, "it is not known who asks, see %s", CodeIdentity)
-			continue
-		case table && c.Create:
+		case absent && c.Create:
 			c.ok(code, "the table will be made, and belong to %s", c.me.Name)
-			continue
-		case table:
-			c.notChecked(code, "the table does not exist, see %s", CodeTable+tableOf(code))
-			continue
+		case absent:
+			c.notChecked(code, "the table does not exist, see %s", CodeTable+table)
+		default:
+			if g.Securable == "SCHEMA" {
+				g.Privileges = append(g.Privileges, create...)
+			}
+			c.yield(Granted(c.ctx, c.ws, c.me, g))
 		}
-		if g.Securable == "SCHEMA" && made {
-			g.Privileges = append(g.Privileges, "CREATE TABLE")
-		}
-		if g.Securable == "SCHEMA" && makeVolume {
-			g.Privileges = append(g.Privileges, "CREATE VOLUME")
-		}
-		c.yield(Granted(c.ctx, c.ws, c.me, g))
 	}
+}
+
+// makesVolume says whether the run would make the target's volume.
+func (c *check) makesVolume(t Target) bool {
+	_, _, err := c.ws.Privileges(c.ctx, "VOLUME", t.Volume.FullName(), c.me)
+	return t.MakeVolume && errors.Is(err, databricks.ErrNotThere)
 }
 
 // allPrivileges counts for what surrounds the tables, but not for the tables, which the service owns.
