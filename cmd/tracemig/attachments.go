@@ -14,7 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// The values of --attachments that are no folder.
+// The values of --attachments that don't name a folder.
 const (
 	attachmentsNone   = "none"
 	attachmentsInline = "inline"
@@ -47,9 +47,9 @@ func (o *runOptions) validateAttachments() error {
 	return nil
 }
 
-// attached is what the options say of attachments. The workspace of volumes is opened only when it is needed:
-// what an earlier run has put there may be.
-func (o *runOptions) attached(source *mlflowclient.Client, c *connector) (attachments.Policy, error) {
+// attachmentPolicy is what the options say of attachments. The workspace that holds volumes is opened at the first use, which
+// may come with any option: earlier runs may have put files there.
+func (o *runOptions) attachmentPolicy(source *mlflowclient.Client, c *connector) (attachments.Policy, error) {
 	a := attachments.Policy{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(c.files)}}
 	var err error
 	switch {
@@ -59,7 +59,7 @@ func (o *runOptions) attached(source *mlflowclient.Client, c *connector) (attach
 	case attachments.InVolume(o.attachments):
 		a.Folder = path.Clean(o.attachments)
 	default:
-		a.Folder, err = filepath.Abs(o.attachments) // METADATA rows name the files for readers in other folders
+		a.Folder, err = filepath.Abs(o.attachments) // METADATA rows name the files, and their readers work in other folders
 	}
 	return a, err
 }

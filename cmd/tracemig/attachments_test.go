@@ -23,7 +23,7 @@ func TestAttachmentsFlag(t *testing.T) {
 		if err := o.validateAttachments(); err != nil {
 			t.Errorf("%s: %v", flag, err)
 		}
-		got, err := o.attached(nil, &connector{})
+		got, err := o.attachmentPolicy(nil, &connector{})
 		if want.Folder != "" {
 			want.Folder, _ = filepath.Abs(want.Folder)
 		}

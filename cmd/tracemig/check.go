@@ -17,7 +17,7 @@ import (
 )
 
 type checkOptions struct {
-	runOptions  // of which only some are flags here
+	runOptions  // only some of which have flags here
 	printGrants bool
 	principal   string
 }
@@ -99,7 +99,7 @@ func (a *app) check(o checkOptions) error {
 	return nil
 }
 
-// checkedParts opens what check looks at, as the probes need it.
+// checkedParts opens the parts of a run that check looks at, each when a probe needs it.
 type checkedParts struct {
 	a       *app
 	o       *checkOptions

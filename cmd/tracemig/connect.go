@@ -33,9 +33,9 @@ type connector struct {
 	host            string
 	warehouseID     string
 	clustering      bool
-	volume          func(uctables.Location) (*uctables.Volume, error) // to put files into; nil for none
+	volume          func(uctables.Location) (*uctables.Volume, error) // where files of large batches go; nil for none
 	makeVolume      bool
-	statementBytes  int64 // of one statement, at most; 0 for the default of the warehouse package
+	statementBytes  int64 // limit of one statement; 0 for the default of package warehouse
 	limits          mlflowclient.Limits
 	getenv          func(string) string
 	log             *slog.Logger

@@ -53,7 +53,7 @@ func (a *app) demo(folder string) error {
 	o := defaultRunOptions()
 	o.source, o.target, o.trackingURI = experiment.Name, "file:"+prefix, "http://"+l.Addr().String()
 	o.checkpoint = filepath.Join(folder, "checkpoint.db")
-	// The server's port differs each time; the experiment does not.
+	// The checkpoint goes by the source's name, and the server's port differs each time.
 	o.sourceName = "tracemig demo"
 	fmt.Fprintf(a.terminal, "tracemig run --tracking-uri %s --source %s --target %s\n\n", o.trackingURI, o.source, o.target)
 	if err := a.run(o); err != nil {
@@ -67,12 +67,13 @@ func (a *app) demo(folder string) error {
 	return err
 }
 
-// quoted is what stands in quotes in SQL for s.
+// quoted is s as it is written between the quotes of an SQL string.
 func quoted(s string) string { return strings.ReplaceAll(s, "'", "''") }
 
-// duckQueries ask DuckDB without its extension for Delta, which is downloaded at its first use. A table is not
-// the files in its folder, of which another program's OPTIMIZE has replaced some, but those that the log has
-// added last and not removed. VARIANT is decoded as DuckDB 2 needs it for files that other readers can open too.
+// duckQueries read the tables with DuckDB without its extension for Delta, which it would download at the first use. The
+// files of a table are those that its log has added and not removed since: other files in its folder may have been replaced
+// by another program's OPTIMIZE. VARIANT is decoded in the one way in which DuckDB 2 reads files that other readers can open
+// too.
 const duckQueries = `  -- A table's files, by its log; once another program has cleaned that up, use delta_scan in place of it.
   CREATE MACRO live_files(folder) AS (
     WITH log AS (

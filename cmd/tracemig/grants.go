@@ -13,10 +13,10 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// printGrants prints the statements that grant what a run needs. It asks no workspace where the location and the principal
-// are named.
+// printGrants prints the statements that grant what a run needs. Where the flags name both the location and the principal, no
+// workspace is asked.
 func (a *app) printGrants(o checkOptions) error {
-	// No source is read, whatever the environment says of one.
+	// No source is read, so what the environment says of one does not matter.
 	o.source = cmp.Or(o.source, "none")
 	if o.checkURI(a) != nil {
 		o.trackingURI = "databricks"

@@ -10,7 +10,7 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// listFiles are the files that get the IDs of traces, one a line, by what was found of them.
+// listFiles are the paths of files for the IDs of traces, one a line: a file for each group of findings.
 type listFiles struct{ missing, differ, extra string }
 
 func (f *listFiles) addFlags(c *cobra.Command) {
@@ -58,7 +58,7 @@ func (l *traceLists) add(f verify.Finding) {
 	}
 }
 
-// close returns the first error of all that was written.
+// close closes the files, and returns the first error of writing or closing any.
 func (l *traceLists) close() error {
 	for _, f := range l.all {
 		if err := f.Close(); l.err == nil {

@@ -5,9 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// boundMemory has the garbage collector keep the heap near what is in flight: by itself it lets the heap
-// grow to twice of what is used before it looks. What is used beyond that is still given. GOMEMLIMIT in
-// the environment decides, where it is set.
+// boundMemory has the garbage collector keep the heap near the bytes in flight. By default it lets the heap grow to twice
+// the memory in use before it runs. The limit is soft: a program that needs more still gets it. Where GOMEMLIMIT is set in
+// the environment, that counts.
 func boundMemory(bytesInFlight int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(bytesInFlight + max(16<<20, bytesInFlight/4))

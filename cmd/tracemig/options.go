@@ -42,10 +42,10 @@ type runOptions struct {
 	output                   string
 	logLevel, logFormat      string
 
-	sourceName string // the identity of the source in place of its address; that of the demo changes
+	sourceName string // the source's identity in place of its address, which changes from one demo to the next
 }
 
-// comparisonFlag names a flag that was given and says how to compare, if any.
+// comparisonFlag names a given flag that says how source and target are compared; empty where there is none.
 func (o *runOptions) comparisonFlag() string {
 	switch {
 	case o.deep:
@@ -92,7 +92,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addReadFlags(c)
 }
 
-// addSome adds the flags of run that another command has too, in run's words.
+// addSome adds the named flags of run to another command, with the help that they have in run.
 func (o *runOptions) addSome(c *cobra.Command, names ...string) {
 	all := &cobra.Command{}
 	o.addFlags(all)
@@ -126,17 +126,18 @@ func (o *runOptions) addStagingFlags(c *cobra.Command) {
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
 }
 
-// stagedBytesInFlight takes the place of migrate.DefaultBytesInFlight, so that batches in files are large.
+// stagedBytesInFlight is the default of --bytes-in-flight where batches go through files, in place of
+// migrate.DefaultBytesInFlight: it lets them be large.
 const stagedBytesInFlight = 128 << 20
 
-// enlarge gives batches in files their memory, unless the user has decided on it.
-func (o *runOptions) enlarge(c *cobra.Command) {
+// setStagedBytes sets --bytes-in-flight to the default for batches in files, unless the user gave a value.
+func (o *runOptions) setStagedBytes(c *cobra.Command) {
 	if (o.stagingVolume != "" || o.stage != "") && !c.Flags().Changed("bytes-in-flight") {
 		o.bytesInFlight = stagedBytesInFlight
 	}
 }
 
-// volume is the one that the flags name, if any, for a target at l.
+// volume is the volume that the flags name for a target at l; nil where they name none.
 func (o *runOptions) volume(l uctables.Location) (*uctables.Volume, error) {
 	var v uctables.Volume
 	var err error
@@ -196,7 +197,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
 }
 
-// limits are the shares of one shard: a source's quotas are for all who ask it.
+// limits are the rates for one shard. A source's quotas are for all of its clients together, so shards share them.
 func (o *runOptions) limits() mlflowclient.Limits {
 	shards := float64(max(o.shard.Count, 1))
 	return mlflowclient.Limits{
@@ -205,7 +206,7 @@ func (o *runOptions) limits() mlflowclient.Limits {
 	}
 }
 
-// prepare reads what the flags mean; its errors are wrong usage.
+// prepare checks the flags, and reads the window and the log from them. Its errors are wrong usage.
 func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, err error) {
 	if err := o.validate(); err != nil {
 		return w, nil, err

@@ -19,7 +19,7 @@ type printer interface {
 	report(verify.Report) error
 }
 
-// printer is that of the output that the options name.
+// printer returns the printer for --output.
 func (o *runOptions) printer(out *results) printer {
 	if o.output == "json" {
 		return jsonPrinter{out}
@@ -27,8 +27,8 @@ func (o *runOptions) printer(out *results) printer {
 	return newTextPrinter(out)
 }
 
-// results is standard output. It keeps the first error of a write: what is printed in many places fails in
-// one, and no command can end well without its results.
+// results is standard output. It keeps the first error of a write and returns it from then on, so that no command ends well
+// whose results were lost, wherever it printed them.
 type results struct {
 	out io.Writer
 	err error
@@ -44,8 +44,8 @@ func (r *results) Write(p []byte) (n int, err error) {
 	return n, r.err
 }
 
-// finish closes the output, at which some file systems first say that it did not fit, and returns what kept
-// results from being written.
+// finish closes the output and returns what kept results from being written. Some file systems report only at closing that
+// they are full.
 func (r *results) finish() error {
 	if c, ok := r.out.(io.Closer); ok {
 		if err := c.Close(); r.err == nil {

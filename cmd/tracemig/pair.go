@@ -56,7 +56,7 @@ func (o *pairOptions) validate() error {
 	return checkTarget(o.target)
 }
 
-// local says whether the target is local tables.
+// local says whether the target is tables on this machine.
 func (o *pairOptions) local() bool { return strings.HasPrefix(o.target, "file:") }
 
 func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
@@ -70,8 +70,8 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 	}
 }
 
-// pair finds what the flags name, as checkpoints know it, and the file of its checkpoint. Where the
-// flags name nothing but the file, the pair is the one that stands there.
+// pair finds the source and target that the flags name, as checkpoints name them, and the path of their checkpoint. Where the
+// flags name only a checkpoint, its pair is read from it.
 func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pair, err error) {
 	if o.checkpoint != "" && o.source == "" && o.target == "" {
 		s, err := checkpoint.OpenReadOnly(a.stop, o.checkpoint)
@@ -107,7 +107,7 @@ func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pa
 	return path, p, err
 }
 
-// checkpointPath is the file of the checkpoint of p.
+// checkpointPath is the path of the checkpoint of p.
 func (o *pairOptions) checkpointPath(a *app, p checkpoint.Pair) (string, error) {
 	if o.checkpoint != "" {
 		return o.checkpoint, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// checkTarget refuses what can be no target, before any server is asked for it.
+// checkTarget refuses what can't be a target, before any server is asked for it.
 func checkTarget(ref string) error {
 	if path, ok := strings.CutPrefix(ref, "file:"); ok {
 		if rest, authority := strings.CutPrefix(path, "//"); authority && !strings.HasPrefix(rest, "/") {
@@ -79,8 +79,8 @@ func relativeFolder(ref string) (path string, ok bool) {
 	return ref, ok
 }
 
-// checkURI refuses what can be no tracking URI, before any server is asked. It may hold a password, so it is
-// not repeated.
+// checkURI refuses what can't be a tracking URI, before any server is asked. The error does not repeat the URI, which may hold
+// a password.
 func (o *pairOptions) checkURI(a *app) error {
 	conn := o.connector(a, nil)
 	if conn.inDatabricks() {
@@ -98,7 +98,7 @@ func (o *pairOptions) checkURI(a *app) error {
 	return nil
 }
 
-// checkHost refuses what can be no address of a workspace.
+// checkHost refuses what can't be the address of a workspace.
 func checkHost(host string) error {
 	if host == "" {
 		return nil
@@ -114,7 +114,7 @@ func checkHost(host string) error {
 	return nil
 }
 
-// byteSize is a flag of bytes with a unit.
+// byteSize is a flag for a number of bytes with a unit.
 type byteSize int64
 
 var units = map[string]int64{
@@ -138,7 +138,7 @@ func (s *byteSize) Set(text string) error {
 	return nil
 }
 
-// String is in the largest unit of which it is a whole number.
+// String writes the size in the largest unit in which it is a whole number.
 func (s *byteSize) String() string {
 	for _, unit := range []string{"GiB", "MiB", "KiB"} {
 		if n := units[strings.ToLower(unit)]; int64(*s) >= n && int64(*s)%n == 0 {
@@ -148,10 +148,10 @@ func (s *byteSize) String() string {
 	return strconv.FormatInt(int64(*s), 10)
 }
 
-// Type is what help calls the value.
+// Type is the name of the value in help.
 func (s *byteSize) Type() string { return "size" }
 
-// duration is a flag of a time, in Go's form or in seconds.
+// duration is a flag for a length of time, in Go's form or in seconds.
 type duration time.Duration
 
 // Set reads 90s, 10m, 1h30m or 600.
@@ -172,10 +172,10 @@ func (d *duration) Set(text string) error {
 
 func (d *duration) String() string {
 	if *d == 0 {
-		return "0" // which help leaves out
+		return "0" // help does not show it as a default
 	}
 	return time.Duration(*d).String()
 }
 
-// Type is what help calls the value.
+// Type is the name of the value in help.
 func (d *duration) Type() string { return "duration" }

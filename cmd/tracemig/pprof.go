@@ -10,8 +10,8 @@ import (
 	"github.com/tracemig/tracemig/internal/advice"
 )
 
-// startProfile begins to profile the program. What it returns writes the profiles into dir, for go tool
-// pprof: cpu.pprof, and heap.pprof, which tells of all that was allocated too.
+// startProfile begins to profile the program. stop writes the profiles into dir, for go tool pprof: cpu.pprof, and
+// heap.pprof, which has all allocations since the start beside the live heap.
 func startProfile(dir string) (stop func() error, err error) {
 	wrap := func(err error) error {
 		if err == nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
-// progress shows what a run has done until it is closed: a block on a terminal, else a log line now and then.
+// progress shows what a run has done, until it is closed: as a block that changes on a terminal, else as a log line every few
+// seconds.
 type progress struct {
 	term    *terminal.Terminal
 	log     *slog.Logger
@@ -61,12 +62,12 @@ func (s *progress) close() {
 	<-s.ended
 }
 
-// rate is the traces done a second.
+// rate is how many traces are done a second.
 func (s *progress) rate(c report.Counts) float64 {
 	return float64(c.Done) / max(time.Since(s.started).Seconds(), 0.001)
 }
 
-// eta is the time left, or a negative one when the number of traces is not known yet.
+// eta is the time left, or a negative time while the number of traces is not known.
 func (s *progress) eta(c report.Counts) time.Duration {
 	if c.Total == 0 || c.Done == 0 {
 		return -1

@@ -49,7 +49,7 @@ or a step could not be tried.`,
 
 func (a *app) rehearse(o runOptions) error {
 	sampled := o.source != ""
-	if !sampled { // no source is read, whatever the environment says of one
+	if !sampled { // no source is read, so what the environment says of one does not matter
 		o.source, o.trackingURI = "none", "databricks"
 	}
 	if o.local() {
@@ -145,8 +145,8 @@ func scratchOpener(conn *connector, scratch uctables.Location, id string) opener
 	}
 }
 
-// hiddenNames are pairs of a name of the target and what the report has in its place. A bare name of a catalog or schema
-// may be an ordinary word, so alone they are replaced only in quotes.
+// hiddenNames are pairs of a name of the target and the word that replaces it in the report. The bare name of a catalog or
+// schema may be an ordinary word, so it is replaced only where it stands in quotes.
 func hiddenNames(l, scratch uctables.Location, warehouseID string) []string {
 	return []string{
 		scratch.Prefix, "SCRATCH", l.Catalog + "." + l.Schema, "CATALOG.SCHEMA",
@@ -187,7 +187,7 @@ func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yie
 		in := convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}
 		res, err := convert.Convert(in, convert.Options{Source: "rehearsal"})
 		if err != nil {
-			return nil // A run reports it.
+			return nil // a run would report it as failed
 		}
 		if err := yield(res.Trace); err != nil {
 			return err
@@ -203,7 +203,7 @@ func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yie
 	return err
 }
 
-// rehearsalPrinter writes steps as they end, without the names of what they were tried on.
+// rehearsalPrinter writes steps as they end. It replaces the names of the tables, servers and the like that were used.
 type rehearsalPrinter struct {
 	json bool
 	hide *strings.Replacer

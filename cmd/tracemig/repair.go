@@ -25,7 +25,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			o.enlarge(c)
+			o.setStagedBytes(c)
 			return a.withSession(o, (*session).repair)
 		},
 	}
@@ -41,7 +41,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 	return c
 }
 
-// repair verifies, has a run look again at what it finds, and verifies again.
+// repair verifies, runs a migration that looks again at the traces that are not as they should be, and verifies again.
 func (s *session) repair(w mlflowclient.Window) error {
 	if s.opts.sample > 0 {
 		return usageError("--sample is for verify: repair looks at all traces")

@@ -10,8 +10,8 @@ import (
 // A rule refuses values of flags, or flags that don't go together.
 type rule[O any] struct {
 	broken func(O) bool
-	says   string         // holds %q where value is not nil
-	value  func(O) string // that says quotes; may be nil
+	says   string         // the error; with %q for value where that is not nil
+	value  func(O) string // the value that the error quotes; nil for none
 }
 
 // check returns the error of the first rule that o breaks.
@@ -28,7 +28,7 @@ func check[O any](o O, rules []rule[O]) error {
 	return nil
 }
 
-// runRules are those of run, and of the commands that have some of its flags. Of several that are broken the first is told.
+// runRules are the rules for run, and for the commands that have some of its flags. The first that is broken is reported.
 var runRules = []rule[*runOptions]{
 	{
 		broken: func(o *runOptions) bool { return o.output != "text" && o.output != "json" },
@@ -112,6 +112,7 @@ var runRules = []rule[*runOptions]{
 // listedStates are the values of status --list.
 var listedStates = []checkpoint.State{checkpoint.Migrated, checkpoint.Skipped, checkpoint.Deferred, checkpoint.Failed}
 
+// statusRules are the rules for status.
 var statusRules = []rule[*statusOptions]{
 	{
 		broken: func(o *statusOptions) bool { return !slices.Contains([]string{"text", "json", "csv"}, o.output) },

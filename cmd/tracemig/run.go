@@ -37,7 +37,7 @@ failure, run the same command again: nothing is lost and nothing is written twic
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			o.enlarge(c)
+			o.setStagedBytes(c)
 			if name := o.comparisonFlag(); name != "" && !o.verify && !o.repair {
 				return usageError("--%s says how to compare, which a run does with --verify or --repair; add one of them, or leave it out", name)
 			}
@@ -48,10 +48,10 @@ failure, run the same command again: nothing is lost and nothing is written twic
 	return c
 }
 
-func (a *app) run(o runOptions) error { return a.withSession(o, (*session).all) }
+func (a *app) run(o runOptions) error { return a.withSession(o, (*session).migrateAndVerify) }
 
-// all migrates or plans, verifies and repairs, as the options say, and prints what became of it.
-func (s *session) all(w mlflowclient.Window) error {
+// migrateAndVerify migrates or plans, verifies and repairs, as the options say, and prints the results.
+func (s *session) migrateAndVerify(w mlflowclient.Window) error {
 	if s.opts.dryRun {
 		return s.plan(w)
 	}
@@ -99,7 +99,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The checkpoint first: tables are not made for a run that can't begin.
+	// The lock comes before the tables: none are made for a run that can't begin.
 	store, release, err := s.lock(runID)
 	if err != nil {
 		return nil, err
@@ -116,10 +116,10 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	}
 	s.log.Info("run", "id", runID, "checkpoint", s.path)
 
-	began := checkpoint.Run{
+	record := checkpoint.Run{
 		ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs,
 	}
-	if err := store.StartRun(s.ctx, began); err != nil {
+	if err := store.StartRun(s.ctx, record); err != nil {
 		return nil, err
 	}
 	job := s.job(w)
@@ -129,7 +129,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	st := startProgress(s.terminal, s.log, job.Recorder.Counts, s.source.Stats)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	st.close()
-	s.noteStatements(store)
+	s.recordStatementBytes(store)
 	if ended := sum.Outcome == report.Done || sum.Outcome == report.Partial; ended && sum.InWindow == 0 {
 		s.noTraces(w)
 	}
@@ -137,16 +137,16 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	sum.Requests, sum.Retries = stats.Requests-before.Requests, stats.Retries-before.Retries
 	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
 
-	text, _ := json.Marshal(sum) // plain numbers and texts
-	began.End, began.Outcome, began.Migrated, began.Failed, began.Summary = time.Now(), sum.Outcome, sum.Migrated, sum.Failed, string(text)
-	if ferr := store.FinishRun(context.WithoutCancel(s.ctx), began); ferr != nil { // interrupted twice, it was not killed
+	text, _ := json.Marshal(sum) // it holds only numbers and texts, so there is no error
+	record.End, record.Outcome, record.Migrated, record.Failed, record.Summary = time.Now(), sum.Outcome, sum.Migrated, sum.Failed, string(text)
+	// A run that was interrupted twice records its end too: without that it would count as killed.
+	if ferr := store.FinishRun(context.WithoutCancel(s.ctx), record); ferr != nil {
 		s.log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)
 	}
 	return &sum, err
 }
 
-// plan compares the source with what is known of the target. It writes nothing: a checkpoint that is
-// not there yet is made in memory only.
+// plan makes and prints the plan of a dry run. It writes nothing: a checkpoint that does not exist is made as a temporary one.
 func (s *session) plan(w mlflowclient.Window) error {
 	path := s.path
 	if _, err := os.Stat(path); err != nil {

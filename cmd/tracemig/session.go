@@ -23,8 +23,8 @@ type session struct {
 	opts       runOptions
 	out        printer
 	plainLog   *slog.Logger
-	log        *slog.Logger // names the run
-	runID      string       // of the next run, or the present one
+	log        *slog.Logger // with the run's ID, where --log-format is json
+	runID      string       // of the run that goes on, else of the next one
 	source     *mlflowclient.Client
 	experiment string // ID
 	target     target.Writer
@@ -34,7 +34,7 @@ type session struct {
 	attachments attachments.Policy
 }
 
-// openSession opens both ends. An error is printed as a result too, where results are for programs.
+// openSession opens source and target. With --output json an error is printed as a summary too.
 func (a *app) openSession(o runOptions, out printer, log *slog.Logger) (*session, error) {
 	s := &session{app: a, opts: o, out: out, plainLog: log}
 	s.nextRun()
@@ -49,7 +49,7 @@ func (a *app) openSession(o runOptions, out printer, log *slog.Logger) (*session
 func (s *session) nextRun() {
 	s.runID = uuid.Must(uuid.NewV7()).String()
 	s.log = s.plainLog
-	if s.opts.logFormat == "json" { // where the lines of many runs come together
+	if s.opts.logFormat == "json" { // collectors mix the lines of many runs
 		s.log = s.log.With("run_id", s.runID)
 	}
 }
@@ -73,7 +73,7 @@ func (s *session) open() error {
 	if s.target, err = conn.target(s.stop, o.target); err != nil {
 		return err
 	}
-	if s.attachments, err = o.attached(s.source, conn); err != nil {
+	if s.attachments, err = o.attachmentPolicy(s.source, conn); err != nil {
 		return err
 	}
 	s.pair = checkpoint.Pair{
@@ -100,7 +100,7 @@ func (s *session) close() {
 	}
 }
 
-// failed prints err as a result: whoever reads the last line finds a summary there, whatever happened.
+// failed returns err. With --output json it prints err as a summary first: the last line is then a summary, whatever happened.
 func (s *session) failed(err error) error {
 	if s.opts.output != "json" {
 		return err
@@ -111,7 +111,7 @@ func (s *session) failed(err error) error {
 	return err
 }
 
-// job is what the options say of a run.
+// job is a run as the options describe it.
 func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
@@ -122,7 +122,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	}
 }
 
-// lock opens the checkpoint for one process alone.
+// lock takes the checkpoint's lock and opens the checkpoint. release undoes both.
 func (s *session) lock(runID string) (store *checkpoint.Store, release func(), err error) {
 	lock, err := checkpoint.TakeLock(s.stop, s.path, time.Duration(s.opts.lockWait), checkpoint.ThisProcess(runID))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// notified are the signals that end the program. nohup has SIGHUP ignored, and so it stays.
+// notified receives the signals that end the program. Under nohup SIGHUP is ignored, and stays so.
 func notified() <-chan os.Signal {
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
@@ -17,18 +17,18 @@ func notified() <-chan os.Signal {
 	return c
 }
 
-// sameInterrupt is how long after a signal an interrupt is taken for the same one: a terminal sends it to
-// the whole process group, and wrappers such as timeout pass it on once more.
+// sameInterrupt is how long after a signal an interrupt is taken for the same one. A terminal sends an interrupt to the whole
+// process group, and wrappers such as timeout pass it on, so that it arrives twice.
 const sameInterrupt = time.Second
 
-// interrupts calls stop at the first signal, and cancel and then exit at the interrupts from the keyboard
-// after it. Whatever else sends signals has no way to say that it can't wait, and sends SIGTERM or SIGHUP to
-// a process and to its group, so that they arrive twice: these only ever stop.
+// interrupts calls stop at the first signal, cancel at the next interrupt from the keyboard, and exit at the one after. SIGTERM
+// and SIGHUP only ever call stop: those who send them send them to a process and to its group, so that they arrive twice, and
+// a second one does not say that the sender can't wait.
 func interrupts(signals <-chan os.Signal, stop, cancel, exit func()) {
 	<-signals
 	last := time.Now()
 	stop()
-	// What does not listen to its context by the last one must not hold the user up.
+	// Code that does not heed its context must not keep the user waiting, so the last interrupt exits.
 	for _, harder := range []func(){cancel, exit} {
 		for s := range signals {
 			if s == os.Interrupt && time.Since(last) > sameInterrupt {

@@ -48,7 +48,7 @@ With --list and --map there is one line a trace: CSV has a header, JSON lines ha
 	return c
 }
 
-// all says whether no pair is named.
+// all says whether the flags name no pair, which means all checkpoints of the default folder.
 func (o *statusOptions) all() bool { return o.source == "" && o.target == "" && o.checkpoint == "" }
 
 func (o *statusOptions) validate() error {
@@ -106,7 +106,7 @@ func (a *app) status(o statusOptions) error {
 	return a.statusAsText(s, path, fromTarget)
 }
 
-// temporary makes a checkpoint that is gone once closed, from what the target tells.
+// temporary makes a temporary checkpoint and fills it from the target's tables.
 func (a *app) temporary(ref string, conn *connector, pair checkpoint.Pair) (*checkpoint.Store, error) {
 	target, err := conn.target(a.stop, ref)
 	if err != nil {
@@ -124,8 +124,8 @@ func (a *app) temporary(ref string, conn *connector, pair checkpoint.Pair) (*che
 	return s, nil
 }
 
-// statusOfAll prints one line a checkpoint of the default folder. One that can't be read is an error,
-// after the others were printed.
+// statusOfAll prints one line for each checkpoint of the default folder. Its error tells of those that can't be read; the
+// others are printed all the same.
 func (a *app) statusOfAll(output string) error {
 	dir, paths, err := checkpoint.InDefaultDir(a.getenv)
 	if err != nil {

@@ -29,7 +29,7 @@ func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output str
 	l := a.newLister(output, "trace_id", "target_trace_id", "request_time", "state", "reason", "detail", "run_id")
 	return l.flush(s.Records(a.stop, state, func(r checkpoint.Record) error {
 		var at *time.Time
-		if r.RequestTimeMs != 0 { // not known where an earlier tracemig wrote the target
+		if r.RequestTimeMs != 0 { // earlier versions of tracemig did not write it into the target
 			at = timeOf(&r.RequestTimeMs)
 		}
 		return l.line(tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
@@ -47,7 +47,7 @@ type mapping struct {
 
 func (a *app) listIDs(s *checkpoint.Store, output string) error {
 	target := s.Pair().Target
-	prefix := "" // of new IDs; the traces of local tables are known by their target trace ID
+	prefix := "" // of new IDs; in local tables a trace's new ID is the target trace ID alone
 	if !strings.HasPrefix(target, "file:") {
 		l, err := uctables.ParseLocation(target)
 		if err != nil {
@@ -62,7 +62,7 @@ func (a *app) listIDs(s *checkpoint.Store, output string) error {
 	}))
 }
 
-// lister prints one line a trace, in the form that -o asks for.
+// lister prints one line for each trace, in the form of --output.
 type lister struct {
 	output string
 	out    *bufio.Writer
@@ -73,12 +73,12 @@ func (a *app) newLister(output string, columns ...string) *lister {
 	l := &lister{output: output, out: bufio.NewWriter(a.stdout)}
 	l.csv = csv.NewWriter(l.out)
 	if output == "csv" {
-		l.csv.Write(columns) // its error stays for flush
+		l.csv.Write(columns) // its error stays: flush returns it
 	}
 	return l
 }
 
-// line prints v as JSON, or else its cells.
+// line prints v as JSON, or the cells as CSV or text.
 func (l *lister) line(v any, cells ...string) error {
 	switch l.output {
 	case "csv":
@@ -95,7 +95,7 @@ func (l *lister) line(v any, cells ...string) error {
 	return err
 }
 
-// flush writes out what was printed, also when listing ended with err.
+// flush writes out what was printed, also where the listing ended early with err.
 func (l *lister) flush(err error) error {
 	l.csv.Flush()
 	return errors.Join(err, l.csv.Error(), l.out.Flush())

@@ -16,14 +16,14 @@ import (
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
-// pairStatus is what a checkpoint tells of its pair, as JSON too.
+// pairStatus is what a checkpoint tells of its pair, in the form in which it is printed as JSON.
 type pairStatus struct {
 	Type       string                     `json:"type"`
 	Source     string                     `json:"source"`
 	Target     string                     `json:"target"`
 	Shard      shard.Shard                `json:"shard,omitzero"`
 	Checkpoint string                     `json:"checkpoint"`
-	FromTarget bool                       `json:"from_target"` // there is no checkpoint
+	FromTarget bool                       `json:"from_target"` // there is no checkpoint, so the target's tables were read
 	Complete   bool                       `json:"complete"`    // it holds all that the target holds
 	UsedBy     string                     `json:"used_by,omitempty"`
 	Traces     map[checkpoint.State]int64 `json:"traces"`
@@ -31,7 +31,7 @@ type pairStatus struct {
 	Newest     *time.Time                 `json:"newest_request_time,omitempty"`
 	Covered    *coverage                  `json:"covered,omitempty"`
 	Runs       int64                      `json:"runs"`
-	LastRun    *runStatus                 `json:"last_run,omitempty"` // where the runs are not told one by one
+	LastRun    *runStatus                 `json:"last_run,omitempty"` // only in a status of all checkpoints
 }
 
 type reasonCount struct {
@@ -42,7 +42,7 @@ type reasonCount struct {
 	Detail  string           `json:"detail,omitempty"` // of the example
 }
 
-// coverage is the window of the run that saw most of the source's time to its end.
+// coverage is the window of the run that looked at the source up to the latest request time.
 type coverage struct {
 	From  *time.Time `json:"from,omitempty"` // inclusive; nil for no bound
 	Until time.Time  `json:"until"`          // exclusive
@@ -63,7 +63,7 @@ type runStatus struct {
 	Summary     json.RawMessage `json:"summary,omitempty"`
 }
 
-// pairStatus reads what s tells; onRun hears of every run, the latest first. path is where the checkpoint is, or would be.
+// pairStatus reads what s tells, and calls onRun for each run, the latest first. path is where the checkpoint is, or would be.
 func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRun func(runStatus) error) (pairStatus, error) {
 	st, err := s.Status(a.stop, path, func(r checkpoint.Run) error { return onRun(newRunStatus(r)) })
 	p := pairStatus{
@@ -114,7 +114,7 @@ func (a *app) statusAsJSON(s *checkpoint.Store, path string, fromTarget bool) er
 	return out.line(st)
 }
 
-// runsShown is how many runs are shown to people; a nightly job makes many.
+// runsShown is how many runs the text shows: a nightly job makes many.
 const runsShown = 10
 
 // statusAsText prints the checkpoint and its latest runs for people.
@@ -216,7 +216,7 @@ func printStatusLine(out io.Writer, st *pairStatus) error {
 	return err
 }
 
-// plain keeps a terminal's line one line, whatever the source put into s.
+// plain replaces what is not printable in s, which comes from the source: it must not break the line or steer the terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -8,9 +8,8 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 )
 
-// checkTables fails before anything is made or read when the target can't be written. missing says that
-// prepareTables is to make tables. Local ones cost nothing and have no owner to ask, so they are made without
-// --create.
+// checkTables checks that the target can be written, before anything is made or read. missing says that tables are missing
+// which prepareTables is to make. Missing local tables are made without --create too: they cost nothing and have no owner.
 func (s *session) checkTables() (missing bool, err error) {
 	err = s.target.Check(s.stop)
 	if missing = tableMissing(err); missing && (s.opts.create || s.opts.local()) {
@@ -19,7 +18,7 @@ func (s *session) checkTables() (missing bool, err error) {
 	return missing, err
 }
 
-// prepareTables makes the tables that are missing, and what else the flags say.
+// prepareTables makes the tables that are missing, and the views if the flags ask for them.
 func (s *session) prepareTables(missing bool) error {
 	if missing || s.opts.create {
 		if err := s.target.Create(s.stop); err != nil {
@@ -38,7 +37,7 @@ func (s *session) prepareTables(missing bool) error {
 	}
 	views, ok := s.target.(target.ViewCreator)
 	if !ok {
-		return nil // a local target, which the flag was refused for
+		return nil // a local target; runRules refuses --create-views for those
 	}
 	made, err := views.CreateViews(s.stop)
 	if len(made) > 0 {
@@ -47,7 +46,7 @@ func (s *session) prepareTables(missing bool) error {
 	return err
 }
 
-// stage has a target that can put large batches into files do so, if it was told where.
+// stage prepares a target that loads large batches through files, if the flags say where.
 func (s *session) stage(store *checkpoint.Store) error {
 	stager, ok := s.target.(target.Stager)
 	if !ok {
@@ -60,8 +59,8 @@ func (s *session) stage(store *checkpoint.Store) error {
 	return stager.Stage(s.stop, owner)
 }
 
-// prepareStatements tells the target whose statements it sends, and what earlier runs found of their size, unless the
-// user says how large they are to be.
+// prepareStatements tells the target for which run it sends statements, and how large earlier runs found that they may be,
+// unless the user gave their size.
 func (s *session) prepareStatements(store *checkpoint.Store) error {
 	sender, ok := s.target.(target.StatementSender)
 	if !ok {
@@ -78,8 +77,8 @@ func (s *session) prepareStatements(store *checkpoint.Store) error {
 	return err
 }
 
-// noteStatements notes for later runs what this one found, and says it.
-func (s *session) noteStatements(store *checkpoint.Store) {
+// recordStatementBytes records for later runs how large this one found that statements may be, and logs it.
+func (s *session) recordStatementBytes(store *checkpoint.Store) {
 	sender, ok := s.target.(target.StatementSender)
 	if !ok {
 		return

@@ -17,7 +17,7 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// printable keeps what servers put into names from steering the terminal.
+// printable escapes control characters, which servers may put into names to steer the terminal.
 type printable struct{ out io.Writer }
 
 func (p printable) Write(b []byte) (int, error) {
@@ -83,7 +83,7 @@ func (p *textPrinter) trace(t migrate.TraceReport) error {
 	return p.err
 }
 
-// example keeps a trace ID for key, and the first detail.
+// example keeps a trace ID as an example for key, and the first detail.
 func (p *textPrinter) example(key, traceID, detail string) {
 	if ids := p.examples[key]; traceID != "" && len(ids) <= examplesShown && !slices.Contains(ids, traceID) {
 		p.examples[key] = append(ids, traceID)
@@ -106,7 +106,7 @@ func (p *textPrinter) ids(key string) string {
 	return text
 }
 
-// part is a source, or the part of it that a shard is.
+// part names a source, and the shard of it where there is one.
 func part(source string, s shard.Shard) string {
 	if s.Count == 0 {
 		return source
@@ -171,6 +171,7 @@ func (p *textPrinter) reasons(state checkpoint.State, n int64, reasons map[strin
 	}
 }
 
+// spansOf says what became of spans.
 func (p *textPrinter) spansOf(s *migrate.Summary) {
 	p.row("spans written", "%s%s", group(s.SpansWritten), thereBefore(s.SpansPresent))
 	if s.SpansUpdated > 0 {
@@ -183,6 +184,7 @@ func (p *textPrinter) spansOf(s *migrate.Summary) {
 	}
 }
 
+// annotationsOf says what became of annotations, and whether rows are there more than once.
 func (p *textPrinter) annotationsOf(s *migrate.Summary) {
 	p.row("annotations written", "%s%s", group(s.AnnotationsWritten), thereBefore(s.AnnotationsPresent))
 	if s.AnnotationsDeleted > 0 {
@@ -209,7 +211,7 @@ func thereBefore(n int64) string {
 	return " (" + group(n) + " more were there)"
 }
 
-// attachmentsOf says what became of attachments, and how those that stay behind are kept.
+// attachmentsOf says what became of attachments, and how to keep those that stay at the source.
 func (p *textPrinter) attachmentsOf(s *migrate.Summary) {
 	if n := s.AttachmentsCopied + s.AttachmentsInlined; n > 0 {
 		how := "copied to files"

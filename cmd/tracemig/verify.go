@@ -60,7 +60,7 @@ migration).
 	return c
 }
 
-// withSession opens what the options name for do.
+// withSession opens the source and target that the options name, and runs do.
 func (a *app) withSession(o runOptions, do func(*session, mlflowclient.Window) error) error {
 	w, log, err := a.prepare(o)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *session) verify(w mlflowclient.Window) error {
 	return s.verifyBy(w, verify.Run)
 }
 
-// verifyBy is verify where compare makes the comparison.
+// verifyBy is verify with another comparison.
 func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 	r, err := s.compare(w, compare)
 	if err != nil && r.Outcome == "" {
@@ -102,7 +102,7 @@ func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 	return nil
 }
 
-// comparison is verify.Run, or what does more with its findings. It ends early with its context.
+// comparison is verify.Run, or a function that runs it and does more with its findings. It ends early with its context.
 type comparison func(context.Context, verify.Job) (verify.Report, error)
 
 func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Report, error) {
@@ -144,10 +144,10 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	return r, err
 }
 
-// known is what a checkpoint tells of earlier runs; all of it is zero where there is none.
+// known is what a checkpoint tells of earlier runs. It is zero where there is no checkpoint.
 type known struct {
-	covered time.Time // up to which request time runs have looked at all that is compared
-	reach   time.Time // up to which they can have moved any: a run takes traces that come while it goes on, but not all that do
+	covered time.Time // see checkpoint.LookedUpTo
+	reach   time.Time
 	moved   func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 	store   *checkpoint.Store
 }
@@ -190,7 +190,7 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 			k.close()
 			return nil, err
 		}
-		k.covered, k.reach = at, time.Unix(1<<40, 0) // whatever else the target has
+		k.covered, k.reach = at, time.Unix(1<<40, 0) // no trace of the target is too late
 	}
 	return k, nil
 }

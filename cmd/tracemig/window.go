@@ -25,7 +25,7 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 			return now.AddDate(0, 0, -n*days), nil
 		}
 	}
-	// Times since 1970 are told from each other by their size, as in --start-time-ms.
+	// A number may be a time since 1970; its size tells the unit, as for --start-time-ms.
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		if t, _, ok := meant(n, now); ok {
 			return time.Time{}, usageError("--%s %q is no time; write %s", flag, s, t.Format(time.RFC3339Nano))
@@ -34,11 +34,10 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usageError("--%s %q is no time; write 2026-01-31T12:00:00Z, 2026-01-31, or an age such as 36h or 7d", flag, s)
 }
 
-// earliest is a time before which no trace was requested: MLflow came later.
+// earliest is a time before which no trace was requested: there was no MLflow yet.
 var earliest = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// meant is the time at which a number is one since 1970, in the one unit in which it lies between the earliest
-// time and now.
+// meant reads a number as a time since 1970, in the one unit in which it lies between the earliest time and now.
 func meant(n int64, now time.Time) (t time.Time, unit string, ok bool) {
 	for _, try := range []struct {
 		unit string
@@ -56,7 +55,7 @@ func meant(n int64, now time.Time) (t time.Time, unit string, ok bool) {
 	return t, "", false
 }
 
-// plausible refuses a bound of the window that can't be what was meant.
+// plausible refuses a bound of the window before the earliest time or in the future.
 func plausible(flag string, t, now time.Time) error {
 	const day = "2006-01-02T15:04:05Z07:00"
 	switch {
@@ -70,7 +69,8 @@ func plausible(flag string, t, now time.Time) error {
 	return nil
 }
 
-// plausibleMs is plausible for --start-time-ms, and says which value was meant if another unit was.
+// plausibleMs is plausible for --start-time-ms. Where the number makes sense in another unit, the error gives it in
+// milliseconds.
 func plausibleMs(ms int64, now time.Time) error {
 	err := plausible("start-time-ms", time.UnixMilli(ms), now)
 	if t, unit, ok := meant(ms, now); err != nil && ok {
@@ -80,8 +80,8 @@ func plausibleMs(ms int64, now time.Time) error {
 	return err
 }
 
-// window is the request times that the flags ask for: start inclusive, end exclusive. Half
-// milliseconds, which the source does not have, round so that the window keeps its meaning.
+// window is the request times that the flags ask for: start inclusive, end exclusive. The source's times are whole
+// milliseconds, so bounds between two of them are rounded up, which leaves the same traces in the window.
 func window(startMs *int64, start, end string, now time.Time) (mlflowclient.Window, error) {
 	w := mlflowclient.Window{StartMs: startMs}
 	bound := func(flag, text string) (*int64, error) {
@@ -113,8 +113,8 @@ func window(startMs *int64, start, end string, now time.Time) (mlflowclient.Wind
 	return w, nil
 }
 
-// noTraces warns of a window in which the source lists nothing: more often a wrong window, or experiment, than
-// nothing new.
+// noTraces warns that the source lists no trace in the window: that is more often a wrong window or experiment than a lack of
+// new traces.
 func (s *session) noTraces(w mlflowclient.Window) {
 	where := "the experiment has no traces"
 	if w.StartMs != nil || w.EndMs != nil || s.opts.shard.Count > 0 {
