@@ -41,7 +41,7 @@ func TestAttachmentsFlag(t *testing.T) {
 	}
 }
 
-// People are told that bytes stay behind, of which traces, and what to do about it.
+// The summary says that attachments stay at the source, of which traces, and what to do about it.
 func TestAttachmentsInWords(t *testing.T) {
 	var out strings.Builder
 	p := newTextPrinter(&out)

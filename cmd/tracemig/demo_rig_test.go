@@ -13,8 +13,8 @@ import (
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
-// The queries that demo prints see the same rows before and after another program has compacted the tables and
-// written a checkpoint, which leaves the files that it replaced in their folders.
+// The queries that demo prints see the right rows, also after another program has compacted the tables and written a checkpoint:
+// the files that it replaced are then still in the tables' folders.
 func TestDemoQueries(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out bytes.Buffer

@@ -24,7 +24,8 @@ import (
 
 const hugeTrace = "2dc9e3041b13a2e92f2482702ff5885d"
 
-// oneTrace is an MLflow server with one trace, whose document document writes.
+// oneTrace starts an MLflow server with one trace, and returns its address. info is added to the trace's listing; document
+// writes its spans.
 func oneTrace(t *testing.T, info string, document func(io.Writer)) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +46,7 @@ func oneTrace(t *testing.T, info string, document func(io.Writer)) string {
 	return s.URL
 }
 
-// runInProcess runs tracemig with args and returns its last line, exit code and most heap in use.
+// runInProcess runs tracemig with args and returns its last line, its exit code, and the largest heap in use in bytes.
 func runInProcess(t *testing.T, args ...string) (migrate.Summary, int, uint64) {
 	t.Helper()
 	var out bytes.Buffer
@@ -85,7 +86,7 @@ func runInProcess(t *testing.T, args ...string) (migrate.Summary, int, uint64) {
 	return s, code, peak
 }
 
-// docs/hostile-input.md names a test for each line: it is there.
+// The tests that docs/hostile-input.md names exist.
 func TestHostileInputDoc(t *testing.T) {
 	root := filepath.Join("..", "..")
 	doc, err := os.ReadFile(filepath.Join(root, "docs", "hostile-input.md"))
@@ -128,8 +129,8 @@ func TestHostileInputDoc(t *testing.T) {
 	}
 }
 
-// A trace of 100,000 spans and ones of 100 MB pass, in bounded memory: at most about 25 times the trace,
-// half of which is what Go has not collected yet.
+// A trace of 100,000 spans and traces of 100 MB are migrated in bounded memory: at most about 25 times the size of the trace,
+// half of which is garbage that Go has not collected yet.
 func TestHugeTraces(t *testing.T) {
 	if testing.Short() || race.Enabled {
 		t.Skip("megabytes")

@@ -30,9 +30,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"tracemig": func() { os.Exit(realMain()) }})
 }
 
-// The scripts run the program itself against the sample experiment: $URI serves it as recorded,
-// $BROKEN with one trace's spans garbled, $SLOW slowly, noting downloads in $WORK/reading, and
-// no download as long as there is $WORK/held. $LISTED lists traces and sends to a login whoever asks for spans.
+// The scripts run the program against servers of the sample experiment. $URI serves it as recorded, $BROKEN with the spans of
+// one trace garbled. $SLOW serves it slowly: it makes the file $WORK/reading at a download, and lets none end while there is
+// $WORK/held. $LISTED lists traces, and redirects requests for spans to a login page.
 func TestScripts(t *testing.T) {
 	experiment, err := replay.Load(sample.Files)
 	if err != nil {
@@ -110,8 +110,8 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Fatalf("%s did not appear", args)
 			},
-			// full N ARGS... runs tracemig with a full disk for its results, and wants exit code N and, unless
-			// that is of wrong usage, that it is said once.
+			// full N ARGS... runs tracemig with a full disk for its results. It wants exit code N and, unless that is the code
+			// of wrong usage, one message about the disk.
 			"full": func(ts *testscript.TestScript, neg bool, args []string) {
 				err := ts.Exec("sh", append([]string{"-c", `exec tracemig "$@" >/dev/full`, "sh"}, args[1:]...)...)
 				const sentence = "Error: the results could not be written to standard output: write /dev/stdout: no space left on device. Make room"

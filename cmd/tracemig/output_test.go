@@ -23,8 +23,8 @@ import (
 
 var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// wrongKeys are those keys of the JSON object v, and of what is in it, that are not in snake_case. Values of
-// traces_by_state are named by the source.
+// wrongKeys are the keys of the JSON object v, and of objects in it, that are not in snake_case. The keys in traces_by_state come
+// from the source and are left out.
 func wrongKeys(v any) (wrong []string) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -70,8 +70,8 @@ func keysOf(t *testing.T, typ reflect.Type, path string) {
 	}
 }
 
-// What is printed as JSON has keys in snake_case, also where no test prints it. What the scripts print is
-// looked at too, see main_test.go.
+// What is printed as JSON has keys in snake_case, also where no test prints it. The command code in main_test.go checks what the
+// scripts print.
 func TestPrintedKeys(t *testing.T) {
 	for _, v := range []any{
 		migrate.TraceReport{}, migrate.Summary{}, migrate.Plan{}, verify.Finding{}, verify.Report{}, preflight.Finding{},
@@ -89,7 +89,7 @@ func TestPrintedKeys(t *testing.T) {
 	}
 }
 
-// An ellipsis stands for IDs that are left out, and for nothing else.
+// An ellipsis is printed where IDs are left out, and only there.
 func TestExamples(t *testing.T) {
 	for n, more := range map[int]bool{1: false, examplesShown: false, examplesShown + 1: true, 3 * examplesShown: true} {
 		var b bytes.Buffer
@@ -106,7 +106,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// A list of trace IDs that is not whole must not be taken for one.
+// A list of trace IDs that could not be written to its end is an error.
 func TestListsOnFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
@@ -175,7 +175,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 	}
 }
 
-// Traces whose lines could not be written fail the summary, which may fit again.
+// A summary is an error where the line of a trace before it could not be written, also if the summary itself could be.
 func TestSummaryReturnsErrorsOfTraces(t *testing.T) {
 	out := newResults(&failingWriter{takes: 1, err: syscall.ENOSPC})
 	p := jsonPrinter{out}

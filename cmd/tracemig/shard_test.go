@@ -12,7 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
-// However many shards there are, together they ask the source no more than one run would.
+// All shards together ask the source no more than one run over all traces would.
 func TestShardsShareTheQuota(t *testing.T) {
 	o := defaultRunOptions()
 	if got, want := o.limits(), (mlflowclient.Limits{SearchPerSecond: 25, RunsPerSecond: 7, DownloadPerSecond: 200}); got != want {
@@ -24,7 +24,7 @@ func TestShardsShareTheQuota(t *testing.T) {
 	}
 }
 
-// The examples are not run by tests, but what they give to tracemig are its commands and flags.
+// No test runs the examples, but this one checks that the commands and flags in them exist.
 func TestExamplesUseWhatThereIs(t *testing.T) {
 	for file, commands := range map[string][]string{
 		"databricks/databricks.yml": {"check", "run", "verify"},

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Signals come after some milliseconds each; the number of steps that they led to is compared: 1 to finish
-// what is in flight, 2 to stop at once, 3 to exit whatever happens.
+// Each case sends signals and compares how many steps they led to: 1 to finish what is in flight, 2 to stop at once, 3 to exit
+// whatever happens.
 func TestInterrupts(t *testing.T) {
 	type sent struct {
 		after time.Duration // in milliseconds after the one before

@@ -80,7 +80,7 @@ func TestStatusLists(t *testing.T) {
 	if got := of("migrated", false, "text"); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	// What the source says moves no cursor.
+	// Text from the source can't move the cursor.
 	for _, text := range []string{of("failed", false, "text"), of("", false, "text")} {
 		if !strings.Contains(text, `a "quoted", one;�another line �[31m=cmd()`) || strings.ContainsAny(text, "\x1b\u202e") {
 			t.Errorf("%q", text)
@@ -88,8 +88,8 @@ func TestStatusLists(t *testing.T) {
 	}
 }
 
-// The window that reaches furthest is told, not that of the last run; a run that did not end well
-// covers nothing, and one that asked for times to come covers what there was when it began.
+// The window that reaches furthest is shown, not that of the last run. A run that did not end well covers nothing, and one with a
+// window that ends in the future covers the time up to its start.
 func TestStatusCoverage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	s, err := checkpoint.Open(t.Context(), path, checkpoint.Pair{Source: "s", Target: "file:/t"})

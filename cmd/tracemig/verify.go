@@ -190,7 +190,7 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 			k.close()
 			return nil, err
 		}
-		k.covered, k.reach = at, time.Unix(1<<40, 0) // no trace of the target is too late
+		k.covered, k.reach = at, time.Unix(1<<40, 0) // the target may have traces of any later time
 	}
 	return k, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-// A report says what was not looked for.
+// A report says which run links were not looked for.
 func TestReportOfRunLinks(t *testing.T) {
 	const elsewhere, none = "links to runs of other experiments were not looked for", "links to runs were not looked for"
 	const hidden = "the source did not show 3 experiments or runs of others"

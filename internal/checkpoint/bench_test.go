@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// benchStore holds n traces; batch is the next ones.
+// benchStore returns a store with n traces, and the records of the next batch.
 func benchStore(t testing.TB, n, batch int) (s *Store, next []Record) {
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "c.db"), pair)
 	if err != nil {
@@ -41,7 +41,7 @@ func BenchmarkPut(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(batch)), "ns/trace")
 }
 
-// BenchmarkGet looks a part of a listing up, of 100,000 known traces.
+// BenchmarkGet looks up a part of a listing among 100,000 known traces.
 func BenchmarkGet(b *testing.B) {
 	s, batch := benchStore(b, 100_000, 200)
 	if err := s.Put(b.Context(), batch...); err != nil {
@@ -63,7 +63,7 @@ func ids(rs []Record) (ids []string) {
 	return ids
 }
 
-// What a trace costs in allocations must not depend on how many are known.
+// The allocations for one trace must not grow with the number of known traces.
 func TestAllocationsOfATrace(t *testing.T) {
 	const putCeiling, getCeiling = 24, 16
 	for _, known := range []int{0, 2000} {

@@ -24,15 +24,15 @@ import (
 // State is what became of a trace.
 type State string
 
-// The states of a trace. Only Migrated and Elsewhere are for good.
+// The states of a trace. Only Migrated and Elsewhere are final.
 const (
 	Migrated State = "migrated" // complete in the target
 	Deferred State = "deferred" // not ended yet at the source
-	Skipped  State = "skipped"  // it has no, or not all, spans at the source; the rest was moved
-	Failed   State = "failed"   // could not be moved, see the reason
+	Skipped  State = "skipped"  // the source lacks some or all of its spans; the rest was migrated
+	Failed   State = "failed"   // could not be migrated, see the reason
 
-	// Elsewhere is a trace that only its spans, or the target, showed to be another shard's. It is
-	// remembered so that it need not be read again, and is in no listing and no count.
+	// Elsewhere is a trace of another shard, which only its spans or the target showed. It is remembered so that it need not
+	// be read again. No listing and no count includes it.
 	Elsewhere State = "elsewhere"
 )
 
@@ -42,8 +42,8 @@ type Record struct {
 	TargetTraceID string // column trace_id in the target; empty if nothing was written
 	RequestTimeMs int64  // milliseconds since the Unix epoch
 	State         State
-	Reason        string // why it is not, or not wholly, migrated: a code; empty otherwise
-	Detail        string // the same for people, where more is known
+	Reason        string // a code that says why it is not, or not wholly, migrated; empty where it is
+	Detail        string // more about the reason, for people; may be empty
 	Digest        string // of the source's listing when it was migrated
 	Spans         int
 	Annotations   int
@@ -51,20 +51,20 @@ type Record struct {
 	RunID         string // the run that last looked at it
 }
 
-// Pair names the two ends that a checkpoint belongs to.
+// Pair names the source and the target that a checkpoint belongs to.
 type Pair struct {
 	Source string      // identity of the source experiment
 	Target string      // catalog.schema.prefix or file:path
-	Shard  shard.Shard // part of the source's traces; all of them if zero
+	Shard  shard.Shard // the part of the source's traces; zero for all of them
 }
 
 // Store is an open checkpoint. Its methods may be called at the same time.
 type Store struct {
-	db        *sql.DB
-	path      string
-	elsewhere string // how to have it in another place
-	pair      Pair
-	other     *sql.Stmt // asked for every trace
+	db       *sql.DB
+	path     string
+	relocate string // says how to have the file in another place
+	pair     Pair
+	other    *sql.Stmt // prepared, since it is asked for every trace
 }
 
 const schema = `
@@ -104,12 +104,12 @@ CREATE TABLE IF NOT EXISTS official (trace_id TEXT PRIMARY KEY) WITHOUT ROWID; -
 
 const formatVersion = "2"
 
-// Open opens or makes the checkpoint of pair p at path; an empty path makes a temporary one, which is
-// gone once closed. Files are for the owner only. The error is a *DamagedError for a file that is no
-// checkpoint, an *OtherPairError for one of another pair.
+// Open opens or makes the checkpoint of pair p at path. With an empty path it makes a temporary one, which is deleted when it is
+// closed. Only the owner can read and write the file. The error is a *DamagedError where the file is not a checkpoint, and an
+// *OtherPairError where it is that of another pair.
 func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 	if path == "" {
-		return openStore(ctx, "", p, elsewhereTemporary)
+		return openStore(ctx, "", p, relocateTemporary)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, explain("make the checkpoint's folder: %w", err)
@@ -119,21 +119,21 @@ func Open(ctx context.Context, path string, p Pair) (*Store, error) {
 		return nil, explain("open the checkpoint: %w", err)
 	}
 	f.Close()
-	return openStore(ctx, path, p, elsewhereFlag)
+	return openStore(ctx, path, p, relocateByFlag)
 }
 
-// OpenNotes is Open for a file that is of use to one process only and that no user has named: its errors
-// speak of the folder for temporary files.
-func OpenNotes(ctx context.Context, path string, p Pair) (*Store, error) {
-	return openStore(ctx, path, p, elsewhereTemporary)
+// OpenScratch is Open for a file that only this process uses and that no user has named: its errors say how to choose another
+// folder for temporary files.
+func OpenScratch(ctx context.Context, path string, p Pair) (*Store, error) {
+	return openStore(ctx, path, p, relocateTemporary)
 }
 
-func openStore(ctx context.Context, path string, p Pair, elsewhere string) (*Store, error) {
+func openStore(ctx context.Context, path string, p Pair, relocate string) (*Store, error) {
 	s, err := connect(path, "")
 	if err != nil {
 		return nil, err
 	}
-	s.elsewhere = elsewhere
+	s.relocate = relocate
 	if err := s.init(ctx, p); err != nil {
 		s.Close()
 		return nil, err
@@ -141,15 +141,15 @@ func openStore(ctx context.Context, path string, p Pair, elsewhere string) (*Sto
 	return s, nil
 }
 
-// OpenReadOnly opens the checkpoint at path, which a run may have open too; Pair says whose it is. The
-// error is a *DamagedError for a file that is no checkpoint, and wraps fs.ErrNotExist for none at all.
+// OpenReadOnly opens the checkpoint at path, which a run may have open too. Pair then says whose it is. The error is a
+// *DamagedError where the file is not a checkpoint, and wraps fs.ErrNotExist where there is no file.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the checkpoint: %w", err)
 	}
 	f.Close()
-	s, err := connect(path, "?mode=rw&_pragma=busy_timeout(5000)&_pragma=query_only(1)") // with mode=ro SQLite leaves files behind
+	s, err := connect(path, "?mode=rw&_pragma=busy_timeout(5000)&_pragma=query_only(1)") // mode=ro would leave files behind
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +160,12 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// connect opens the SQLite file at path, or a temporary one: what does not fit SQLite's cache is then
-// kept in a file that has no name.
+// connect opens the SQLite file at path, or a temporary database, of which SQLite keeps what does not fit its cache in a file
+// without a name.
 func connect(path, query string) (*Store, error) {
 	dsn := ""
 	if path != "" {
-		// A SQLite URI gives ?, # and % a meaning of their own.
+		// In an SQLite URI the characters ?, # and % have a meaning.
 		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path)) + query
 	}
 	db, err := sql.Open("sqlite", dsn)
@@ -174,12 +174,12 @@ func connect(path, query string) (*Store, error) {
 	}
 	// One connection: SQLite has one writer anyway, and a temporary database is per connection.
 	db.SetMaxOpenConns(1)
-	return &Store{db: db, path: path, elsewhere: elsewhereFlag}, nil
+	return &Store{db: db, path: path, relocate: relocateByFlag}, nil
 }
 
 func (s *Store) init(ctx context.Context, p Pair) error {
-	// WAL with NORMAL can lose the last transactions in a power cut, never corrupt the file; losing
-	// some costs work, nothing else.
+	// WAL with NORMAL can lose the last transactions in a power cut, but never corrupts the file. What is lost costs work, and
+	// nothing else.
 	for _, q := range []string{"PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", schema} {
 		if _, err := s.db.ExecContext(ctx, q); err != nil {
 			return s.unusable(err)
@@ -235,7 +235,7 @@ func (s *Store) BelongsTo(p Pair) error {
 	return nil
 }
 
-// Pair names the two ends that the checkpoint belongs to.
+// Pair names the source and the target that the checkpoint belongs to.
 func (s *Store) Pair() Pair { return s.pair }
 
 func (s *Store) meta(ctx context.Context, key string) (string, error) {
@@ -250,15 +250,15 @@ func (s *Store) meta(ctx context.Context, key string) (string, error) {
 // Close closes the checkpoint.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Complete says whether the checkpoint holds all that the target holds; a new one does not until it
-// was rebuilt and SetComplete was called.
+// Complete says whether the checkpoint knows all that the target holds. A new one does not, until it was rebuilt and
+// SetComplete was called.
 func (s *Store) Complete(ctx context.Context) (bool, error) {
 	v, err := s.meta(ctx, "complete")
 	return v == "yes", s.wrap(err)
 }
 
-// Bind ties the checkpoint to the target's tables as they are now. When it was tied to others, which
-// were dropped or replaced since, it forgets what is in those.
+// Bind ties the checkpoint to the target's tables as they are now. Where it was tied to other tables, which were dropped or
+// replaced since, it forgets what those held.
 func (s *Store) Bind(ctx context.Context, tables string) error {
 	was, err := s.meta(ctx, "tables")
 	if err != nil || was == tables {
@@ -269,7 +269,7 @@ func (s *Store) Bind(ctx context.Context, tables string) error {
 			if err := forget(ctx, tx); err != nil {
 				return err
 			}
-			// The runs stay on record, but nobody may take them for proof of what is there.
+			// The runs stay on record, but they prove no longer what the target holds.
 			if _, err := tx.ExecContext(ctx, "UPDATE runs SET outcome = ? WHERE end_ms IS NOT NULL", Lost); err != nil {
 				return err
 			}
@@ -279,8 +279,8 @@ func (s *Store) Bind(ctx context.Context, tables string) error {
 	})
 }
 
-// Forget drops what is known of the target, so that it is to be rebuilt. What waits for a later run
-// stays: the target can't tell of it, and it may lie outside that run's window.
+// Forget drops what is known of the target, so that the checkpoint has to be rebuilt. Traces that wait for a later run stay: the
+// target knows nothing of them, and they may lie outside that run's window.
 func (s *Store) Forget(ctx context.Context) error {
 	return s.tx(ctx, func(tx *sql.Tx) error { return forget(ctx, tx) })
 }
@@ -298,7 +298,7 @@ func forget(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// SetComplete notes that the checkpoint was rebuilt from the target to its end.
+// SetComplete records that the checkpoint was rebuilt from all that the target holds.
 func (s *Store) SetComplete(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "INSERT INTO meta VALUES ('complete', 'yes') ON CONFLICT (key) DO UPDATE SET value = 'yes'")
 	return s.wrap(err)
@@ -313,7 +313,7 @@ func (s *Store) query(ctx context.Context, q string, args ...any) (rs []Record, 
 	return rs, err
 }
 
-// each calls read for every row that a query brings.
+// each calls read for every row of a query's result.
 func (s *Store) each(ctx context.Context, read func(*sql.Rows) error, q string, args ...any) error {
 	rows, err := s.db.QueryContext(ctx, q, args...)
 	if err != nil {
@@ -328,7 +328,7 @@ func (s *Store) each(ctx context.Context, read func(*sql.Rows) error, q string, 
 	return s.wrap(rows.Err())
 }
 
-// among is each for a query whose one parameter, of json_each, is a list of IDs.
+// among is each for a query with one parameter: a list of IDs for json_each.
 func (s *Store) among(ctx context.Context, ids []string, read func(*sql.Rows) error, q string) error {
 	if len(ids) == 0 {
 		return nil
@@ -352,7 +352,7 @@ func (s *Store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	return s.wrap(tx.Commit())
 }
 
-// those says which of some IDs a query among them brings.
+// those says which of some IDs are in the result of a query, see among.
 func (s *Store) those(ctx context.Context, ids []string, q string) (map[string]bool, error) {
 	m := map[string]bool{}
 	return m, s.among(ctx, ids, func(rows *sql.Rows) error {

@@ -44,7 +44,7 @@ func open(t *testing.T, path string) *Store {
 	return s
 }
 
-// A store must behave as a map from trace ID to the last record put, over reopening.
+// A store must behave as a map from trace ID to the last record put, also after it was closed and opened again.
 func TestStoreIsAMap(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
@@ -198,7 +198,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 	if held, h, err := Held(path); err != nil || !held || h.RunID != "r1" {
 		t.Errorf("held: %v by %v, %v", held, h, err)
 	}
-	// A waiting run gets the lock of a killed one.
+	// A run that waits gets the lock when its holder is killed.
 	got := make(chan error, 1)
 	go func() {
 		l, err := TakeLock(t.Context(), path, time.Minute, Holder{})
@@ -217,7 +217,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 	}
 }
 
-// Those who look at a lock don't take one another for its holder.
+// Processes that look at a lock don't take one another for its holder.
 func TestHeldIsShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	if held, _, err := Held(path); err != nil || held {

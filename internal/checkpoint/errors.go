@@ -12,7 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/disk"
 )
 
-// DamagedError says that the file is no checkpoint that can be read.
+// DamagedError says that the file is not a checkpoint that can be read.
 type DamagedError struct {
 	Path string
 	Err  error
@@ -32,7 +32,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 type OtherPairError struct {
 	Path      string
 	What      string // "source", "target" or "shard"
-	Have, Ask string // a shard may be "", which is the whole
+	Have, Ask string // for a shard "" means all traces
 }
 
 func (e *OtherPairError) Error() string {
@@ -71,21 +71,22 @@ func (e *LockedError) NextStep() string {
 	return "Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint"
 }
 
-// How to have the file somewhere else.
+// How to have the file in another place.
 const (
-	elsewhereFlag      = "name another file with --checkpoint"
-	elsewhereTemporary = "set TMPDIR to another folder"
+	relocateByFlag    = "name another file with --checkpoint"
+	relocateTemporary = "set TMPDIR to another folder"
 )
 
-// explain says what to do about an error of the file system.
+// explain adds to an error of the file system what to do about it, and puts it into a format with %w.
 func explain(format string, err error) error {
-	explained := disk.Explain(err, elsewhereFlag)
+	explained := disk.Explain(err, relocateByFlag)
 	if explained == err {
 		explained = advice.With(err, "Name another file with --checkpoint")
 	}
 	return fmt.Errorf(format, explained)
 }
 
+// wrap names the checkpoint in an error, and says what to do where that is known. It returns nil for nil.
 func (s *Store) wrap(err error) error {
 	if err == nil {
 		return nil
@@ -99,7 +100,7 @@ func (s *Store) wrap(err error) error {
 	return fmt.Errorf("%s: %w", s.name(), err)
 }
 
-// unusable is wrap for an error upon opening: a file of which it can't be told otherwise is no checkpoint.
+// unusable is wrap for an error at opening: unless the error says otherwise, the file is not a checkpoint.
 func (s *Store) unusable(err error) error {
 	if refused := s.refused(err); refused != nil {
 		return refused
@@ -110,20 +111,19 @@ func (s *Store) unusable(err error) error {
 	return &DamagedError{s.path, err}
 }
 
-// refused says of an error for which the place of the file is to blame, not what it holds, what to do about
-// it; nil for others.
+// refused is err with what to do about it, where the file's place is at fault and not its content; nil for other errors.
 func (s *Store) refused(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return nil
 	}
-	switch e.Code() & 0xff { // the rest of an extended code says where
+	switch e.Code() & 0xff { // the other bits of an extended code say where it happened
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
 		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
-			"Make room on its disk, or "+s.elsewhere+", and run the same command again")
+			"Make room on its disk, or "+s.relocate+", and run the same command again")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
-			"Change the permissions of the file and its folder, or "+s.elsewhere)
+			"Change the permissions of the file and its folder, or "+s.relocate)
 	case sqlite3.SQLITE_BUSY:
 		return advice.With(fmt.Errorf("%s is in use by another program: %w", s.name(), err), "Close it, and run the same command again")
 	}
@@ -131,7 +131,7 @@ func (s *Store) refused(err error) error {
 }
 
 func (s *Store) name() string {
-	if s.elsewhere == elsewhereTemporary {
+	if s.relocate == relocateTemporary {
 		return "a temporary file"
 	}
 	return "checkpoint " + s.path

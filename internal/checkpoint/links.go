@@ -7,14 +7,13 @@ import (
 	"slices"
 )
 
-// ResetLinks forgets all run links, and which runs were looked at; they are read anew by each run.
+// ResetLinks forgets all run links, and which MLflow runs were looked at: each run of tracemig reads them anew.
 func (s *Store) ResetLinks(ctx context.Context) error {
 	_, err := s.db.ExecContext(ctx, "DELETE FROM run_links; DELETE FROM looked_at")
 	return s.wrap(err)
 }
 
-// AddLinks notes that the traces are linked to an MLflow run, which counts for nothing until LookedAt says that
-// these are all.
+// AddLinks records that traces are linked to an MLflow run. It has no effect until LookedAt says that these are all of the run's.
 func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []string) error {
 	list, err := json.Marshal(traceIDs)
 	if err != nil {
@@ -24,14 +23,14 @@ func (s *Store) AddLinks(ctx context.Context, mlflowRunID string, traceIDs []str
 	return s.wrap(err)
 }
 
-// LookedAt notes that AddLinks has been told all traces of an MLflow run; other says that the run is of
-// another experiment than the source.
+// LookedAt records that AddLinks was called with all traces of an MLflow run. other says that the run belongs to another
+// experiment than the source.
 func (s *Store) LookedAt(ctx context.Context, mlflowRunID string, other bool) error {
 	_, err := s.db.ExecContext(ctx, "INSERT OR IGNORE INTO looked_at VALUES (?, ?)", mlflowRunID, other)
 	return s.wrap(err)
 }
 
-// HasLookedAt says which of the given MLflow runs LookedAt was told of.
+// HasLookedAt says for which of some MLflow runs LookedAt was called.
 func (s *Store) HasLookedAt(ctx context.Context, mlflowRunIDs []string) (map[string]bool, error) {
 	return s.those(ctx, mlflowRunIDs, "SELECT run_id FROM looked_at WHERE run_id IN (SELECT value FROM json_each(?))")
 }
@@ -42,7 +41,7 @@ type Links struct {
 	Others []string // runs of other experiments
 }
 
-// Runs are all of them.
+// Runs are the MLflow runs of both lists.
 func (l Links) Runs() []string { return slices.Concat(l.Source, l.Others) }
 
 // Links returns what each of the given traces is linked to.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is noted of some traces is given back for those that are asked for, and forgotten with the target.
+// What was recorded of some traces is returned for those that are asked for, and forgotten with the target.
 func TestUnsettledAndOfficial(t *testing.T) {
 	s, err := Open(t.Context(), "", Pair{Source: "s", Target: "t"})
 	if err != nil {
@@ -55,7 +55,7 @@ func TestUnsettledAndOfficial(t *testing.T) {
 	if err := read(broken); !errors.Is(err, broken) {
 		t.Errorf("%v, want %v", err, broken)
 	}
-	for range 2 { // once it was read to its end it is not read again
+	for range 2 { // once read to its end, it is not read again
 		if err := read(nil); err != nil || reads != 2 {
 			t.Errorf("%d reads, %v", reads, err)
 		}
@@ -81,7 +81,7 @@ func TestStatementBytes(t *testing.T) {
 			t.Errorf("%d, %v; want %d", got, err, want)
 		}
 	}
-	// It is the warehouse's, whatever the tables hold.
+	// Forget does not touch it: it belongs to the warehouse, not to what the tables hold.
 	if err := s.Forget(t.Context()); err != nil {
 		t.Fatal(err)
 	}

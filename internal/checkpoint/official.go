@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// ReadOfficial notes which traces Databricks' own migration has written into the target, unless they are
-// noted already: read yields their IDs there.
+// ReadOfficial records which traces Databricks' own migration has written into the target, unless it has done so before. read
+// yields their IDs at the target.
 func (s *Store) ReadOfficial(ctx context.Context, read func(yield func(targetTraceID string) error) error) error {
 	if done, err := s.meta(ctx, "official"); err != nil || done == "yes" {
 		return s.wrap(err)
@@ -36,7 +36,7 @@ func (s *Store) ReadOfficial(ctx context.Context, read func(yield func(targetTra
 	return s.wrap(err)
 }
 
-// Official says which of the target's trace IDs are noted by ReadOfficial.
+// Official says which of some trace IDs of the target ReadOfficial has recorded.
 func (s *Store) Official(ctx context.Context, targetTraceIDs []string) (map[string]bool, error) {
 	return s.those(ctx, targetTraceIDs, "SELECT trace_id FROM official WHERE trace_id IN (SELECT value FROM json_each(?))")
 }

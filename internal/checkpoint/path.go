@@ -12,11 +12,11 @@ import (
 	"github.com/tracemig/tracemig/internal/advice"
 )
 
-// DefaultDir is the folder of the checkpoints that no flag has put elsewhere: tracemig in the XDG state
-// folder ($XDG_STATE_HOME, else ~/.local/state).
+// DefaultDir is the folder for checkpoints whose path no flag gives: tracemig in the XDG state folder ($XDG_STATE_HOME, else
+// ~/.local/state).
 func DefaultDir(getenv func(string) string) (string, error) {
 	dir := getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) { // the XDG specification has relative paths ignored
+	if !filepath.IsAbs(dir) { // the XDG specification says to ignore relative paths
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return "", advice.With(fmt.Errorf("no folder for the checkpoint: %w", err), "Name a file with --checkpoint")
@@ -26,8 +26,8 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	return filepath.Join(dir, "tracemig"), nil
 }
 
-// DefaultPath is where the checkpoint of a pair lies: <name>-<hash>.db in DefaultDir, or
-// <name>-<hash>.shard-<index>-of-<count>.db for a shard, which so has a lock of its own.
+// DefaultPath is the path of a pair's checkpoint: <name>-<hash>.db in DefaultDir, or <name>-<hash>.shard-<index>-of-<count>.db for
+// a shard, so that each shard has a lock of its own.
 func DefaultPath(getenv func(string) string, p Pair) (string, error) {
 	dir, err := DefaultDir(getenv)
 	if err != nil {
@@ -73,7 +73,7 @@ func Shards(ctx context.Context, getenv func(string) string, p Pair) (names []st
 	return names
 }
 
-// globQuote makes of a path a pattern that only it matches.
+// globQuote makes a pattern that only path matches.
 func globQuote(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }

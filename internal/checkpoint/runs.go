@@ -8,7 +8,7 @@ import (
 	"github.com/tracemig/tracemig/internal/report"
 )
 
-// Run is one execution over a pair.
+// Run is one run over a pair, as the checkpoint records it.
 type Run struct {
 	ID      string
 	Start   time.Time
@@ -28,12 +28,12 @@ type Run struct {
 // Outcomes of runs beside those that a run's summary has.
 const (
 	Running report.Outcome = "running" // it has not recorded its end
-	Killed  report.Outcome = "killed"  // its process is gone without having recorded its end; Status says so, it is never stored
+	Killed  report.Outcome = "killed"  // its process ended without recording it; Status says so, the file never does
 	Rebuilt report.Outcome = "rebuilt" // it only rebuilt the checkpoint from the target
 	Lost    report.Outcome = "lost"    // it ended, but the tables it wrote were dropped or replaced since
 )
 
-// StartRun notes that a run began; FinishRun how it ended.
+// StartRun records that a run began; FinishRun records how it ended.
 func (s *Store) StartRun(ctx context.Context, r Run) error {
 	_, err := s.db.ExecContext(ctx, `
 		INSERT INTO runs (run_id, start_ms, by, window_start_ms, window_end_ms, outcome, migrated, failed, summary)
@@ -42,15 +42,15 @@ func (s *Store) StartRun(ctx context.Context, r Run) error {
 	return s.wrap(err)
 }
 
-// FinishRun notes the end, outcome, counts and summary of the run r.ID.
+// FinishRun records the end, outcome, counts and summary of the run r.ID.
 func (s *Store) FinishRun(ctx context.Context, r Run) error {
 	_, err := s.db.ExecContext(ctx, "UPDATE runs SET end_ms = ?, outcome = ?, migrated = ?, failed = ?, summary = ? WHERE run_id = ?",
 		r.End.UnixMilli(), r.Outcome, r.Migrated, r.Failed, r.Summary, r.ID)
 	return s.wrap(err)
 }
 
-// Runs yields the runs, the latest first. For one that has not noted its end the counts are those of
-// the traces that it was the last to look at.
+// Runs yields the runs, the latest first. Where a run has not recorded its end, its counts are those of the traces that no later
+// run has looked at.
 func (s *Store) Runs(ctx context.Context, yield func(Run) error) error {
 	rows, err := s.db.QueryContext(ctx, `
 		SELECT run_id, start_ms, end_ms, by, outcome, window_start_ms, window_end_ms, summary,

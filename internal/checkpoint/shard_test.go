@@ -8,7 +8,7 @@ import (
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
-// Each shard has a file of its own, which another shard, or a run of the whole, does not take for its.
+// Each shard has a file of its own, which neither another shard nor a run over all traces accepts.
 func TestCheckpointOfAShard(t *testing.T) {
 	state := t.TempDir()
 	getenv := func(string) string { return state }

@@ -17,17 +17,16 @@ func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, 
 	}, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))")
 }
 
-// Pending returns up to limit records, in the order of their trace IDs and after the given one, that
-// run runID has not looked at and should: those that wait for a later run (deferred and failed), and
-// skipped ones requested since the given time, whose spans may have come meanwhile.
+// Pending returns records of traces that the run runID should look at and has not: those that wait for a later run (deferred and
+// failed), and skipped ones that were requested since the given time, whose spans may have come since. It returns up to limit
+// records, in the order of their trace IDs, beginning after the given ID.
 func (s *Store) Pending(ctx context.Context, runID string, since time.Time, after string, limit int) ([]Record, error) {
 	return s.query(ctx, "SELECT "+columns+` FROM traces
 		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
 		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
 }
 
-// Other returns the source trace that the checkpoint has for a target trace ID, if it is another
-// than traceID; else "".
+// Other returns the ID of a source trace other than traceID that has the given ID at the target; "" where there is none.
 func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (string, error) {
 	var other string
 	err := s.other.QueryRowContext(ctx, targetTraceID, traceID).Scan(&other)
@@ -37,7 +36,7 @@ func (s *Store) Other(ctx context.Context, targetTraceID, traceID string) (strin
 	return other, s.wrap(err)
 }
 
-// Put notes records in one transaction, in place of what was known of their traces.
+// Put stores records in one transaction, in place of what was known of their traces.
 func (s *Store) Put(ctx context.Context, rs ...Record) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?)")
@@ -65,7 +64,7 @@ func scan(rows *sql.Rows) (Record, error) {
 	return r, err
 }
 
-// page is how many rows are in memory at a time while all traces are listed.
+// page is how many rows are read into memory at a time while all traces are listed.
 const page = 1000
 
 // Records yields the records in a state in the order of their trace IDs.
@@ -78,7 +77,7 @@ func (s *Store) Moved(ctx context.Context, yield func(Record) error) error {
 	return s.pages(ctx, "(state = 'migrated' OR state = 'skipped' AND spans > 0) AND target_trace_id <> ''", nil, yield)
 }
 
-// pages asks for a page at a time: a long read would keep a run from shortening its log.
+// pages reads one page at a time: during a long read SQLite could not truncate the write-ahead log of a run.
 func (s *Store) pages(ctx context.Context, where string, args []any, yield func(Record) error) error {
 	after := ""
 	for {
@@ -99,7 +98,7 @@ func (s *Store) pages(ctx context.Context, where string, args []any, yield func(
 	}
 }
 
-// Count is how many traces are in a state for a reason, with the trace ID and the detail of one.
+// Count is how many traces are in a state for a reason, with the trace ID and the detail of one of them.
 type Count struct {
 	State   State
 	Reason  string
@@ -108,10 +107,10 @@ type Count struct {
 	Detail  string
 }
 
-// Counts counts the traces by state and reason, sorted so.
+// Counts counts the traces by state and reason, in that order.
 func (s *Store) Counts(ctx context.Context) ([]Count, error) {
-	// Not one GROUP BY over all traces: SQLite would sort them. The others have an index, and are few.
-	// The detail is that of the row with the least trace ID, as SQLite has it for bare columns.
+	// One GROUP BY over all traces would have SQLite sort them. Those that are not migrated have an index, and are few.
+	// SQLite takes a bare column such as detail from the row with the least trace ID, because of the min().
 	var cs []Count
 	err := s.each(ctx, func(rows *sql.Rows) error {
 		var c Count

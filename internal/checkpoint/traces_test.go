@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is listed is every trace of a state once, over the ends of pages.
+// A listing has every trace of a state once, also across the ends of pages.
 func TestRecordsPage(t *testing.T) {
 	for _, n := range []int{0, 1, page - 1, page, page + 1, 2 * page, 2*page + 3} {
 		s := open(t, "")
@@ -126,7 +126,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 
-	// Over other tables, what was done is done no more, but what waits goes on waiting.
+	// With other tables, what was migrated is no longer known, but what waits for a later run still waits.
 	for _, tables := range []string{"t1", "t1", "t2"} {
 		if err := s.Bind(t.Context(), tables); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// A checkpoint that a run has open can be read, and is not changed, whatever its name.
+// A checkpoint that a run has open can be read and is not changed, whatever characters its name has.
 func TestOpenReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a # %41?mode=memory.db")

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 )
 
-// SetUnsettled notes in one transaction when traces that are migrated are to be read again, in milliseconds
-// since the Unix epoch: spans of them may come yet. 0 takes the note back.
+// SetUnsettled records in one transaction when migrated traces are to be read again, because spans of them may still come: in
+// milliseconds since the Unix epoch, 0 for not at all.
 func (s *Store) SetUnsettled(ctx context.Context, due map[string]int64) error {
 	if len(due) == 0 {
 		return nil
@@ -29,7 +29,7 @@ func (s *Store) SetUnsettled(ctx context.Context, due map[string]int64) error {
 	})
 }
 
-// Unsettled says of which of some traces SetUnsettled has a note, and the time in it.
+// Unsettled returns the times that SetUnsettled has recorded for some traces.
 func (s *Store) Unsettled(ctx context.Context, traceIDs []string) (map[string]int64, error) {
 	due := map[string]int64{}
 	return due, s.among(ctx, traceIDs, func(rows *sql.Rows) error {

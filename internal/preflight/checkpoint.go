@@ -67,7 +67,7 @@ func (c *check) file(path string, p checkpoint.Pair) {
 		c.failed(CodeCheckpoint, err, "")
 		return
 	}
-	// SQLite makes files beside it.
+	// The folder must be writable too: SQLite makes files beside the checkpoint.
 	for _, place := range []string{path, filepath.Dir(path)} {
 		if err := access(place); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			c.failed(CodeCheckpoint, fmt.Errorf("%s can't be written to: %w", place, err), next)
@@ -102,7 +102,7 @@ func (c *check) disk(code Code, folder string) {
 	}
 }
 
-// existing is path or the nearest folder above it that is there.
+// existing is path, or the nearest folder above it that exists.
 func existing(path string) (string, error) {
 	for {
 		_, err := os.Stat(path)
@@ -114,8 +114,8 @@ func existing(path string) (string, error) {
 	}
 }
 
-// writableFolder says whether path, or the nearest folder above it that is there, can be written to,
-// without doing it. errors.ErrUnsupported means that the system can't tell.
+// writableFolder says whether path, or the nearest folder above it that exists, can be written to. It writes nothing. The error
+// is errors.ErrUnsupported where the system can't tell.
 func writableFolder(path string) (at string, err error) {
 	at, err = existing(path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package preflight looks at everything that a migration needs, before it begins. Each probe has a
-// result and a code of its own, none stops the others, and none writes anything.
+// Package preflight looks at everything that a migration needs, before it begins. Each probe has a result and a code. No probe
+// stops the others, and none writes anything.
 package preflight
 
 import (
@@ -22,15 +22,15 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Result is what became of a probe.
+// Result is the result of a probe.
 type Result string
 
-// The results. A run would fail exactly if one probe has Failed.
+// The results. A run would fail if any probe has Failed, and only then.
 const (
 	OK         Result = "ok"
 	Warning    Result = "warning"
 	Failed     Result = "failed"
-	NotChecked Result = "not checked" // what it builds on is missing, or may not be asked
+	NotChecked Result = "not checked" // what the probe needs is missing, or may not be asked
 )
 
 // Finding is what one probe found.
@@ -38,16 +38,15 @@ type Finding struct {
 	Code   Code     `json:"code"` // one of the Code constants, or of those that begin with CodeTable and CodeGrant
 	Result Result   `json:"result"`
 	Text   string   `json:"text"`             // one sentence without its full stop
-	Next   string   `json:"next,omitempty"`   // what to do
-	Grants []string `json:"grants,omitempty"` // the statements that do it, without semicolons
+	Next   string   `json:"next,omitempty"`   // what to do, without a full stop
+	Grants []string `json:"grants,omitempty"` // SQL statements that do it, without semicolons
 }
 
-// Code names a probe for programs. Codes don't change.
+// Code names a probe for programs that read findings. Codes don't change.
 type Code string
 
-// The codes of the probes, in the order in which they are made. Those of a Databricks workspace are
-// left out where neither end is in one; CodeFolder is for local targets only, CodeViews
-// and CodeOfficial for others.
+// The codes of the probes, in the order in which they are made. Where neither source nor target is in a Databricks workspace,
+// its probes are left out. CodeFolder is only for local targets, CodeViews and CodeOfficial only for others.
 const (
 	CodeIdentity    Code = "workspace.identity"
 	CodeCredentials Code = "source.credentials"
@@ -72,17 +71,17 @@ const (
 )
 
 const (
-	// traceCap is how many traces Databricks documents that an experiment takes.
+	// traceCap is how many traces an experiment takes, as Databricks documents it.
 	traceCap = 100_000
-	// quiet is how long nothing was traced at the source before its writers count as stopped.
+	// quiet is for how long no trace may have been requested at the source, for its writers to count as stopped.
 	quiet = 5 * time.Minute
 	// diskWarning is the free space in bytes below which the checkpoint may not fit.
 	diskWarning = 100 << 20
-	// diskFull is that below which not even an empty checkpoint, or the log of a table, fits for certain.
+	// diskFull is the free space in bytes below which even an empty checkpoint, or the log of a table, may not fit.
 	diskFull = 1 << 20
 )
 
-// Source is what is asked of the source.
+// Source is what the probes ask of the source.
 type Source interface {
 	Identity() string
 	Credentials() string
@@ -91,7 +90,7 @@ type Source interface {
 	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
 }
 
-// Workspace is what is asked of the Databricks workspace that one end, or both, are in.
+// Workspace is what the probes ask of the Databricks workspace of the source, the target or both.
 type Workspace interface {
 	Host() string
 	Me(ctx context.Context) (databricks.Identity, error)
@@ -101,43 +100,44 @@ type Workspace interface {
 	Warehouse(ctx context.Context, id string) (databricks.Warehouse, error)
 }
 
-// Target is what the user's target means.
+// Target is what the target that the user named stands for.
 type Target struct {
 	Name         string             // as the opened target calls itself
-	Folder       string             // of a local target
-	Location     *uctables.Location // of another
-	ExperimentID string             // that is bound to the location, if the user named one
-	Volume       *uctables.Volume   // through which large batches go, if any
-	MakeVolume   bool               // the run would make it where it is missing
+	Folder       string             // of a local target; empty for another
+	Location     *uctables.Location // nil for a local target
+	ExperimentID string             // the experiment bound to the location, where the user named the target by it
+	Volume       *uctables.Volume   // through which large batches go; nil for none
+	MakeVolume   bool               // the run would make the volume where it is missing
 	Warehouse    func() (id string, err error)
 	// Open opens the tables to look at. It starts a stopped warehouse, as a run does.
 	Open func(ctx context.Context, warehouseID string) (target.TableChecker, error)
 }
 
-// Job says what a run would do, and opens its parts when their probes need them.
+// Job says what a run would do. Its functions open what the probes look at; each is called when a probe needs it.
 type Job struct {
-	Experiment  string // at the source, as the user names it
+	Experiment  string // the source, as the user names it
 	Window      mlflowclient.Window
 	Create      bool // the run would make missing tables
 	CreateViews bool // and missing views
 	Now         time.Time
 
-	Databricks bool                      // the source is in a workspace
-	Local      bool                      // the target is not
-	Workspace  func() (Workspace, error) // called unless neither end is in one
+	Databricks bool                      // the source is in a Databricks workspace
+	Local      bool                      // the target is not in one, but on this machine
+	Workspace  func() (Workspace, error) // called where the source or the target is in one
 	Source     func() (Source, error)
 	Target     func(ctx context.Context) (Target, error)
-	// Checkpoint names the pair's file. The pair is empty when the file is known without it.
+	// Checkpoint returns the path of the checkpoint, and the pair that it must belong to.
 	Checkpoint func(server, experimentID, target string) (path string, p checkpoint.Pair, err error)
-	// Listed, which may be nil, hears how many traces were listed so far.
+	// Listed is called with the number of traces listed so far. It may be nil.
 	Listed func(n int64)
 }
 
+// check makes the probes of a job.
 type check struct {
 	Job
 	ctx   context.Context
 	yield func(Finding)
-	ws    Workspace // nil where it can't be asked, or there is none
+	ws    Workspace // nil where there is none, or it can't be asked
 	me    databricks.Identity
 
 	experiment mlflowclient.Experiment // the source; zero where it can't be read
@@ -170,7 +170,7 @@ func (c *check) warning(code Code, next, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: Warning, Text: fmt.Sprintf(format, args...), Next: next})
 }
 
-// failed reports an error. next says what to do where err itself does not.
+// failed reports an error as a finding. next says what to do where err itself does not.
 func (c *check) failed(code Code, err error, next string) { c.yield(failure(code, err, next)) }
 
 // failure is the finding of a probe that failed with err. next says what to do where err itself does not.
@@ -217,7 +217,8 @@ func (c *check) identity() {
 	}
 }
 
-// source returns what the checkpoint goes by, empty when it is not known.
+// source makes the probes of the source. It returns the server and the experiment's ID, by which the checkpoint is found; both
+// are empty where they are not known.
 func (c *check) source() (server, experimentID string) {
 	rest := []Code{CodeExperiment, CodeTraces, CodeCap, CodeSpans, CodeWriters}
 	if !c.Databricks {
@@ -343,10 +344,11 @@ func (c *check) traceLimit(l *listing) {
 	}
 }
 
-// spanSamples is how many traces are tried until one has spans.
+// spanSamples is how many traces are tried for each storage until one has spans.
 const spanSamples = 5
 
-// spans reads the spans of one trace for each kind of storage: what a server lists it may not hand out.
+// spans reads the spans of one trace for each storage that spans are in: a server may list traces whose spans it does not hand
+// out.
 func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 	if len(samples) == 0 {
 		c.notChecked(CodeSpans, "there is no trace to read the spans of, see %s", CodeTraces)
@@ -387,6 +389,7 @@ func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 
 var errFound = errors.New("found")
 
+// writers looks whether traces are still written at the source.
 func (c *check) writers(src Source, experimentID string) {
 	since := c.Now.Add(-quiet).UnixMilli()
 	var newest time.Time
@@ -396,7 +399,7 @@ func (c *check) writers(src Source, experimentID string) {
 	}}
 	err := src.ListTraces(c.ctx, experimentID, w, func(t *mlflow.TraceInfo) error {
 		newest = t.RequestTime
-		return errFound // one is enough
+		return errFound // one trace is enough
 	})
 	switch {
 	case errors.Is(err, errFound):

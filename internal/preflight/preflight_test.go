@@ -24,7 +24,7 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// source is an experiment with a number of traces, the newest of some age.
+// source is an experiment with some traces, a second apart. The newest was requested as long ago as age says.
 type source struct {
 	traces int
 	age    time.Duration
@@ -32,7 +32,7 @@ type source struct {
 	tags   map[string]string // of the experiment
 
 	unlistable *mlflowclient.UnlistableError
-	spans      func(*mlflow.TraceInfo) mlflowclient.Spans // nil for some of each
+	spans      func(*mlflow.TraceInfo) mlflowclient.Spans // nil for one span of each trace
 	bound      string
 }
 
@@ -75,7 +75,7 @@ func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, 
 	return s.err
 }
 
-// workspace grants what is asked for but what is named in lacks.
+// workspace grants every privilege, but for the securables that its fields name.
 type workspace struct {
 	meErr   error
 	lacks   []string // full names of securables
@@ -121,13 +121,13 @@ func (w *workspace) Warehouse(context.Context, string) (databricks.Warehouse, er
 	return databricks.Warehouse{Name: "main", State: w.state}, nil
 }
 
-// tables are all well but those with an error. A view with one is tracemig's own, and ownViews the one
-// with which nobody can tell.
+// tables has the error of each table that is not as it should be, by suffix. A view with an error is one that tracemig made.
+// The error of ownViews is that of asking for such views, the one of skips that of asking what was skipped.
 type tables map[string]error
 
 const (
 	ownViews = "own views"
-	skips    = "skips" // of Databricks' own migration; errFound for some
+	skips    = "skips" // errFound where Databricks' own migration has skipped traces
 )
 
 func (t tables) OfficialSkips(context.Context, string) (map[string]int64, error) {
@@ -161,7 +161,7 @@ type fixture struct {
 	path   string // of the checkpoint
 }
 
-// newFixture is a job between a workspace and tables in it, with which all is well.
+// newFixture is a job from a workspace to tables in it, of which every probe is OK.
 func newFixture(t *testing.T) *fixture {
 	b := &fixture{
 		src: &source{traces: 3, age: time.Hour}, ws: &workspace{state: "RUNNING", mayUse: true}, tables: tables{},
@@ -588,7 +588,7 @@ func TestLocalTarget(t *testing.T) {
 			t.Errorf("a workspace is looked at: %+v", f)
 		}
 	}
-	// A file in the way.
+	// A file stands where the folder would be made.
 	if err := os.WriteFile(folder, nil, 0o400); err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,8 @@ package preflight
 
 import "syscall"
 
-// diskFree is how many bytes of the file system at path are free for this user, and whether it takes more
-// files; some have no limit of these.
+// diskFree is how many bytes of the file system at path are free for this user, and whether it takes more files. Some file
+// systems have no limit for the number of files.
 func diskFree(path string) (bytes uint64, files bool, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(path, &st); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// short is a table's part of a code.
+// short is a table's part of a code: spans, annotations, logs or metrics.
 func short(t uctables.Table) Code { return Code(strings.TrimPrefix(t.Suffix, "_otel_")) }
 
 func tableCodes() (codes []Code) {
@@ -29,10 +29,10 @@ func tableCodes() (codes []Code) {
 	return codes
 }
 
-// locationCodes are the probes of what a location in Unity Catalog has.
+// locationCodes are the probes of a location in Unity Catalog that need its tables to be open.
 func locationCodes() []Code { return append(tableCodes(), CodeViews, CodeOfficial) }
 
-// target returns the target's name, empty when it is not known.
+// target makes the probes of the target. It returns the target's name, empty where it is not known.
 func (c *check) target() string {
 	skip := func(why string) {
 		codes := tableCodes()
@@ -72,10 +72,11 @@ func (c *check) target() string {
 	return t.Name
 }
 
+// local probes local tables and their folder.
 func (c *check) local(t Target) {
 	c.ok(CodeLocation, "%s, as named", t.Name)
 	folder, err := writableFolder(t.Folder)
-	// Tables that are there may be of others.
+	// Tables that exist may belong to another user than the folder.
 	for _, table := range uctables.Tables {
 		dir := strings.TrimPrefix(t.Name, "file:") + table.Suffix
 		for _, part := range []string{dir, filepath.Join(dir, "_delta_log")} {
@@ -132,7 +133,7 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 			warehouse.Name, id, strings.ToLower(warehouse.State))
 	}
 	var found []Finding
-	ran := false // a statement
+	ran := false // whether any statement ran
 	if err == nil {
 		inner := *c
 		inner.yield = func(f Finding) { found = append(found, f) }
@@ -187,7 +188,7 @@ func (c *check) views(t Target, tables target.TableChecker) {
 	}
 }
 
-// official says what Databricks' own migration has moved of the experiment, and what it has left.
+// official tells what Databricks' own migration has moved of the experiment, and what it has skipped.
 func (c *check) official(t Target, tables target.TableChecker) {
 	asked, ok := tables.(target.LocationReader)
 	if c.experiment.ID == "" || !ok {
@@ -217,8 +218,8 @@ func (c *check) official(t Target, tables target.TableChecker) {
 	c.ok(CodeOfficial, "%s", text)
 }
 
-// mayUse believes a statement that ran before the permissions, which few may read and which don't show
-// what comes through groups of groups.
+// mayUse tells whether the identity may use the warehouse. That a statement ran is better proof than the permissions: few may
+// read those, and they don't show what comes through groups of groups.
 func (c *check) mayUse(id string, ran bool) {
 	may, err := c.ws.MayUse(c.ctx, id, c.me)
 	switch {
@@ -234,7 +235,7 @@ func (c *check) mayUse(id string, ran bool) {
 	}
 }
 
-// table probes one table; the error is the one that it reports.
+// table probes one table. It returns the error that it reports.
 func (c *check) table(tables target.TableChecker, t uctables.Table, local bool) error {
 	err := tables.CheckTable(c.ctx, t)
 	code := CodeTable + short(t)
@@ -309,7 +310,7 @@ func (c *check) makesVolume(t Target) bool {
 	return t.MakeVolume && errors.Is(err, databricks.ErrNotThere)
 }
 
-// allPrivileges counts for what surrounds the tables, but not for the tables, which the service owns.
+// allPrivileges includes what is needed on a catalog, schema or volume. On the tables it is not enough: the service owns them.
 const allPrivileges = "ALL PRIVILEGES"
 
 // Granted is the finding about the privileges that the identity needs on one securable.
@@ -347,8 +348,8 @@ func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need gra
 	return f
 }
 
-// Quick makes the probes that a run makes before it reads anything: who it is, and what it lacks of
-// needs. The error says that the workspace does not know the credentials, so that nothing else would work.
+// Quick makes the probes that a run makes before it reads anything: whose credentials it has, and what they lack of needs. The
+// error says that the workspace does not accept the credentials, so that nothing else would work.
 func Quick(ctx context.Context, ws Workspace, needs []grants.Grant) (lacks []Finding, err error) {
 	me, f := Identity(ctx, ws)
 	switch {

@@ -1,5 +1,5 @@
-// Package shard splits the traces of a source into parts that runs of their own migrate side by side,
-// without a coordinator.
+// Package shard splits the traces of a source into parts. Separate runs migrate the parts at the same time, without a
+// coordinator.
 package shard
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
-// Shard is one of Count parts, numbered from 0. The zero value is the whole.
+// Shard is one of Count parts, numbered from 0. The zero value is all traces.
 //
-// A trace's part is a hash of its ID at the target. So it is the same for all runs, whenever they start
-// and whatever was written since, and the parts are even. A split by request time would let each run
-// list its own part alone, but even ranges can't be known without counting, and traces that come
-// between the starts of two runs would move them. Listing costs little beside reading: the documented
-// quotas let 12,500 traces a second be listed, and 200 be downloaded.
+// A hash of a trace's ID at the target says which part it belongs to. So the part is the same for all runs, whenever they start
+// and whatever was written since, and the parts are of even size. With a split by request time each run could list its own part
+// alone, but nobody knows even ranges without counting, and traces that come between the starts of two runs would shift them.
+// Listing costs little compared with reading: the documented quotas allow 12,500 traces a second to be listed, and 200 to be
+// downloaded.
 //
-// It is the target's ID since copies of a trace can share it: one run must see all of them.
+// The hash is of the ID at the target because copies of a trace at the source can share it: one run must see all of them.
 type Shard struct{ Index, Count int }
 
 // Parse reads index/count, such as 0/4.
@@ -48,7 +48,7 @@ func (s *Shard) UnmarshalText(text []byte) (err error) {
 // MarshalText is String.
 func (s Shard) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// String is index/count, or "" for the whole.
+// String is index/count, or "" for all traces.
 func (s Shard) String() string {
 	if s.Count == 0 {
 		return ""
@@ -56,9 +56,8 @@ func (s Shard) String() string {
 	return strconv.Itoa(s.Index) + "/" + strconv.Itoa(s.Count)
 }
 
-// Has says whether a trace belongs to the shard. While the target's ID is not known ("") and the
-// source's does not tell it, the source's decides: so of several shards that look at a trace one
-// speaks of it.
+// Has says whether a trace belongs to the shard. Where targetID is not known ("") and does not follow from sourceID, the hash is
+// that of sourceID: of several shards that look at such a trace, exactly one reports it.
 func (s Shard) Has(sourceID, targetID string) bool {
 	if s.Count < 2 {
 		return true
@@ -67,8 +66,8 @@ func (s Shard) Has(sourceID, targetID string) bool {
 	return binary.BigEndian.Uint64(sum[:])%uint64(s.Count) == uint64(s.Index)
 }
 
-// MayHave is Has for a trace of which only the source's ID is known. It is true also for one of an ID of
-// its own making, whose ID at the target stands in its spans.
+// MayHave is Has for a trace of which only the ID at the source is known. It is also true where that is an ID of the user's own
+// form: the ID at the target is then known only from the trace's spans.
 func (s Shard) MayHave(sourceID string) bool {
 	return mlflow.TargetTraceID(sourceID) == "" || s.Has(sourceID, "")
 }

@@ -28,7 +28,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// owners are the shards of count that have a trace.
+// owners are those of count shards that have a trace.
 func owners(count int, sourceID, targetID string) (of []int) {
 	for i := range count {
 		if (Shard{i, count}).Has(sourceID, targetID) {
@@ -47,7 +47,7 @@ func TestEachTraceIsInOneShard(t *testing.T) {
 		if len(of) != 1 {
 			t.Fatalf("%d shards of %d have trace %s", len(of), count, hex)
 		}
-		// Copies share the shard, whatever they are called.
+		// Copies of a trace are in one shard, whatever their IDs.
 		for _, c := range [][2]string{{"tr-" + hex, hex}, {"trace:/a.b.c/" + hex, ""}, {strings.ToUpper(hex), ""}, {custom, hex}} {
 			if got := owners(count, c[0], c[1]); len(got) != 1 || got[0] != of[0] {
 				t.Fatalf("%v is in %v of %d, its copy in %v", c, got, count, of)
@@ -68,7 +68,7 @@ func TestEachTraceIsInOneShard(t *testing.T) {
 	})
 }
 
-// IDs that follow each other, as counters and clocks make them, are spread as evenly as random ones.
+// Consecutive IDs, as counters and clocks make them, are spread as evenly as random ones.
 func TestShardsAreEven(t *testing.T) {
 	const traces = 10_000
 	for _, count := range []int{2, 3, 4, 8, 64} {

@@ -148,7 +148,7 @@ func (v *verification) run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	pair := checkpoint.Pair{Source: v.report.Source, Target: v.report.Target, Shard: v.job.Shard}
-	v.scratch, err = checkpoint.OpenNotes(ctx, filepath.Join(dir, "notes.db"), pair)
+	v.scratch, err = checkpoint.OpenScratch(ctx, filepath.Join(dir, "notes.db"), pair)
 	if err != nil {
 		return err
 	}
