@@ -21,14 +21,14 @@ func TestAttachmentsFlag(t *testing.T) {
 	} {
 		o := runOptions{attachments: flag}
 		if err := o.validateAttachments(); err != nil {
-			t.Errorf("%s: %v", flag, err)
+			t.Errorf("%s: error %v, want none", flag, err)
 		}
 		got, err := o.attachmentPolicy(nil, &connector{})
 		if want.Folder != "" {
 			want.Folder, _ = filepath.Abs(want.Folder)
 		}
 		if err != nil || got.Inline != want.Inline || got.Folder != want.Folder || got.Files == nil {
-			t.Errorf("%s: %+v, %v", flag, got, err)
+			t.Errorf("%s: %+v, error %v, want %+v with Files", flag, got, err, want)
 		}
 	}
 	for _, flag := range []string{
@@ -36,7 +36,7 @@ func TestAttachmentsFlag(t *testing.T) {
 	} {
 		o := runOptions{attachments: flag}
 		if err := o.validateAttachments(); err == nil {
-			t.Errorf("%q is taken", flag)
+			t.Errorf("%q is taken, want an error", flag)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestAttachmentsInWords(t *testing.T) {
 	out.Reset()
 	p.summary(migrate.Summary{AttachmentsCopied: 3, AttachmentBytes: 1500})
 	if got := out.String(); !strings.Contains(got, "3, 1.5 kB, copied to files") || strings.Contains(got, "left") {
-		t.Errorf("the summary says:\n%s", got)
+		t.Errorf("the summary says, want what was copied and nothing left:\n%s", got)
 	}
 	out.Reset()
 	p.report(verify.Report{AttachmentsProven: 7, AttachmentsLeft: 8, AttachmentTraces: 2})

@@ -27,7 +27,7 @@ func TestDemoQueries(t *testing.T) {
 	_, queries, _ := strings.Cut(out.String(), "in DuckDB 2:\n")
 	queries, _, ok := strings.Cut(queries, "\nand in Spark")
 	if !ok {
-		t.Fatalf("demo prints no queries:\n%s", out.String())
+		t.Fatalf("demo prints no queries between in DuckDB 2 and in Spark, want some:\n%s", out.String())
 	}
 	const script = `
 import sys, deltalake, duckdb

@@ -81,7 +81,7 @@ func runInProcess(t *testing.T, args ...string) (migrate.Summary, int, uint64) {
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var s migrate.Summary
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil {
-		t.Fatalf("%v in %q", err, out.String())
+		t.Fatalf("the last line is no summary: %v in %q", err, out.String())
 	}
 	return s, code, peak
 }
@@ -118,14 +118,14 @@ func TestHostileInputDoc(t *testing.T) {
 				for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(names, -1) {
 					named++
 					if !strings.Contains(code.String(), "func "+name+"(") {
-						t.Errorf("%s has no %s: %s", pkg, name, line)
+						t.Errorf("%s has no %s, which this line names: %s", pkg, name, line)
 					}
 				}
 			}
 		}
 	}
 	if named < 40 {
-		t.Errorf("only %d tests are named", named)
+		t.Errorf("%d tests are named, want at least 40", named)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestHugeTraces(t *testing.T) {
 			s, code, heap := runInProcess(t, args...)
 			t.Logf("%v, %d MiB of heap, %d MB written", time.Since(began).Round(time.Millisecond), heap>>20, s.Bytes/1e6)
 			if code != 0 || s.Migrated != 1 || s.SpansWritten != tt.spans {
-				t.Errorf("exit code %d, %+v", code, s)
+				t.Errorf("exit code %d, %+v, want code 0, 1 trace and %d spans", code, s, tt.spans)
 			}
 			if heap > tt.heap {
 				t.Errorf("%d MiB of heap, want at most %d", heap>>20, tt.heap>>20)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/tracemig/tracemig/internal/replay"
 	"github.com/tracemig/tracemig/testdata/sample"
@@ -26,8 +27,20 @@ import (
 
 var update = flag.Bool("update", false, "write the outputs that the scripts compare with")
 
+// leakChecked runs the tests and then fails if goroutines are left.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintf(os.Stderr, "goroutines are left after the tests: %v\n", err)
+		return 1
+	}
+	return code
+}
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tracemig": func() { os.Exit(realMain()) }})
+	testscript.Main(leakChecked{m}, map[string]func(){"tracemig": func() { os.Exit(realMain()) }})
 }
 
 // The scripts run the program against servers of the sample experiment. $URI serves it as recorded, $BROKEN with the spans of
@@ -188,7 +201,7 @@ func TestParseTime(t *testing.T) {
 	}
 	for _, s := range []string{"", "yesterday", "-7d", "7", "d", "1.5d", "2026-02-30", "-3h"} {
 		if got, err := parseTime("start-time", s, now); err == nil {
-			t.Errorf("%q is taken as %v", s, got)
+			t.Errorf("%q is taken as %v, want an error", s, got)
 		}
 	}
 }
@@ -201,10 +214,10 @@ func TestWindowRoundsUpToItsMeaning(t *testing.T) {
 	}
 	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	if *w.StartMs != base+1 || *w.EndMs != base+3 {
-		t.Errorf("from %d to %d after %d", *w.StartMs-base, *w.EndMs-base, base)
+		t.Errorf("from %d to %d ms after the start of the year, want from 1 to 3", *w.StartMs-base, *w.EndMs-base)
 	}
 	if _, err := window(nil, "1d", "2d", now); err == nil {
-		t.Error("a window that ends before it starts is taken")
+		t.Error("a window that ends before it starts is taken, want an error")
 	}
 }
 
@@ -219,7 +232,7 @@ func TestSizesAndDurations(t *testing.T) {
 		}
 		var again byteSize
 		if err := again.Set(s.String()); err != nil || again != s {
-			t.Errorf("size %q is shown as %s", text, s.String())
+			t.Errorf("size %q is shown as %s, which is %d; want %d", text, s.String(), again, s)
 		}
 	}
 	for text, want := range map[string]time.Duration{
@@ -232,12 +245,12 @@ func TestSizesAndDurations(t *testing.T) {
 	}
 	for _, text := range []string{"", "m", "64x", "-1", "1e9", "1.2.3m", "99999999999g", "64MiBs", "NaN"} {
 		if err := new(byteSize).Set(text); err == nil {
-			t.Errorf("size %q is taken", text)
+			t.Errorf("size %q is taken, want an error", text)
 		}
 	}
 	for _, text := range []string{"", "s", "soon", "NaN", "Inf", "1e300"} {
 		if err := new(duration).Set(text); err == nil {
-			t.Errorf("duration %q is taken", text)
+			t.Errorf("duration %q is taken, want an error", text)
 		}
 	}
 }

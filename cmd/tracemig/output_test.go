@@ -62,7 +62,7 @@ func keysOf(t *testing.T, typ reflect.Type, path string) {
 			case f.Anonymous && key == "":
 				keysOf(t, f.Type, path)
 			case !snakeCase.MatchString(key):
-				t.Errorf("%s.%s is printed as %q", path, f.Name, key)
+				t.Errorf("%s.%s is printed as %q, want snake_case", path, f.Name, key)
 			default:
 				keysOf(t, f.Type, path+"."+f.Name)
 			}
@@ -101,7 +101,7 @@ func TestExamples(t *testing.T) {
 		}
 		p.reasons("failed", int64(n), map[string]int64{"r": int64(n)})
 		if got := strings.Count(b.String(), "tr-"); got != min(n, examplesShown) || strings.Contains(b.String(), "…") != more {
-			t.Errorf("of %d traces: %s", n, b.String())
+			t.Errorf("of %d traces, want %d IDs, and an ellipsis: %v; got %s", n, min(n, examplesShown), more, b.String())
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestListsOnFullDisk(t *testing.T) {
 	}
 	l.add(verify.Finding{TraceID: "tr-1", Kind: verify.Missing})
 	if err := l.close(); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("closing says %v", err)
+		t.Errorf("closing returns %v, want %v", err, syscall.ENOSPC)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 				}
 			}
 			if err := print(newResults(&failingWriter{takes: 100, err: syscall.EPIPE})); err != nil {
-				t.Errorf("error %v where all is written", err)
+				t.Errorf("error %v where all is written, want none", err)
 			}
 		})
 	}

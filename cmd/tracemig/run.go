@@ -138,7 +138,8 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
 
 	text, _ := json.Marshal(sum) // it holds only numbers and texts, so there is no error
-	record.End, record.Outcome, record.Migrated, record.Failed, record.Summary = time.Now(), sum.Outcome, sum.Migrated, sum.Failed, string(text)
+	record.End, record.Outcome, record.Summary = time.Now(), sum.Outcome, string(text)
+	record.Migrated, record.Failed = sum.Migrated, sum.Failed
 	// A run that was interrupted twice records its end too: without that it would count as killed.
 	if ferr := store.FinishRun(context.WithoutCancel(s.ctx), record); ferr != nil {
 		s.log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)

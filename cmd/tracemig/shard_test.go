@@ -44,7 +44,7 @@ func TestExamplesUseWhatThereIs(t *testing.T) {
 				}
 				seen++
 			} else if now == nil || now.Flags().Lookup(m[2]) == nil {
-				t.Errorf("%s: %v has no flag --%s", file, now, m[2])
+				t.Errorf("%s: %v has no flag --%s, which the example gives", file, now, m[2])
 			}
 		}
 		if seen != len(commands) {

@@ -37,7 +37,7 @@ func TestInterrupts(t *testing.T) {
 				step := func(n int) func() {
 					return func() {
 						if got++; got != n {
-							t.Errorf("step %d came as number %d", n, got)
+							t.Errorf("step %d came as number %d, want them in order", n, got)
 						}
 					}
 				}

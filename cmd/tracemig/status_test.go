@@ -83,7 +83,7 @@ func TestStatusLists(t *testing.T) {
 	// Text from the source can't move the cursor.
 	for _, text := range []string{of("failed", false, "text"), of("", false, "text")} {
 		if !strings.Contains(text, `a "quoted", one;�another line �[31m=cmd()`) || strings.ContainsAny(text, "\x1b\u202e") {
-			t.Errorf("%q", text)
+			t.Errorf("%q, want the detail in one line without control characters", text)
 		}
 	}
 }
@@ -131,7 +131,7 @@ func TestStatusCoverage(t *testing.T) {
 			t.Fatal(err)
 		}
 		if st.Type != "status" || st.Runs != int64(i+1) || len(lines) != i+2 {
-			t.Errorf("run %d: %d lines, %+v", i, len(lines), st)
+			t.Errorf("run %d: %d lines, %+v, want %d lines with a status of %d runs", i, len(lines), st, i+2, i+1)
 		}
 		if got := st.Covered; (got == nil) != (r.until == 0) || got != nil && got.Until.Unix() != r.until {
 			t.Errorf("after run %d: covered %+v, want until %d", i, got, r.until)

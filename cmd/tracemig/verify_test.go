@@ -27,7 +27,7 @@ func TestReportOfRunLinks(t *testing.T) {
 		newTextPrinter(&out).report(verify.Report{Outcome: report.Done, RunLinks: c.which, RunLinksHidden: c.hidden})
 		for _, text := range []string{elsewhere, none, hidden} {
 			if strings.Contains(out.String(), text) != (text == c.says) {
-				t.Errorf("%s, %d hidden:\n%s", c.which, c.hidden, out.String())
+				t.Errorf("%s, %d hidden: of the three texts want only %q, got\n%s", c.which, c.hidden, c.says, out.String())
 			}
 		}
 	}

@@ -80,8 +80,8 @@ func TestAllocationsOfATrace(t *testing.T) {
 			}
 		}) / float64(len(batch))
 		if put > putCeiling || get > getCeiling {
-			t.Errorf("beside %d traces: %.1f allocations to record one, %.1f to look it up; at most %d and %d are expected", known, put, get,
-				putCeiling, getCeiling)
+			t.Errorf("beside %d traces: %.1f allocations to record one and %.1f to look it up, want at most %d and %d",
+				known, put, get, putCeiling, getCeiling)
 		}
 	}
 }

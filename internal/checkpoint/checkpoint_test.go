@@ -132,20 +132,20 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(map[string]Links{"a": {Source: []string{"r1", "r2"}, Others: []string{"r0"}}}, got); d != "" {
-		t.Error(d)
+		t.Errorf("links (-want +got):\n%s", d)
 	}
 	seen, err := s.HasLookedAt(t.Context(), []string{"r0", "none", "half", "unknown"})
 	if d := cmp.Diff(map[string]bool{"r0": true, "none": true}, seen); d != "" || err != nil {
-		t.Error(d, err)
+		t.Errorf("looked at, error %v (-want +got):\n%s", err, d)
 	}
 	if err := s.ResetLinks(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ = s.Links(t.Context(), []string{"a"}); len(got) != 0 {
-		t.Errorf("links after reset: %v", got)
+		t.Errorf("links after reset: %v, want none", got)
 	}
 	if seen, _ = s.HasLookedAt(t.Context(), []string{"r0"}); len(seen) != 0 {
-		t.Errorf("looked at after reset: %v", seen)
+		t.Errorf("looked at after reset: %v, want none", seen)
 	}
 }
 
@@ -154,7 +154,7 @@ func TestOpenRefuses(t *testing.T) {
 	path := filepath.Join(dir, "c.db")
 	open(t, path).Close()
 	if fi, _ := os.Stat(path); fi.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v", fi.Mode())
+		t.Errorf("mode %v, want 0600", fi.Mode())
 	}
 	_, err := Open(t.Context(), path, Pair{Source: pair.Source, Target: "main.agents.other"})
 	if other, ok := errors.AsType[*OtherPairError](err); !ok || other.Have != "main.agents.prod" {
@@ -196,7 +196,7 @@ func TestLockNamesItsHolder(t *testing.T) {
 		t.Errorf("taken while held: error %v, want a *LockedError of process %d, ann on there (run r1)", err, cmd.Process.Pid)
 	}
 	if held, h, err := Held(path); err != nil || !held || h.RunID != "r1" {
-		t.Errorf("held: %v by %v, %v", held, h, err)
+		t.Errorf("held: %v by %v, error %v, want by the run r1", held, h, err)
 	}
 	// A run that waits gets the lock when its holder is killed.
 	got := make(chan error, 1)
@@ -210,10 +210,10 @@ func TestLockNamesItsHolder(t *testing.T) {
 	cmd.Process.Kill()
 	cmd.Wait()
 	if err := <-got; err != nil {
-		t.Errorf("after the holder died: %v", err)
+		t.Errorf("after the holder died: error %v, want the lock", err)
 	}
 	if held, h, err := Held(path); err != nil || held || h != (Holder{}) {
-		t.Errorf("given back, but held: %v by %v, %v", held, h, err)
+		t.Errorf("after the release held: %v by %v, error %v, want by nobody", held, h, err)
 	}
 }
 
@@ -221,17 +221,17 @@ func TestLockNamesItsHolder(t *testing.T) {
 func TestHeldIsShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	if held, _, err := Held(path); err != nil || held {
-		t.Errorf("never taken, but held: %v, %v", held, err)
+		t.Errorf("never taken: held %v, error %v, want false", held, err)
 	}
 	if _, err := os.Stat(path + ".lock"); err == nil {
-		t.Error("looking made a lock")
+		t.Error("Held made the lock file, want no file")
 	}
 	look := flock.New(path + ".lock") // as Held does, but for longer
 	if ok, err := look.TryRLock(); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	if held, _, err := Held(path); err != nil || held {
-		t.Errorf("two look, and it is held: %v, %v", held, err)
+		t.Errorf("while another process looks: held %v, error %v, want false", held, err)
 	}
 	look.Close()
 }
@@ -241,10 +241,10 @@ func TestDefaultPath(t *testing.T) {
 	a, _ := DefaultPath(func(k string) string { return env[k] }, pair)
 	b, _ := DefaultPath(func(k string) string { return env[k] }, Pair{Source: pair.Source, Target: "file:./lake/ag ent"})
 	if !strings.HasPrefix(a, "/state/tracemig/main.agents.prod-") || !strings.HasPrefix(b, "/state/tracemig/ag_ent-") {
-		t.Errorf("%s, %s", a, b)
+		t.Errorf("%s and %s, want /state/tracemig/main.agents.prod-… and /state/tracemig/ag_ent-…", a, b)
 	}
 	env["XDG_STATE_HOME"] = "relative"
 	if p, err := DefaultPath(func(k string) string { return env[k] }, pair); err != nil || !filepath.IsAbs(p) {
-		t.Errorf("relative XDG_STATE_HOME: %s, %v", p, err)
+		t.Errorf("relative XDG_STATE_HOME: %s, error %v, want an absolute path", p, err)
 	}
 }

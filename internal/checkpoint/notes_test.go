@@ -57,7 +57,7 @@ func TestUnsettledAndOfficial(t *testing.T) {
 	}
 	for range 2 { // once read to its end, it is not read again
 		if err := read(nil); err != nil || reads != 2 {
-			t.Errorf("%d reads, %v", reads, err)
+			t.Errorf("%d reads, error %v, want 2 reads", reads, err)
 		}
 	}
 	official(map[string]bool{"x": true})
@@ -86,6 +86,6 @@ func TestStatementBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := s.StatementBytes(t.Context()); got != 1<<20 || err != nil {
-		t.Errorf("after Forget: %d, %v", got, err)
+		t.Errorf("after Forget: %d, error %v, want %d", got, err, 1<<20)
 	}
 }

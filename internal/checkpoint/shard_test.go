@@ -21,7 +21,7 @@ func TestCheckpointOfAShard(t *testing.T) {
 			t.Fatal(err)
 		}
 		if other, taken := paths[path]; taken {
-			t.Errorf("%v and %v have the same file %s", s, other, path)
+			t.Errorf("%v and %v have the same file %s, want one each", s, other, path)
 		}
 		paths[path] = s
 	}

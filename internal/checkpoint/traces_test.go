@@ -63,10 +63,10 @@ func TestRecordsPage(t *testing.T) {
 func TestCounts(t *testing.T) {
 	s := open(t, "")
 	if got, err := s.Counts(t.Context()); err != nil || len(got) != 0 {
-		t.Errorf("an empty checkpoint: %v, %v", got, err)
+		t.Errorf("an empty checkpoint: %v, error %v, want no count", got, err)
 	}
 	if ms, err := s.Newest(t.Context()); err != nil || ms != 0 {
-		t.Errorf("newest of none: %d, %v", ms, err)
+		t.Errorf("newest of none: %d, error %v, want 0", ms, err)
 	}
 	if err := s.Put(t.Context(),
 		Record{TraceID: "b", State: Failed, Reason: "row_refused", Detail: "of b", RequestTimeMs: 9},
@@ -92,7 +92,7 @@ func TestCounts(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	if ms, err := s.Newest(t.Context()); err != nil || ms != 7 {
-		t.Errorf("newest %d, %v", ms, err)
+		t.Errorf("newest %d, error %v, want 7", ms, err)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestRuns(t *testing.T) {
 	}
 	left, err := s.Get(t.Context(), []string{"a", "b", "c", "d"})
 	if err != nil || len(left) != 1 || left["b"].State != Failed {
-		t.Errorf("left of the traces: %v, %v", left, err)
+		t.Errorf("left of the traces: %v, error %v, want b, which failed", left, err)
 	}
 }
 
@@ -148,10 +148,10 @@ func TestOpenReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a # %41?mode=memory.db")
 	if _, err := OpenReadOnly(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("of none: %v", err)
+		t.Errorf("no file: error %v, want %v", err, fs.ErrNotExist)
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 0 {
-		t.Errorf("it left %v", files)
+		t.Errorf("it left %v, want no file", files)
 	}
 	s := open(t, path)
 	if err := s.Put(t.Context(), Record{TraceID: "a", State: Migrated}); err != nil {
@@ -163,28 +163,29 @@ func TestOpenReadOnly(t *testing.T) {
 	}
 	defer r.Close()
 	if got, err := r.Get(t.Context(), []string{"a"}); err != nil || len(got) != 1 {
-		t.Errorf("%v, %v", got, err)
+		t.Errorf("%v, error %v, want the record of a", got, err)
 	}
 	if r.Pair() != pair {
-		t.Errorf("pair %v", r.Pair())
+		t.Errorf("pair %v, want %v", r.Pair(), pair)
 	}
-	var other *OtherPairError
-	if err := r.BelongsTo(Pair{Source: "elsewhere", Target: pair.Target}); !errors.As(err, &other) || other.Have != pair.Source {
-		t.Errorf("another pair: %v", err)
+	err = r.BelongsTo(Pair{Source: "elsewhere", Target: pair.Target})
+	if other, ok := errors.AsType[*OtherPairError](err); !ok || other.Have != pair.Source {
+		t.Errorf("another pair: error %v, want an *OtherPairError of %s", err, pair.Source)
 	}
 	if err := r.Forget(t.Context()); err == nil {
-		t.Error("it can be written")
+		t.Error("Forget returns no error, want one: it is read-only")
 	}
-	var damaged *DamagedError
 	if _, err := s.db.ExecContext(t.Context(), "UPDATE meta SET value = '1' WHERE key = 'format'"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenReadOnly(t.Context(), path); !errors.As(err, &damaged) {
-		t.Errorf("another format: %v", err)
-	}
 	junk := filepath.Join(dir, "junk.db")
-	os.WriteFile(junk, []byte("no database"), 0o600)
-	if _, err := OpenReadOnly(t.Context(), junk); !errors.As(err, &damaged) {
-		t.Errorf("junk: %v", err)
+	if err := os.WriteFile(junk, []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, junk} { // one of another format, and none at all
+		_, err := OpenReadOnly(t.Context(), path)
+		if _, ok := errors.AsType[*DamagedError](err); !ok {
+			t.Errorf("%s: error %v, want a *DamagedError", filepath.Base(path), err)
+		}
 	}
 }

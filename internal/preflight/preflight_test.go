@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
@@ -21,6 +23,8 @@ import (
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -510,7 +514,7 @@ func TestProbes(t *testing.T) {
 				t.Errorf("%d probes, want 23, and one for a volume", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
-				t.Error("the checkpoint's folder was made")
+				t.Errorf("the folder of %s exists, want nothing written", b.path)
 			}
 		})
 	}
@@ -539,7 +543,7 @@ func TestCheckpointProbes(t *testing.T) {
 	is(CodeLock, OK, "no run has it")
 	files, err := os.ReadDir(filepath.Dir(b.path))
 	if err != nil || len(files) != 1 {
-		t.Errorf("looking left %v, %v", files, err)
+		t.Errorf("the probes left %v, error %v, want the checkpoint alone", files, err)
 	}
 	lock, err := checkpoint.TakeLock(t.Context(), b.path, 0, checkpoint.Holder{PID: 7, User: "bob", Host: "h", RunID: "r"})
 	if err != nil {
@@ -585,7 +589,7 @@ func TestLocalTarget(t *testing.T) {
 	}
 	for _, code := range []Code{CodeIdentity, CodeCap, CodeWarehouse, "grant.spans"} {
 		if f, ok := found[code]; ok {
-			t.Errorf("a workspace is looked at: %+v", f)
+			t.Errorf("%+v, want no probe of a workspace", f)
 		}
 	}
 	// A file stands where the folder would be made.

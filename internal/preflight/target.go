@@ -239,12 +239,12 @@ func (c *check) mayUse(id string, ran bool) {
 func (c *check) table(tables target.TableChecker, t uctables.Table, local bool) error {
 	err := tables.CheckTable(c.ctx, t)
 	code := CodeTable + short(t)
-	var te *target.TableError
+	te, known := errors.AsType[*target.TableError](err)
 	written := t.Suffix == uctables.Spans.Suffix || t.Suffix == uctables.Annotations.Suffix
 	switch {
 	case err == nil:
 		c.ok(code, "it has the columns of schema version %s", uctables.SchemaVersion)
-	case errors.As(err, &te) && te.Missing && (c.Create || local):
+	case known && te.Missing && (c.Create || local):
 		c.ok(code, "it will be made")
 	case !written:
 		f := failure(code, err, "")

@@ -20,11 +20,11 @@ func TestParse(t *testing.T) {
 		"", "1", "/", "0/", "/4", "4/4", "5/4", "0/0", "-1/4", "+1/4", "1/-4", "0/4/4", " 0/4", "0,4", "a/b", "0/99999999999999999999",
 	} {
 		if got, err := Parse(text); err == nil {
-			t.Errorf("%q is taken as %v", text, got)
+			t.Errorf("%q is taken as %v, want an error", text, got)
 		}
 	}
 	if (Shard{}).String() != "" {
-		t.Error("the whole has a name")
+		t.Errorf("the zero shard is called %q, want an empty text", Shard{})
 	}
 }
 
@@ -45,25 +45,26 @@ func TestEachTraceIsInOneShard(t *testing.T) {
 		custom := rapid.StringMatching(`tr-[g-z]{1,20}`).Draw(t, "custom")
 		of := owners(count, "tr-"+hex, "")
 		if len(of) != 1 {
-			t.Fatalf("%d shards of %d have trace %s", len(of), count, hex)
+			t.Fatalf("%d shards of %d have trace %s, want 1", len(of), count, hex)
 		}
 		// Copies of a trace are in one shard, whatever their IDs.
 		for _, c := range [][2]string{{"tr-" + hex, hex}, {"trace:/a.b.c/" + hex, ""}, {strings.ToUpper(hex), ""}, {custom, hex}} {
 			if got := owners(count, c[0], c[1]); len(got) != 1 || got[0] != of[0] {
-				t.Fatalf("%v is in %v of %d, its copy in %v", c, got, count, of)
+				t.Fatalf("%v is in the shards %v of %d, want %v as its copy", c, got, count, of)
 			}
 		}
 		if got := owners(count, custom, ""); len(got) != 1 {
-			t.Fatalf("%d shards of %d speak of trace %s", len(got), count, custom)
+			t.Fatalf("%d shards of %d report trace %s, want 1", len(got), count, custom)
 		}
 		for i := range count {
 			s := Shard{i, count}
 			if s.MayHave("tr-"+hex) != s.Has("tr-"+hex, "") || !s.MayHave(custom) {
-				t.Fatalf("shard %v reads what it need not, or not what it must", s)
+				t.Fatalf("shard %v may have %s: %v, want %v; %s: %v, want true",
+					s, hex, s.MayHave("tr-"+hex), s.Has("tr-"+hex, ""), custom, s.MayHave(custom))
 			}
 		}
 		if !(Shard{}).Has(custom, hex) || !(Shard{}).MayHave(custom) {
-			t.Fatal("the whole lacks a trace")
+			t.Fatalf("the zero shard lacks trace %s, want all traces", custom)
 		}
 	})
 }
@@ -81,7 +82,7 @@ func TestShardsAreEven(t *testing.T) {
 			for i, got := range n {
 				// Six standard deviations: the IDs are always the same, so this holds or does not.
 				if math.Abs(float64(got)-mean) > 6*math.Sqrt(mean) {
-					t.Errorf("shard %d/%d has %d traces %q, the mean is %.0f", i, count, got, form, mean)
+					t.Errorf("shard %d/%d has %d traces %q, want about %.0f", i, count, got, form, mean)
 				}
 			}
 		}
