@@ -171,14 +171,7 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 			k.close()
 			return nil, err
 		}
-		k.moved = func(ctx context.Context, traceIDs []string) (map[string]bool, error) {
-			rs, err := store.Get(ctx, traceIDs)
-			moved := make(map[string]bool, len(rs))
-			for id, r := range rs {
-				moved[id] = r.State == checkpoint.Migrated
-			}
-			return moved, err
-		}
+		k.moved = store.Migrated
 		if k.covered, k.reach, err = store.LookedUpTo(s.stop, w.StartMs); err != nil {
 			k.close()
 			return nil, err

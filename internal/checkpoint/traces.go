@@ -17,6 +17,11 @@ func (s *Store) Get(ctx context.Context, traceIDs []string) (map[string]Record, 
 	}, "SELECT "+columns+" FROM traces WHERE trace_id IN (SELECT value FROM json_each(?))")
 }
 
+// Migrated says which of the given source trace IDs are those of traces that are Migrated.
+func (s *Store) Migrated(ctx context.Context, traceIDs []string) (map[string]bool, error) {
+	return s.those(ctx, traceIDs, "SELECT trace_id FROM traces WHERE state = 'migrated' AND trace_id IN (SELECT value FROM json_each(?))")
+}
+
 // Pending returns records of traces that the run runID should look at and has not: those that wait for a later run (deferred and
 // failed), and skipped ones that were requested since the given time, whose spans may have come since. It returns up to limit
 // records, in the order of their trace IDs, beginning after the given ID.

@@ -91,6 +91,10 @@ func TestCounts(t *testing.T) {
 	}, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	migrated, err := s.Migrated(t.Context(), []string{"a", "d", "e", "f", "none"})
+	if d := cmp.Diff(map[string]bool{"f": true}, migrated); d != "" || err != nil {
+		t.Errorf("migrated, error %v (-want +got):\n%s", err, d)
+	}
 	if ms, err := s.Newest(t.Context()); err != nil || ms != 7 {
 		t.Errorf("newest %d, error %v, want 7", ms, err)
 	}
