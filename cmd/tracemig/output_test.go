@@ -99,7 +99,7 @@ func TestExamples(t *testing.T) {
 				p.trace(migrate.TraceReport{TraceID: fmt.Sprintf("tr-%d", i), State: checkpoint.Failed, Reason: "r"})
 			}
 		}
-		p.reasons("failed", int64(n), map[string]int64{"r": int64(n)})
+		p.reasons("failed", int64(n), map[checkpoint.Reason]int64{"r": int64(n)})
 		if got := strings.Count(b.String(), "tr-"); got != min(n, examplesShown) || strings.Contains(b.String(), "…") != more {
 			t.Errorf("of %d traces, want %d IDs, and an ellipsis: %v; got %s", n, min(n, examplesShown), more, b.String())
 		}

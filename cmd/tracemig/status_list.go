@@ -15,14 +15,14 @@ import (
 
 // tracePrinted is a trace of status --list as JSON.
 type tracePrinted struct {
-	Type          string           `json:"type"`
-	TraceID       string           `json:"trace_id"`
-	TargetTraceID string           `json:"target_trace_id,omitempty"`
-	RequestTime   *time.Time       `json:"request_time,omitempty"`
-	State         checkpoint.State `json:"state"`
-	Reason        string           `json:"reason,omitempty"`
-	Detail        string           `json:"detail,omitempty"`
-	RunID         string           `json:"run_id,omitempty"`
+	Type          string            `json:"type"`
+	TraceID       string            `json:"trace_id"`
+	TargetTraceID string            `json:"target_trace_id,omitempty"`
+	RequestTime   *time.Time        `json:"request_time,omitempty"`
+	State         checkpoint.State  `json:"state"`
+	Reason        checkpoint.Reason `json:"reason,omitempty"`
+	Detail        string            `json:"detail,omitempty"`
+	RunID         string            `json:"run_id,omitempty"`
 }
 
 func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output string) error {
@@ -33,7 +33,7 @@ func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output str
 			at = timeOf(&r.RequestTimeMs)
 		}
 		return l.line(tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
-			r.TraceID, r.TargetTraceID, stamp(at), string(r.State), r.Reason, r.Detail, r.RunID)
+			r.TraceID, r.TargetTraceID, stamp(at), string(r.State), string(r.Reason), r.Detail, r.RunID)
 	}))
 }
 

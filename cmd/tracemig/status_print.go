@@ -35,11 +35,11 @@ type pairStatus struct {
 }
 
 type reasonCount struct {
-	State   checkpoint.State `json:"state"`
-	Reason  string           `json:"reason"`
-	Traces  int64            `json:"traces"`
-	Example string           `json:"example"`          // trace ID
-	Detail  string           `json:"detail,omitempty"` // of the example
+	State   checkpoint.State  `json:"state"`
+	Reason  checkpoint.Reason `json:"reason"`
+	Traces  int64             `json:"traces"`
+	Example string            `json:"example"`          // trace ID
+	Detail  string            `json:"detail,omitempty"` // of the example
 }
 
 // coverage is the window of the run that looked at the source up to the latest request time.
@@ -170,7 +170,7 @@ func printStates(w *textWriter, st *pairStatus) {
 			if r.Traces > 1 {
 				more = fmt.Sprintf(", … (--list %s lists all)", state)
 			}
-			w.subrow(r.Reason, "%s  %s%s", group(r.Traces), plain(r.Example), more)
+			w.subrow(string(r.Reason), "%s  %s%s", group(r.Traces), plain(r.Example), more)
 			if r.Detail != "" {
 				w.detail(plain(r.Detail))
 			}

@@ -67,7 +67,7 @@ func newTextPrinter(out io.Writer) *textPrinter {
 }
 
 func (p *textPrinter) trace(t migrate.TraceReport) error {
-	keys := []string{string(t.State) + " " + t.Reason}
+	keys := []string{string(t.State) + " " + string(t.Reason)}
 	if t.Reason == "" {
 		keys = nil
 	}
@@ -160,11 +160,11 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 }
 
 // reasons says how many traces are in a state, and why.
-func (p *textPrinter) reasons(state checkpoint.State, n int64, reasons map[string]int64) {
+func (p *textPrinter) reasons(state checkpoint.State, n int64, reasons map[checkpoint.Reason]int64) {
 	p.row(string(state), "%s", group(n))
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-		key := string(state) + " " + reason
-		p.subrow(reason, "%s%s", group(reasons[reason]), p.ids(key))
+		key := string(state) + " " + string(reason)
+		p.subrow(string(reason), "%s%s", group(reasons[reason]), p.ids(key))
 		if d := p.details[key]; d != "" {
 			p.detail(d)
 		}
@@ -180,7 +180,7 @@ func (p *textPrinter) spansOf(s *migrate.Summary) {
 	if s.SpansChanged > 0 {
 		p.row("spans changed",
 			"%s have other values at the source now; tracemig repair --deep --update-spans puts them in the place of the rows%s",
-			group(s.SpansChanged), p.ids(string(checkpoint.Migrated)+" "+migrate.ReasonSpansChanged))
+			group(s.SpansChanged), p.ids(string(checkpoint.Migrated)+" "+string(migrate.ReasonSpansChanged)))
 	}
 }
 

@@ -36,13 +36,16 @@ const (
 	Elsewhere State = "elsewhere"
 )
 
+// Reason is a code that says why a trace is not, or not wholly, migrated.
+type Reason string
+
 // Record is what the checkpoint knows of one trace.
 type Record struct {
 	TraceID       string // as the source names it
 	TargetTraceID string // column trace_id in the target; empty if nothing was written
 	RequestTimeMs int64  // milliseconds since the Unix epoch
 	State         State
-	Reason        string // a code that says why it is not, or not wholly, migrated; empty where it is
+	Reason        Reason // a code that says why it is not, or not wholly, migrated; empty where it is
 	Detail        string // more about the reason, for people; may be empty
 	Digest        string // of the source's listing when it was migrated
 	Spans         int

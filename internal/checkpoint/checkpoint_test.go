@@ -63,7 +63,7 @@ func TestStoreIsAMap(t *testing.T) {
 				rs := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) Record {
 					return Record{
 						TraceID: ids.Draw(rt, "id"), State: rapid.SampledFrom([]State{Migrated, Deferred, Skipped, Failed}).Draw(rt, "state"),
-						RequestTimeMs: rapid.Int64Range(0, 2000).Draw(rt, "time"), Reason: rapid.String().Draw(rt, "reason"),
+						RequestTimeMs: rapid.Int64Range(0, 2000).Draw(rt, "time"), Reason: Reason(rapid.String().Draw(rt, "reason")),
 						RunID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "run"),
 						Spans: rapid.IntRange(0, 1<<40).Draw(rt, "spans"), Bytes: rapid.Int64().Draw(rt, "bytes"), Digest: "d",
 					}

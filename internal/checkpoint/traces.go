@@ -106,7 +106,7 @@ func (s *Store) pages(ctx context.Context, where string, args []any, yield func(
 // Count is how many traces are in a state for a reason, with the trace ID and the detail of one of them.
 type Count struct {
 	State   State
-	Reason  string
+	Reason  Reason
 	Traces  int64
 	Example string
 	Detail  string

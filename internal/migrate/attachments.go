@@ -27,7 +27,7 @@ func (e *attachmentError) Error() string {
 }
 func (e *attachmentError) Unwrap() error { return e.err }
 
-func (e *attachmentError) reason() string {
+func (e *attachmentError) reason() checkpoint.Reason {
 	if errors.Is(e.err, mlflowclient.ErrNoAttachment) {
 		return ReasonAttachmentLost
 	}

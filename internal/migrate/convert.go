@@ -49,7 +49,7 @@ func (u *unit) fail(err error) {
 // ending is what becomes of a trace that is not written.
 type ending struct {
 	state  checkpoint.State
-	reason string
+	reason checkpoint.Reason
 	detail string
 }
 
@@ -74,7 +74,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	if end := r.withoutSpans(info, missing); end != nil {
 		return nil, r.leave(ctx, t, rec, *end)
 	}
-	if missing != "" && known.State == checkpoint.Skipped && known.Reason == missing && known.Digest == rec.Digest {
+	if missing != "" && known.State == checkpoint.Skipped && known.Reason == checkpoint.Reason(missing) && known.Digest == rec.Digest {
 		// An earlier run has written what there is, and no more spans have turned up since.
 		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
 	}
@@ -142,15 +142,15 @@ func (r *run) withoutSpans(info *mlflow.TraceInfo, missing string) *ending {
 		return &ending{checkpoint.Skipped, ReasonDeleted, ""}
 	case missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, r.started):
 		// They may still be on their way; a part of them must not be shown as the trace.
-		return &ending{checkpoint.Deferred, missing, ""}
+		return &ending{checkpoint.Deferred, checkpoint.Reason(missing), ""}
 	}
 	return nil
 }
 
 // unconvertible is the reason why a trace can't be converted.
-func unconvertible(err error) string {
+func unconvertible(err error) checkpoint.Reason {
 	if ce, ok := errors.AsType[*convert.Error](err); ok {
-		return string(ce.Reason)
+		return checkpoint.Reason(ce.Reason)
 	}
 	return "unreadable"
 }
@@ -177,7 +177,7 @@ func (r *run) unitOf(t listed, rec checkpoint.Record, res *convert.Result, missi
 		}
 		rec.Spans = max(rec.Spans, t.known.Spans)
 	} else if missing != "" {
-		u.report.State, u.report.Reason = checkpoint.Skipped, missing
+		u.report.State, u.report.Reason = checkpoint.Skipped, checkpoint.Reason(missing)
 	}
 	rec.Bytes = size(&u.rows)
 	u.record = rec

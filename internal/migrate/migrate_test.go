@@ -190,8 +190,8 @@ func TestStates(t *testing.T) {
 	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != report.Partial {
 		t.Errorf("first run: %+v", s)
 	}
-	wantReasons := []map[string]int64{{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1}}
-	if d := cmp.Diff(wantReasons, []map[string]int64{s.DeferredReasons, s.SkippedReasons, s.FailedReasons}); d != "" {
+	wantReasons := []map[checkpoint.Reason]int64{{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1}}
+	if d := cmp.Diff(wantReasons, []map[checkpoint.Reason]int64{s.DeferredReasons, s.SkippedReasons, s.FailedReasons}); d != "" {
 		t.Error(d)
 	}
 	links, lostRows := 0, 0

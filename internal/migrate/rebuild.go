@@ -87,7 +87,7 @@ func recordOf(p uctables.Provenance, c *checkpoint.Store, runID string) (rec che
 	case !part.Has(p.SourceTraceID, p.TraceID):
 		rec.State = checkpoint.Elsewhere
 	case p.SpansMissing != "":
-		rec.State, rec.Reason = checkpoint.Skipped, p.SpansMissing
+		rec.State, rec.Reason = checkpoint.Skipped, checkpoint.Reason(p.SpansMissing)
 	}
 	return rec, true
 }

@@ -68,7 +68,7 @@ func (r *run) leave(ctx context.Context, t listed, rec checkpoint.Record, end en
 }
 
 // settle records the end of a trace that is not written.
-func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason, detail string) error {
+func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason checkpoint.Reason, detail string) error {
 	rec.State, rec.Reason, rec.Detail, rec.RunID = st, reason, detail, r.job.RunID
 	r.report(reportOf(&rec))
 	return r.job.Checkpoint.Put(ctx, rec)

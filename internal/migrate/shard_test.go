@@ -60,7 +60,7 @@ func (o *outcomeOf) add(t *testing.T, j Job) Summary {
 		if _, twice := o.Reports[r.TraceID]; twice {
 			t.Errorf("trace %s is told of twice", r.TraceID)
 		}
-		o.Reports[r.TraceID] = string(r.State) + " " + r.Reason
+		o.Reports[r.TraceID] = string(r.State) + " " + string(r.Reason)
 	}
 	s := mustRun(t, j)
 	for i, n := range []int64{s.Listed, s.Migrated, s.Present, s.Deferred, s.Skipped, s.Failed} {

@@ -11,31 +11,31 @@ import (
 
 // Reasons why a trace was not, or not wholly, migrated. Package convert and the source give others.
 const (
-	ReasonInProgress     = "in_progress"       // deferred: it had not ended
-	ReasonSpansOpen      = "spans_open"        // deferred: some of its spans have not ended
-	ReasonRepair         = "repair"            // deferred: verification found it wanting
-	ReasonDeleted        = "deleted"           // skipped: the source no longer has it
-	ReasonFetch          = "fetch_failed"      // failed: its spans could not be read
-	ReasonSpansChanged   = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
-	ReasonRefused        = "row_refused"       // failed: the target refuses one of its rows
-	ReasonRowTooLarge    = "row_too_large"     // failed: one of its rows is larger than the target takes
-	ReasonSameTraceID    = "same_trace_id"     // failed: another trace has the same ID at the target
-	ReasonOfficialID     = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
-	ReasonAttachment     = "attachment_failed" // failed: one of its attachments could not be read
-	ReasonAttachmentLost = "attachment_lost"   // failed: the source does not have one of its attachments
-	ReasonUnlistable     = "unlistable"        // failed: the source has it and can't list it
+	ReasonInProgress     checkpoint.Reason = "in_progress"       // deferred: it had not ended
+	ReasonSpansOpen      checkpoint.Reason = "spans_open"        // deferred: some of its spans have not ended
+	ReasonRepair         checkpoint.Reason = "repair"            // deferred: verification found it wanting
+	ReasonDeleted        checkpoint.Reason = "deleted"           // skipped: the source no longer has it
+	ReasonFetch          checkpoint.Reason = "fetch_failed"      // failed: its spans could not be read
+	ReasonSpansChanged   checkpoint.Reason = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
+	ReasonRefused        checkpoint.Reason = "row_refused"       // failed: the target refuses one of its rows
+	ReasonRowTooLarge    checkpoint.Reason = "row_too_large"     // failed: one of its rows is larger than the target takes
+	ReasonSameTraceID    checkpoint.Reason = "same_trace_id"     // failed: another trace has the same ID at the target
+	ReasonOfficialID     checkpoint.Reason = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
+	ReasonAttachment     checkpoint.Reason = "attachment_failed" // failed: one of its attachments could not be read
+	ReasonAttachmentLost checkpoint.Reason = "attachment_lost"   // failed: the source does not have one of its attachments
+	ReasonUnlistable     checkpoint.Reason = "unlistable"        // failed: the source has it and can't list it
 )
 
 // TraceReport says what became of a trace that was not simply migrated: it was deferred or skipped, it failed, the
 // target could not hold some of its values as they were, attachments of it stay at the source, or spans have changed.
 type TraceReport struct {
-	TraceID       string           `json:"trace_id"` // empty if the source can't list the trace and tells no ID
-	TargetTraceID string           `json:"target_trace_id,omitempty"`
-	State         checkpoint.State `json:"state"`
-	Reason        string           `json:"reason,omitempty"`
-	Detail        string           `json:"detail,omitempty"`
-	Notes         []convert.Note   `json:"notes,omitempty"`
-	Attachments   int              `json:"attachments,omitempty"` // that spans refer to and that stay at the source
+	TraceID       string            `json:"trace_id"` // empty if the source can't list the trace and tells no ID
+	TargetTraceID string            `json:"target_trace_id,omitempty"`
+	State         checkpoint.State  `json:"state"`
+	Reason        checkpoint.Reason `json:"reason,omitempty"`
+	Detail        string            `json:"detail,omitempty"`
+	Notes         []convert.Note    `json:"notes,omitempty"`
+	Attachments   int               `json:"attachments,omitempty"` // that spans refer to and that stay at the source
 
 	updated   bool // it was migrated before
 	unchanged bool // and is in the target as it is at the source
@@ -61,10 +61,10 @@ type Summary struct {
 	Skipped  int64 `json:"traces_skipped"`
 	Failed   int64 `json:"traces_failed"`
 	// NotReached counts listed traces of which nothing became before the run broke off. It may not have listed all.
-	NotReached      int64            `json:"traces_not_reached"`
-	DeferredReasons map[string]int64 `json:"deferred_reasons,omitempty"`
-	SkippedReasons  map[string]int64 `json:"skipped_reasons,omitempty"`
-	FailedReasons   map[string]int64 `json:"failed_reasons,omitempty"`
+	NotReached      int64                       `json:"traces_not_reached"`
+	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"`
+	SkippedReasons  map[checkpoint.Reason]int64 `json:"skipped_reasons,omitempty"`
+	FailedReasons   map[checkpoint.Reason]int64 `json:"failed_reasons,omitempty"`
 	// RunLinksHidden counts experiments, and single runs, whose links the source does not show.
 	RunLinksHidden int64                      `json:"run_links_hidden,omitempty"`
 	Notes          map[convert.NoteCode]int64 `json:"notes,omitempty"` // values that were changed to fit
