@@ -70,7 +70,7 @@ func keysOf(t *testing.T, typ reflect.Type, path string) {
 	}
 }
 
-// What is printed as JSON has keys in snake_case, also where no test prints it. The command code in main_test.go checks what the
+// What is printed as JSON has keys in snake_case, also where no test prints it. The command code in script_test.go checks what the
 // scripts print.
 func TestPrintedKeys(t *testing.T) {
 	for _, v := range []any{

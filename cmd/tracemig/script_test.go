@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/testdata/sample"
+)
+
+var update = flag.Bool("update", false, "write the outputs that the scripts compare with")
+
+// leakChecked runs the tests and then fails if goroutines are left.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintf(os.Stderr, "goroutines are left after the tests: %v\n", err)
+		return 1
+	}
+	return code
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"tracemig": func() { os.Exit(realMain()) }})
+}
+
+// The scripts run the program against servers of the sample experiment, see serve, with the commands below.
+func TestScripts(t *testing.T) {
+	experiment, err := replay.Load(sample.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: *update,
+		Condition: func(cond string) (bool, error) {
+			if cond != "smalldisk" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			return exec.Command("unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", t.TempDir()).Run() == nil, nil
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // With -race, each run of the program would end with a second of sleep.
+			return serve(env, experiment)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"await": await, "full": full, "closedpipe": closedPipe, "small": small, "code": code,
+		},
+	})
+}
+
+// serve starts the servers of a script, and sets variables to their addresses. $URI serves the experiment as recorded, $TLS by
+// https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace. $LISTED lists traces, and
+// redirects requests for spans to a login page. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets
+// none end while there is $WORK/held.
+func serve(env *testscript.Env, experiment http.Handler) error {
+	for name, h := range map[string]http.Handler{
+		"URI": experiment, "BROKEN": broken(experiment), "LISTED": listed(experiment), "SLOW": slow(experiment, env.WorkDir),
+	} {
+		s := httptest.NewServer(h)
+		env.Defer(s.Close)
+		env.Setenv(name, s.URL)
+	}
+	secure := httptest.NewUnstartedServer(experiment)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log clients that don't trust it
+	secure.StartTLS()
+	env.Defer(secure.Close)
+	env.Setenv("TLS", secure.URL)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	return os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), ca, 0o600)
+}
+
+func broken(experiment http.Handler) http.Handler {
+	var garbled atomic.Value // the ID of the first trace that was asked for
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := r.URL.Query().Get("request_id"); id != "" && (garbled.CompareAndSwap(nil, id) || garbled.Load() == id) {
+			fmt.Fprint(w, `{"spans":[{"name":`)
+			return
+		}
+		experiment.ServeHTTP(w, r)
+	})
+}
+
+func listed(experiment http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		folder, name := path.Split(r.URL.Path)
+		if strings.HasPrefix(folder, "/ajax-api/") || name == "batchGet" || name == "get" && strings.HasSuffix(folder, "traces/") {
+			w.Header().Set("Location", "https://login.example/?state=secret-word")
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		experiment.ServeHTTP(w, r)
+	})
+}
+
+func slow(experiment http.Handler, folder string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
+			os.WriteFile(filepath.Join(folder, "reading"), nil, 0o600)
+			time.Sleep(200 * time.Millisecond) // a slow server, not a wait for something
+			for r.Context().Err() == nil {
+				if _, err := os.Stat(filepath.Join(folder, "held")); err != nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		experiment.ServeHTTP(w, r)
+	})
+}
+
+// await FILE [TEXT] waits until the file is there, and holds the text.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && (len(args) == 1 || strings.Contains(string(b), args[1])) {
+			return
+		}
+	}
+	ts.Fatalf("%s did not appear", args)
+}
+
+// full N ARGS... runs tracemig with a full disk for its results. It wants exit code N and, unless that is the code
+// of wrong usage, one message about the disk.
+func full(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("sh", append([]string{"-c", `exec tracemig "$@" >/dev/full`, "sh"}, args[1:]...)...)
+	const sentence = "Error: the results could not be written to standard output: write /dev/stdout: no space left on device. Make room"
+	if err == nil || err.Error() != "exit status "+args[0] {
+		ts.Fatalf("%v, want %s", err, args[0])
+	}
+	if said := strings.Count(ts.ReadFile("stderr"), sentence); said != 1 && args[0] != "2" {
+		ts.Fatalf("it is not said once that the disk is full")
+	}
+}
+
+// closedpipe ARGS... runs tracemig with a pipe for its results that nobody reads, and wants it to fail without
+// a stack trace. The shell says 141 of what SIGPIPE ends.
+func closedPipe(ts *testscript.TestScript, _ bool, args []string) {
+	const script = `(until [ -e gone ]; do sleep 0.01; done; tracemig "$@" 2>pipe.err; echo $? >pipe.code) | (exec <&-; : >gone); rm gone`
+	if err := ts.Exec("sh", append([]string{"-c", script, "sh"}, args...)...); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if code := strings.TrimSpace(ts.ReadFile("pipe.code")); code != "141" && code != "1" {
+		ts.Fatalf("exit code %s, want 141 or 1", code)
+	}
+	if said := ts.ReadFile("pipe.err"); strings.Contains(said, "goroutine") {
+		ts.Fatalf("it prints a stack trace:\n%s", said)
+	}
+}
+
+// small N SIZE DIR ARGS... runs tracemig where DIR is a disk of SIZE, or a read-only one for ro, and
+// wants exit code N.
+func small(ts *testscript.TestScript, _ bool, args []string) {
+	options := "size=" + args[1]
+	if args[1] == "ro" {
+		options = "ro"
+	}
+	script := "mount -t tmpfs -o " + options + " tmpfs " + args[2] + ` && exec tracemig "$@"`
+	err := ts.Exec("unshare", append([]string{"-rm", "sh", "-c", script, "sh"}, args[3:]...)...)
+	if err == nil || err.Error() != "exit status "+args[0] {
+		ts.Fatalf("%v, want %s", err, args[0])
+	}
+}
+
+// code N ARGS... runs tracemig and wants exit code N.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("tracemig", args[1:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var v map[string]any
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &v) == nil && len(wrongKeys(v)) > 0 {
+			ts.Fatalf("the keys %q are not in snake_case: %s", wrongKeys(v), line)
+		}
+	}
+}
