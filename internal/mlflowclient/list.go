@@ -215,7 +215,7 @@ func (l *lister) walkOnce(ms int64) (gapless bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if previous != nil && len(page) > 0 && !contains(previous, page[0].TraceID) {
+		if previous != nil && (len(page) == 0 || !contains(previous, page[0].TraceID)) {
 			gapless = false
 		}
 		for _, t := range page {
