@@ -46,7 +46,7 @@ func (a *app) demo(folder string) error {
 		return fmt.Errorf("serve the sample on this machine: %w", err)
 	}
 	server := &http.Server{Handler: experiment, ReadHeaderTimeout: time.Minute}
-	go server.Serve(l)
+	go func() { _ = server.Serve(l) }() // until Close; its requests fail if it ends before
 	defer server.Close()
 
 	prefix := filepath.Join(folder, "agent")

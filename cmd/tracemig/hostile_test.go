@@ -94,14 +94,14 @@ func TestHostileInputDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := 0
-	for _, line := range strings.Split(string(doc), "\n") {
+	for line := range strings.SplitSeq(string(doc), "\n") {
 		cells := strings.Split(strings.Trim(line, "| "), " | ")
 		if len(cells) != 3 || cells[2] == "test" {
 			continue
 		}
-		for _, tests := range strings.Split(cells[2], "; ") {
+		for tests := range strings.SplitSeq(cells[2], "; ") {
 			packages, names, _ := strings.Cut(tests, ": ")
-			for _, pkg := range strings.Split(packages, ", ") {
+			for pkg := range strings.SplitSeq(packages, ", ") {
 				dir := filepath.Join(root, "internal", pkg)
 				if pkg == "cmd/tracemig" {
 					dir = filepath.Join(root, pkg)

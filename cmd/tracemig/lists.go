@@ -41,7 +41,7 @@ func openLists(f listFiles) (*traceLists, error) {
 		}
 		file, err := os.OpenFile(list.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
-			l.close()
+			_ = l.close() // of the lists opened so far; the error below is the one that matters
 			return nil, advice.With(fmt.Errorf("open the list of trace IDs: %w", err), "Name a file that can be written")
 		}
 		l.all = append(l.all, file)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,10 +47,8 @@ func wrongKeys(v any) (wrong []string) {
 
 // keysOf walks a type that is printed as JSON and reports the fields whose keys would be their Go names.
 func keysOf(t *testing.T, typ reflect.Type, path string) {
-	for _, i := range []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()} {
-		if typ.Implements(i) {
-			return
-		}
+	if slices.ContainsFunc([]reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}, typ.Implements) {
+		return
 	}
 	switch typ.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:

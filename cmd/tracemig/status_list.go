@@ -73,7 +73,7 @@ func (a *app) newLister(output string, columns ...string) *lister {
 	l := &lister{output: output, out: bufio.NewWriter(a.stdout)}
 	l.csv = csv.NewWriter(l.out)
 	if output == "csv" {
-		l.csv.Write(columns) // its error stays: flush returns it
+		_ = l.csv.Write(columns) // flush returns its error
 	}
 	return l
 }

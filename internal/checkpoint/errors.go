@@ -80,7 +80,7 @@ const (
 // explain adds to an error of the file system what to do about it, and puts it into a format with %w.
 func explain(format string, err error) error {
 	explained := disk.Explain(err, relocateByFlag)
-	if explained == err {
+	if explained == err { //nolint:errorlint // whether Explain returned the same value, which means that it had nothing to add
 		explained = advice.With(err, "Name another file with --checkpoint")
 	}
 	return fmt.Errorf(format, explained)

@@ -39,7 +39,7 @@ func checkListens(u *url.URL, dial func(network, address string, timeout time.Du
 			return nil
 		}
 		if !time.Now().Before(end) {
-			return &hostError{advice.With(fmt.Errorf("nothing listens at %s: %v", u.Host, syscall.ECONNREFUSED),
+			return &hostError{advice.With(fmt.Errorf("nothing listens at %s: %w", u.Host, syscall.ECONNREFUSED),
 				"Check the host that --host, the profile or DATABRICKS_HOST names, and the network")}
 		}
 	}

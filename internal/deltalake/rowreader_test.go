@@ -37,7 +37,10 @@ func TestOtherForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := file.NewParquetWriter(f, root)
-	rg := w.AppendRowGroup()
+	rg, err := w.AppendRowGroupChecked()
+	if err != nil {
+		t.Fatal(err)
+	}
 	column := func(write func(c file.ColumnChunkWriter) error) {
 		c, err := rg.NextColumn()
 		if err == nil {

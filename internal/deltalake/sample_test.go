@@ -6,8 +6,6 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // sampleTime is 2026-01-02T03:04:05.678901Z.
 const sampleTime = 1_767_323_045_678_901
 
@@ -16,10 +14,10 @@ func sampleSpans() []uctables.Span {
 	trace := "0123456789abcdef0123456789abcdef"
 	return []uctables.Span{
 		{
-			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, Date: uctables.Day(sampleTime), ServiceName: ptr("shop"),
-			TraceID: trace, SpanID: "0000000000000002", TraceState: ptr("a=b"), ParentSpanID: ptr("0000000000000001"),
+			RecordID: "019b7c9e-0000-7000-8000-000000000001", TimeMicros: sampleTime, Date: uctables.Day(sampleTime), ServiceName: new("shop"),
+			TraceID: trace, SpanID: "0000000000000002", TraceState: new("a=b"), ParentSpanID: new("0000000000000001"),
 			Flags: 257, Name: "child \u2713 \U0001f600", Kind: "SPAN_KIND_INTERNAL",
-			StartTimeUnixNano: sampleTime*1000 + 234, EndTimeUnixNano: ptr(int64(sampleTime*1000 + 999)),
+			StartTimeUnixNano: sampleTime*1000 + 234, EndTimeUnixNano: new(int64(sampleTime*1000 + 999)),
 			Attributes: uctables.JSON(`{"big":9007199254740993,"max":9223372036854775807,"huge":12345678901234567890,` +
 				`"pi":3.14,"tiny":1.5e-7,"s":"é😀\n\"","n":null,"b":[true,false],"o":{"x":{"y":1}},"e":"","a":[],"oo":{}}`),
 			DroppedAttributesCount: 1,
@@ -31,23 +29,23 @@ func sampleSpans() []uctables.Span {
 			DroppedEventsCount: 3,
 			Links: []uctables.Link{
 				{
-					TraceID: "fedcba9876543210fedcba9876543210", SpanID: "1111111111111111", TraceState: ptr(""),
+					TraceID: "fedcba9876543210fedcba9876543210", SpanID: "1111111111111111", TraceState: new(""),
 					Attributes: uctables.JSON(`{"l":1.50}`), DroppedAttributesCount: 4, Flags: 5,
 				},
 				{TraceID: "x", SpanID: ""},
 			},
-			DroppedLinksCount: 6, StatusMessage: ptr("boom"), StatusCode: ptr("STATUS_CODE_ERROR"),
-			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: ptr("mlflow"),
+			DroppedLinksCount: 6, StatusMessage: new("boom"), StatusCode: new("STATUS_CODE_ERROR"),
+			ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: new("mlflow"),
 		},
 		{
 			RecordID: "019b7c9e-0000-7000-8000-000000000002", TimeMicros: sampleTime + 1, Date: uctables.NoDate,
 			TraceID: trace, SpanID: "0000000000000003",
-			ParentSpanID: ptr(""), Name: "", Kind: "SPAN_KIND_UNSPECIFIED", StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
-			StatusMessage: ptr(""),
+			ParentSpanID: new(""), Name: "", Kind: "SPAN_KIND_UNSPECIFIED", StartTimeUnixNano: 0, Attributes: uctables.JSON(`null`),
+			StatusMessage: new(""),
 		},
 		{
 			RecordID: "019b7c9e-0000-7000-8000-000000000003", TimeMicros: -1, Date: -1, TraceID: trace, SpanID: "0000000000000001",
-			Name: "root", Kind: "SPAN_KIND_SERVER", StartTimeUnixNano: -1, StatusCode: ptr("STATUS_CODE_OK"),
+			Name: "root", Kind: "SPAN_KIND_SERVER", StartTimeUnixNano: -1, StatusCode: new("STATUS_CODE_OK"),
 			Events: []uctables.Event{{Name: "only"}},
 		},
 	}
@@ -58,9 +56,9 @@ func sampleAnnotations() []uctables.Annotation {
 	return []uctables.Annotation{
 		{
 			AnnotationID: "a-1", TargetType: uctables.TargetSpan, TargetID: trace + ":0000000000000001", Type: uctables.Feedback, Name: "ok",
-			Value: uctables.JSON(`{"v":0.1,"w":1e300}`), Comment: ptr("because"), Metadata: uctables.JSON(`{"k":"v"}`),
-			CreatedAtMicros: sampleTime, CreatedBy: ptr("me"), UpdatedAtMicros: sampleTime + 1, UpdatedBy: ptr("you"),
-			DeletedAtMicros: ptr(int64(sampleTime + 2)), DeletedBy: ptr("they"),
+			Value: uctables.JSON(`{"v":0.1,"w":1e300}`), Comment: new("because"), Metadata: uctables.JSON(`{"k":"v"}`),
+			CreatedAtMicros: sampleTime, CreatedBy: new("me"), UpdatedAtMicros: sampleTime + 1, UpdatedBy: new("you"),
+			DeletedAtMicros: new(int64(sampleTime + 2)), DeletedBy: new("they"),
 		},
 		metadataRow("s", trace, 3),
 		{

@@ -12,7 +12,7 @@ import (
 func TestStats(t *testing.T) {
 	s := newStats()
 	s.rows = 3
-	for _, v := range []*string{ptr("b"), nil, ptr(strings.Repeat("é", 40))} {
+	for _, v := range []*string{new("b"), nil, new(strings.Repeat("é", 40))} {
 		s.text("service_name", v)
 	}
 	s.text("none", nil)

@@ -32,12 +32,12 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 		s.TimeMicros = sampleTime + int64(r.IntN(1_000_000_000))
 		s.StartTimeUnixNano, s.Date = s.TimeMicros*1000, uctables.Day(s.TimeMicros)
 		if i%5 > 0 {
-			s.ParentSpanID = ptr("p")
+			s.ParentSpanID = new("p")
 		}
 		s.Name = strings.Repeat("n", r.IntN(5))
 		s.Kind = tracepb.Span_SpanKind(r.IntN(6)).String()
 		if code := tracepb.Status_StatusCode(r.IntN(3)); code != 0 {
-			s.StatusCode = ptr(code.String())
+			s.StatusCode = new(code.String())
 		}
 		s.Attributes = fmt.Appendf(nil, `{"k%d":%d,"text":"%s"}`, r.IntN(4), r.Int64(), strings.Repeat("x", r.IntN(3000)))
 		for j := range r.IntN(4) {
@@ -51,7 +51,7 @@ func randomSpans(seed uint64, from, n int) []uctables.Span {
 			s.Links = append(s.Links, uctables.Link{TraceID: "t", SpanID: "s"})
 		}
 		if r.IntN(2) == 0 {
-			s.ServiceName = ptr("service")
+			s.ServiceName = new("service")
 			s.ResourceAttributes = uctables.JSON(`{"service.name":"service"}`)
 		}
 	}

@@ -121,7 +121,10 @@ func TestAttachmentsStayAtSource(t *testing.T) {
 	if len(reports) != 1 || reports[0].TraceID != traceID(1) || reports[0].Attachments != 2 || reports[0].State != checkpoint.Migrated {
 		t.Errorf("reports %+v", reports)
 	}
-	want := []uctables.Attachment{{ID: attachmentID(1, 0), Type: "image/png", Bytes: 10}, {ID: attachmentID(1, 1), Type: "image/png", Bytes: 20}}
+	want := []uctables.Attachment{
+		{ID: attachmentID(1, 0), Type: "image/png", Bytes: 10},
+		{ID: attachmentID(1, 1), Type: "image/png", Bytes: 20},
+	}
 	if d := cmp.Diff(want, m.listed(t, 1)); d != "" {
 		t.Errorf("listed (-want +got):\n%s", d)
 	}
@@ -138,7 +141,8 @@ func TestAttachmentsAreCopiedBeforeMetadata(t *testing.T) {
 		for n := range 6 {
 			for _, a := range m.listed(t, n) {
 				got, err := os.ReadFile(a.Path)
-				if err != nil || !bytes.Equal(got, pictures.bytes[a.ID]) || a.Bytes != int64(len(got)) || a.SHA256 != attachments.Digest(got) || a.Path != filepath.Join(folder, targetID(n), a.ID) {
+				if err != nil || !bytes.Equal(got, pictures.bytes[a.ID]) || a.Bytes != int64(len(got)) ||
+					a.SHA256 != attachments.Digest(got) || a.Path != filepath.Join(folder, targetID(n), a.ID) {
 					t.Errorf("a METADATA row lists %+v: %d bytes, %v", a, len(got), err)
 				}
 			}
@@ -203,7 +207,10 @@ func TestUnreadableAttachment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-			pictures := &album{fails: map[string]error{attachmentID(1, 1): fmt.Errorf("attachment x: %w", mlflowclient.ErrNoAttachment), attachmentID(2, 0): errors.New("500")}}
+			pictures := &album{fails: map[string]error{
+				attachmentID(1, 1): fmt.Errorf("attachment x: %w", mlflowclient.ErrNoAttachment),
+				attachmentID(2, 0): errors.New("500"),
+			}}
 			for n := range 3 {
 				pictures.attach(src, n, 5, 6)
 				m.want[targetID(n)] = 1
@@ -217,7 +224,8 @@ func TestUnreadableAttachment(t *testing.T) {
 				return mustRun(t, j), reports
 			}
 			s, reports := run()
-			if s.Outcome != report.Partial || s.Migrated != 1 || s.FailedReasons[ReasonAttachmentLost] != 1 || s.FailedReasons[ReasonAttachment] != 1 {
+			if s.Outcome != report.Partial || s.Migrated != 1 ||
+				s.FailedReasons[ReasonAttachmentLost] != 1 || s.FailedReasons[ReasonAttachment] != 1 {
 				t.Errorf("%+v", s)
 			}
 			if len(reports) != 2 || !strings.Contains(reports[0].Detail, "--attachments none") {
@@ -244,7 +252,8 @@ func TestAttachmentsInline(t *testing.T) {
 	if s.AttachmentsInlined != 2 || s.AttachmentBytes != 4005 || s.AttachmentsLeft != 0 {
 		t.Errorf("%+v", s)
 	}
-	if d := cmp.Diff([]string{dataURI(pictures.bytes[attachmentID(0, 0)]), dataURI(pictures.bytes[attachmentID(0, 1)])}, m.images(t, 0)); d != "" {
+	want := []string{dataURI(pictures.bytes[attachmentID(0, 0)]), dataURI(pictures.bytes[attachmentID(0, 1)])}
+	if d := cmp.Diff(want, m.images(t, 0)); d != "" {
 		t.Errorf("images (-want +got):\n%s", d)
 	}
 	if list := m.listed(t, 0); len(list) != 2 || !list[0].Inline || list[1].SHA256 != attachments.Digest(pictures.bytes[attachmentID(0, 1)]) {
@@ -341,7 +350,10 @@ func TestAttachmentsOfInterruptedRun(t *testing.T) {
 
 // Attachments are read as far as there is room for them, and traces with more than that still get through.
 func TestAttachmentsAreBounded(t *testing.T) {
-	for name, how := range map[string]attachments.Policy{"inline": {Inline: true}, "folder": {Folder: t.TempDir(), Files: &attachments.Files{}}} {
+	for name, how := range map[string]attachments.Policy{
+		"inline": {Inline: true},
+		"folder": {Folder: t.TempDir(), Files: &attachments.Files{}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			src, m, pictures := &experiment{group: 3}, newMemory(), &album{slow: time.Millisecond}
 			const size = 60 << 10

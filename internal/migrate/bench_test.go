@@ -35,7 +35,8 @@ func BenchmarkBatch(b *testing.B) {
 		u := &unit{weight: 12_000}
 		u.rows.TraceID = fmt.Sprintf("%032x", i)
 		for n := range 6 {
-			u.rows.Spans = append(u.rows.Spans, uctables.Span{TraceID: u.rows.TraceID, SpanID: fmt.Sprintf("%016x", n), Attributes: make([]byte, 2000)})
+			s := uctables.Span{TraceID: u.rows.TraceID, SpanID: fmt.Sprintf("%016x", n), Attributes: make([]byte, 2000)}
+			u.rows.Spans = append(u.rows.Spans, s)
 		}
 		for n := range 5 {
 			u.rows.Annotations = append(u.rows.Annotations, uctables.Annotation{AnnotationID: fmt.Sprint(i, n), TargetID: u.rows.TraceID})

@@ -66,7 +66,8 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		j := job(src, m, c)
 		j.RunLinks, j.Resync = step.asks, true
 		s := mustRun(t, j)
-		if got := m.linked(targetID(0)); got != step.linked || s.TargetWrites != step.writes || (i > 0 && s.Migrated > 0) || m.linked(targetID(1)) != "" {
+		if got := m.linked(targetID(0)); got != step.linked || s.TargetWrites != step.writes ||
+			(i > 0 && s.Migrated > 0) || m.linked(targetID(1)) != "" {
 			t.Errorf("step %d (%s): linked to %q, want %q; %+v", i, step.asks, got, step.linked, s)
 		}
 		hidden := int64(0)

@@ -144,7 +144,8 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 	if s.Outcome != report.Partial || s.Migrated != 2 || s.FailedReasons[ReasonRefused] != 1 || len(m.Spans()) != 3 {
 		t.Errorf("%+v with %d spans", s, len(m.Spans()))
 	}
-	if len(reports) != 1 || reports[0].TraceID != traceID(1) || !strings.Contains(reports[0].Detail, "span 0000000000000006: spans refuses a row") {
+	if len(reports) != 1 || reports[0].TraceID != traceID(1) ||
+		!strings.Contains(reports[0].Detail, "span 0000000000000006: spans refuses a row") {
 		t.Errorf("reports %+v", reports)
 	}
 	// Once the row is fine a later run takes the trace up again, even outside its window.
@@ -190,7 +191,9 @@ func TestStates(t *testing.T) {
 	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != report.Partial {
 		t.Errorf("first run: %+v", s)
 	}
-	wantReasons := []map[checkpoint.Reason]int64{{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1}}
+	wantReasons := []map[checkpoint.Reason]int64{
+		{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1},
+	}
 	if d := cmp.Diff(wantReasons, []map[checkpoint.Reason]int64{s.DeferredReasons, s.SkippedReasons, s.FailedReasons}); d != "" {
 		t.Error(d)
 	}
@@ -333,7 +336,8 @@ func TestPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Listed != 4 || p.Present != 1 || p.Deferred != 1 || p.ToMigrate != 2 || p.Spans != 6 || p.Bytes != 200 || p.EstimatedSizes != 1 || m.commits != before {
+	if p.Listed != 4 || p.Present != 1 || p.Deferred != 1 || p.ToMigrate != 2 ||
+		p.Spans != 6 || p.Bytes != 200 || p.EstimatedSizes != 1 || m.commits != before {
 		t.Errorf("%+v", p)
 	}
 	if !p.Earliest.Equal(epoch) || !p.Latest.Equal(running.RequestTime) || p.ByState[mlflow.StateOK] != 3 {
@@ -366,7 +370,8 @@ func TestCopiesOfATrace(t *testing.T) {
 	}
 	// The one that was first stays the one after the checkpoint is lost.
 	first := m.Spans()
-	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.FailedReasons[ReasonSameTraceID] != 1 || s.Present != 1 || len(m.Spans()) != len(first) {
+	s := mustRun(t, job(src, m, newCheckpoint(t)))
+	if s.FailedReasons[ReasonSameTraceID] != 1 || s.Present != 1 || len(m.Spans()) != len(first) {
 		t.Errorf("without the checkpoint: %+v", s)
 	}
 }

@@ -56,7 +56,8 @@ func TestChangedTraces(t *testing.T) {
 	} {
 		step.do()
 		s := run(step.job)
-		if got := m.shown(targetID(0)); got != step.shown || s.Updated != step.updated || s.TargetWrites != step.writes || s.Present+s.Updated != 2 || s.Migrated != 0 {
+		if got := m.shown(targetID(0)); got != step.shown || s.Updated != step.updated || s.TargetWrites != step.writes ||
+			s.Present+s.Updated != 2 || s.Migrated != 0 {
 			t.Errorf("shows %s, want %s; %+v", got, step.shown, s)
 		}
 	}

@@ -120,7 +120,8 @@ func TestChangedSpans(t *testing.T) {
 		switch {
 		case update && (s.SpansUpdated != 1 || s.SpansChanged != 0 || string(got) != `{"i":7}` || s.Updated != 1):
 			t.Errorf("updated: %+v, %s", s, got)
-		case !update && (s.SpansChanged != 1 || s.SpansUpdated != 0 || string(got) != `{"i":1}` || len(reports) != 1 || reports[0].Reason != ReasonSpansChanged):
+		case !update && (s.SpansChanged != 1 || s.SpansUpdated != 0 || string(got) != `{"i":1}` || len(reports) != 1 ||
+			reports[0].Reason != ReasonSpansChanged):
 			t.Errorf("reported: %+v, %s, %+v", s, got, reports)
 		}
 	}

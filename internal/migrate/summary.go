@@ -16,11 +16,11 @@ const (
 	ReasonRepair         checkpoint.Reason = "repair"            // deferred: verification found it wanting
 	ReasonDeleted        checkpoint.Reason = "deleted"           // skipped: the source no longer has it
 	ReasonFetch          checkpoint.Reason = "fetch_failed"      // failed: its spans could not be read
-	ReasonSpansChanged   checkpoint.Reason = "spans_changed"     // migrated: some of its spans have other values at the source than in the target
+	ReasonSpansChanged   checkpoint.Reason = "spans_changed"     // migrated: spans have other values at the source than in the target
 	ReasonRefused        checkpoint.Reason = "row_refused"       // failed: the target refuses one of its rows
 	ReasonRowTooLarge    checkpoint.Reason = "row_too_large"     // failed: one of its rows is larger than the target takes
 	ReasonSameTraceID    checkpoint.Reason = "same_trace_id"     // failed: another trace has the same ID at the target
-	ReasonOfficialID     checkpoint.Reason = "official_trace_id" // skipped: Databricks' own migration has moved it, under an ID of its own form
+	ReasonOfficialID     checkpoint.Reason = "official_trace_id" // skipped: Databricks' own migration has moved it under another ID
 	ReasonAttachment     checkpoint.Reason = "attachment_failed" // failed: one of its attachments could not be read
 	ReasonAttachmentLost checkpoint.Reason = "attachment_lost"   // failed: the source does not have one of its attachments
 	ReasonUnlistable     checkpoint.Reason = "unlistable"        // failed: the source has it and can't list it

@@ -18,7 +18,11 @@ func write(t *testing.T, props *parquet.WriterProperties, text string) []byte {
 	root := schema.MustGroup(schema.NewGroupNode("root", parquet.Repetitions.Required, schema.FieldList{column}, -1))
 	var out bytes.Buffer
 	f := file.NewParquetWriter(&out, root, file.WithWriterProps(props))
-	chunk, err := f.AppendRowGroup().NextColumn()
+	group, err := f.AppendRowGroupChecked()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk, err := group.NextColumn()
 	if err == nil {
 		_, err = chunk.(*file.ByteArrayColumnChunkWriter).WriteBatch([]parquet.ByteArray{parquet.ByteArray(text)}, nil, nil)
 	}

@@ -135,7 +135,7 @@ const (
 )
 
 func (t tables) OfficialSkips(context.Context, string) (map[string]int64, error) {
-	if t[skips] == errFound {
+	if errors.Is(t[skips], errFound) {
 		return map[string]int64{"too_large": 2, "no_spans": 1}, nil
 	}
 	return nil, t[skips]

@@ -103,7 +103,7 @@ func (c *check) local(t Target) {
 			c.failed(CodeTable+short(table), err, "")
 			continue
 		}
-		c.table(tables, table, true)
+		_ = c.table(tables, table, true) // nothing further is asked of a local table
 	}
 	c.disk(CodeDisk, t.Folder)
 }

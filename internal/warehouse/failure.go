@@ -112,7 +112,8 @@ var causes = []cause{
 			"running again completes it: %w", e.interrupted)}
 	}},
 	{"no count", func(e *evidence) bool { return errors.Is(e.err, errNoCount) }, func(e *evidence) failure {
-		return failure{outcome: outcomeUncounted, unrecognized: true, err: advice.With(e.sayf("%w, and the table does not hold them all", errNoCount),
+		return failure{outcome: outcomeUncounted, unrecognized: true, err: advice.With(
+			e.sayf("%w, and the table does not hold them all", errNoCount),
 			"Look at the query history of SQL warehouse "+e.warehouse()+", then run again")}
 	}},
 	{"not of the driver", func(e *evidence) bool { return e.exchange == nil }, func(e *evidence) failure {

@@ -28,16 +28,19 @@ var httpCauses = []cause{
 		return failure{outcome: outcomeNotRun, err: e.answers(), after: e.exchange.retryAfter, stopped: true}
 	}},
 	{"token ended", func(e *evidence) bool { return e.exchange.tokenEnded }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s says that the token has ended (%s), and there is no newer one", e.warehouse(), e.status()),
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s says that the token has ended (%s), and there is no newer one", e.warehouse(), e.status()),
 			"Log in again, or give a new token, and run again")}
 	}},
 	{"unauthorized", func(e *evidence) bool { return e.exchange.status == http.StatusUnauthorized }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s does not accept the credentials (%s)", e.warehouse(), e.status()),
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s does not accept the credentials (%s)", e.warehouse(), e.status()),
 			"Log in again, or check the token")}
 	}},
 	// A wrong token is answered like this as well as a lack of rights.
 	{"forbidden", func(e *evidence) bool { return e.exchange.status == http.StatusForbidden }, func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s may not be used with these credentials (%s)", e.warehouse(), e.status()),
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s may not be used with these credentials (%s)", e.warehouse(), e.status()),
 			"Check the token, or ask for CAN USE on the warehouse")}
 	}},
 	{"not found", func(e *evidence) bool { return e.exchange.status == http.StatusNotFound }, func(e *evidence) failure {
@@ -58,7 +61,8 @@ var httpCauses = []cause{
 		if e.exchange.message != "" {
 			message = ": " + e.exchange.message
 		}
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s refuses the request (%s)%s", e.warehouse(), e.status(), message),
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s refuses the request (%s)%s", e.warehouse(), e.status(), message),
 			"Look at its query history")}
 	}},
 }

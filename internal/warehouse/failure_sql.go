@@ -32,10 +32,14 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 			"Create an experiment with this location, or, where there is no service, run with --create")}
 	},
 	noSchema: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("the catalog or schema does not exist (%s)", e.report), "Check its name, or create it")}
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("the catalog or schema does not exist (%s)", e.report),
+			"Check its name, or create it")}
 	},
 	noRight: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("you lack permissions: %w", e.reported()), "Have its owner run: "+e.grantsNeeded())}
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("you lack permissions: %w", e.reported()),
+			"Have its owner run: "+e.grantsNeeded())}
 	},
 	badRow: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: &target.RowError{Table: e.table, Err: e.reported()}}
@@ -54,11 +58,13 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 		return failure{outcome: outcomeTooSlow, err: &target.TooLargeError{Table: e.table, Bytes: e.bytes, Slow: true, Err: e.reported()}}
 	},
 	noFile: func(e *evidence) failure {
-		return failure{outcome: outcomeFileMissing, err: advice.With(e.sayf("SQL warehouse %s can't read a file: %w", e.warehouse(), e.reported()),
+		return failure{outcome: outcomeFileMissing, err: advice.With(
+			e.sayf("SQL warehouse %s can't read a file: %w", e.warehouse(), e.reported()),
 			"Look at its query history, then run again")}
 	},
 	writeFailed: func(e *evidence) failure {
-		return failure{outcome: outcomeTaskFailed, unrecognized: true, err: advice.With(e.sayf("SQL warehouse %s could not write: %w", e.warehouse(), e.reported()),
+		return failure{outcome: outcomeTaskFailed, unrecognized: true, err: advice.With(
+			e.sayf("SQL warehouse %s could not write: %w", e.warehouse(), e.reported()),
 			"Look at its query history, then run again")}
 	},
 	noSession: func(e *evidence) failure {
@@ -66,7 +72,8 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 			err: advice.With(e.sayf("the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
 	},
 	notReady: func(e *evidence) failure {
-		return failure{outcome: outcomeNotRun, stopped: true, busy: true, err: advice.With(e.sayf("SQL warehouse %s is starting, or has no room for another statement", e.warehouse()),
+		return failure{outcome: outcomeNotRun, stopped: true, busy: true, err: advice.With(
+			e.sayf("SQL warehouse %s is starting, or has no room for another statement", e.warehouse()),
 			"Run again later, or use a larger one")}
 	},
 	transient: func(e *evidence) failure {
@@ -74,11 +81,13 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 			err: advice.With(e.sayf("SQL warehouse %s is in trouble: %w", e.warehouse(), e.reported()), "Run again later")}
 	},
 	cancelled: func(e *evidence) failure {
-		return failure{outcome: e.uncertain(), unrecognized: true, err: advice.With(e.sayf("somebody has cancelled the statement: %w", e.reported()),
+		return failure{outcome: e.uncertain(), unrecognized: true, err: advice.With(
+			e.sayf("somebody has cancelled the statement: %w", e.reported()),
 			"Look at the query history of SQL warehouse "+e.warehouse()+", then run again")}
 	},
 	noThrift: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("SQL warehouse %s is of a kind that tracemig can't use (%s)", e.warehouse(), e.report),
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s is of a kind that tracemig can't use (%s)", e.warehouse(), e.report),
 			"Name a serverless, pro or classic one")}
 	},
 }
@@ -86,7 +95,8 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 // otherSQLFailure is the failure by a report of which nothing else is known.
 func otherSQLFailure(e *evidence) failure {
 	if e.report.nameless() {
-		return failure{outcome: e.uncertain(), unrecognized: true, stopped: true, err: advice.With(e.sayf("SQL warehouse %s reports %w", e.warehouse(), e.reported()),
+		return failure{outcome: e.uncertain(), unrecognized: true, stopped: true, err: advice.With(
+			e.sayf("SQL warehouse %s reports %w", e.warehouse(), e.reported()),
 			"Look at its query history, then run again")}
 	}
 	return failure{outcome: outcomeRefused,

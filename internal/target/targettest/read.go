@@ -29,13 +29,13 @@ func valueSpans(trace string) []uctables.Span {
 	rows := []uctables.Span{
 		{
 			RecordID: "r-0", TimeMicros: base, Date: uctables.NoDate, TraceID: trace, SpanID: "00000000000000f0",
-			Kind: "SPAN_KIND_UNSPECIFIED", Attributes: uctables.JSON(`null`), ParentSpanID: ptr(""), StatusMessage: ptr(""), ServiceName: ptr(""),
+			Kind: "SPAN_KIND_UNSPECIFIED", Attributes: uctables.JSON(`null`), ParentSpanID: new(""), StatusMessage: new(""), ServiceName: new(""),
 		},
 		{
 			RecordID: "r-0", TimeMicros: -1, Date: -1, TraceID: trace, SpanID: "00000000000000f1", Name: "wrong bytes \xff\xfe become U+FFFD",
-			Kind: "SPAN_KIND_SERVER", StartTimeUnixNano: math.MinInt64, EndTimeUnixNano: ptr(int64(math.MaxInt64)),
-			StatusCode: ptr("STATUS_CODE_OK"), Flags: math.MaxInt32, DroppedAttributesCount: 1, DroppedEventsCount: 2, DroppedLinksCount: 3,
-			Events: []uctables.Event{{Name: "only"}}, ScopeName: ptr(""),
+			Kind: "SPAN_KIND_SERVER", StartTimeUnixNano: math.MinInt64, EndTimeUnixNano: new(int64(math.MaxInt64)),
+			StatusCode: new("STATUS_CODE_OK"), Flags: math.MaxInt32, DroppedAttributesCount: 1, DroppedEventsCount: 2, DroppedLinksCount: 3,
+			Events: []uctables.Event{{Name: "only"}}, ScopeName: new(""),
 		},
 	}
 	for i, text := range documents {
@@ -45,7 +45,7 @@ func valueSpans(trace string) []uctables.Span {
 			{TimeUnixNano: 1 << 60, Name: "e\x01"}, {TimeUnixNano: -1, Attributes: uctables.JSON(text), DroppedAttributesCount: 1},
 		}
 		s.Links = []uctables.Link{
-			{TraceID: "t", SpanID: "s"}, {TraceState: ptr(""), Attributes: uctables.JSON(text), DroppedAttributesCount: 4, Flags: 5},
+			{TraceID: "t", SpanID: "s"}, {TraceState: new(""), Attributes: uctables.JSON(text), DroppedAttributesCount: 4, Flags: 5},
 		}
 		rows = append(rows, s)
 	}
@@ -130,10 +130,10 @@ func (s *suite) readAnnotations(t *testing.T) {
 	trace, other := traceID(t, 0), traceID(t, 1)
 	full := annotation(trace, "full")
 	full.TargetType, full.TargetID, full.Type = uctables.TargetSpan, trace+":0000000000000001", uctables.Feedback
-	full.Comment, full.Metadata = ptr("c\x1f\n"), uctables.JSON(`{"k":"v"}`)
-	full.CreatedBy, full.UpdatedBy, full.CreatedAtMicros = ptr("ann"), ptr("bob"), base+10
+	full.Comment, full.Metadata = new("c\x1f\n"), uctables.JSON(`{"k":"v"}`)
+	full.CreatedBy, full.UpdatedBy, full.CreatedAtMicros = new("ann"), new("bob"), base+10
 	empty := annotation(other, "empty")
-	empty.Value, empty.Name, empty.Comment, empty.CreatedBy, empty.UpdatedAtMicros = nil, "", ptr(""), ptr(""), 0
+	empty.Value, empty.Name, empty.Comment, empty.CreatedBy, empty.UpdatedAtMicros = nil, "", new(""), new(""), 0
 	early := annotation(trace, "early")
 	early.CreatedAtMicros, early.UpdatedAtMicros = target.AllTimes.Low, -1
 	rows := []uctables.Annotation{full, deleted(annotation(trace, "deleted")), empty, early}

@@ -78,7 +78,7 @@ func changedSpans(trace string) (spans, changed []uctables.Span) {
 		func(s *uctables.Span) { s.EndTimeUnixNano = nil },
 		func(s *uctables.Span) { *s.EndTimeUnixNano++ },
 		func(s *uctables.Span) { s.ParentSpanID = nil },
-		func(s *uctables.Span) { s.ParentSpanID = ptr("") },
+		func(s *uctables.Span) { s.ParentSpanID = new("") },
 		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":9007199254740992,"s":"x"}`) },
 		func(s *uctables.Span) { s.Attributes = uctables.JSON(`{"n":"9007199254740993","s":"x"}`) },
 		func(s *uctables.Span) { s.Events[0].Attributes = uctables.JSON(`{"k":[2,1]}`) },
@@ -86,7 +86,7 @@ func changedSpans(trace string) (spans, changed []uctables.Span) {
 		func(s *uctables.Span) { s.Events = nil },
 		func(s *uctables.Span) { s.Links[0].Flags++ },
 		func(s *uctables.Span) { s.StatusMessage = nil },
-		func(s *uctables.Span) { s.StatusCode = ptr("STATUS_CODE_OK") },
+		func(s *uctables.Span) { s.StatusCode = new("STATUS_CODE_OK") },
 		func(s *uctables.Span) { s.ResourceAttributes = nil },
 		func(s *uctables.Span) { s.ScopeName = nil },
 	} {

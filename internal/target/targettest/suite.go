@@ -75,8 +75,6 @@ const (
 	day  = 24 * 60 * 60 * 1_000_000
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // traceID is the ID of the n-th trace of a test.
 func traceID(t testing.TB, n int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", t.Name(), n))
@@ -86,10 +84,10 @@ func traceID(t testing.TB, n int) string {
 // span is the n-th span of a trace, in which most columns have a value.
 func span(trace string, n int, at int64) uctables.Span {
 	return uctables.Span{
-		RecordID: fmt.Sprintf("r-%d-%d", n, at), TimeMicros: at, Date: uctables.Day(at), ServiceName: ptr("shop"),
-		TraceID: trace, SpanID: fmt.Sprintf("%016x", n), TraceState: ptr("a=b"), ParentSpanID: ptr("00000000000000ff"),
+		RecordID: fmt.Sprintf("r-%d-%d", n, at), TimeMicros: at, Date: uctables.Day(at), ServiceName: new("shop"),
+		TraceID: trace, SpanID: fmt.Sprintf("%016x", n), TraceState: new("a=b"), ParentSpanID: new("00000000000000ff"),
 		Flags: 257, Name: "é \\ ${x} '\"\n", Kind: "SPAN_KIND_INTERNAL",
-		StartTimeUnixNano: at * 1000, EndTimeUnixNano: ptr(at*1000 + 7),
+		StartTimeUnixNano: at * 1000, EndTimeUnixNano: new(at*1000 + 7),
 		Attributes: uctables.JSON(`{"n":9007199254740993,"d":1.5e-7,"c":0.10,"s":"${env:HOME}\n","l":[1,{"z":null,"a":true}]}`),
 		Events: []uctables.Event{
 			{TimeUnixNano: 1, Name: "first", Attributes: uctables.JSON(`{"k":[1,2]}`)},
@@ -98,8 +96,8 @@ func span(trace string, n int, at int64) uctables.Span {
 		Links: []uctables.Link{
 			{TraceID: strings.Repeat("b", 32), SpanID: strings.Repeat("c", 16), Attributes: uctables.JSON(`{"l":1}`), Flags: 5},
 		},
-		StatusMessage: ptr("boom"), StatusCode: ptr("STATUS_CODE_ERROR"),
-		ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: ptr("mlflow"),
+		StatusMessage: new("boom"), StatusCode: new("STATUS_CODE_ERROR"),
+		ResourceAttributes: uctables.JSON(`{"service.name":"shop"}`), ScopeName: new("mlflow"),
 	}
 }
 
@@ -128,7 +126,7 @@ func version(a uctables.Annotation, value string, updatedAt int64) uctables.Anno
 
 // deleted is an annotation that was deleted when it was last updated.
 func deleted(a uctables.Annotation) uctables.Annotation {
-	a.DeletedAtMicros, a.DeletedBy = ptr(a.UpdatedAtMicros), ptr("ann")
+	a.DeletedAtMicros, a.DeletedBy = new(a.UpdatedAtMicros), new("ann")
 	return a
 }
 
