@@ -23,6 +23,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -56,8 +57,8 @@ func attachmentID(trace, n int) string {
 }
 
 // attach adds an ended trace of one span to which attachments of the given sizes belong.
-func (a *album) attach(e *experiment, trace int, sizes ...int) {
-	e.add(trace, "root")
+func (a *album) attach(e *memsource.Experiment, trace int, sizes ...int) {
+	e.Add(trace, "root")
 	var refs []string
 	for n, size := range sizes {
 		id := attachmentID(trace, n)
@@ -69,16 +70,18 @@ func (a *album) attach(e *experiment, trace int, sizes ...int) {
 	}
 	inner, _ := json.Marshal(refs)
 	text, _ := json.Marshal(string(inner))
-	s := e.spans[traceID(trace)]
+	s := e.Spans[traceID(trace)]
 	s.JSON = bytes.Replace(s.JSON, []byte(`"attributes":{`), []byte(`"attributes":{"images":`+string(text)+`,`), 1)
-	e.spans[traceID(trace)] = s
+	e.Spans[traceID(trace)] = s
 }
 
 // images are the images of a trace's root span in the target: references or data: URIs.
 func (m *memory) images(t testing.TB, trace int) []string {
 	t.Helper()
 	spans := m.Spans()
-	i := slices.IndexFunc(spans, func(s uctables.Span) bool { return s.TraceID == targetID(trace) && s.SpanID == "0000000000000001" })
+	i := slices.IndexFunc(spans, func(s uctables.Span) bool {
+		return s.TraceID == targetID(trace) && s.SpanID == "0000000000000001"
+	})
 	if i < 0 {
 		return nil
 	}
@@ -106,8 +109,8 @@ func (m *memory) listed(t testing.TB, trace int) []uctables.Attachment {
 func dataURI(b []byte) string { return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b) }
 
 func TestAttachmentsStayAtSource(t *testing.T) {
-	src, m, pictures := &experiment{}, newMemory(), &album{}
-	src.add(0, "root")
+	src, m, pictures := &memsource.Experiment{}, newMemory(), &album{}
+	src.Add(0, "root")
 	pictures.attach(src, 1, 10, 20)
 	m.want = map[string]int{targetID(0): 1, targetID(1): 1}
 	var reports []TraceReport
@@ -132,7 +135,7 @@ func TestAttachmentsStayAtSource(t *testing.T) {
 
 // Files are there before the METADATA row that lists them, whatever happens in between, and are written once.
 func TestAttachmentsAreCopiedBeforeMetadata(t *testing.T) {
-	src, m, pictures, folder := &experiment{}, newMemory(), &album{}, filepath.Join(t.TempDir(), "files")
+	src, m, pictures, folder := &memsource.Experiment{}, newMemory(), &album{}, filepath.Join(t.TempDir(), "files")
 	for n := range 6 {
 		pictures.attach(src, n, 5, 3000*n+1)
 		m.want[targetID(n)] = 1
@@ -206,7 +209,7 @@ func TestUnreadableAttachment(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+			src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
 			pictures := &album{fails: map[string]error{
 				attachmentID(1, 1): fmt.Errorf("attachment x: %w", mlflowclient.ErrNoAttachment),
 				attachmentID(2, 0): errors.New("500"),
@@ -243,7 +246,7 @@ func TestUnreadableAttachment(t *testing.T) {
 }
 
 func TestAttachmentsInline(t *testing.T) {
-	src, m, pictures := &experiment{}, newMemory(), &album{}
+	src, m, pictures := &memsource.Experiment{}, newMemory(), &album{}
 	pictures.attach(src, 0, 5, 4000)
 	m.want[targetID(0)] = 1
 	j := job(src, m, newCheckpoint(t))
@@ -272,7 +275,7 @@ func TestAttachmentsStayDecided(t *testing.T) {
 	for _, first := range slices.Sorted(maps.Keys(hows)) {
 		for _, second := range slices.Sorted(maps.Keys(hows)) {
 			t.Run(first+" then "+second, func(t *testing.T) {
-				src, m, pictures, c := &experiment{}, newMemory(), &album{}, newCheckpoint(t)
+				src, m, pictures, c := &memsource.Experiment{}, newMemory(), &album{}, newCheckpoint(t)
 				pictures.attach(src, 0, 5)
 				m.want[targetID(0)] = 1
 				run := func(how string) Summary {
@@ -294,7 +297,7 @@ func TestAttachmentsStayDecided(t *testing.T) {
 						t.Errorf("%s: images (-want +got):\n%s", when, d)
 					}
 				}
-				src.traces[0].Tags["k"] = "changed"
+				src.Traces[0].Tags["k"] = "changed"
 				if s := run(second); s.Updated != 1 {
 					t.Errorf("%+v", s)
 				}
@@ -331,7 +334,7 @@ func TestAttachmentsStayDecided(t *testing.T) {
 
 // What an interrupted run has decided on, but nobody can see, a later one decides anew.
 func TestAttachmentsOfInterruptedRun(t *testing.T) {
-	src, m, pictures, c := &experiment{}, newMemory(), &album{}, newCheckpoint(t)
+	src, m, pictures, c := &memsource.Experiment{}, newMemory(), &album{}, newCheckpoint(t)
 	pictures.attach(src, 0, 5)
 	m.want[targetID(0)] = 1
 	m.crashAt = 1 // after the annotations
@@ -355,7 +358,7 @@ func TestAttachmentsAreBounded(t *testing.T) {
 		"folder": {Folder: t.TempDir(), Files: &attachments.Files{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			src, m, pictures := &experiment{group: 3}, newMemory(), &album{slow: time.Millisecond}
+			src, m, pictures := &memsource.Experiment{Group: 3}, newMemory(), &album{slow: time.Millisecond}
 			const size = 60 << 10
 			for n := range 40 {
 				pictures.attach(src, n, size, size)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -25,8 +26,8 @@ func (s *shared) CountDuplicates(_ context.Context, times target.Times) (spans, 
 // A run that has written counts what is there twice, at the times of what it wrote, and says it; one that has written
 // nothing asks nothing.
 func TestCountsDoubles(t *testing.T) {
-	src, c := &experiment{}, newCheckpoint(t)
-	src.add(0, "root", "child")
+	src, c := &memsource.Experiment{}, newCheckpoint(t)
+	src.Add(0, "root", "child")
 	tables := &shared{memory: newMemory(), doubles: 2}
 	tables.want[targetID(0)] = 2
 	j := job(src, tables.memory, c)
@@ -49,7 +50,7 @@ func TestCountsDoubles(t *testing.T) {
 	if s, err := Run(t.Context(), nil, j); err != nil || s.Outcome != report.Done || s.Duplicates != nil || len(tables.asked) != 1 {
 		t.Errorf("again: %+v, %v", s, err)
 	}
-	src.add(1, "root")
+	src.Add(1, "root")
 	tables.want[targetID(1)] = 1
 	j.Recorder, tables.err = &Recorder{}, errors.New("no answer")
 	if s, err := Run(t.Context(), nil, j); !errors.Is(err, tables.err) || s.Outcome != report.Failed || s.Migrated != 1 {

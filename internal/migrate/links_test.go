@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/runlinks"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -30,12 +31,12 @@ func (m *memory) linked(trace string) string {
 // TestRunLinksOfOtherExperiments asks for the runs of the source one night and for all the next: each run
 // follows the links that it looks for, and leaves the others alone without a read or a write.
 func TestRunLinksOfOtherExperiments(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-	info := src.add(0, "root")
-	src.add(1, "root")
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	info := src.Add(0, "root")
+	src.Add(1, "root")
 	m.want[targetID(0)], m.want[targetID(1)] = 1, 1
-	src.runs = map[string][]string{"own": {traceID(0)}}
-	src.others = map[string]map[string][]string{"2": {"foreign": {traceID(0)}, "empty": nil}, "3": nil}
+	src.Runs = map[string][]string{"own": {traceID(0)}}
+	src.Others = map[string]map[string][]string{"2": {"foreign": {traceID(0)}, "empty": nil}, "3": nil}
 	forget := func() { c = newCheckpoint(t) }
 	nothing := func() {}
 	for i, step := range []struct {
@@ -55,11 +56,11 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		{func() { info.Tags["k"] = "2" }, runlinks.None, "foreign own", 1},
 		{nothing, runlinks.OfAll, "foreign own", 0},
 		{forget, runlinks.OfSource, "foreign own", 0},
-		{func() { src.runs["own"] = nil }, runlinks.OfSource, "foreign", 1},
-		{func() { src.others["2"]["foreign"] = nil }, runlinks.OfSource, "foreign", 0},
-		{func() { src.others["2"], src.others["4"] = nil, map[string][]string{"later": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
-		{func() { src.others["2"] = map[string][]string{"foreign": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
-		{func() { src.others["2"]["foreign"] = nil }, runlinks.OfAll, "later", 1},
+		{func() { src.Runs["own"] = nil }, runlinks.OfSource, "foreign", 1},
+		{func() { src.Others["2"]["foreign"] = nil }, runlinks.OfSource, "foreign", 0},
+		{func() { src.Others["2"], src.Others["4"] = nil, map[string][]string{"later": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
+		{func() { src.Others["2"] = map[string][]string{"foreign": {traceID(0)}} }, runlinks.OfAll, "foreign later", 1},
+		{func() { src.Others["2"]["foreign"] = nil }, runlinks.OfAll, "later", 1},
 		{forget, runlinks.OfAll, "later", 0},
 	} {
 		step.do()
@@ -72,7 +73,7 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 		}
 		hidden := int64(0)
 		if step.asks == runlinks.OfAll {
-			for _, runs := range src.others {
+			for _, runs := range src.Others {
 				if runs == nil {
 					hidden++
 				}
@@ -89,15 +90,15 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 
 // What the source experiment itself refuses is a fault.
 func TestRunLinksRefused(t *testing.T) {
-	src, m := &refusing{experiment: experiment{}}, newMemory()
-	src.add(0, "root")
+	src, m := &refusing{Experiment: memsource.Experiment{}}, newMemory()
+	src.Add(0, "root")
 	j := job(src, m, newCheckpoint(t))
 	if _, err := Run(t.Context(), nil, j); err == nil || !strings.Contains(err.Error(), "run links") {
 		t.Errorf("%v", err)
 	}
 }
 
-type refusing struct{ experiment }
+type refusing struct{ memsource.Experiment }
 
 func (r *refusing) ListRuns(_ context.Context, _ string, _ func(string) error) error {
 	return fmt.Errorf("list: %w", &mlflowclient.APIError{Status: 403, Code: "PERMISSION_DENIED"})

@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
-	"sync"
-	"time"
 
-	"github.com/tracemig/tracemig/internal/mlflow"
-	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/target/memtarget"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -118,129 +113,8 @@ func (m *memory) keys() (spans, annotations []string) {
 	return spans, annotations
 }
 
-// experiment is a source of generated traces.
-type experiment struct {
-	mu     sync.Mutex
-	traces []*mlflow.TraceInfo
-	spans  map[string]mlflowclient.Spans
-	runs   map[string][]string
-	others map[string]map[string][]string // runs of other experiments, by these; nil for one that is refused
-	gone   map[string]bool
-	reads  int
-	group  int
-	onRead func(n int)
-	down   error // answer to TraceInfo
-}
-
-var epoch = time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
-
-// traceID is the ID of the n-th generated trace at the source; targetID what it becomes.
-func traceID(n int) string  { return "tr-" + targetID(n) }
-func targetID(n int) string { return fmt.Sprintf("%032x", n+1) }
-
-// add adds an ended trace with the given span names; the first is the root.
-func (e *experiment) add(n int, spans ...string) *mlflow.TraceInfo {
-	info := &mlflow.TraceInfo{
-		TraceID: traceID(n), ExperimentID: "1", RequestTime: epoch.Add(time.Duration(n) * time.Millisecond),
-		State: mlflow.StateOK, Tags: map[string]string{"mlflow.traceName": "t"}, Metadata: map[string]string{},
-	}
-	var b strings.Builder
-	for i, name := range spans {
-		parent := "null"
-		if i > 0 {
-			parent = fmt.Sprintf("%q", fmt.Sprintf("%016x", 1))
-		}
-		fmt.Fprintf(&b, `,{"context":{"trace_id":%q,"span_id":"%016x"},"parent_id":%s,"name":%q,"start_time":%d,"end_time":%d,`+
-			`"status_code":"OK","status_message":"","attributes":{"i":"%d"},"events":[]}`,
-			targetID(n), i+1, parent, name, info.RequestTime.UnixNano(), info.RequestTime.UnixNano()+1, i)
-	}
-	if e.spans == nil {
-		e.spans = map[string]mlflowclient.Spans{}
-	}
-	e.traces = append(e.traces, info)
-	e.spans[info.TraceID] = mlflowclient.Spans{JSON: []byte(`{"spans":[` + strings.TrimPrefix(b.String(), ",") + `]}`)}
-	return info
-}
-
-func (e *experiment) ListTraces(ctx context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
-	for _, t := range e.traces {
-		ms := t.RequestTime.UnixMilli()
-		if w.StartMs != nil && ms < *w.StartMs || w.EndMs != nil && ms >= *w.EndMs || e.gone[t.TraceID] {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := yield(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *experiment) TraceInfo(_ context.Context, id string) (*mlflow.TraceInfo, error) {
-	if e.down != nil {
-		return nil, e.down
-	}
-	for _, t := range e.traces {
-		if t.TraceID == id && !e.gone[id] {
-			return t, nil
-		}
-	}
-	return nil, &mlflowclient.APIError{Status: 404, Code: "RESOURCE_DOES_NOT_EXIST"}
-}
-
-func (e *experiment) FetchSpans(_ context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
-	e.mu.Lock()
-	e.reads++
-	n := e.reads
-	e.mu.Unlock()
-	if e.onRead != nil {
-		e.onRead(n)
-	}
-	out := make([]mlflowclient.Spans, len(infos))
-	for i, t := range infos {
-		out[i] = e.spans[t.TraceID]
-	}
-	return out
-}
-
-func (e *experiment) FetchGroup() int { return max(e.group, 1) }
-
-func (e *experiment) ListExperiments(_ context.Context, yield func(string) error) error {
-	for _, id := range append([]string{"1"}, slices.Sorted(maps.Keys(e.others))...) {
-		if err := yield(id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *experiment) ListRuns(_ context.Context, experimentID string, yield func(string) error) error {
-	runs := e.runs
-	if experimentID != "1" {
-		runs = e.others[experimentID]
-	}
-	if runs == nil && experimentID != "1" {
-		return &mlflowclient.APIError{Status: 403, Code: "PERMISSION_DENIED"}
-	}
-	for run := range runs {
-		if err := yield(run); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *experiment) ListRunTraces(_ context.Context, _, run string, _ mlflowclient.Window, yield func(string) error) error {
-	ids := e.runs[run]
-	for _, runs := range e.others {
-		ids = slices.Concat(ids, runs[run])
-	}
-	for _, id := range ids {
-		if err := yield(id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+var (
+	traceID  = memsource.TraceID
+	targetID = memsource.TargetID
+	epoch    = memsource.Epoch
+)

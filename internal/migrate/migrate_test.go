@@ -22,6 +22,7 @@ import (
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/source"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -69,73 +70,117 @@ func mustRun(t testingT, j Job) Summary {
 	return s
 }
 
+// crashes is a migration that crashes some times before it ends.
+type crashes struct {
+	group  int        // traces of one read
+	limit  int        // rows of a commit that the target asks for
+	hard   int        // rows of a commit over which the target refuses it
+	traces [][]string // names of the spans of each; the target refuses those named bad
+	after  []int      // commits of each run that crashes
+	lose   []bool     // whether the checkpoint is lost after it
+}
+
+// spansNamed are n names of spans, of which one may be refused (bad; -1 for none).
+func spansNamed(n, bad int) []string {
+	names := slices.Repeat([]string{"span"}, n)
+	if bad >= 0 {
+		names[bad] = "bad"
+	}
+	return names
+}
+
 // Whatever the traces' sizes, the target's limits, refused rows and crashes after a commit: no reader
 // ever sees a part of a trace, and after reruns every good trace is there once, with or without the
 // checkpoint.
 func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		src, m := &experiment{group: rapid.SampledFrom([]int{1, 3}).Draw(t, "group")}, newMemory()
-		m.limits = target.Limits{Rows: rapid.IntRange(1, 20).Draw(t, "limit"), Bytes: 1 << 20}
-		m.hardRows = rapid.IntRange(1, 20).Draw(t, "hard limit")
-		m.poison = "bad"
-		good := map[string]bool{}
-		for n := range rapid.IntRange(0, 12).Draw(t, "traces") {
-			names := make([]string, rapid.IntRange(1, 30).Draw(t, "spans"))
-			for i := range names {
-				names[i] = "span"
-			}
+		c := crashes{
+			group: rapid.SampledFrom([]int{1, 3}).Draw(t, "group"),
+			limit: rapid.IntRange(1, 20).Draw(t, "limit"),
+			hard:  rapid.IntRange(1, 20).Draw(t, "hard limit"),
+		}
+		for range rapid.IntRange(0, 12).Draw(t, "traces") {
+			spans, bad := rapid.IntRange(1, 30).Draw(t, "spans"), -1
 			if rapid.IntRange(0, 5).Draw(t, "poisoned") == 0 {
-				names[rapid.IntRange(0, len(names)-1).Draw(t, "where")] = "bad"
-			} else {
-				good[targetID(n)] = true
+				bad = rapid.IntRange(0, spans-1).Draw(t, "where")
 			}
-			src.add(n, names...)
-			m.want[targetID(n)] = len(names)
+			c.traces = append(c.traces, spansNamed(spans, bad))
 		}
-		c := newCheckpoint(t)
 		for range 3 {
-			m.crashAt = m.commits + rapid.IntRange(1, 15).Draw(t, "crash after")
-			if _, err := Run(context.Background(), nil, job(src, m, c)); err != nil && !errors.Is(err, errCrash) {
-				t.Fatal(err)
-			}
-			if rapid.Bool().Draw(t, "lose the checkpoint") {
-				c = newCheckpoint(t)
-			}
+			c.after = append(c.after, rapid.IntRange(1, 15).Draw(t, "crash after"))
+			c.lose = append(c.lose, rapid.Bool().Draw(t, "lose the checkpoint"))
 		}
-		m.crashAt = 0
-		s := mustRun(t, job(src, m, c))
-		if len(m.wrong) > 0 {
-			t.Fatal(strings.Join(m.wrong, "\n"))
-		}
-		visible := map[string]bool{}
-		for _, sp := range m.Spans() {
-			if sp.IsRoot() {
-				visible[sp.TraceID] = true
-			}
-		}
-		if d := cmp.Diff(good, visible); d != "" {
-			t.Fatalf("visible traces (-want +got):\n%s", d)
-		}
-		if bad := int64(len(src.traces) - len(good)); s.Failed != bad || s.Migrated+s.Present != int64(len(good)) {
-			t.Fatalf("summary %+v, want %d failed", s, bad)
-		}
-		// Nothing new: nothing is written, unless a failed trace is tried again.
-		if s.Failed == 0 {
-			if s := mustRun(t, job(src, m, c)); s.TargetWrites != 0 || s.Present != int64(len(good)) {
-				t.Fatalf("second run: %+v", s)
-			}
-		}
+		c.run(t)
 	})
 }
 
+// TestCrashBetweenSpansAndRecord is what the test above found once: after it, traces had all their spans and no METADATA
+// row, and so were invisible to readers of annotations.
+func TestCrashBetweenSpansAndRecord(t *testing.T) {
+	c := crashes{group: 1, limit: 5, hard: 3, traces: [][]string{spansNamed(3, 2)}, after: []int{8, 5, 1}, lose: make([]bool, 3)}
+	for _, spans := range []int{16, 21, 29, 19, 18, 6, 6} {
+		c.traces = append(c.traces, spansNamed(spans, -1))
+	}
+	c.run(t)
+}
+
+// run runs until a run ends, and looks at what readers saw in between and see afterwards.
+func (c crashes) run(t testingT) {
+	src, m := &memsource.Experiment{Group: c.group}, newMemory()
+	m.limits = target.Limits{Rows: c.limit, Bytes: 1 << 20}
+	m.hardRows = c.hard
+	m.poison = "bad"
+	good := map[string]bool{}
+	for n, names := range c.traces {
+		if !slices.Contains(names, "bad") {
+			good[targetID(n)] = true
+		}
+		src.Add(n, names...)
+		m.want[targetID(n)] = len(names)
+	}
+	store := newCheckpoint(t)
+	for i, after := range c.after {
+		m.crashAt = m.commits + after
+		if _, err := Run(context.Background(), nil, job(src, m, store)); err != nil && !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+		if c.lose[i] {
+			store = newCheckpoint(t)
+		}
+	}
+	m.crashAt = 0
+	s := mustRun(t, job(src, m, store))
+	if len(m.wrong) > 0 {
+		t.Fatal(strings.Join(m.wrong, "\n"))
+	}
+	visible := map[string]bool{}
+	for _, sp := range m.Spans() {
+		if sp.IsRoot() {
+			visible[sp.TraceID] = true
+		}
+	}
+	if d := cmp.Diff(good, visible); d != "" {
+		t.Fatalf("visible traces (-want +got):\n%s", d)
+	}
+	if bad := int64(len(src.Traces) - len(good)); s.Failed != bad || s.Migrated+s.Present != int64(len(good)) {
+		t.Fatalf("summary %+v, want %d failed", s, bad)
+	}
+	// Nothing new: nothing is written, unless a failed trace is tried again.
+	if s.Failed == 0 {
+		if s := mustRun(t, job(src, m, store)); s.TargetWrites != 0 || s.Present != int64(len(good)) {
+			t.Fatalf("second run: %+v, want %d traces already there and no write", s, len(good))
+		}
+	}
+}
+
 func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	m.poison = "bad"
 	names := slices.Repeat([]string{"ok"}, 9)
 	names[5] = "bad"
-	src.add(0, "ok")
-	src.add(1, names...)
-	src.add(2, "ok", "ok")
+	src.Add(0, "ok")
+	src.Add(1, names...)
+	src.Add(2, "ok", "ok")
 	m.want = map[string]int{targetID(0): 1, targetID(1): 9, targetID(2): 2}
 	var reports []TraceReport
 	j := job(src, m, newCheckpoint(t))
@@ -159,9 +204,9 @@ func TestPoisonedSpanIsNamedAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestPoisonedAnnotation(t *testing.T) {
-	src, m := &experiment{}, newMemory()
-	src.add(0, "ok")
-	src.add(1, "ok").Tags["bad"] = "x"
+	src, m := &memsource.Experiment{}, newMemory()
+	src.Add(0, "ok")
+	src.Add(1, "ok").Tags["bad"] = "x"
 	m.want = map[string]int{targetID(0): 1, targetID(1): 1}
 	m.poisonNote = "bad"
 	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 1 || s.Migrated != 1 || len(m.Spans()) != 1 {
@@ -170,20 +215,20 @@ func TestPoisonedAnnotation(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
-	src, m := &experiment{}, newMemory()
-	ok := src.add(0, "ok")
-	running := src.add(1, "ok", "ok")
+	src, m := &memsource.Experiment{}, newMemory()
+	ok := src.Add(0, "ok")
+	running := src.Add(1, "ok", "ok")
 	running.State, running.RequestTime = mlflow.StateInProgress, time.Now()
-	lost := src.add(2)
-	src.spans[lost.TraceID] = mlflowclient.Spans{Missing: mlflowclient.MissingLost}
-	broken := src.add(3, "ok")
-	src.spans[broken.TraceID] = mlflowclient.Spans{Err: errors.New("always 500")}
-	garbled := src.add(4)
-	src.spans[garbled.TraceID] = mlflowclient.Spans{JSON: []byte("<html>")}
-	late := src.add(5, "ok")
+	lost := src.Add(2)
+	src.Spans[lost.TraceID] = mlflowclient.Spans{Missing: mlflowclient.MissingLost}
+	broken := src.Add(3, "ok")
+	src.Spans[broken.TraceID] = mlflowclient.Spans{Err: errors.New("always 500")}
+	garbled := src.Add(4)
+	src.Spans[garbled.TraceID] = mlflowclient.Spans{JSON: []byte("<html>")}
+	late := src.Add(5, "ok")
 	late.RequestTime = time.Now()
-	src.spans[late.TraceID] = mlflowclient.Spans{JSON: src.spans[late.TraceID].JSON, Missing: mlflowclient.MissingIncomplete}
-	src.runs = map[string][]string{"r1": {ok.TraceID}, "r2": {ok.TraceID}}
+	src.Spans[late.TraceID] = mlflowclient.Spans{JSON: src.Spans[late.TraceID].JSON, Missing: mlflowclient.MissingIncomplete}
+	src.Runs = map[string][]string{"r1": {ok.TraceID}, "r2": {ok.TraceID}}
 	m.want = map[string]int{targetID(0): 1, targetID(1): 2, targetID(3): 1, targetID(5): 1}
 
 	c := newCheckpoint(t)
@@ -212,8 +257,8 @@ func TestStates(t *testing.T) {
 
 	// A later, narrower run takes up what has ended or come back; the lost trace costs no write.
 	running.State = mlflow.StateError
-	src.spans[late.TraceID] = mlflowclient.Spans{JSON: src.spans[late.TraceID].JSON}
-	src.gone = map[string]bool{broken.TraceID: true, garbled.TraceID: true}
+	src.Spans[late.TraceID] = mlflowclient.Spans{JSON: src.Spans[late.TraceID].JSON}
+	src.Gone = map[string]bool{broken.TraceID: true, garbled.TraceID: true}
 	j := job(src, m, c)
 	later := epoch.Add(time.Hour).UnixMilli()
 	j.Window.StartMs = &later
@@ -230,15 +275,15 @@ func TestStates(t *testing.T) {
 }
 
 func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	for n := range 200 {
-		src.add(n, "ok")
+		src.Add(n, "ok")
 		m.want[targetID(n)] = 1
 	}
 	stop := make(chan struct{})
 	j := job(src, m, newCheckpoint(t))
 	j.Fetchers = 1
-	src.onRead = func(n int) {
+	src.OnRead = func(n int) {
 		if n == 20 {
 			close(stop)
 		}
@@ -250,20 +295,20 @@ func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
 	if got := int64(len(m.Spans())); got < 20 || got != s.Migrated || got == 200 {
 		t.Errorf("%d spans written, %d traces recorded as migrated", got, s.Migrated)
 	}
-	src.onRead = nil
+	src.OnRead = nil
 	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.Spans()) != 200 {
 		t.Errorf("rerun: %+v", s)
 	}
 }
 
 func TestSecondInterruptStopsAtOnce(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	for n := range 50 {
-		src.add(n, "ok")
+		src.Add(n, "ok")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	j := job(src, m, newCheckpoint(t))
-	src.onRead = func(n int) {
+	src.OnRead = func(n int) {
 		if n == 5 {
 			cancel()
 		}
@@ -274,24 +319,24 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 }
 
 func TestBrokenSourceEndsTheRun(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	for n := range 3 * failuresInARow {
-		src.add(n)
-		src.spans[traceID(n)] = mlflowclient.Spans{Err: errors.New("503")}
+		src.Add(n)
+		src.Spans[traceID(n)] = mlflowclient.Spans{Err: errors.New("503")}
 	}
-	src.add(1000, "ok")
+	src.Add(1000, "ok")
 	m.want[targetID(1000)] = 1
 	// As long as it answers at all, bad traces don't stop the rest, however many there are.
 	if s := mustRun(t, job(src, m, newCheckpoint(t))); s.Failed != 3*failuresInARow || s.Migrated != 1 {
 		t.Errorf("%+v", s)
 	}
-	src.down = errors.New("connection refused")
+	src.Down = errors.New("connection refused")
 	s, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t)))
 	if err == nil || s.Outcome != report.Failed || s.NotReached == 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	src.spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
-	src.traces = src.traces[:1]
+	src.Spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
+	src.Traces = src.Traces[:1]
 	if _, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t))); err == nil {
 		t.Error("a refused token does not end the run")
 	}
@@ -299,13 +344,13 @@ func TestBrokenSourceEndsTheRun(t *testing.T) {
 
 // Bytes in flight stay under the bound however many traces there are, and a trace larger than it passes.
 func TestBytesInFlightAreBounded(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	m.limits.Rows = 1 << 20
 	for n := range 300 {
-		src.add(n, strings.Repeat("x", 20<<10))
+		src.Add(n, strings.Repeat("x", 20<<10))
 		m.want[targetID(n)] = 1
 	}
-	src.traces[7].Metadata[mlflow.MetadataSizeBytes] = "100000000"
+	src.Traces[7].Metadata[mlflow.MetadataSizeBytes] = "100000000"
 	r := newRun(job(src, m, newCheckpoint(t)))
 	r.bytes = budget.New(1 << 20)
 	if err := r.migrate(t.Context(), t.Context()); err != nil {
@@ -323,13 +368,13 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 }
 
 func TestPlan(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	c := newCheckpoint(t)
-	src.add(0, "a", "b")
+	src.Add(0, "a", "b")
 	mustRun(t, job(src, m, c))
-	src.add(1, "a", "b", "c").Metadata[mlflow.MetadataSizeStats] = `{"total_size_bytes": 100, "num_spans": 3}`
-	src.add(2, "a")
-	running := src.add(3)
+	src.Add(1, "a", "b", "c").Metadata[mlflow.MetadataSizeStats] = `{"total_size_bytes": 100, "num_spans": 3}`
+	src.Add(2, "a")
+	running := src.Add(3)
 	running.State, running.RequestTime = mlflow.StateInProgress, time.Now()
 	before := m.commits
 	p, err := MakePlan(t.Context(), job(src, m, c), false)
@@ -343,7 +388,7 @@ func TestPlan(t *testing.T) {
 	if !p.Earliest.Equal(epoch) || !p.Latest.Equal(running.RequestTime) || p.ByState[mlflow.StateOK] != 3 {
 		t.Errorf("%+v", p)
 	}
-	src.traces = src.traces[2:3] // no sizes known at all: some are read
+	src.Traces = src.Traces[2:3] // no sizes known at all: some are read
 	if p, err = MakePlan(t.Context(), job(src, m, c), false); err != nil || p.Spans != 1 || p.Bytes == 0 {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -351,15 +396,15 @@ func TestPlan(t *testing.T) {
 
 // Two source traces whose spans carry one OTEL trace ID must not mix their rows.
 func TestCopiesOfATrace(t *testing.T) {
-	src, m := &experiment{}, newMemory()
-	src.add(0, "ok", "ok")
+	src, m := &memsource.Experiment{}, newMemory()
+	src.Add(0, "ok", "ok")
 	for _, id := range []string{"custom-1", "custom-2"} {
-		info := *src.traces[0]
+		info := *src.Traces[0]
 		info.TraceID = id
-		src.traces = append(src.traces, &info)
-		src.spans[id] = src.spans[traceID(0)]
+		src.Traces = append(src.Traces, &info)
+		src.Spans[id] = src.Spans[traceID(0)]
 	}
-	src.traces = src.traces[1:]
+	src.Traces = src.Traces[1:]
 	m.want = map[string]int{targetID(0): 2}
 	c := newCheckpoint(t)
 	for range 2 {
@@ -378,8 +423,8 @@ func TestCopiesOfATrace(t *testing.T) {
 
 // Tables that were dropped and made anew have none of the rows that the checkpoint knows of.
 func TestReplacedTablesAreFilledAgain(t *testing.T) {
-	src, c := &experiment{}, newCheckpoint(t)
-	src.add(0, "ok")
+	src, c := &memsource.Experiment{}, newCheckpoint(t)
+	src.Add(0, "ok")
 	first := newMemory()
 	mustRun(t, job(src, first, c))
 	second := newMemory()
@@ -393,15 +438,15 @@ func TestReplacedTablesAreFilledAgain(t *testing.T) {
 
 // Searches may be slow: the listing goes on while all readers are busy with what it has listed before.
 func TestListsAheadOfReading(t *testing.T) {
-	src, m := &experiment{}, newMemory()
+	src, m := &memsource.Experiment{}, newMemory()
 	for n := range 400 {
-		src.add(n, "ok")
+		src.Add(n, "ok")
 		m.want[targetID(n)] = 1
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	j := job(src, m, newCheckpoint(t))
-	src.onRead = func(int) {
+	src.OnRead = func(int) {
 		for j.Recorder.Counts().Listed < 400 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
@@ -414,27 +459,27 @@ func TestListsAheadOfReading(t *testing.T) {
 // What the first answer shows of the source decides how many traces the calls after it carry, and each
 // carries so many.
 func TestReadsInFullGroups(t *testing.T) {
-	src, m := &batching{experiment: &experiment{}}, newMemory()
+	src, m := &batching{Experiment: &memsource.Experiment{}}, newMemory()
 	for n := range firstGroups + 100 {
-		src.add(n, "ok")
+		src.Add(n, "ok")
 		m.want[targetID(n)] = 1
 	}
 	j := job(src, m, newCheckpoint(t))
 	j.Fetchers = 100
-	if s := mustRun(t, j); s.Migrated != firstGroups+100 || src.reads > firstGroups+10 {
-		t.Errorf("%d traces by %d reads, want %d by %d at most", s.Migrated, src.reads, firstGroups+100, firstGroups+10)
+	if s := mustRun(t, j); s.Migrated != firstGroups+100 || src.Reads > firstGroups+10 {
+		t.Errorf("%d traces by %d reads, want %d by %d at most", s.Migrated, src.Reads, firstGroups+100, firstGroups+10)
 	}
 }
 
 // batching is an experiment that takes ten traces a call once it was asked.
 type batching struct {
-	*experiment
+	*memsource.Experiment
 	asked atomic.Bool
 }
 
 func (b *batching) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
 	b.asked.Store(true)
-	return b.experiment.FetchSpans(ctx, infos)
+	return b.Experiment.FetchSpans(ctx, infos)
 }
 
 func (b *batching) FetchGroup() int {

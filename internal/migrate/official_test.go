@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -26,14 +27,14 @@ func (m *memory) official(info *mlflow.TraceInfo, id string) {
 // Traces that Databricks' own migration has moved are taken over: their spans stay, of a tag there is one
 // live row after every commit, and one that stands there under an ID of another form is left alone.
 func TestTakeOver(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-	moved, custom := src.add(0, "root", "child"), src.add(1, "root")
-	src.add(2, "root")
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	moved, custom := src.Add(0, "root", "child"), src.Add(1, "root")
+	src.Add(2, "root")
 	moved.Tags["k"] = "1"
-	spans := src.spans[custom.TraceID]
-	delete(src.spans, custom.TraceID)
+	spans := src.Spans[custom.TraceID]
+	delete(src.Spans, custom.TraceID)
 	custom.TraceID = "tr-custom"
-	src.spans[custom.TraceID] = spans
+	src.Spans[custom.TraceID] = spans
 	m.official(moved, targetID(0))
 	m.official(custom, "custom")
 	m.want[targetID(0)], m.want[targetID(2)] = 2, 1
@@ -84,9 +85,9 @@ func TestTakeOver(t *testing.T) {
 
 // A trace that MLflow's clients can't open in a UC location is written, and counted.
 func TestLargeForClients(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-	src.add(0, "root")
-	large := src.add(1, "root")
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	src.Add(0, "root")
+	large := src.Add(1, "root")
 	preview := strings.Repeat("x", largeForClients)
 	large.RequestPreview = &preview
 	if s := mustRun(t, job(src, m, c)); s.LargeForClients != 1 || s.Migrated != 2 {

@@ -8,6 +8,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/runlinks"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -22,8 +23,8 @@ func (m *memory) shown(trace string) string {
 }
 
 func TestChangedTraces(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-	changing, still := src.add(0, "root", "child"), src.add(1, "root")
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	changing, still := src.Add(0, "root", "child"), src.Add(1, "root")
 	still.Tags["k"] = "still"
 	m.want[targetID(0)], m.want[targetID(1)] = 2, 1
 	run := func(change func(*Job)) Summary {
@@ -50,7 +51,7 @@ func TestChangedTraces(t *testing.T) {
 		{do: func() { delete(changing.Tags, "k") }, updated: 1, writes: 1},
 		{do: func() { changing.Tags["k"] = "3" }, shown: `"3"`, updated: 1, writes: 1},
 		{do: func() {}, shown: `"3"`},
-		{do: func() { src.runs = map[string][]string{"r": {traceID(0)}} }, shown: `"3"`, updated: 1, writes: 1},
+		{do: func() { src.Runs = map[string][]string{"r": {traceID(0)}} }, shown: `"3"`, updated: 1, writes: 1},
 		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.RunLinks = runlinks.None }},
 		{do: func() {}, shown: `"3"`, job: func(j *Job) { j.Checkpoint = newCheckpoint(t) }},
 	} {
@@ -74,15 +75,15 @@ func TestChangedTraces(t *testing.T) {
 
 // A changed trace that can't be read keeps what the target has, and is tried again.
 func TestChangedTraceThatFails(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
-	info := src.add(0, "root")
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	info := src.Add(0, "root")
 	m.want[targetID(0)] = 1
 	j := job(src, m, c)
 	j.Resync = true
 	mustRun(t, j)
 	info.Tags["k"] = "1"
-	good := src.spans[info.TraceID]
-	src.spans[info.TraceID] = mlflowclient.Spans{Err: errors.New("500")}
+	good := src.Spans[info.TraceID]
+	src.Spans[info.TraceID] = mlflowclient.Spans{Err: errors.New("500")}
 	j = job(src, m, c)
 	j.Resync = true
 	if s := mustRun(t, j); s.Failed != 1 || s.Outcome != report.Partial {
@@ -92,7 +93,7 @@ func TestChangedTraceThatFails(t *testing.T) {
 	if err != nil || known[info.TraceID].State != checkpoint.Migrated {
 		t.Errorf("%+v, %v", known, err)
 	}
-	src.spans[info.TraceID] = good
+	src.Spans[info.TraceID] = good
 	j = job(src, m, c)
 	j.Resync = true
 	if s := mustRun(t, j); s.Updated != 1 || m.shown(targetID(0)) != `"1"` {
@@ -103,8 +104,8 @@ func TestChangedTraceThatFails(t *testing.T) {
 // A trace that changes after its annotations were written, and before its spans were, is shown in the
 // end as it is at the source.
 func TestChangeBetweenCrashAndRerun(t *testing.T) {
-	src, m := &experiment{}, newMemory()
-	info := src.add(0, "root")
+	src, m := &memsource.Experiment{}, newMemory()
+	info := src.Add(0, "root")
 	info.Tags["k"], info.Tags["gone"] = "1", "soon"
 	m.want[targetID(0)] = 1
 	m.crashAt = 1

@@ -7,31 +7,32 @@ import (
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 // live adds a trace that was requested some time ago, to a source that takes each span as it comes.
-func (e *experiment) live(n int, age time.Duration, spans ...string) *mlflow.TraceInfo {
-	info := e.add(n, spans...)
+func (e *memsource.Experiment) live(n int, age time.Duration, spans ...string) *mlflow.TraceInfo {
+	info := e.Add(n, spans...)
 	info.RequestTime = time.Now().Add(-age)
 	info.Tags[mlflow.TagSpansLocation] = mlflow.SpansInTrackingStore
 	return info
 }
 
 // change replaces a text in the document of a trace's spans.
-func (e *experiment) change(info *mlflow.TraceInfo, old, text string) {
-	s := e.spans[info.TraceID]
+func (e *memsource.Experiment) change(info *mlflow.TraceInfo, old, text string) {
+	s := e.Spans[info.TraceID]
 	s.JSON = []byte(strings.Replace(string(s.JSON), old, text, 1))
-	e.spans[info.TraceID] = s
+	e.Spans[info.TraceID] = s
 }
 
 // A trace with a span that has not ended is waited for, for a day.
 func TestOpenSpans(t *testing.T) {
 	for age, deferred := range map[time.Duration]bool{time.Hour: true, 25 * time.Hour: false} {
-		src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+		src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
 		info := src.live(0, age, "root", "child")
 		m.want[targetID(0)] = 2
-		end := `"end_time":` + endOf(src.spans[info.TraceID])
+		end := `"end_time":` + endOf(src.Spans[info.TraceID])
 		src.change(info, end, `"end_time":null`)
 		j := job(src, m, c)
 		if s := mustRun(t, j); (s.DeferredReasons[ReasonSpansOpen] == 1) != deferred || (s.Migrated == 1) == deferred {
@@ -55,13 +56,13 @@ func endOf(s mlflowclient.Spans) string {
 
 // A trace that was migrated soon after its end is read again by a later run whose window holds it, once.
 func TestSettle(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
 	info, quiet := src.live(0, 30*time.Minute, "root"), src.live(1, 30*time.Minute, "root")
 	src.live(2, 2*time.Hour, "root")
 	m.want[targetID(0)], m.want[targetID(1)], m.want[targetID(2)] = 1, 1, 1
 	run := func() Summary {
 		t.Helper()
-		src.reads = 0
+		src.Reads = 0
 		j := job(src, m, c)
 		j.Resync, j.Settle = true, time.Hour
 		return mustRun(t, j)
@@ -70,11 +71,11 @@ func TestSettle(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	// A second service's span comes after the root; nothing in the listing changes.
-	src.add(0, "root", "late")
-	src.traces = src.traces[:3]
+	src.Add(0, "root", "late")
+	src.Traces = src.Traces[:3]
 	m.want[targetID(0)] = 2
-	if s := run(); s.Present != 3 || src.reads != 0 {
-		t.Errorf("too early: %+v, %d reads", s, src.reads)
+	if s := run(); s.Present != 3 || src.Reads != 0 {
+		t.Errorf("too early: %+v, %d reads", s, src.Reads)
 	}
 	due, err := c.Unsettled(t.Context(), []string{traceID(0), traceID(1), traceID(2)})
 	if err != nil || len(due) != 2 || due[info.TraceID] != info.RequestTime.Add(time.Hour).UnixMilli() {
@@ -83,21 +84,21 @@ func TestSettle(t *testing.T) {
 	if err := c.SetUnsettled(t.Context(), map[string]int64{info.TraceID: 1, quiet.TraceID: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if s := run(); s.Updated != 1 || s.Present != 2 || s.SpansWritten != 1 || src.reads != 2 {
-		t.Errorf("settled: %+v, %d reads", s, src.reads)
+	if s := run(); s.Updated != 1 || s.Present != 2 || s.SpansWritten != 1 || src.Reads != 2 {
+		t.Errorf("settled: %+v, %d reads", s, src.Reads)
 	}
 	if len(m.Spans()) != 4 {
 		t.Errorf("%d spans", len(m.Spans()))
 	}
-	if s := run(); s.Present != 3 || s.TargetWrites != 0 || src.reads != 0 {
-		t.Errorf("again: %+v, %d reads", s, src.reads)
+	if s := run(); s.Present != 3 || s.TargetWrites != 0 || src.Reads != 0 {
+		t.Errorf("again: %+v, %d reads", s, src.Reads)
 	}
 }
 
 // A span that is sent again with other values is reported, or put in the place of its row.
 func TestChangedSpans(t *testing.T) {
 	for _, update := range []bool{false, true} {
-		src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+		src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
 		info := src.live(0, 0, "root", "child")
 		m.want[targetID(0)] = 2
 		j := job(src, m, c)
@@ -129,7 +130,7 @@ func TestChangedSpans(t *testing.T) {
 
 // A trace whose root never comes is, after a day, migrated as far as it is there.
 func TestNeverEnded(t *testing.T) {
-	src, m, c := &experiment{}, newMemory(), newCheckpoint(t)
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
 	young, old := src.live(0, time.Hour, "root"), src.live(1, 25*time.Hour, "root")
 	young.State, old.State = mlflow.StateInProgress, mlflow.StateInProgress
 	m.want[targetID(1)] = 1

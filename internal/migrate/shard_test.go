@@ -13,21 +13,22 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/shard"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 )
 
 // manyKinds is an experiment of which every second trace has an ID of its own making, so that only its
 // spans tell what the target calls it; some are copies of others.
-func manyKinds() *experiment {
-	src := &experiment{runs: map[string][]string{"run": nil}}
+func manyKinds() *memsource.Experiment {
+	src := &memsource.Experiment{runs: map[string][]string{"run": nil}}
 	for n := range 60 {
-		info := src.add(n, "root", "child")
+		info := src.Add(n, "root", "child")
 		if n%2 == 0 {
-			src.runs["run"] = append(src.runs["run"], info.TraceID)
+			src.Runs["run"] = append(src.Runs["run"], info.TraceID)
 			continue
 		}
-		spans := src.spans[info.TraceID]
+		spans := src.Spans[info.TraceID]
 		if n%5 == 0 {
-			spans = src.spans[traceID(n-1)]
+			spans = src.Spans[traceID(n-1)]
 		}
 		info.TraceID = fmt.Sprintf("custom-%d", n)
 		switch n % 12 {
@@ -41,8 +42,8 @@ func manyKinds() *experiment {
 		case 9:
 			spans = mlflowclient.Spans{Missing: "spans_lost"}
 		}
-		src.spans[info.TraceID] = spans
-		src.runs["run"] = append(src.runs["run"], info.TraceID)
+		src.Spans[info.TraceID] = spans
+		src.Runs["run"] = append(src.Runs["run"], info.TraceID)
 	}
 	return src
 }
@@ -75,9 +76,9 @@ func TestShards(t *testing.T) {
 	c := newCheckpoint(t)
 	want.add(t, job(src, whole, c))
 	wantAgain := outcomeOf{Reports: map[string]string{}}
-	before := src.reads
+	before := src.Reads
 	wantAgain.add(t, job(src, whole, c))
-	reads := src.reads - before
+	reads := src.Reads - before
 	states := map[string]bool{}
 	for _, r := range want.Reports {
 		states[r] = true
@@ -107,12 +108,12 @@ func TestShards(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			before = src.reads
+			before = src.Reads
 			s := o.add(t, job(src, m, c))
 			if o != &first && s.TargetWrites != 0 {
 				t.Errorf("shard %d wrote again: %+v", i, s)
 			}
-			if again := src.reads - before; o != &first && again > reads {
+			if again := src.Reads - before; o != &first && again > reads {
 				t.Errorf("shard %d read %d traces again, the whole %d: also what it knows to be another's", i, again, reads)
 			}
 			if s.Shard != c.Pair().Shard {
