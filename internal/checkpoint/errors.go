@@ -79,11 +79,12 @@ const (
 
 // explain adds to an error of the file system what to do about it, and puts it into a format with %w.
 func explain(format string, err error) error {
-	explained := disk.Explain(err, relocateByFlag)
-	if explained == err { //nolint:errorlint // whether Explain returned the same value, which means that it had nothing to add
-		explained = advice.With(err, "Name another file with --checkpoint")
+	if disk.Full(err) || disk.Forbidden(err) {
+		err = disk.Explain(err, relocateByFlag)
+	} else {
+		err = advice.With(err, "Name another file with --checkpoint")
 	}
-	return fmt.Errorf(format, explained)
+	return fmt.Errorf(format, err)
 }
 
 // wrap names the checkpoint in an error, and says what to do where that is known. It returns nil for nil.
