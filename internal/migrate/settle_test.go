@@ -12,7 +12,7 @@ import (
 )
 
 // live adds a trace that was requested some time ago, to a source that takes each span as it comes.
-func (e *memsource.Experiment) live(n int, age time.Duration, spans ...string) *mlflow.TraceInfo {
+func live(e *memsource.Experiment, n int, age time.Duration, spans ...string) *mlflow.TraceInfo {
 	info := e.Add(n, spans...)
 	info.RequestTime = time.Now().Add(-age)
 	info.Tags[mlflow.TagSpansLocation] = mlflow.SpansInTrackingStore
@@ -20,7 +20,7 @@ func (e *memsource.Experiment) live(n int, age time.Duration, spans ...string) *
 }
 
 // change replaces a text in the document of a trace's spans.
-func (e *memsource.Experiment) change(info *mlflow.TraceInfo, old, text string) {
+func change(e *memsource.Experiment, info *mlflow.TraceInfo, old, text string) {
 	s := e.Spans[info.TraceID]
 	s.JSON = []byte(strings.Replace(string(s.JSON), old, text, 1))
 	e.Spans[info.TraceID] = s
@@ -30,10 +30,10 @@ func (e *memsource.Experiment) change(info *mlflow.TraceInfo, old, text string) 
 func TestOpenSpans(t *testing.T) {
 	for age, deferred := range map[time.Duration]bool{time.Hour: true, 25 * time.Hour: false} {
 		src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
-		info := src.live(0, age, "root", "child")
+		info := live(src, 0, age, "root", "child")
 		m.want[targetID(0)] = 2
 		end := `"end_time":` + endOf(src.Spans[info.TraceID])
-		src.change(info, end, `"end_time":null`)
+		change(src, info, end, `"end_time":null`)
 		j := job(src, m, c)
 		if s := mustRun(t, j); (s.DeferredReasons[ReasonSpansOpen] == 1) != deferred || (s.Migrated == 1) == deferred {
 			t.Errorf("%v old: %+v", age, s)
@@ -41,7 +41,7 @@ func TestOpenSpans(t *testing.T) {
 		if !deferred {
 			continue
 		}
-		src.change(info, `"end_time":null`, end)
+		change(src, info, `"end_time":null`, end)
 		if s := mustRun(t, job(src, m, c)); s.Migrated != 1 || len(m.wrong) > 0 {
 			t.Errorf("ended: %+v, %v", s, m.wrong)
 		}
@@ -57,8 +57,8 @@ func endOf(s mlflowclient.Spans) string {
 // A trace that was migrated soon after its end is read again by a later run whose window holds it, once.
 func TestSettle(t *testing.T) {
 	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
-	info, quiet := src.live(0, 30*time.Minute, "root"), src.live(1, 30*time.Minute, "root")
-	src.live(2, 2*time.Hour, "root")
+	info, quiet := live(src, 0, 30*time.Minute, "root"), live(src, 1, 30*time.Minute, "root")
+	live(src, 2, 2*time.Hour, "root")
 	m.want[targetID(0)], m.want[targetID(1)], m.want[targetID(2)] = 1, 1, 1
 	run := func() Summary {
 		t.Helper()
@@ -99,12 +99,12 @@ func TestSettle(t *testing.T) {
 func TestChangedSpans(t *testing.T) {
 	for _, update := range []bool{false, true} {
 		src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
-		info := src.live(0, 0, "root", "child")
+		info := live(src, 0, 0, "root", "child")
 		m.want[targetID(0)] = 2
 		j := job(src, m, c)
 		j.Resync, j.Settle = true, time.Hour
 		mustRun(t, j)
-		src.change(info, `"attributes":{"i":"1"}`, `"attributes":{"i":"7"}`)
+		change(src, info, `"attributes":{"i":"1"}`, `"attributes":{"i":"7"}`)
 		if err := c.SetUnsettled(t.Context(), map[string]int64{info.TraceID: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestChangedSpans(t *testing.T) {
 // A trace whose root never comes is, after a day, migrated as far as it is there.
 func TestNeverEnded(t *testing.T) {
 	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
-	young, old := src.live(0, time.Hour, "root"), src.live(1, 25*time.Hour, "root")
+	young, old := live(src, 0, time.Hour, "root"), live(src, 1, 25*time.Hour, "root")
 	young.State, old.State = mlflow.StateInProgress, mlflow.StateInProgress
 	m.want[targetID(1)] = 1
 	s := mustRun(t, job(src, m, c))

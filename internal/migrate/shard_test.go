@@ -19,7 +19,7 @@ import (
 // manyKinds is an experiment of which every second trace has an ID of its own making, so that only its
 // spans tell what the target calls it; some are copies of others.
 func manyKinds() *memsource.Experiment {
-	src := &memsource.Experiment{runs: map[string][]string{"run": nil}}
+	src := &memsource.Experiment{Runs: map[string][]string{"run": nil}}
 	for n := range 60 {
 		info := src.Add(n, "root", "child")
 		if n%2 == 0 {
