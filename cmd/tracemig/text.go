@@ -125,7 +125,7 @@ func (p *textPrinter) summary(s migrate.Summary) error {
 	}
 	d := time.Duration(s.Seconds * float64(time.Second)).Round(10 * time.Millisecond)
 	p.row("bytes written", "%s in %s, %.0f traces/s", size(s.Bytes), d, s.TracesPerSecond)
-	p.row("traffic", "%s requests, %s retries, throttled %.1f s; %s commits",
+	p.row("traffic", "%s requests, %s retries, throttled %.1f s; %s writes to the target",
 		group(s.Requests), group(s.Retries), s.ThrottledSeconds, group(s.TargetWrites))
 	p.attachmentsOf(&s)
 	if len(s.Notes) > 0 {

@@ -51,7 +51,7 @@ func TestShards(t *testing.T) {
 				t.Errorf("shard %d: exit code %d, want 0: %s", i, o.code, tail(o.stderr))
 			}
 			s := o.summary
-			t.Logf("shard %d migrated %d of %d in %.1f s, %d spans, %d commits", i, s.Migrated, s.Listed, s.Seconds, s.SpansWritten, s.TargetWrites)
+			t.Logf("shard %d migrated %d of %d in %.1f s, %d spans, %d writes", i, s.Migrated, s.Listed, s.Seconds, s.SpansWritten, s.TargetWrites)
 			if s.Migrated == 0 || s.SpansPresent > 0 {
 				t.Errorf("shard %d migrated %d traces, want some, and found %d spans present, want none", i, s.Migrated, s.SpansPresent)
 			}

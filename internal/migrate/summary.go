@@ -99,7 +99,7 @@ type Summary struct {
 	Requests         int64   `json:"source_requests"`
 	Retries          int64   `json:"source_retries"`
 	ThrottledSeconds float64 `json:"source_throttled_seconds"`
-	TargetWrites     int64   `json:"target_writes"` // commits sent to the target
+	TargetWrites     int64   `json:"target_writes"` // each of them one commit
 }
 
 // countAttachments counts the attachments of a written trace.
