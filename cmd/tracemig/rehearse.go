@@ -11,10 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/databricks"
-	"github.com/tracemig/tracemig/internal/mlflow"
-	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/rehearsal"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -79,7 +76,11 @@ func (a *app) rehearse(o runOptions) error {
 		defer src.Close()
 		hidden = append(hidden, hiddenSourceNames(src.Identity(), o.source)...)
 		job.Sample = func(ctx context.Context, yield func(uctables.Trace) error) error {
-			return sampleSource(ctx, src, o.source, yield)
+			experiment, err := src.Experiment(ctx, o.source)
+			if err != nil {
+				return err
+			}
+			return rehearsal.Sample(ctx, src, experiment.ID, yield)
 		}
 	}
 	ws, err := conn.workspace()
@@ -161,46 +162,6 @@ func hiddenSourceNames(server, experiment string) []string {
 		names = append(names, u.Host, "SERVER")
 	}
 	return names
-}
-
-// rehearsedTraces is how many traces of a source are tried.
-const rehearsedTraces = 20
-
-var errEnough = errors.New("enough traces")
-
-// sampleSource converts the first traces of an experiment that have ended and can be read.
-func sampleSource(ctx context.Context, src *mlflowclient.Client, ref string, yield func(uctables.Trace) error) error {
-	experiment, err := src.Experiment(ctx, ref)
-	if err != nil {
-		return err
-	}
-	n := 0
-	all := mlflowclient.Window{Unlistable: func(*mlflowclient.UnlistableError) error { return nil }}
-	err = src.ListTraces(ctx, experiment.ID, all, func(t *mlflow.TraceInfo) error {
-		if t.State == mlflow.StateInProgress {
-			return nil
-		}
-		spans := src.FetchSpans(ctx, []*mlflow.TraceInfo{t})[0]
-		if spans.Err != nil {
-			return spans.Err
-		}
-		in := convert.Input{Info: t, Spans: spans.JSON, SpansMissing: spans.Missing, Digest: "rehearsal"}
-		res, err := convert.Convert(in, convert.Options{Source: "rehearsal"})
-		if err != nil {
-			return nil // a run would report it as failed
-		}
-		if err := yield(res.Trace); err != nil {
-			return err
-		}
-		if n++; n == rehearsedTraces {
-			return errEnough
-		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
 }
 
 // rehearsalPrinter writes steps as they end. It replaces the names of the tables, servers and the like that were used.

@@ -13,6 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -236,5 +239,23 @@ func TestRunFails(t *testing.T) {
 		if len(steps) != c.steps || !errors.Is(err, broken) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %d steps, error %v; want %d, and %v with %q", name, len(steps), err, c.steps, broken, c.text)
 		}
+	}
+}
+
+// Sample converts ended traces that can be listed, and stops when it has enough.
+func TestSample(t *testing.T) {
+	src := &memsource.Experiment{}
+	for n := range 3 * sampleSize {
+		src.Add(n, "root", "child")
+	}
+	src.Traces[0].State = mlflow.StateInProgress
+	var got []uctables.Trace
+	keep := func(trace uctables.Trace) error { got = append(got, trace); return nil }
+	if err := Sample(t.Context(), src, "1", keep); err != nil || len(got) != sampleSize || got[0].TraceID != memsource.TargetID(1) {
+		t.Errorf("%d traces from %s on, error %v; want %d from %s on", len(got), got[0].TraceID, err, sampleSize, memsource.TargetID(1))
+	}
+	src.Spans[memsource.TraceID(5)] = mlflowclient.Spans{Err: errors.New("503")}
+	if err := Sample(t.Context(), src, "1", keep); err == nil {
+		t.Error("a trace whose spans can't be read gives no error, want one")
 	}
 }

@@ -5,17 +5,16 @@ package variant_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/seed"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/variant"
 )
@@ -69,15 +68,7 @@ WHERE NOT (f(value) <=> f(parsed)) LIMIT 20`, "f(", function+"("))
 }
 
 func TestSparkRandom(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("TRACEMIG_TEST_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (set TRACEMIG_TEST_SEED to repeat)", seed)
-	g := generator{rand.New(rand.NewPCG(seed, 0))}
+	g := generator{seed.Rand(t)}
 	texts := make([]string, 5000)
 	for i := range texts {
 		depth := 5
