@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/metadata"
 	"github.com/apache/arrow-go/v18/parquet/schema"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/disk"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -119,7 +120,7 @@ func within(times target.Times) timeFilter {
 	return func(from, to int64) bool { return from <= times.High && to >= times.Low }
 }
 
-var errFileGone = errors.New("another program rewrote its files meanwhile; run again when nothing else writes to it")
+var errFileGone = advice.With(errors.New("another program rewrote its files meanwhile"), "run again when nothing else writes to it")
 
 // explainMissing returns err, or where err says that a data file does not exist, the reason for that: errFileGone
 // where another program has rewritten it, otherwise a problem of the table.

@@ -79,8 +79,8 @@ func (s *staging) findVolume(ctx context.Context, create bool) error {
 		return s.explained("look for it", databricks.ErrNotThere)
 	}
 	if err := s.files.CreateVolume(ctx, v.Catalog, v.Schema, v.Name); err != nil {
-		return fmt.Errorf("make volume %s: %w. Have the owner of the schema run: %s",
-			v.FullName(), err, grants.ToMakeVolume(v).Statement("<you>"))
+		return advice.With(fmt.Errorf("make volume %s: %w", v.FullName(), err),
+			"Have the owner of the schema run: "+grants.ToMakeVolume(v).Statement("<you>"))
 	}
 	return nil
 }
