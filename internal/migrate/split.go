@@ -25,12 +25,16 @@ type commits[T any] struct {
 // writeAll writes the rows of the units that have not failed. Its error is one that no split cures.
 func (c *commits[T]) writeAll(ctx context.Context, units []*unit) error {
 	var good []*unit
-	var all []T
+	rows := 0
 	for _, u := range units {
 		if u.failed == nil {
 			good = append(good, u)
-			all = append(all, c.rowsOf(u)...)
+			rows += len(c.rowsOf(u))
 		}
+	}
+	all := make([]T, 0, rows) // Rows are large values, and growing the slice would copy them several times.
+	for _, u := range good {
+		all = append(all, c.rowsOf(u)...)
 	}
 	switch {
 	case len(all) == 0:
