@@ -55,7 +55,8 @@ func (discardTarget) WriteAnnotations(_ context.Context, rows []uctables.Annotat
 func (discardTarget) WriteSpans(_ context.Context, rows []uctables.Span) (target.Written, error) {
 	return target.Written{Inserted: len(rows)}, nil
 }
-func (discardTarget) Limits() target.Limits { return target.Limits{Rows: 5000, Bytes: 8 << 20} }
+func (discardTarget) Limits() target.Limits                                      { return target.Limits{Rows: 5000, Bytes: 8 << 20} }
+func (discardTarget) Official(context.Context, string, func(string) error) error { return nil }
 func (discardTarget) Migrated(context.Context, string, func(uctables.Provenance) error) error {
 	return nil
 }
