@@ -136,7 +136,8 @@ func (l *Lake) traceVersions(ctx context.Context, source string) (map[[16]byte]t
 	return versions, err
 }
 
-// countSpans counts the rows of spans of the traces that are live.
+// countSpans counts the rows of spans of the traces that are live. A span that is there twice counts twice: to tell, the IDs of
+// all spans would have to be held. No run writes one twice.
 func (l *Lake) countSpans(ctx context.Context, versions map[[16]byte]traceVersion) (map[[16]byte]int32, error) {
 	spans := make(map[[16]byte]int32)
 	for _, v := range versions {
