@@ -79,6 +79,8 @@ def annotation_rows(trace_id, info):
         )  # fmt: skip
 
     for key, value in info.tags.items():
+        if key == "mlflow.artifactLocation":
+            continue  # tracemig writes no row for it either: it says where the source keeps the trace
         yield row(str(uuid.uuid4()), "TAG", key, value)
     for a in info.assessments:
         metadata = {
