@@ -53,9 +53,15 @@ func (m *metadataVersion) replaces(updatedAt int64) bool {
 	return m.updatedAt > updatedAt || m.updatedAt == updatedAt && m.deleted
 }
 
-// document decodes the VARIANT whose two binary parts are the columns at and after it. text is memory to reuse.
-func (m *metadataVersion) document(at int, text *[]byte, into any) (err error) {
-	if *text, err = variant.AppendJSON((*text)[:0], m.text(at), m.text(at+1)); err != nil {
+// appendJSON writes the VARIANT whose two binary parts are the columns at and after it. text is memory to reuse.
+func (m *metadataVersion) appendJSON(at int, text *[]byte) (err error) {
+	*text, err = variant.AppendJSON((*text)[:0], m.text(at), m.text(at+1))
+	return err
+}
+
+// document decodes such a VARIANT.
+func (m *metadataVersion) document(at int, text *[]byte, into any) error {
+	if err := m.appendJSON(at, text); err != nil {
 		return err
 	}
 	return json.Unmarshal(*text, into)
@@ -66,22 +72,12 @@ func (l *Lake) provenanceRows(ctx context.Context, yield func(*metadataVersion, 
 	var text []byte
 	columns := []string{"metadata.value", "metadata.metadata", "created_at"}
 	return l.metadataRows(ctx, columns, func(m *metadataVersion) error {
-		var noted struct {
-			Source        string         `json:"tracemig.source"`
-			SourceTraceID string         `json:"tracemig.source_trace_id"`
-			Digest        string         `json:"tracemig.digest"`
-			Spans         int            `json:"tracemig.spans"`
-			SpansMissing  string         `json:"tracemig.spans_missing"`
-			Attachments   jsontext.Value `json:"tracemig.attachments"`
-		}
 		var p *uctables.Provenance
-		// A row that does not decode, or has other types, was not written by tracemig.
-		if m.document(furtherColumn, &text, &noted) == nil {
-			created, _ := m.int(furtherColumn + 2)
-			p = &uctables.Provenance{
-				Source: noted.Source, SourceTraceID: noted.SourceTraceID, TraceID: string(m.text(targetIDColumn)),
-				Digest: noted.Digest, Spans: noted.Spans, SpansMissing: noted.SpansMissing, RequestMicros: created,
-				Attachments: string(noted.Attachments),
+		if m.appendJSON(furtherColumn, &text) == nil {
+			if noted, err := uctables.ParseProvenance(text); err == nil {
+				noted.TraceID = string(m.text(targetIDColumn))
+				noted.RequestMicros, _ = m.int(furtherColumn + 2)
+				p = &noted
 			}
 		}
 		if m.err != nil {

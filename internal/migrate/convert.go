@@ -70,7 +70,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonFetch, spans.Err.Error()})
 	}
 	r.failures.reset()
-	missing := missingOf(info, spans)
+	missing := source.MissingSpans(info, spans)
 	if end := r.withoutSpans(info, missing); end != nil {
 		return nil, r.leave(ctx, t, rec, *end)
 	}
@@ -125,14 +125,6 @@ func (r *run) notNow(ctx context.Context, t listed, rec checkpoint.Record, spans
 	return true, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonSameTraceID,
 		fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; "+
 			"of such copies one can be migrated", rec.TargetTraceID, other)})
-}
-
-// missingOf says why spans of a trace that was read are missing, "" if none are.
-func missingOf(info *mlflow.TraceInfo, spans *mlflowclient.Spans) string {
-	if spans.Missing == "" && info.State == mlflow.StateInProgress {
-		return mlflowclient.MissingIncomplete // Its root never came.
-	}
-	return spans.Missing
 }
 
 // withoutSpans says what becomes of a trace of which spans are missing, if it is not to be written; else nil.

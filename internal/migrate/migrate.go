@@ -101,9 +101,7 @@ func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 
 	err := r.migrate(ctx, reading)
 	if err == nil && ctx.Err() == nil {
-		if err = r.recorder.countDuplicates(ctx, job.Target); err != nil {
-			err = fmt.Errorf("look for rows that are there twice, after all was written: %w", err)
-		}
+		err = r.countDuplicates(ctx)
 	}
 	if ctx.Err() != nil {
 		err = nil // The user ended the run, and so caused the error.
@@ -207,6 +205,22 @@ func (r *run) stages(ctx, reading context.Context) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// countDuplicates looks, at the times of what the run has written, for keys that the target holds more than once.
+func (r *run) countDuplicates(ctx context.Context) error {
+	counter, ok := r.job.Target.(target.DuplicateCounter)
+	times := r.recorder.written()
+	if !ok || times == target.NoTimes {
+		return nil
+	}
+	spans, annotations, err := counter.CountDuplicates(ctx, times)
+	if err != nil {
+		return fmt.Errorf("look for rows that are there twice, after all was written: %w", err)
+	}
+	n := spans + annotations
+	r.recorder.change(func(s *Summary) { s.Duplicates = &n })
+	return nil
 }
 
 func send[T any](ctx context.Context, c chan<- T, v T) error {

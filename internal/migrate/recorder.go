@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -149,17 +148,9 @@ func (r *Recorder) unit(u *unit) {
 	})
 }
 
-// countDuplicates looks, at the times of what the run has written, for keys that the target holds more than once.
-func (r *Recorder) countDuplicates(ctx context.Context, t target.Writer) error {
-	counter, ok := t.(target.DuplicateCounter)
-	if !ok || r.writtenAt == target.NoTimes {
-		return nil
-	}
-	spans, annotations, err := counter.CountDuplicates(ctx, r.writtenAt)
-	if err != nil {
-		return err
-	}
-	n := spans + annotations
-	r.change(func(s *Summary) { s.Duplicates = &n })
-	return nil
+// written is the range of the times of all rows that the run has added.
+func (r *Recorder) written() target.Times {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writtenAt
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -15,6 +16,15 @@ const LateSpans = 24 * time.Hour
 // StillArriving says whether spans of a trace with this request time may still arrive. A time far in the future comes
 // from a wrong clock, and such a trace is not waited for.
 func StillArriving(requested, now time.Time) bool { return now.Sub(requested).Abs() < LateSpans }
+
+// MissingSpans says why spans of a trace that was read are missing, "" if none are. Of a trace that the source still lists
+// as in progress the root span has not come.
+func MissingSpans(info *mlflow.TraceInfo, spans *mlflowclient.Spans) string {
+	if spans.Missing == "" && info.State == mlflow.StateInProgress {
+		return mlflowclient.MissingIncomplete
+	}
+	return spans.Missing
+}
 
 // StillOpen says whether to wait for a trace although it has ended: one of its spans has not, and its end may still
 // arrive.

@@ -1,5 +1,10 @@
 package uctables
 
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
 // Provenance is what tracemig notes in column metadata of a trace's METADATA row, so that the trace of the source can still be
 // found, and a lost checkpoint can be rebuilt from the target.
 type Provenance struct {
@@ -11,6 +16,24 @@ type Provenance struct {
 	RequestMicros int64  // column created_at, microseconds since the Unix epoch
 	SpansMissing  string // reason, or empty
 	Attachments   string // JSON of an array of Attachment, or empty
+}
+
+// ParseProvenance reads column metadata of a METADATA row. It leaves TraceID and RequestMicros, which other columns hold.
+// A row for which it returns an error was not written by tracemig.
+func ParseProvenance(metadata []byte) (Provenance, error) {
+	var noted struct {
+		Source        string         `json:"tracemig.source"`
+		SourceTraceID string         `json:"tracemig.source_trace_id"`
+		Digest        string         `json:"tracemig.digest"`
+		Spans         int            `json:"tracemig.spans"`
+		SpansMissing  string         `json:"tracemig.spans_missing"`
+		Attachments   jsontext.Value `json:"tracemig.attachments"`
+	}
+	err := json.Unmarshal(metadata, &noted)
+	return Provenance{
+		Source: noted.Source, SourceTraceID: noted.SourceTraceID, Digest: noted.Digest, Spans: noted.Spans,
+		SpansMissing: noted.SpansMissing, Attachments: string(noted.Attachments),
+	}, err
 }
 
 // OwnPrefix is the prefix of all keys that only tracemig writes.

@@ -58,20 +58,17 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 ) *trace {
 	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: digest.Of(info, links, v.job.RunLinks, known.Digest)}
 	t.rows.TraceID = known.TargetTraceID
+	missing := source.MissingSpans(info, &s)
 	arriving := source.StillArriving(info.RequestTime, v.report.Started)
 	switch {
 	case info.State == mlflow.StateInProgress && arriving:
 		return t.settle(Open, "")
-	case s.Missing == mlflowclient.MissingIncomplete && arriving:
+	case missing == mlflowclient.MissingIncomplete && arriving:
 		return t.settle(Open, "its spans are still arriving")
-	case s.Missing == mlflowclient.MissingDeleted:
+	case missing == mlflowclient.MissingDeleted:
 		return t.settle(Extra, errGone.Error())
 	case s.Err != nil:
 		return t.settle(Unreadable, s.Err.Error())
-	}
-	missing := s.Missing
-	if info.State == mlflow.StateInProgress && missing == "" {
-		missing = mlflowclient.MissingIncomplete // Its root never came.
 	}
 	res, err := v.convert(ctx, t, convert.Input{
 		Info: info, Spans: s.JSON, SpansMissing: missing, Runs: links.Runs(), Digest: t.digest, TraceID: known.TargetTraceID,

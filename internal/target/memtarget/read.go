@@ -236,21 +236,12 @@ func (t *Target) Migrated(ctx context.Context, source string, yield func(uctable
 		spans[s.TraceID][s.SpanID] = true
 	}
 	for _, a := range t.metadataRows() {
-		var noted struct {
-			Source        string          `json:"tracemig.source"`
-			SourceTraceID string          `json:"tracemig.source_trace_id"`
-			Digest        string          `json:"tracemig.digest"`
-			Spans         int             `json:"tracemig.spans"`
-			SpansMissing  string          `json:"tracemig.spans_missing"`
-			Attachments   json.RawMessage `json:"tracemig.attachments"`
+		p, err := uctables.ParseProvenance(a.Metadata)
+		if err != nil || p.Source != source || len(spans[a.TargetID]) < p.Spans {
+			continue
 		}
-		if json.Unmarshal(a.Metadata, &noted) != nil || noted.Source != source || len(spans[a.TargetID]) < noted.Spans {
-			continue // what does not decode was not written by tracemig
-		}
-		if err := yield(uctables.Provenance{
-			Source: noted.Source, SourceTraceID: noted.SourceTraceID, TraceID: a.TargetID, Digest: noted.Digest, Spans: noted.Spans,
-			RequestMicros: a.CreatedAtMicros, SpansMissing: noted.SpansMissing, Attachments: string(noted.Attachments),
-		}); err != nil {
+		p.TraceID, p.RequestMicros = a.TargetID, a.CreatedAtMicros
+		if err := yield(p); err != nil {
 			return err
 		}
 	}
