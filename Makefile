@@ -23,7 +23,7 @@ rig:
 # A process with the race detector ends with a second of sleep unless told otherwise.
 export GORACE = atexit_sleep_ms=0
 
-# Tests that need Go alone.
+# Tests that need only Go and a C compiler.
 test-short:
 	go vet ./...
 	go test -race -short ./...
