@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tracemig/tracemig/internal/parquetfile"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -105,6 +106,6 @@ func creation(t uctables.Table, clustering bool, now time.Time) []action {
 func commitInfo(operation string, parameters map[string]any, now time.Time) map[string]any {
 	return map[string]any{
 		"timestamp": now.UnixMilli(), "operation": operation, "operationParameters": parameters,
-		"engineInfo": engine, "isBlindAppend": false, "txnId": uuid.NewString(),
+		"engineInfo": parquetfile.CreatedBy, "isBlindAppend": false, "txnId": uuid.NewString(),
 	}
 }

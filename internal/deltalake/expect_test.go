@@ -121,15 +121,6 @@ func stamp(micros int64) string {
 	return text
 }
 
-func mustType(t *testing.T, text string) uctables.Type {
-	t.Helper()
-	typ, err := uctables.ParseType(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return typ
-}
-
 func expectedRow(t *testing.T, tbl uctables.Table, line []byte) map[string]any {
 	var row map[string]json.RawMessage
 	if err := json.Unmarshal(line, &row); err != nil {
@@ -137,7 +128,7 @@ func expectedRow(t *testing.T, tbl uctables.Table, line []byte) map[string]any {
 	}
 	out := make(map[string]any)
 	for _, c := range tbl.Columns {
-		out[c.Name] = expectedValue(t, mustType(t, c.Type), row[c.Name])
+		out[c.Name] = expectedValue(t, uctables.MustType(c.Type), row[c.Name])
 	}
 	return out
 }

@@ -44,10 +44,8 @@ func (b *batch) drop(row int) {
 func (t *table) insert(ctx context.Context, b *batch) (target.Written, error) {
 	var data *newFile
 	discard := func() {
-		if data != nil {
-			os.Remove(data.path)
-			data = nil
-		}
+		data.remove()
+		data = nil
 	}
 	for since := int64(-1); ; {
 		version, files, err := t.files(since, b.times)

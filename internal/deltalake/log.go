@@ -22,10 +22,7 @@ import (
 // which is a list of actions, and now and then a file <20 digits>.checkpoint.parquet, which sums up all commits up to
 // that version.
 
-const (
-	logDir = "_delta_log"
-	engine = "tracemig"
-)
+const logDir = "_delta_log"
 
 // dataFile is one file of the table's current version.
 type dataFile struct {

@@ -331,8 +331,10 @@ func TestBrokenSourceEndsTheRun(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	src.Down = errors.New("connection refused")
-	s, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t)))
-	if err == nil || s.Outcome != report.Failed || s.NotReached == 0 {
+	j := job(src, m, newCheckpoint(t))
+	j.Fetchers = 1 // Others would go on reading while one asks whether the source works.
+	s, err := Run(t.Context(), nil, j)
+	if err == nil || s.Outcome != report.Failed || s.NotReached == 0 || s.Failed >= failuresInARow+4 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	src.Spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/resync"
@@ -85,8 +84,7 @@ func (r *run) bringUpToDate(ctx context.Context, units []*unit) error {
 	times.High = target.AllTimes.High
 	stored := map[string][]*uctables.Annotation{}
 	if err := r.job.Target.ReadAnnotations(ctx, ids, times, func(a *uctables.Annotation) error {
-		id, _, _ := strings.Cut(a.TargetID, ":")
-		stored[id] = append(stored[id], a)
+		stored[a.TraceID()] = append(stored[a.TraceID()], a)
 		return nil
 	}); err != nil {
 		return err

@@ -1,12 +1,12 @@
 package rehearsal
 
 import (
+	gocmp "cmp"
 	"context"
 	"errors"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,150 +17,60 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/source/memsource"
 	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/target/memtarget"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// tables are the tables of a warehouse in memory, which takes statements of at most 2 MB.
+// tables are scratch tables in memory, of a warehouse that takes statements of at most 2 MB.
 type tables struct {
-	mu          sync.Mutex
-	made        bool
-	dropped     bool
-	spans       []uctables.Span
-	annotations []uctables.Annotation
-
+	*memtarget.Target
+	made, dropped      bool
 	createErr, dropErr error
-	// spoil changes rows that are to be added, or nil.
+	// spoil changes the spans that are read, or nil.
 	spoil func([]uctables.Span) []uctables.Span
 }
 
-// memory is a writer to tables.
-type memory struct {
-	target.Writer // nil: the rehearsal uses only the methods below
-	*tables
+// Create makes the tables also where the rehearsal has been stopped: its steps come after that.
+func (m *tables) Create(context.Context) error {
+	m.made, m.Target = true, memtarget.New()
+	m.Before = func(spans []uctables.Span, _ []uctables.Annotation) error {
+		bytes := int64(0)
+		for i := range spans {
+			bytes += spans[i].Size()
+		}
+		if bytes > 2*mb {
+			return &target.TooLargeError{Bytes: bytes, Err: errors.New("too large")}
+		}
+		return nil
+	}
+	return gocmp.Or(m.createErr, m.Target.Create(context.Background()))
 }
 
-func (m memory) String() string { return "memory" }
-func (m memory) Close() error   { return nil }
-
-func (m memory) Create(context.Context) error {
-	m.made = true
-	return m.createErr
-}
-
-func (m memory) Drop(ctx context.Context) error {
+func (m *tables) Drop(ctx context.Context) error {
 	m.dropped = ctx.Err() == nil
 	return m.dropErr
 }
 
-func (m memory) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if ctx.Err() != nil {
-		return target.Written{}, ctx.Err()
-	}
-	bytes := int64(0)
-	var missing []uctables.Span
-	for _, r := range rows {
-		bytes += r.Size()
-		if !slices.ContainsFunc(m.spans, func(s uctables.Span) bool { return s.TraceID == r.TraceID && s.SpanID == r.SpanID }) {
-			missing = append(missing, r)
-		}
-	}
-	if bytes > 2*mb {
-		return target.Written{}, &target.TooLargeError{Bytes: bytes, Err: errors.New("too large")}
-	}
-	written := target.Written{Inserted: len(missing), Present: len(rows) - len(missing)}
-	if m.spoil != nil {
-		missing = m.spoil(missing)
-	}
-	m.spans = append(m.spans, missing...)
-	return written, nil
-}
-
-func (m memory) WriteAnnotations(_ context.Context, rows []uctables.Annotation) (written target.Written, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range rows {
-		if slices.ContainsFunc(m.annotations, func(a uctables.Annotation) bool { return a.AnnotationID == r.AnnotationID }) {
-			written.Present++
-			continue
-		}
-		m.annotations = append(m.annotations, r)
-		written.Inserted++
-	}
-	return written, nil
-}
-
-func (m memory) ReplaceSpans(_ context.Context, rows []uctables.Span, _ target.Times) (target.Written, error) {
-	for _, r := range rows {
-		i := slices.IndexFunc(m.spans, func(s uctables.Span) bool { return s.TraceID == r.TraceID && s.SpanID == r.SpanID })
-		m.spans[i] = r
-	}
-	return target.Written{Inserted: len(rows)}, nil
-}
-
-func (m memory) ReplaceAnnotations(_ context.Context, rows []uctables.Replacement) (target.Written, error) {
-	for _, r := range rows {
-		i := slices.IndexFunc(m.annotations, func(a uctables.Annotation) bool { return a.AnnotationID == r.AnnotationID })
-		m.annotations[i] = r.Annotation
-	}
-	return target.Written{Inserted: len(rows)}, nil
-}
-
-func (m memory) ReadSpans(_ context.Context, ids []string, _ target.Times, yield func(*uctables.Span) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, s := range m.spans {
-		if slices.Contains(ids, s.TraceID) {
-			if err := yield(&s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (m memory) ReadAnnotations(_ context.Context, ids []string, _ target.Times, yield func(*uctables.Annotation) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.annotations {
-		if trace, _, _ := strings.Cut(a.TargetID, ":"); slices.Contains(ids, trace) {
-			if err := yield(&a); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (m memory) SumSpans(
-	_ context.Context, ids []string, _ target.Times, deep bool, yield func(target.SpanSum) error,
-) error {
+func (m *tables) ReadSpans(ctx context.Context, ids []string, times target.Times, yield func(*uctables.Span) error) error {
 	var rows []uctables.Span
-	for _, s := range m.spans {
-		if s.TraceID == ids[0] {
-			rows = append(rows, s)
-		}
-	}
-	var d uctables.Digester
-	digest, err := d.Spans(rows, deep)
-	if err != nil {
+	if err := m.Target.ReadSpans(ctx, ids, times, func(s *uctables.Span) error { rows = append(rows, *s); return nil }); err != nil {
 		return err
 	}
-	return yield(target.SpanSum{TraceID: ids[0], Digest: digest})
+	if m.spoil != nil {
+		rows = m.spoil(rows)
+	}
+	for i := range rows {
+		if err := yield(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (m memory) CountDuplicates(context.Context, target.Times) (spans, annotations int64, err error) {
-	seen := map[string]bool{}
-	for _, s := range m.spans {
-		if seen[s.TraceID+s.SpanID] {
-			spans++
-		}
-		seen[s.TraceID+s.SpanID] = true
-	}
-	return spans, 0, nil
+func (m *tables) CountDuplicates(context.Context, target.Times) (spans, annotations int64, err error) {
+	return 0, 0, nil
 }
 
 // rehearse runs a rehearsal with a sample trace and returns the results of its steps by their names.
@@ -168,7 +78,7 @@ func rehearse(ctx context.Context, t *testing.T, tables *tables) (map[string]Res
 	t.Helper()
 	results := map[string]Result{}
 	steps, err := Run(ctx, Job{
-		Open: func(context.Context, func(error, time.Duration)) (Target, error) { return memory{tables: tables}, nil },
+		Open: func(context.Context, func(error, time.Duration)) (Target, error) { return tables, nil },
 		Sample: func(_ context.Context, yield func(uctables.Trace) error) error {
 			return yield(*plainTrace("sample", 0, 2, 100))
 		},

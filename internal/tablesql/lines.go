@@ -36,16 +36,9 @@ const jsonOptions = `map('mode', 'FAILFAST', 'maxStringLen', '2000000000', 'maxN
 // inLiteral writes a text inside of an SQL string. The names of fields may hold anything, and Spark would substitute ${…}.
 var inLiteral = strings.NewReplacer(`\`, `\\`, `'`, `\'`, `$`, `\u0024`)
 
-// ParseSpans is the query that reads the spans of ParamRows whole and writes nothing: where an INSERT fails without saying why,
-// it says whether the rows are the cause. It answers how many rows it read.
-func ParseSpans(_ uctables.Location, spans uctables.Table) string { return parse(spans) }
-
-// ParseAnnotations is the query that reads the annotations of ParamRows, as ParseSpans does.
-func ParseAnnotations(_ uctables.Location, annotations uctables.Table) string {
-	return parse(annotations)
-}
-
-func parse(t uctables.Table) string {
+// Parse is the query that reads the rows of ParamRows whole and writes nothing: where an INSERT fails without saying why, it
+// says whether the rows are the cause. It answers how many rows it read.
+func Parse(t uctables.Table) string {
 	// to_json needs every field, so Spark parses every part of a row.
 	return "SELECT count(to_json(r)) AS parsed\nFROM " + parsed(t, written(t))
 }

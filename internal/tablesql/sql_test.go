@@ -22,8 +22,8 @@ func TestSQL(t *testing.T) {
 	texts := map[string]string{
 		"insert_spans":               InsertSpans(l, uctables.Spans),
 		"insert_annotations":         InsertAnnotations(l, uctables.Annotations),
-		"parse_spans":                ParseSpans(l, uctables.Spans),
-		"parse_annotations":          ParseAnnotations(l, uctables.Annotations),
+		"parse_spans":                Parse(uctables.Spans),
+		"parse_annotations":          Parse(uctables.Annotations),
 		"count_spans":                CountSpans(l),
 		"count_annotations":          CountAnnotations(l),
 		"select_migrated":            SelectMigrated(l, 1000),
@@ -42,8 +42,8 @@ func TestSQL(t *testing.T) {
 		"insert_spans_staged":        Staged(v, InsertSpans(l, uctables.Spans), folder),
 		"insert_annotations_staged":  Staged(v, InsertAnnotations(l, uctables.Annotations), folder),
 		"replace_annotations_staged": Staged(v, ReplaceAnnotations(l, uctables.Annotations), folder),
-		"parse_spans_staged":         Staged(v, ParseSpans(l, uctables.Spans), folder),
-		"parse_annotations_staged":   Staged(v, ParseAnnotations(l, uctables.Annotations), folder),
+		"parse_spans_staged":         Staged(v, Parse(uctables.Spans), folder),
+		"parse_annotations_staged":   Staged(v, Parse(uctables.Annotations), folder),
 		"create_volume":              CreateVolume(v),
 		"show_beta_properties":       ShowBetaProperties(l),
 		"show_view_properties":       ShowViewProperties(l, Views(l)[0]),
@@ -63,7 +63,7 @@ func TestSQL(t *testing.T) {
 		t.Fatal(clauses)
 	}
 	texts["wide_insert_spans"] = InsertSpans(l, wide)
-	texts["wide_parse_spans"] = ParseSpans(l, wide)
+	texts["wide_parse_spans"] = Parse(wide)
 	texts["wide_replace_spans"] = ReplaceSpans(l, wide)
 	texts["wide_read_spans"] = ReadSpans(l, wide)
 	texts["wide_sum_spans_deep"] = SumSpans(l, wide, true)

@@ -55,6 +55,9 @@ type Reader interface {
 	ReadAnnotations(ctx context.Context, traceIDs []string, times Times, yield func(*uctables.Annotation) error) error
 }
 
+// Contains says whether at lies within the times.
+func (t Times) Contains(at int64) bool { return t.Low <= at && at <= t.High }
+
 // Include widens the range so that it includes at.
 func (t *Times) Include(at int64) { t.Join(Times{at, at}) }
 

@@ -1,6 +1,9 @@
 package uctables
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Annotation is one row of <prefix>_otel_annotations. Nil pointers are NULL. Times are microseconds since the Unix epoch.
 type Annotation struct {
@@ -18,6 +21,12 @@ type Annotation struct {
 	UpdatedBy       *string
 	DeletedAtMicros *int64
 	DeletedBy       *string
+}
+
+// TraceID is the trace that the annotation is about: TargetID up to its colon.
+func (a *Annotation) TraceID() string {
+	id, _, _ := strings.Cut(a.TargetID, ":")
+	return id
 }
 
 // TargetType says what an annotation is attached to.

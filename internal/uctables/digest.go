@@ -65,15 +65,7 @@ func versionless(a *Annotation) Annotation {
 // span is a copy of s, with JSON texts as Spark's to_json writes a VARIANT.
 func (d *Digester) span(s *Span) (*Span, error) {
 	n := *s
-	n.Events, n.Links = slices.Clone(s.Events), slices.Clone(s.Links)
-	all := []*JSON{&n.Attributes, &n.ResourceAttributes}
-	for i := range n.Events {
-		all = append(all, &n.Events[i].Attributes)
-	}
-	for i := range n.Links {
-		all = append(all, &n.Links[i].Attributes)
-	}
-	for _, v := range all {
+	for _, v := range n.Documents() {
 		if err := d.normal(v); err != nil {
 			return nil, fmt.Errorf("span %s: %w", s.SpanID, err)
 		}

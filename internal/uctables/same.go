@@ -17,15 +17,7 @@ func SameSpan(want, got *Span) bool {
 	return sameText(want, got, func(s *Span) (string, []JSON) {
 		n := *s
 		n.RecordID = ""
-		n.Events, n.Links = slices.Clone(s.Events), slices.Clone(s.Links)
-		fields := []*JSON{&n.Attributes, &n.ResourceAttributes}
-		for i := range n.Events {
-			fields = append(fields, &n.Events[i].Attributes)
-		}
-		for i := range n.Links {
-			fields = append(fields, &n.Links[i].Attributes)
-		}
-		documents := takeOut(fields)
+		documents := takeOut(n.Documents())
 		return string(AppendSpan(nil, &n)), documents
 	})
 }

@@ -1,6 +1,9 @@
 package uctables
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Span is one row of <prefix>_otel_spans. Nil pointers are NULL.
 type Span struct {
@@ -48,6 +51,19 @@ type Link struct {
 	Attributes             JSON // an object, or nil
 	DroppedAttributesCount int32
 	Flags                  int32
+}
+
+// Documents makes s independent of the span that it is a copy of, and returns its documents.
+func (s *Span) Documents() []*JSON {
+	s.Events, s.Links = slices.Clone(s.Events), slices.Clone(s.Links)
+	all := []*JSON{&s.Attributes, &s.ResourceAttributes}
+	for i := range s.Events {
+		all = append(all, &s.Events[i].Attributes)
+	}
+	for i := range s.Links {
+		all = append(all, &s.Links[i].Attributes)
+	}
+	return all
 }
 
 // NoDate is the Date of a row without a date.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -209,8 +208,7 @@ func (v *verification) gather(ctx context.Context, traces []*trace, all map[stri
 	annotations := map[string][]*uctables.Annotation{}
 	if len(ids) > 0 {
 		if err := v.job.Target.ReadAnnotations(ctx, ids, target.AllTimes, func(a *uctables.Annotation) error {
-			id, _, _ := strings.Cut(a.TargetID, ":")
-			annotations[id] = append(annotations[id], a)
+			annotations[a.TraceID()] = append(annotations[a.TraceID()], a)
 			return nil
 		}); err != nil {
 			return nil, err

@@ -26,12 +26,11 @@ const (
 // effect, or until no other try can help.
 type commit struct {
 	w      *Warehouse
-	table  uctables.Table
+	table  uctables.Table               // with the columns that it really has
 	rows   int                          // distinct ones
 	row    func(b []byte, i int) []byte // appends the line of a row
 	times  []any                        // parameters: the range of times in which the statement looks for the rows
 	insert string                       // the statement
-	parse  func() string                // text of a query that reads the rows and writes nothing
 	lookup func() (string, []any)       // query that counts the rows' keys in the table; nil if keys there prove nothing
 	subset bool                         // the statement may leave rows out, which the table then need not have
 
@@ -58,11 +57,10 @@ func commitRows[R any, K comparable](ctx context.Context, w *Warehouse, rows []R
 		return target.Written{}, err
 	}
 	c := &commit{
-		w: w, table: b.table, rows: len(distinct), subset: b.subset,
+		w: w, table: actual, rows: len(distinct), subset: b.subset,
 		row:    func(text []byte, i int) []byte { return b.row(text, distinct[i]) },
 		times:  []any{sql.Named(tablesql.ParamLow, within.Low), sql.Named(tablesql.ParamHigh, within.High)},
 		insert: b.insert(w.opts.Location, actual),
-		parse:  func() string { return b.parse(w.opts.Location, actual) },
 	}
 	if b.count != "" {
 		c.lookup = func() (string, []any) { return b.count, append(rowsParam(lines(distinct, b.rowKey)), c.times...) }
@@ -196,7 +194,7 @@ func (c *commit) judgeUnsent(f failure) failure {
 // findBadRow reads the rows without writing them, since the error of a failed task may lack its cause: a row that is refused
 // then is the cause.
 func (c *commit) findBadRow(ctx context.Context, f failure) failure {
-	if _, err := c.w.queryNumber(ctx, c.in.statement(c.parse()), c.in.params); err != nil {
+	if _, err := c.w.queryNumber(ctx, c.in.statement(tablesql.Parse(c.table)), c.in.params); err != nil {
 		parse := c.w.failure(ctx, c.table, c.in.bytes, err)
 		if _, ok := errors.AsType[*target.RowError](parse.err); ok {
 			return parse

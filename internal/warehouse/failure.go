@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
@@ -189,6 +188,3 @@ func reportOf(err error) reported {
 	}
 	return readReport(err.Error(), state)
 }
-
-// grantsNeeded are the statements that let somebody write.
-func (e *evidence) grantsNeeded() string { return strings.Join(e.w.grants(), "; ") }

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/target"
@@ -39,7 +40,7 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 	noRight: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
 			e.sayf("you lack permissions: %w", e.reported()),
-			"Have its owner run: "+e.grantsNeeded())}
+			"Have its owner run: "+strings.Join(e.w.grants(), "; "))}
 	},
 	badRow: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: &target.RowError{Table: e.table, Err: e.reported()}}

@@ -10,13 +10,13 @@ import (
 
 // batch says how rows of one kind are committed.
 type batch[R any, K comparable] struct {
-	table         uctables.Table
-	insert, parse func(uctables.Location, uctables.Table) string // texts for the table with the columns that it really has
-	count         string                                         // counts keys in the table; empty if keys there prove nothing
-	row, rowKey   func([]byte, *R) []byte                        // append the line of a row, and of its key
-	key           func(*R) K
-	times         func(*R, *target.Times) // includes the times at which the statement has to look for a row
-	subset        bool                    // the statement may leave rows out, which the table then need not have
+	table       uctables.Table
+	insert      func(uctables.Location, uctables.Table) string // texts for the table with the columns that it really has
+	count       string                                         // counts keys in the table; empty if keys there prove nothing
+	row, rowKey func([]byte, *R) []byte                        // append the line of a row, and of its key
+	key         func(*R) K
+	times       func(*R, *target.Times) // includes the times at which the statement has to look for a row
+	subset      bool                    // the statement may leave rows out, which the table then need not have
 }
 
 // WriteAnnotations adds the annotations that the table lacks, in one commit.
@@ -26,7 +26,7 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 		at int64
 	}
 	return commitRows(ctx, w, rows, batch[uctables.Annotation, key]{
-		table: uctables.Annotations, insert: tablesql.InsertAnnotations, parse: tablesql.ParseAnnotations,
+		table: uctables.Annotations, insert: tablesql.InsertAnnotations,
 		count: tablesql.CountAnnotations(w.opts.Location),
 		row:   uctables.AppendAnnotation, rowKey: uctables.AppendAnnotationKey,
 		key:   func(a *uctables.Annotation) key { return key{a.AnnotationID, a.UpdatedAtMicros} },
@@ -37,7 +37,7 @@ func (w *Warehouse) WriteAnnotations(ctx context.Context, rows []uctables.Annota
 // ReplaceAnnotations adds newer versions of annotations where the versions that they replace are the newest, in one commit.
 func (w *Warehouse) ReplaceAnnotations(ctx context.Context, rows []uctables.Replacement) (target.Written, error) {
 	return commitRows(ctx, w, rows, batch[uctables.Replacement, string]{
-		table: uctables.Annotations, insert: tablesql.ReplaceAnnotations, parse: tablesql.ParseAnnotations,
+		table: uctables.Annotations, insert: tablesql.ReplaceAnnotations,
 		count:  tablesql.CountAnnotations(w.opts.Location),
 		row:    uctables.AppendReplacement,
 		rowKey: func(b []byte, r *uctables.Replacement) []byte { return uctables.AppendAnnotationKey(b, &r.Annotation) },
@@ -59,7 +59,7 @@ type spanKey struct{ trace, span string }
 
 func (w *Warehouse) spanBatch() batch[uctables.Span, spanKey] {
 	return batch[uctables.Span, spanKey]{
-		table: uctables.Spans, insert: tablesql.InsertSpans, parse: tablesql.ParseSpans,
+		table: uctables.Spans, insert: tablesql.InsertSpans,
 		count: tablesql.CountSpans(w.opts.Location),
 		row:   uctables.AppendSpan, rowKey: uctables.AppendSpanKey,
 		key:   func(s *uctables.Span) spanKey { return spanKey{s.TraceID, s.SpanID} },
@@ -90,5 +90,5 @@ func (w *Warehouse) ProbeSpans(ctx context.Context, rows []uctables.Span) error 
 		return err
 	}
 	defer w.removeFiles(ctx, in)
-	return w.query(ctx, actual, in.statement(tablesql.ParseSpans(w.opts.Location, actual)), in.params, ignoreRow, nil)
+	return w.query(ctx, actual, in.statement(tablesql.Parse(actual)), in.params, ignoreRow, nil)
 }

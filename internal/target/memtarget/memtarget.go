@@ -161,7 +161,7 @@ func (t *Target) WriteSpans(ctx context.Context, rows []uctables.Span) (target.W
 		times := spanTimes(rows)
 		for _, s := range rows {
 			k := spanKey{s.TraceID, s.SpanID}
-			if !slices.ContainsFunc(t.spans[k], func(s uctables.Span) bool { return within(times, s.TimeMicros) }) {
+			if !slices.ContainsFunc(t.spans[k], func(s uctables.Span) bool { return times.Contains(s.TimeMicros) }) {
 				t.spans[k] = append(t.spans[k], s)
 				inserted++
 			}
@@ -192,7 +192,7 @@ func (t *Target) ReplaceSpans(ctx context.Context, rows []uctables.Span, times t
 			seen[k] = true
 			var found, others []uctables.Span
 			for _, p := range t.spans[k] {
-				if within(times, p.TimeMicros) {
+				if times.Contains(p.TimeMicros) {
 					found = append(found, p)
 				} else {
 					others = append(others, p)
@@ -217,7 +217,7 @@ func (t *Target) WriteAnnotations(ctx context.Context, rows []uctables.Annotatio
 		}
 		for _, a := range rows {
 			if !slices.ContainsFunc(t.annotations[a.AnnotationID], func(p uctables.Annotation) bool {
-				return p.UpdatedAtMicros == a.UpdatedAtMicros && within(times, p.CreatedAtMicros)
+				return p.UpdatedAtMicros == a.UpdatedAtMicros && times.Contains(p.CreatedAtMicros)
 			}) {
 				t.annotations[a.AnnotationID] = append(t.annotations[a.AnnotationID], a)
 				inserted++
@@ -240,7 +240,7 @@ func (t *Target) ReplaceAnnotations(ctx context.Context, rows []uctables.Replace
 		seen := make(map[string]bool)
 		for i, a := range stored {
 			newer := func(p uctables.Annotation) bool {
-				return p.UpdatedAtMicros > rows[i].ReplacesMicros && within(times, p.CreatedAtMicros)
+				return p.UpdatedAtMicros > rows[i].ReplacesMicros && times.Contains(p.CreatedAtMicros)
 			}
 			if !seen[a.AnnotationID] && !slices.ContainsFunc(t.annotations[a.AnnotationID], newer) {
 				t.annotations[a.AnnotationID] = append(t.annotations[a.AnnotationID], a)
@@ -260,26 +260,13 @@ func spanTimes(rows []uctables.Span) target.Times {
 	return times
 }
 
-func within(times target.Times, at int64) bool { return times.Low <= at && at <= times.High }
-
 // storedSpan is a copy of a span as a table stores it.
 func storedSpan(s *uctables.Span) (uctables.Span, error) {
 	if !isHex(s.TraceID, 16) || !isHex(s.SpanID, 8) {
 		return uctables.Span{}, fmt.Errorf("span %q of trace %q: the IDs are not 16 and 32 lowercase hex digits", s.SpanID, s.TraceID)
 	}
-	documents := func(s *uctables.Span) []*uctables.JSON {
-		all := []*uctables.JSON{&s.Attributes, &s.ResourceAttributes}
-		for i := range s.Events {
-			all = append(all, &s.Events[i].Attributes)
-		}
-		for i := range s.Links {
-			all = append(all, &s.Links[i].Attributes)
-		}
-		return all
-	}
 	row := *s
-	row.Events, row.Links = slices.Clone(s.Events), slices.Clone(s.Links)
-	return stored(&row, documents, uctables.AppendSpan, uctables.ParseSpan)
+	return stored(&row, (*uctables.Span).Documents, uctables.AppendSpan, uctables.ParseSpan)
 }
 
 // storedAnnotation is a copy of an annotation as a table stores it.

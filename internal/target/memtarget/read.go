@@ -99,20 +99,15 @@ func (t *Target) check(ctx context.Context) error {
 // spansOf returns the spans of some traces within some times.
 func (t *Target) spansOf(traceIDs []string, times target.Times) []uctables.Span {
 	return slices.DeleteFunc(t.Spans(), func(s uctables.Span) bool {
-		return !slices.Contains(traceIDs, s.TraceID) || !within(times, s.TimeMicros)
+		return !slices.Contains(traceIDs, s.TraceID) || !times.Contains(s.TimeMicros)
 	})
 }
 
 // newestOf returns the newest versions, of those created within some times, of the annotations of some traces.
 func (t *Target) newestOf(traceIDs []string, times target.Times) []version {
 	return newest(slices.DeleteFunc(t.Annotations(), func(a uctables.Annotation) bool {
-		return !slices.Contains(traceIDs, traceOf(&a)) || !within(times, a.CreatedAtMicros)
+		return !slices.Contains(traceIDs, a.TraceID()) || !times.Contains(a.CreatedAtMicros)
 	}))
-}
-
-func traceOf(a *uctables.Annotation) string {
-	id, _, _ := strings.Cut(a.TargetID, ":")
-	return id
 }
 
 // ReadSpans implements target.Reader.
@@ -195,7 +190,7 @@ func (t *Target) SumAnnotations(
 	var d uctables.Digester
 	for _, v := range t.newestOf(traceIDs, times) {
 		sum := target.AnnotationSum{
-			TraceID: traceOf(&v.Annotation), AnnotationID: v.AnnotationID, Type: v.Type, Name: v.Name,
+			TraceID: v.TraceID(), AnnotationID: v.AnnotationID, Type: v.Type, Name: v.Name,
 			UpdatedAtMicros: v.UpdatedAtMicros, Deleted: v.DeletedAtMicros != nil, Copies: v.copies,
 		}
 		if deep {

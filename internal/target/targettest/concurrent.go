@@ -29,11 +29,7 @@ func (s *suite) race(t *testing.T, write func(i int, w target.Writer) (target.Wr
 		defer close(ended)
 		wg.Wait()
 	}()
-	for racing := true; racing; {
-		if look == nil {
-			<-ended
-			break
-		}
+	for racing := look != nil; racing; {
 		look()
 		select {
 		case <-ended:
@@ -41,6 +37,7 @@ func (s *suite) race(t *testing.T, write func(i int, w target.Writer) (target.Wr
 		default:
 		}
 	}
+	<-ended
 	for _, r := range results {
 		inserted += r.Inserted
 	}
@@ -116,6 +113,15 @@ func (s *suite) concurrentReplacements(t *testing.T) {
 		if len(values) != 1 || values[`"a"`] != 0 { // a batch of rows is one commit
 			t.Errorf("round %d: the newest versions have the values %v, want those of one writer", round, values)
 		}
+		// Nothing of the others is hidden behind the newest versions.
+		var versions []uctables.Annotation
+		for i := range 1 + len(s.others) {
+			for _, a := range first {
+				versions = append(versions, version(a, "9", base+1+int64(i)))
+			}
+		}
+		got, err := s.w.WriteAnnotations(t.Context(), versions)
+		wrote(t, fmt.Sprint("versions that are not there, round ", round), got, err, len(s.others)*size, size)
 	}
 }
 

@@ -44,7 +44,12 @@ func (s *suite) migrated(t *testing.T) {
 		a.Metadata = uctables.JSON(strings.TrimSuffix(string(a.Metadata), "}") + "," + more + "}")
 		return a
 	}
-	row := func(n, spans int) uctables.Annotation { return provenance(trace(n), source, spans) }
+	requested := func(n int) int64 { return base + int64(n)*1_000_001 }
+	row := func(n, spans int) uctables.Annotation {
+		a := provenance(trace(n), source, spans)
+		a.CreatedAtMicros = requested(n)
+		return a
+	}
 	later := func(a uctables.Annotation) uctables.Annotation { a.UpdatedAtMicros++; return a }
 
 	newer := later(row(1, 3))
@@ -81,13 +86,14 @@ func (s *suite) migrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := make(map[string]uctables.Provenance)
-	for _, p := range []uctables.Provenance{
-		{TraceID: trace(0), Digest: "digest", Spans: 3},
-		{TraceID: trace(1), Digest: "newer", Spans: 3},
-		{TraceID: trace(6), Digest: "digest", SpansMissing: "lost", Attachments: `[{"id":"a"}]`},
-		{TraceID: trace(10), Digest: "digest", Spans: 1},
+	for n, p := range map[int]uctables.Provenance{
+		0:  {Digest: "digest", Spans: 3},
+		1:  {Digest: "newer", Spans: 3},
+		6:  {Digest: "digest", SpansMissing: "lost", Attachments: `[{"id":"a"}]`},
+		10: {Digest: "digest", Spans: 1},
 	} {
-		p.Source, p.SourceTraceID, p.RequestMicros = source, "tr-"+p.TraceID, base
+		p.TraceID = trace(n)
+		p.Source, p.SourceTraceID, p.RequestMicros = source, "tr-"+p.TraceID, requested(n)
 		want[p.TraceID] = p
 	}
 	if d := gocmp.Diff(want, got); d != "" {

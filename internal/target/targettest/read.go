@@ -89,7 +89,7 @@ func (s *suite) readSpans(t *testing.T) {
 	times := target.Times{Low: base + 1, High: base + 10}
 	inside := []uctables.Span{few[1]}
 	for _, r := range values {
-		if times.Low <= r.TimeMicros && r.TimeMicros <= times.High {
+		if times.Contains(r.TimeMicros) {
 			inside = append(inside, r)
 		}
 	}

@@ -60,6 +60,7 @@ func (s *suite) replaceAnnotations(t *testing.T) {
 	end := replace(deleted(version(gone, `"a"`, base+3)), base, base, base)
 	d := replace(version(moving, `"d"`, base+2), base+day, base+1, base-day)
 	later, earliest := created("later", base+10*day, base+10*day), created("earliest", target.AllTimes.Low, base)
+	lacking := replace(version(annotation(trace, "lacking"), `"new"`, base+5), base, base, base)
 	for _, step := range []struct {
 		name     string
 		rows     []uctables.Replacement
@@ -75,12 +76,14 @@ func (s *suite) replaceAnnotations(t *testing.T) {
 		{"none where there is one, by its created_at", []uctables.Replacement{created("moving", base+10*day, base+day)}, 0},
 		{"none where there is none", []uctables.Replacement{later}, 1},
 		{"none, at the first time there is", []uctables.Replacement{earliest}, 1},
+		{"a version that the table lacks", []uctables.Replacement{lacking}, 1},
 	} {
 		got, err := s.w.ReplaceAnnotations(t.Context(), step.rows)
 		wrote(t, step.name, got, err, step.inserted, len(step.rows)-step.inserted)
 	}
 	sameAnnotations(t, "in the end", annotationsOf(t, s.w, target.AllTimes, trace),
-		d.Annotation, first.Annotation, end.Annotation, kept, later.Annotation, earliest.Annotation)
+		d.Annotation, first.Annotation, end.Annotation, kept, later.Annotation, earliest.Annotation,
+		lacking.Annotation)
 	if got, err := s.w.ReplaceAnnotations(t.Context(), nil); err != nil || got != (target.Written{}) {
 		t.Errorf("no rows: %+v, error %v; want nothing", got, err)
 	}
