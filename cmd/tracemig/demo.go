@@ -10,9 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/replay"
-	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/testdata/sample"
 )
 
@@ -98,5 +96,3 @@ const sparkQueries = `  SELECT trace_id, variant_get(attributes, '$["mlflow.span
   SELECT date, count(DISTINCT trace_id) AS traces, avg(end_time_unix_nano - start_time_unix_nano) / 1e6 AS ms
   FROM delta.` + "`%s`" + ` WHERE parent_span_id IS NULL GROUP BY date;
 `
-
-var _ source.Source = (*mlflowclient.Client)(nil)

@@ -43,9 +43,6 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 
 // repair verifies, runs a migration that looks again at the traces that are not as they should be, and verifies again.
 func (s *session) repair(w mlflowclient.Window) error {
-	if s.opts.sample > 0 {
-		return usageError("--sample is for verify: repair looks at all traces")
-	}
 	found, err := s.reopenWrong(w)
 	if found == 0 || err != nil && !endsWith(err, exitFound) {
 		return err

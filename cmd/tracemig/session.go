@@ -56,7 +56,7 @@ func (s *session) nextRun() {
 
 func (s *session) open() error {
 	o := &s.opts
-	boundMemory(int64(o.bytesInFlight))
+	boundMemory(s.getenv, int64(o.bytesInFlight))
 	conn := o.connector(s.app, s.log)
 	conn.clustering = o.clustering
 	conn.volume, conn.makeVolume, conn.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)

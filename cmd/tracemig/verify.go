@@ -123,11 +123,10 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	if err != nil {
 		return verify.Report{}, err
 	}
-	run := s.job(w)
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
-		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: run.RunLinks, ServiceName: run.ServiceName,
-		Attachments: run.Attachments, Fetchers: run.Fetchers, BytesInFlight: run.BytesInFlight,
+		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.opts.runLinks, ServiceName: s.opts.serviceName,
+		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight),
 		Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
 	}
 	job.OnFinding = func(f verify.Finding) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -16,22 +15,22 @@ import (
 var version, commit string
 
 func init() {
-	info, ok := debug.ReadBuildInfo()
-	version = cmp.Or(version, moduleVersion(info, ok))
-	commit = cmp.Or(commit, vcsCommit(info, ok))
+	info, _ := debug.ReadBuildInfo() // nil where it is not known
+	version = cmp.Or(version, moduleVersion(info))
+	commit = cmp.Or(commit, vcsCommit(info))
 }
 
 // moduleVersion is the version of the module that go install was asked for, and "dev" where it is not known.
-func moduleVersion(info *debug.BuildInfo, ok bool) string {
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+func moduleVersion(info *debug.BuildInfo) string {
+	if info == nil || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "dev"
 	}
 	return info.Main.Version
 }
 
 // vcsCommit is the commit that the binary was built from, marked if the work tree had changes, and empty where it is not known.
-func vcsCommit(info *debug.BuildInfo, ok bool) string {
-	if !ok {
+func vcsCommit(info *debug.BuildInfo) string {
+	if info == nil {
 		return ""
 	}
 	var revision, modified string
@@ -87,7 +86,7 @@ func newVersionCommand(a *app) *cobra.Command {
 				_, err := fmt.Fprintln(a.stdout, "tracemig", thisBuild())
 				return err
 			case "json":
-				return json.NewEncoder(a.stdout).Encode(thisBuild())
+				return jsonPrinter{a.stdout}.line(thisBuild())
 			}
 			return usageError("--output %q is neither text nor json", output)
 		},

@@ -29,10 +29,10 @@ func TestVersionWithoutStamp(t *testing.T) {
 			"dev", "7b67d89aaaaabbbb-dirty",
 		},
 	} {
-		if got := moduleVersion(try.info, try.info != nil); got != try.version {
+		if got := moduleVersion(try.info); got != try.version {
 			t.Errorf("%s: version %q, want %q", name, got, try.version)
 		}
-		if got := vcsCommit(try.info, try.info != nil); got != try.commit {
+		if got := vcsCommit(try.info); got != try.commit {
 			t.Errorf("%s: commit %q, want %q", name, got, try.commit)
 		}
 	}

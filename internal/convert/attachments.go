@@ -195,7 +195,7 @@ func (c *container) saysType(prefix, key, otherwise, contentType string) bool {
 func (c *container) member(key string) (text string) {
 	want := `"` + key + `"`
 	// The text is compact JSON, in which a key occurs once, or empty. Only that is an error, and has no member.
-	_, _ = jsonscan.Members(c.text, 0, func(name, value []byte) error {
+	_, _ = jsonscan.Members(c.text, func(name, value []byte) error {
 		if string(name) == want && value[0] == '"' {
 			text, _ = unquote(value)
 		}

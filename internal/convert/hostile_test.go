@@ -143,8 +143,8 @@ func TestHostileIDs(t *testing.T) {
 			}
 			ids := map[string]bool{}
 			for _, s := range res.Trace.Spans {
-				if err := decodeHex(s.SpanID, 16); err != nil {
-					t.Errorf("span ID: %v", err)
+				if id, exact := mlflow.ParseSpanID(s.SpanID); id != s.SpanID || !exact {
+					t.Errorf("span ID %q, want 16 hex digits that are not all zero", s.SpanID)
 				}
 				ids[s.SpanID] = true
 			}

@@ -97,10 +97,11 @@ func skipWord(b []byte, i int) int {
 	return i
 }
 
-// Members calls f with each member of the object that begins at i, after white space, and returns the index after
+// Members calls f with each member of the object that b begins with, after white space, and returns the index after
 // the object. name is a string literal. The errors are those of SkipValue and those of f.
-func Members(b []byte, i int, f func(name, value []byte) error) (end int, err error) {
-	if i = SkipSpace(b, i); i == len(b) {
+func Members(b []byte, f func(name, value []byte) error) (end int, err error) {
+	i := SkipSpace(b, 0)
+	if i == len(b) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if b[i] != '{' {

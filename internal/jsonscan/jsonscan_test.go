@@ -86,7 +86,7 @@ func TestMembers(t *testing.T) {
 		{`{"a" 1}`, nil, 0, ErrNotJSON},
 	} {
 		var got []string
-		end, err := Members([]byte(tt.text), 0, func(name, value []byte) error {
+		end, err := Members([]byte(tt.text), func(name, value []byte) error {
 			got = append(got, string(name), string(value))
 			return nil
 		})
@@ -95,7 +95,7 @@ func TestMembers(t *testing.T) {
 		}
 	}
 	stop := errors.New("stop")
-	if _, err := Members([]byte(`{"a":1}`), 0, func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
+	if _, err := Members([]byte(`{"a":1}`), func(_, _ []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error %v, want that of the function", err)
 	}
 }
@@ -318,7 +318,7 @@ func checkMembers(t *testing.T, b []byte, d *jsontext.Decoder) {
 	if _, err := d.ReadToken(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Members(b, 0, func(name, value []byte) error {
+	_, err := Members(b, func(name, value []byte) error {
 		if want := next(); !bytes.Equal(name, want) {
 			t.Fatalf("name %q, want %q", name, want)
 		}

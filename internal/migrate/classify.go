@@ -71,7 +71,7 @@ func (c *classifier) classify(info *mlflow.TraceInfo) action {
 			return leave
 		case !digest.Same(rec.Digest, digest.Of(info, c.links[info.TraceID], c.job.RunLinks, rec.Digest), c.job.RunLinks):
 			return update
-		case unsettled && due <= c.started.UnixMilli() && source.LateSpansPossible(info):
+		case unsettled && due <= c.started.UnixMilli() && info.SpansInTrackingStore():
 			return reread
 		}
 		return leave

@@ -155,8 +155,8 @@ func (r *run) unitOf(t listed, rec checkpoint.Record, res *convert.Result, missi
 	u := &unit{rows: res.Trace, resync: migrated, repair: t.known.Reason == ReasonRepair, reread: t.reread, attachments: a}
 	u.there = u.resync || u.repair || t.official
 	u.large = size(&res.Trace) > largeForClients
-	u.compare = u.repair && r.job.UpdateSpans || migrated && source.LateSpansPossible(info)
-	if due := source.Ended(info).Add(r.job.Settle); source.LateSpansPossible(info) && due.After(time.Now()) {
+	u.compare = u.repair && r.job.UpdateSpans || migrated && info.SpansInTrackingStore()
+	if due := source.Ended(info).Add(r.job.Settle); info.SpansInTrackingStore() && due.After(time.Now()) {
 		u.due = due.UnixMilli()
 	}
 	u.report = TraceReport{

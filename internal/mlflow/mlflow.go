@@ -56,7 +56,8 @@ type TraceInfo struct {
 	Assessments       []Assessment // in the order of the source
 }
 
-// SpansInTrackingStore says whether the server keeps each span of the trace as it comes. If not, they are one file.
+// SpansInTrackingStore says whether the server stores each span of the trace when it arrives, so that some may come after
+// the trace has ended. If not, the spans are one file, which is complete.
 func (t *TraceInfo) SpansInTrackingStore() bool {
 	return t.Tags[TagSpansLocation] == SpansInTrackingStore
 }

@@ -29,7 +29,7 @@ type APIError struct {
 	Path      string // without query
 	RequestID string // for a report to the service's operator; may be empty
 
-	next string // the end of Message, where that says what to do
+	next string // what to do, where the status does not say
 }
 
 func (e *APIError) Error() string {
@@ -43,9 +43,6 @@ func (e *APIError) Error() string {
 	}
 	if e.RequestID != "" {
 		b.WriteString(" (request " + e.RequestID + ")")
-	}
-	if e.next != "" {
-		return b.String()
 	}
 	return advice.Join(b.String(), e.NextStep())
 }
@@ -182,7 +179,6 @@ func answerError(resp *http.Response, method, where string, body []byte) error {
 		e.Message = "the server sends its clients elsewhere, which is not followed because credentials could leak"
 		if to, err := resp.Location(); err == nil {
 			e.next = fmt.Sprintf("if %s://%s is right, give that address", to.Scheme, to.Host)
-			e.Message = advice.Join(e.Message, e.next)
 		}
 		return e
 	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:

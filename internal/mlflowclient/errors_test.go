@@ -96,7 +96,7 @@ func TestCallersErrorsOfAListing(t *testing.T) {
 	stop := errors.New("stop")
 	s := &store{rows: []row{{1, "tr-a"}}}
 	err := serverClient(t, s.ServeHTTP).ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return stop })
-	if !errors.Is(err, stop) {
+	if err != stop {
 		t.Errorf("error %v of yield, want %v", err, stop)
 	}
 	b := &broken{bad: map[string]bool{"tr-a": true}, older: true}
@@ -104,7 +104,7 @@ func TestCallersErrorsOfAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := Window{Unlistable: func(*UnlistableError) error { return stop }}
 		err := serverClient(t, b.ServeHTTP).ListTraces(t.Context(), "7", w, func(*mlflow.TraceInfo) error { return nil })
-		if !errors.Is(err, stop) {
+		if err != stop {
 			t.Errorf("error %v of Unlistable, want %v", err, stop)
 		}
 	})

@@ -298,7 +298,7 @@ func TestListTracesStops(t *testing.T) {
 		s := &store{rows: []row{{1, "tr-a"}, {2, "tr-b"}}}
 		c := serverClient(t, s.ServeHTTP)
 		stop, n := errors.New("stop"), 0
-		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+		if err := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { n++; return stop }); err != stop || n != 1 {
 			t.Errorf("%d traces, error %v, want %v after 1", n, err, stop)
 		}
 	})

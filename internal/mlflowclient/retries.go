@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -108,7 +109,7 @@ func (c *Client) transient(err error) error {
 		return advice.With(err, "check the address, or name the certificates of an authority of your own with "+c.trustWith)
 	}
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
-		return advice.With(err, "the server sends what is not compressed as it says") // It would send the same again.
+		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // It would send the same again.
 	}
 	return retry.Again(err, 0)
 }

@@ -30,7 +30,7 @@ func TestListExperiments(t *testing.T) {
 		t.Errorf("%v, error %v, want 1, 2 and 3", ids, err)
 	}
 	stop := errors.New("stop")
-	if err := c.ListExperiments(t.Context(), func(string) error { return stop }); !errors.Is(err, stop) {
+	if err := c.ListExperiments(t.Context(), func(string) error { return stop }); err != stop {
 		t.Errorf("error %v, want %v", err, stop)
 	}
 	pages[`{"view_type":"ALL","max_results":1000,"page_token":"y"}`] = `{"next_page_token":"x"}`

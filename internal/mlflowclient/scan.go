@@ -25,7 +25,7 @@ func text(literal []byte) string {
 // io.ErrUnexpectedEOF means that the document ends early.
 func countSpans(doc []byte) (n int, err error) {
 	found := false
-	end, err := jsonscan.Members(doc, 0, func(name, value []byte) error {
+	end, err := jsonscan.Members(doc, func(name, value []byte) error {
 		if text(name) != "spans" {
 			return nil
 		}
@@ -50,10 +50,10 @@ func tracesIn(answer []byte) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	one := func(trace []byte) error {
 		id, spans := "", []byte("[]")
-		_, err := jsonscan.Members(trace, 0, func(name, value []byte) error {
+		_, err := jsonscan.Members(trace, func(name, value []byte) error {
 			switch text(name) {
 			case "trace_info":
-				_, err := jsonscan.Members(value, 0, func(name, value []byte) error {
+				_, err := jsonscan.Members(value, func(name, value []byte) error {
 					if text(name) == "trace_id" {
 						id = text(value)
 					}
@@ -68,7 +68,7 @@ func tracesIn(answer []byte) (map[string][]byte, error) {
 		out[id] = spans
 		return err
 	}
-	_, err := jsonscan.Members(answer, 0, func(name, value []byte) error {
+	_, err := jsonscan.Members(answer, func(name, value []byte) error {
 		switch text(name) {
 		case "trace":
 			return one(value)

@@ -2,7 +2,6 @@ package mlflowclient
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"testing"
 )
@@ -30,7 +29,7 @@ func TestCountSpans(t *testing.T) {
 	}
 	const doc = `{"a": {"b": "c\"]"}, "spans": [{"x": [1, "y"]}, null]}`
 	for i := range doc {
-		if _, err := countSpans([]byte(doc[:i])); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := countSpans([]byte(doc[:i])); err != io.ErrUnexpectedEOF {
 			t.Errorf("%s: error %v, want %v", doc[:i], err, io.ErrUnexpectedEOF)
 		}
 	}

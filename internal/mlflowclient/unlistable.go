@@ -240,16 +240,7 @@ func (l *lister) byID(ms int64) error {
 			if _, ok := l.seen[s.id]; ok {
 				continue
 			}
-			t, err := l.c.traceInfo(l.ctx, s.id, patience{twice: true})
-			switch {
-			case err == nil:
-				err = l.take(t)
-			case unanswerable(err):
-				err = l.report(&UnlistableError{TraceID: s.id, FromMs: ms, ToMs: ms, Err: err})
-			case isCode(err, http.StatusNotFound) && !routeRefused(err): // It was deleted in the meantime.
-				err = nil
-			}
-			if err != nil {
+			if err := l.one(s.id, ms); err != nil {
 				return err
 			}
 		}
@@ -258,6 +249,20 @@ func (l *lister) byID(ms int64) error {
 		}
 		tokens[next], token = true, next
 	}
+}
+
+// one asks for a trace of the millisecond ms that a page does not show, and takes it or reports it.
+func (l *lister) one(traceID string, ms int64) error {
+	t, err := l.c.traceInfo(l.ctx, traceID, patience{twice: true})
+	switch {
+	case err == nil:
+		return l.take(t)
+	case unanswerable(err):
+		return l.report(&UnlistableError{TraceID: traceID, FromMs: ms, ToMs: ms, Err: err})
+	case isCode(err, http.StatusNotFound) && !routeRefused(err): // It was deleted in the meantime.
+		return nil
+	}
+	return fmt.Errorf("asking for trace %s: %w", traceID, err)
 }
 
 // fromBothEnds takes the traces of a millisecond from the first one on and from the last one back, as far as pages can be

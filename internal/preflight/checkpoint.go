@@ -55,10 +55,7 @@ func (c *check) file(path string, p checkpoint.Pair) {
 		c.ok(CodeCheckpoint, "%s will be made, or rebuilt from the target", path)
 		return
 	}
-	if _, damaged := errors.AsType[*checkpoint.DamagedError](err); damaged {
-		c.failed(CodeCheckpoint, err, "")
-		return
-	} else if err != nil {
+	if err != nil {
 		c.failed(CodeCheckpoint, err, next)
 		return
 	}

@@ -306,8 +306,11 @@ func (c *check) grants(t Target, missing map[Code]bool) {
 
 // makesVolume says whether the run would make the target's volume.
 func (c *check) makesVolume(t Target) bool {
+	if !t.MakeVolume {
+		return false
+	}
 	_, _, err := c.ws.Privileges(c.ctx, "VOLUME", t.Volume.FullName(), c.me)
-	return t.MakeVolume && errors.Is(err, databricks.ErrNotThere)
+	return errors.Is(err, databricks.ErrNotThere)
 }
 
 // allPrivileges includes what is needed on a catalog, schema or volume. On the tables it is not enough: the service owns them.

@@ -44,11 +44,11 @@ func TestDoStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Policy{Initial: time.Second, Max: time.Second, Budget: 10 * time.Second}
 		permanent := errors.New("permanent")
-		if err := Do(t.Context(), p, func(context.Context) error { return permanent }, nil); !errors.Is(err, permanent) {
+		if err := Do(t.Context(), p, func(context.Context) error { return permanent }, nil); err != permanent {
 			t.Errorf("error %v, want %v at once", err, permanent)
 		}
 		start := time.Now()
-		if err := Do(t.Context(), p, func(context.Context) error { return Again(errBusy, time.Minute) }, nil); !errors.Is(err, errBusy) {
+		if err := Do(t.Context(), p, func(context.Context) error { return Again(errBusy, time.Minute) }, nil); err != errBusy {
 			t.Errorf("a wait beyond the budget: error %v, want %v", err, errBusy)
 		}
 		if time.Since(start) != 0 {
@@ -94,7 +94,7 @@ func TestDoGoesOnAfterLostRaces(t *testing.T) {
 		}
 
 		began := time.Now()
-		if err := Do(t.Context(), p, func(context.Context) error { return Lost(errBusy) }, nil); !errors.Is(err, errBusy) {
+		if err := Do(t.Context(), p, func(context.Context) error { return Lost(errBusy) }, nil); err != errBusy {
 			t.Errorf("endless races: error %v, want %v", err, errBusy)
 		}
 		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {
@@ -124,7 +124,7 @@ func TestDoWaitsForTheBusy(t *testing.T) {
 			t.Errorf("error %v after %d tries, the longest wait %v, want none and 50s", err, tries, longest)
 		}
 		began := time.Now()
-		if err := Do(t.Context(), p, func(context.Context) error { return Busy(errBusy, 0) }, nil); !errors.Is(err, errBusy) {
+		if err := Do(t.Context(), p, func(context.Context) error { return Busy(errBusy, 0) }, nil); err != errBusy {
 			t.Errorf("busy for ever: error %v, want %v", err, errBusy)
 		}
 		if d := time.Since(began); d < 59*time.Minute || d > time.Hour {

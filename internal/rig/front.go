@@ -3,9 +3,7 @@ package rig
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -110,30 +108,12 @@ func StartFront(t testing.TB, opts FrontOptions) *Front {
 	}}
 }
 
-// Stop ends the front.
-func (f *Front) Stop() { f.process.Stop() }
-
-// HostPort is where the front serves, as databricks-sql-go takes it.
-func (f *Front) HostPort(t testing.TB) (host string, port int) {
-	t.Helper()
-	u, err := url.Parse(f.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err = strconv.Atoi(u.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Hostname(), port
-}
-
 // Kinds of a FrontFault. Further kinds are "status" and a number, such as status429, which answers with that status and does
 // not pass the request on.
 const (
 	FrontReset          = "reset"            // the connection is reset, nothing passed on
 	FrontCutAfterEffect = "cut_after_effect" // passed on, then reset without an answer
 	FrontTruncate       = "truncate"         // passed on, half of the answer's body, then closed
-	FrontSlow           = "slow"             // waits Seconds, then answers
 )
 
 // FrontFault is a failure of requests to come.
@@ -143,7 +123,6 @@ type FrontFault struct {
 	Times      int    `json:"times,omitempty"`       // how many matching requests fail, one after another, 0 for 1
 	Kind       string `json:"kind"`                  // one of the kinds above
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds in Retry-After of a status fault, 0 for no such header
-	Seconds    int    `json:"seconds,omitempty"`     // of FrontSlow, 0 for 2
 }
 
 // Fault has the requests that match it fail.
@@ -152,7 +131,7 @@ func (f *Front) Fault(t testing.TB, fault FrontFault) {
 	f.control(t, http.MethodPost, "/_fault", fault, nil)
 }
 
-// FrontStats counts requests since the start or the last Reset.
+// FrontStats counts requests since the start.
 type FrontStats struct {
 	Requests        map[string]int `json:"requests"` // by method and path, IDs as {id}, downloads as "GET /__storage/…"
 	Statuses        map[string]int `json:"statuses"` // answers by HTTP status
@@ -171,12 +150,6 @@ func (f *Front) Stats(t testing.TB) FrontStats {
 	var stats FrontStats
 	f.control(t, http.MethodGet, "/_stats", nil, &stats)
 	return stats
-}
-
-// Reset clears counts and faults.
-func (f *Front) Reset(t testing.TB) {
-	t.Helper()
-	f.control(t, http.MethodPost, "/_reset", struct{}{}, nil)
 }
 
 // ExpireSigned has every signed URL given out so far answered with 403.

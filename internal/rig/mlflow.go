@@ -166,13 +166,8 @@ type ExpectedLink struct {
 	Attributes map[string]jsontext.Value `json:"attributes"`
 }
 
-// Fill writes the corpus into a new experiment with MLflow's own SDK, and reads it back into Expected.
-func (m *MLflow) Fill(t testing.TB, experiment string) Corpus {
-	t.Helper()
-	return m.dumped(t, "fill", experiment)
-}
-
-// FillCases is Fill with the named cases only.
+// FillCases writes the named cases of the corpus into a new experiment with MLflow's own SDK, and reads them back into
+// Expected.
 func (m *MLflow) FillCases(t testing.TB, experiment, cases string) Corpus {
 	t.Helper()
 	return m.dumped(t, "fill", experiment, "--only", cases)

@@ -29,7 +29,7 @@ func MissingSpans(info *mlflow.TraceInfo, spans *mlflowclient.Spans) string {
 // StillOpen says whether to wait for a trace although it has ended: one of its spans has not, and its end may still
 // arrive.
 func StillOpen(info *mlflow.TraceInfo, spans []uctables.Span, now time.Time) bool {
-	return LateSpansPossible(info) && StillArriving(info.RequestTime, now) &&
+	return info.SpansInTrackingStore() && StillArriving(info.RequestTime, now) &&
 		slices.ContainsFunc(spans, func(s uctables.Span) bool { return s.EndTimeUnixNano == nil })
 }
 
@@ -41,10 +41,4 @@ func Ended(info *mlflow.TraceInfo) time.Time {
 		}
 	}
 	return info.RequestTime
-}
-
-// LateSpansPossible says whether the source may receive spans of a trace after its end: a server that keeps spans in its
-// tracking store stores each one when it arrives, while a trace that is stored as one file is complete.
-func LateSpansPossible(info *mlflow.TraceInfo) bool {
-	return info.SpansInTrackingStore()
 }

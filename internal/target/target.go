@@ -72,7 +72,7 @@ type Writer interface {
 	// Identity names the two tables as they are now. It is another one after a table was dropped and made anew:
 	// what was known of the rows of the old table does not hold for the new one.
 	Identity(ctx context.Context) (string, error)
-	// Create makes the tables that are missing and leaves the others alone.
+	// Create makes the tables that are missing and leaves the others alone. It then returns what Check would.
 	Create(ctx context.Context) error
 	// String names the target for people: catalog.schema.prefix or file:path.
 	String() string

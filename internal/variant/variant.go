@@ -123,10 +123,6 @@ func getUint(b []byte, width int) int {
 
 // getInt reads a signed integer that takes all of b, up to eight bytes.
 func getInt(b []byte) int64 {
-	var u uint64
-	for i, c := range b {
-		u |= uint64(c) << (8 * i)
-	}
 	unused := 64 - 8*len(b)
-	return int64(u<<unused) >> unused
+	return int64(getUint(b, len(b))) << unused >> unused
 }

@@ -65,7 +65,6 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 	w.Unlistable = func(u *mlflowclient.UnlistableError) error {
 		if u.TraceID == "" || v.job.Shard.Has(u.TraceID, "") {
 			v.report.Listed++
-			v.job.Progress.listed.Add(1)
 			v.unlistable = append(v.unlistable, u)
 		}
 		return nil
@@ -76,7 +75,6 @@ func (v *verification) list(ctx context.Context, yield func([]*mlflow.TraceInfo)
 		}
 		if v.job.Shard.Has(info.TraceID, "") {
 			v.report.Listed++
-			v.job.Progress.listed.Add(1)
 		}
 		if n++; v.job.Sample > 0 {
 			// A reservoir sample: each of the n traces so far is in it with the same probability.

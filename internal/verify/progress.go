@@ -7,9 +7,9 @@ import (
 )
 
 // Progress says how far a verification is. It may be read at any time; the zero value is ready for use.
-type Progress struct{ listed, compared atomic.Int64 }
+type Progress struct{ compared atomic.Int64 }
 
-// Counts are the traces seen at the source and those compared.
+// Counts are the traces compared.
 func (p *Progress) Counts() report.Counts {
-	return report.Counts{Listed: p.listed.Load(), Done: p.compared.Load()}
+	return report.Counts{Done: p.compared.Load()}
 }

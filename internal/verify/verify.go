@@ -59,7 +59,7 @@ type Job struct {
 	// Moved says which of some traces were moved, by a checkpoint; nil if there is none.
 	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 
-	Progress  *Progress     // counts the traces listed and compared; nil for a new one
+	Progress  *Progress     // counts the traces compared; nil for a new one
 	OnFinding func(Finding) // is called for every trace that does not simply match; calls don't overlap
 }
 
