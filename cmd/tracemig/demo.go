@@ -58,10 +58,14 @@ func (a *app) demo(folder string) error {
 		return err
 	}
 	spans, annotations := prefix+"_otel_spans", prefix+"_otel_annotations"
+	absolute, err := filepath.Abs(spans) // Spark refuses a relative path after delta.
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(a.stdout,
 		"\nThe tables are Delta tables:\n  %s\n  %s\n\nQueries to try, in DuckDB 2:\n%s\nand in Spark 4 with Delta:\n%s\n"+
 			"Run the demo again: nothing is new, so nothing is written.\n",
-		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, spans, spans))
+		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, absolute, absolute))
 	return err
 }
 

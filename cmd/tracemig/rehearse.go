@@ -28,8 +28,8 @@ large results, two writers of the same rows at once, statements whose answer is 
 versions. With --source some of its traces are written too. The tables are dropped in the end, also
 after Ctrl-C; the target's own are not touched.
 
-It needs CREATE TABLE on the schema. In the report catalog, schema, tables,
-warehouse, workspace and source have other names, so that it can be sent to others.
+It needs CREATE TABLE on the schema. In the report catalog, schema, tables, warehouse, workspace and
+source have other names, so that it can be sent to others.
 
 The exit status is 0 when all steps went well, 4 when the tables held something else than they should,
 or a step could not be tried.`,

@@ -78,7 +78,7 @@ func newVersionCommand(a *app) *cobra.Command {
 	output := "text"
 	c := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version, the commit and the Go version that it was built with",
+		Short: "Print the version, the commit, the Go version and the platform",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			switch output {
