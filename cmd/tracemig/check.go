@@ -66,7 +66,7 @@ func (a *app) check(o checkOptions) error {
 		return err
 	}
 	conn := o.connector(a, log)
-	conn.limits = o.limits()
+	conn.limits = o.limits(conn.inDatabricks())
 	if _, err := conn.environment(); err != nil {
 		return err
 	}

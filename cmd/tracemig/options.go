@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -35,6 +36,7 @@ type runOptions struct {
 	attachments              string
 	serviceName              string
 	clustering               bool
+	read                     mlflowclient.Read
 	searchRate, downloadRate float64
 	concurrency              int
 	bytesInFlight            byteSize
@@ -62,8 +64,7 @@ func (o *runOptions) comparisonFlag() string {
 
 func defaultRunOptions() runOptions {
 	return runOptions{
-		searchRate: mlflowclient.DefaultSearchPerSecond, downloadRate: mlflowclient.DefaultDownloadPerSecond,
-		runLinks: runlinks.OfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
+		read: mlflowclient.Exact, runLinks: runlinks.OfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
 		settle: duration(migrate.DefaultSettle), output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
@@ -78,6 +79,9 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 		"make the two views that read the tables, where they are missing: only where there is no service, which makes its own and can't bind "+
 			"an experiment to a location that has others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be done")
+	f.TextVar(&o.read, "read", o.read,
+		"`how` to read spans from an MLflow server: exact, each trace as it is stored; or fast, small traces in groups, in a form that does "+
+			"not hold everything")
 	f.BoolVar(&o.noResync, "no-resync", false, "leave traces that were migrated as they are, whatever changed at the source since")
 	o.addSpanFlags(c)
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
@@ -187,8 +191,10 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 			"experiment that you may see; or none")
 	f.StringVar(&o.serviceName, "service-name", "",
 		"service.name to give all spans (default what the source knows of traces that came by OTLP)")
-	f.Float64Var(&o.searchRate, "search-rate", o.searchRate, "searches a second at the source, at most, of all shards together")
-	f.Float64Var(&o.downloadRate, "download-rate", o.downloadRate, "trace downloads a second at the source, at most, of all shards together")
+	f.Float64Var(&o.searchRate, "search-rate", 0,
+		"searches a second at the source, at most, of all shards together (default 25, a workspace's quota; none for an MLflow server)")
+	f.Float64Var(&o.downloadRate, "download-rate", 0,
+		"trace downloads a second at the source, at most, of all shards together (default 200, a workspace's quota; none for an MLflow server)")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
 	f.Var(&o.bytesInFlight, "bytes-in-flight",
 		"payload in memory, at most, such as 64MiB, 64MB or a number of bytes; one larger trace still passes")
@@ -198,11 +204,16 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 }
 
 // limits are the rates for one shard. A source's quotas are for all of its clients together, so shards share them.
-func (o *runOptions) limits() mlflowclient.Limits {
+func (o *runOptions) limits(inDatabricks bool) mlflowclient.Limits {
+	l := mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
+	if inDatabricks {
+		l.SearchPerSecond = cmp.Or(l.SearchPerSecond, mlflowclient.DefaultSearchPerSecond)
+		l.RunsPerSecond = mlflowclient.DefaultRunsPerSecond
+		l.DownloadPerSecond = cmp.Or(l.DownloadPerSecond, mlflowclient.DefaultDownloadPerSecond)
+	}
 	shards := float64(max(o.shard.Count, 1))
 	return mlflowclient.Limits{
-		SearchPerSecond: o.searchRate / shards, RunsPerSecond: mlflowclient.DefaultRunsPerSecond / shards,
-		DownloadPerSecond: o.downloadRate / shards,
+		SearchPerSecond: l.SearchPerSecond / shards, RunsPerSecond: l.RunsPerSecond / shards, DownloadPerSecond: l.DownloadPerSecond / shards,
 	}
 }
 
@@ -212,6 +223,9 @@ func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, er
 		return w, nil, err
 	}
 	if err := o.checkURI(a); err != nil {
+		return w, nil, err
+	}
+	if err := o.checkRead(a); err != nil {
 		return w, nil, err
 	}
 	var level slog.Level

@@ -98,6 +98,14 @@ func (o *pairOptions) checkURI(a *app) error {
 	return nil
 }
 
+// checkRead refuses --read where there is no choice.
+func (o *runOptions) checkRead(a *app) error {
+	if o.read == mlflowclient.Fast && o.connector(a, nil).inDatabricks() {
+		return usageError("--read fast is for MLflow servers: a Databricks workspace hands out spans in one way")
+	}
+	return nil
+}
+
 // checkHost refuses what can't be the address of a workspace.
 func checkHost(host string) error {
 	if host == "" {

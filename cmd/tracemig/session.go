@@ -60,7 +60,7 @@ func (s *session) open() error {
 	conn := o.connector(s.app, s.log)
 	conn.clustering = o.clustering
 	conn.volume, conn.makeVolume, conn.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
-	conn.limits = o.limits()
+	conn.limits = o.limits(conn.inDatabricks())
 	var err error
 	if s.source, err = conn.source(); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
-		Window: w, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
+		Window: w, Read: o.read, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
 		UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle), Attachments: s.attachments,
 		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
 	}

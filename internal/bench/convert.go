@@ -132,6 +132,6 @@ func readLastTrace(s *replay.Synthetic) (info *mlflow.TraceInfo, doc []byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	spans := source.FetchSpans(ctx, []*mlflow.TraceInfo{info})[0]
+	spans := source.FetchSpans(ctx, mlflowclient.Exact, []*mlflow.TraceInfo{info})[0]
 	return info, spans.JSON, spans.Err
 }

@@ -53,9 +53,15 @@ func (l *localRun) run() (s migrate.Summary, r result, err error) {
 	if r, err = measure(cmd); err != nil {
 		return s, r, err
 	}
+	s, err = lastSummary(r)
+	return s, r, err
+}
+
+// lastSummary is the summary that tracemig printed at its end.
+func lastSummary(r result) (s migrate.Summary, err error) {
 	lines := bytes.Split(bytes.TrimSpace(r.stdout), []byte("\n"))
 	err = json.Unmarshal(lines[len(lines)-1], &s)
-	return s, r, err
+	return s, err
 }
 
 // withLocalRun calls f with a new localRun, whose folder is empty.

@@ -39,6 +39,9 @@ type Input struct {
 type Result struct {
 	Trace uctables.Trace
 	Notes []Note
+	// StoredTellsMore says that the spans came in OTLP form and hold something of which only the stored text tells what it was:
+	// a value with a note, or a null in the place of a value that the form leaves out.
+	StoredTellsMore bool
 	// Attachments are all that the spans refer to, also those of the input.
 	Attachments []mlflow.Attachment
 }
@@ -131,8 +134,11 @@ func Convert(in Input, opt Options) (Result, error) {
 	}
 	c.setService()
 	c.finishSpans()
+	storedTellsMore := c.otlp && (c.unsure || len(c.notes) > 0)
 	c.annotate()
 	return Result{
+		StoredTellsMore: storedTellsMore,
+
 		Trace: uctables.Trace{TraceID: c.traceID, Annotations: c.annotations, Spans: c.rows},
 		Notes: c.notes, Attachments: c.foundAttachments(),
 	}, nil
@@ -147,6 +153,8 @@ type converter struct {
 	// From the spans document.
 	doc         []byte // valid UTF-8
 	values      bool   // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
+	otlp        bool   // it is in OTLP form
+	unsure      bool   // a null of it may stand for a value that OTLP leaves out
 	otelID      string // first OTEL trace ID
 	otelLit     []byte // its literal, if the ID is exact
 	identified  bool   // a span belongs to the trace that was asked for, as far as the spans tell

@@ -115,6 +115,7 @@ func (c *converter) readDocument() error {
 	var err error
 	switch r.PeekKind() {
 	case '[':
+		c.otlp = true
 		err = spans()
 	case '{':
 		err = r.object(func(key []byte) error {

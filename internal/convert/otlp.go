@@ -29,6 +29,9 @@ func (c *converter) readKeyValue(r reader, o *object) error {
 		c.note(BadValue, "attributes", "a key that is no string")
 	}
 	name := c.beginAttribute(o, key, value)
+	// For an attribute text of 0, false or "", MLflow's get (_SpanAttributesRegistry in mlflow/entities/span.py) gives None, and
+	// OTLP has nothing. MLflow's own attributes are JSON texts, whose null is one.
+	c.unsure = c.unsure || o == &c.spanAttrs && string(value) == "null" && !bytes.HasPrefix(name, []byte("mlflow."))
 	c.addValue(o, name, value, nil)
 	return nil
 }

@@ -28,6 +28,7 @@ type unit struct {
 	repair bool // verification found it wanting
 	there  bool // the target has rows of it, as far as is known
 	large  bool // for clients that read it back
+	fast   bool // its spans were read in the fast way
 
 	compare      bool // its spans may have other values than the rows
 	changedSpans []uctables.Span
@@ -83,6 +84,13 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	}
 	opt := convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName}
 	res, err := convert.Convert(in, opt)
+	if spans.Fast && (err != nil || res.StoredTellsMore) {
+		*spans = r.job.Source.FetchSpans(ctx, mlflowclient.Exact, []*mlflow.TraceInfo{info})[0]
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return r.convert(ctx, t, spans)
+	}
 	if err != nil {
 		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, unconvertible(err), err.Error()})
 	}
@@ -104,7 +112,9 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		}
 		a.list = nil // The rows have the bytes now.
 	}
-	return r.unitOf(t, rec, &res, missing, a), nil
+	u := r.unitOf(t, rec, &res, missing, a)
+	u.fast = spans.Fast
+	return u, nil
 }
 
 // notNow settles a converted trace that this run is not to write: one with open spans, one of another shard, and one

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/source"
@@ -20,24 +21,32 @@ const (
 	// failuresInARow is after how many failed reads in a row the source is asked for something simple:
 	// if it fails at that too, the source is broken, not the traces, and the run ends.
 	failuresInARow = 20
+	// fastFetchers read groups at a time in the fast way, at most: more would collect groups long before their turn, and so
+	// smaller ones than the source has come to take.
+	fastFetchers = 16
+	// maxGroupBytes ends a group of traces: its answers are in memory together.
+	maxGroupBytes = 4 << 20
 )
 
 // fetchAll reads and converts traces, several groups at a time. A group is begun only while reading
 // goes on; once begun it is finished under ctx.
 func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units chan<- *unit) error {
 	g, gctx := errgroup.WithContext(ctx)
-	groups := &groups{traces: traces, size: r.job.Source.FetchGroup, answered: make(chan struct{})}
-	for range r.job.Fetchers {
+	groups := &groups{
+		traces: traces, budget: r.bytes, answered: make(chan struct{}),
+		size: func() int { return r.job.Source.FetchGroup(r.job.Read) },
+	}
+	fetchers := r.job.Fetchers
+	if r.job.Read == mlflowclient.Fast {
+		fetchers = min(fetchers, fastFetchers)
+	}
+	for range fetchers {
 		g.Go(func() error {
 			// A fetcher that ends before the first answer must not leave the others waiting for one.
 			defer groups.answer()
 			for {
-				group := groups.next()
-				var estimate int64
-				for _, t := range group {
-					estimate += source.SizeOf(t.TraceInfo)
-				}
-				if len(group) == 0 || r.bytes.Acquire(reading, estimate) != nil || reading.Err() != nil {
+				group := groups.next(reading)
+				if len(group) == 0 || reading.Err() != nil {
 					return nil // The stage that ended reading reports why.
 				}
 				if err := r.fetch(gctx, group, units, groups.answer); err != nil {
@@ -52,28 +61,34 @@ func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units
 // groups collects listed traces into groups that are read by one call.
 type groups struct {
 	traces <-chan listed
+	budget *budget.Budget
 	size   func() int // of a group, as far as the source's answers have shown
 
-	turn     sync.Mutex // so that one fetcher collects a whole group, rather than each a part of one
+	turn     sync.Mutex // so that one fetcher collects a whole group, rather than each a part of one that waits for the budget
 	begun    int
 	once     sync.Once
 	answered chan struct{} // closed after the first answer of the source
 }
 
-// next is the next group. After firstGroups it waits for the first answer of the source. It is empty when no
-// traces are left.
-func (g *groups) next() (group []listed) {
+// next is the next group, whose estimated bytes it has taken from the budget. After firstGroups it waits for the first answer
+// of the source. The group is empty when no traces are left or ctx ends.
+func (g *groups) next(ctx context.Context) (group []listed) {
 	g.turn.Lock()
 	defer g.turn.Unlock()
 	if g.begun++; g.begun > firstGroups {
 		<-g.answered
 	}
-	for n := g.size(); len(group) < n; {
+	var estimate int64
+	for n := g.size(); len(group) < n && estimate < maxGroupBytes; {
 		t, ok := <-g.traces
 		if !ok {
 			break
 		}
 		group = append(group, t)
+		estimate += source.SizeOf(t.TraceInfo)
+	}
+	if len(group) == 0 || g.budget.Acquire(ctx, estimate) != nil {
+		return nil
 	}
 	return group
 }
@@ -82,11 +97,7 @@ func (g *groups) answer() { g.once.Do(func() { close(g.answered) }) }
 
 // fetch reads the spans of one group and sends the converted traces on.
 func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, answered func()) error {
-	infos := make([]*mlflow.TraceInfo, len(group))
-	for i, t := range group {
-		infos[i] = t.TraceInfo
-	}
-	spans := r.job.Source.FetchSpans(ctx, infos)
+	spans := r.read(ctx, group)
 	answered()
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -112,6 +123,30 @@ func (r *run) fetch(ctx context.Context, group []listed, units chan<- *unit, ans
 		}
 	}
 	return nil
+}
+
+// read reads the spans of one group. The fast way is for traces of which nothing was written before: rows that were read
+// exactly are not to be compared with less.
+func (r *run) read(ctx context.Context, group []listed) []mlflowclient.Spans {
+	spans := make([]mlflowclient.Spans, len(group))
+	ways := map[mlflowclient.Read][]int{}
+	for i, t := range group {
+		way := mlflowclient.Exact
+		if t.known.State == "" {
+			way = r.job.Read
+		}
+		ways[way] = append(ways[way], i)
+	}
+	for way, at := range ways {
+		infos := make([]*mlflow.TraceInfo, len(at))
+		for i, k := range at {
+			infos[i] = group[k].TraceInfo
+		}
+		for i, s := range r.job.Source.FetchSpans(ctx, way, infos) {
+			spans[at[i]] = s
+		}
+	}
+	return spans
 }
 
 // failures counts failed reads in a row.

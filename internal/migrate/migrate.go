@@ -41,9 +41,10 @@ type Job struct {
 	Checkpoint   *checkpoint.Store // it also says which shard of the source is to be migrated
 	Window       mlflowclient.Window
 
-	RunLinks    runlinks.Scope // of which runs to ask for traces that were linked to them after they ended
-	Resync      bool           // carry over what changed at the source since a trace was migrated
-	UpdateSpans bool           // put spans that have other values at the source now in the place of their rows
+	Read        mlflowclient.Read // how the spans of traces that are new are read
+	RunLinks    runlinks.Scope    // of which runs to ask for traces that were linked to them after they ended
+	Resync      bool              // carry over what changed at the source since a trace was migrated
+	UpdateSpans bool              // put spans that have other values at the source now in the place of their rows
 	// Settle is for how long after a trace's end spans of it may come, where the source takes each one as it
 	// comes: traces migrated within it are read again by later runs.
 	Settle        time.Duration

@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -473,18 +475,63 @@ func TestReadsInFullGroups(t *testing.T) {
 	}
 }
 
+// The fast way is taken for traces of which nothing was written before, and a trace of which it may not tell all is read
+// again exactly.
+func TestReadFast(t *testing.T) {
+	src, m := &memsource.Experiment{Fast: map[string][]byte{}}, newMemory()
+	for n := range 5 {
+		src.Add(n, "exact")
+		m.want[targetID(n)] = 1
+		attributes := ""
+		switch n {
+		case 1: // it may be false or 0
+			attributes = `{"key":"a","value":{}}`
+		case 2: // its text is kept as it is stored
+			attributes = `{"key":"a","value":{"kvlist_value":{"values":[{"key":"b\u0000","value":{"int_value":"1"}}]}}}`
+		}
+		id, _ := hex.DecodeString(targetID(n))
+		src.Fast[memsource.TraceID(n)] = fmt.Appendf(nil,
+			`[{"trace_id":%q,"span_id":"AAAAAAAAAAE=","name":"fast","start_time_unix_nano":"1","attributes":[%s]}]`,
+			base64.StdEncoding.EncodeToString(id), attributes)
+	}
+	src.Fast[memsource.TraceID(3)] = []byte(`[{"trace_id":`)
+	store := newCheckpoint(t)
+	j := job(src, m, store)
+	j.Read = mlflowclient.Fast
+	if s := mustRun(t, j); s.Migrated != 5 || s.ReadFast != 2 {
+		t.Errorf("%d traces migrated, %d of them read fast; want 5 and 2", s.Migrated, s.ReadFast)
+	}
+	got := map[string]string{}
+	for _, span := range m.Spans() {
+		got[span.TraceID] += span.Name
+	}
+	for n, want := range []string{"fast", "exact", "exact", "exact", "fast"} {
+		if got[targetID(n)] != want {
+			t.Errorf("trace %d has span %q, want %s", n, got[targetID(n)], want)
+		}
+	}
+	// A later run with --repair reads what was written exactly.
+	rec := checkpoint.Record{TraceID: memsource.TraceID(0), TargetTraceID: targetID(0), State: checkpoint.Deferred, Reason: ReasonRepair}
+	if err := store.Put(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	if s := mustRun(t, j); s.ReadFast != 0 {
+		t.Errorf("%d traces read fast again, want none", s.ReadFast)
+	}
+}
+
 // batching is an experiment that takes ten traces a call once it was asked.
 type batching struct {
 	*memsource.Experiment
 	asked atomic.Bool
 }
 
-func (b *batching) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
+func (b *batching) FetchSpans(ctx context.Context, read mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
 	b.asked.Store(true)
-	return b.Experiment.FetchSpans(ctx, infos)
+	return b.Experiment.FetchSpans(ctx, read, infos)
 }
 
-func (b *batching) FetchGroup() int {
+func (b *batching) FetchGroup(mlflowclient.Read) int {
 	if b.asked.Load() {
 		return 10
 	}

@@ -210,10 +210,10 @@ func sample(ctx context.Context, job *Job) (found sizes, err error) {
 	if err != nil && !errors.Is(err, errEnough) {
 		return found, err
 	}
-	group := max(job.Source.FetchGroup(), 1)
+	group := max(job.Source.FetchGroup(mlflowclient.Exact), 1)
 	for len(infos) > 0 {
 		n := min(group, len(infos))
-		for i, s := range job.Source.FetchSpans(ctx, infos[:n]) {
+		for i, s := range job.Source.FetchSpans(ctx, mlflowclient.Exact, infos[:n]) {
 			if s.Err != nil || s.Missing != "" {
 				continue
 			}

@@ -144,6 +144,9 @@ func (r *Recorder) unit(u *unit) {
 		if u.large {
 			s.LargeForClients++
 		}
+		if u.fast {
+			s.ReadFast++
+		}
 		s.countAttachments(&u.attachments)
 	})
 }

@@ -85,6 +85,8 @@ type Summary struct {
 	// TakenOver counts traces that Databricks' own migration had moved and whose annotations now have tracemig's
 	// form.
 	TakenOver int64 `json:"traces_taken_over"`
+	// ReadFast counts written traces whose spans were read in the fast way (mlflowclient.Fast).
+	ReadFast int64 `json:"traces_read_fast,omitempty"`
 	// LargeForClients counts written traces over 25 MB, which MLflow's clients can't open in a UC location.
 	LargeForClients int64 `json:"large_for_clients"`
 

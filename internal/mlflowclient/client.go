@@ -25,17 +25,17 @@ import (
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
-// Limits are the requests a second that the client allows itself for each kind of request.
-// Zero means the default.
+// Limits are the requests a second that the client allows itself for each kind of request. Zero means the quota of a
+// workspace, and for an MLflow server, which has none, no limit.
 type Limits struct {
-	SearchPerSecond float64 // searches of traces, polls of searches, and experiments by name; default 25
-	RunsPerSecond   float64 // pages of runs and of experiments; default 7
+	SearchPerSecond float64 // searches of traces, polls of searches, and experiments by name
+	RunsPerSecond   float64 // pages of runs and of experiments
 	// DownloadPerSecond is for spans or, in a workspace, for signed addresses of spans: their downloads from
-	// object storage have no quota. Default 200.
+	// object storage have no quota.
 	DownloadPerSecond float64
 }
 
-// The default limits for every kind of source are the quotas that Databricks documents for a workspace.
+// The quotas that Databricks documents for a workspace.
 const (
 	DefaultSearchPerSecond   = 25
 	DefaultRunsPerSecond     = 7
@@ -75,6 +75,7 @@ type Client struct {
 	search       *pacer
 	runs         *pacer
 	download     *pacer
+	groups       *pacer        // downloads of several traces at once
 	signed       *pacer        // downloads from signed addresses: an object store's, without a quota
 	large        chan struct{} // full while an answer over largeAnswer is read
 	retry        retry.Policy
@@ -91,6 +92,7 @@ type Client struct {
 	// What the source has shown to have, or not to have, is remembered so that it is asked once.
 	noLongSearch  atomic.Bool
 	noBatch       atomic.Bool
+	batch         batchSize
 	ways          ways
 	reached       atomic.Bool            // it has answered at least once
 	lastListed    atomic.Pointer[string] // ID of the experiment that was listed last
@@ -143,7 +145,7 @@ func NewServer(trackingURI string, creds ServerCredentials, opts Options) (*Clie
 		creds.Username = u.User.Username()
 		creds.Password, _ = u.User.Password()
 	}
-	c := newClient(u, opts)
+	c := newClient(u, opts, Limits{})
 	switch {
 	case creds.Username != "" && creds.Password != "":
 		c.authenticate = func(r *http.Request) error {
@@ -188,7 +190,7 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // what the profile's skip_verify asks for
 		opts.Transport = t
 	}
-	c := newClient(u, opts)
+	c := newClient(u, opts, Limits{DefaultSearchPerSecond, DefaultRunsPerSecond, DefaultDownloadPerSecond})
 	c.databricks = true
 	login := databricks.NewLogin(cfg)
 	c.renew = login.Renew
@@ -202,7 +204,8 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 	return c, nil
 }
 
-func newClient(u *url.URL, opts Options) *Client {
+// newClient makes a client that keeps the given limits where opts have none.
+func newClient(u *url.URL, opts Options, limits Limits) *Client {
 	or := func(v, def float64) float64 {
 		if v > 0 {
 			return v
@@ -211,9 +214,9 @@ func newClient(u *url.URL, opts Options) *Client {
 	}
 	c := &Client{
 		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
-		search:      newPacer(or(opts.Limits.SearchPerSecond, DefaultSearchPerSecond)),
-		runs:        newPacer(or(opts.Limits.RunsPerSecond, DefaultRunsPerSecond)),
-		download:    newPacer(or(opts.Limits.DownloadPerSecond, DefaultDownloadPerSecond)),
+		search:      newPacer(or(opts.Limits.SearchPerSecond, limits.SearchPerSecond)),
+		runs:        newPacer(or(opts.Limits.RunsPerSecond, limits.RunsPerSecond)),
+		download:    newPacer(or(opts.Limits.DownloadPerSecond, limits.DownloadPerSecond)),
 		signed:      newPacer(0),
 		large:       make(chan struct{}, 1),
 		retry:       opts.Retry,
@@ -226,6 +229,7 @@ func newClient(u *url.URL, opts Options) *Client {
 		stall:       cmp.Or(opts.Timeout, stallTimeout),
 		trustWith:   "SSL_CERT_FILE",
 	}
+	c.groups = newGroupPacer(c.download)
 	if c.retry == (retry.Policy{}) {
 		c.retry = retry.Default
 	}

@@ -18,7 +18,7 @@ func TestErrorsSayItOnce(t *testing.T) {
 		}
 	}
 	spans := func(t *testing.T, c *Client) error {
-		return c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
+		return c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
 	}
 	list := func(t *testing.T, c *Client) error {
 		return c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })

@@ -36,7 +36,7 @@ func TestDecompressionBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+	got := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 	if e, ok := errors.AsType[*TooLargeError](got.Err); !ok || e.Limit != limit || !strings.Contains(got.Err.Error(), "tr-1") {
 		t.Errorf("got %v, want a *TooLargeError", got.Err)
 	}
@@ -62,7 +62,7 @@ func TestNotCompressedAsItSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+	got := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 	if got.Err == nil || !strings.Contains(got.Err.Error(), "not compressed as it says") || c.Stats().Requests != 1 {
 		t.Errorf("error %v after %d requests, want one that it is not compressed as it says, after 1", got.Err, c.Stats().Requests)
 	}
@@ -81,9 +81,9 @@ func TestOneLargeAnswerAtATime(t *testing.T) {
 		})
 		c.large <- struct{}{} // another one is being read
 		done := make(chan Spans, 1)
-		go func() { done <- c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-large", "", 1)})[0] }()
+		go func() { done <- c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-large", "", 1)})[0] }()
 		synctest.Wait()
-		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-small", "", 1)})[0]; s.Err != nil {
+		if s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-small", "", 1)})[0]; s.Err != nil {
 			t.Error(s.Err)
 		}
 		time.Sleep(2 * stallTimeout) // Waiting for its turn is no stall.
@@ -115,7 +115,7 @@ func TestWebPages(t *testing.T) {
 	listing := c.ListTraces(t.Context(), "7", Window{}, func(*mlflow.TraceInfo) error { return nil })
 	runs := c.ListRuns(t.Context(), "7", func(string) error { return nil })
 	_, info := c.TraceInfo(t.Context(), "tr-1")
-	spans := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "TRACKING_STORE", 1)})[0].Err
+	spans := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "TRACKING_STORE", 1)})[0].Err
 	if n != 6 { // spans are asked for in two ways
 		t.Errorf("%d requests, want 6", n)
 	}
@@ -124,7 +124,7 @@ func TestWebPages(t *testing.T) {
 			return answer(200, `{"credential_info":{"signed_uri":"https://store.example/traces.json?sig=SIGNATURE"}}`), nil
 		}
 		return inProcess{page}.RoundTrip(r)
-	})).FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
+	})).FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0].Err
 	for name, err := range map[string]error{
 		"experiment": experiment, "listing": listing, "runs": runs, "trace": info, "spans": spans, "signed download": signed,
 	} {

@@ -156,7 +156,7 @@ func (c *Client) attempt(p *pacer, via *http.Client, req *http.Request) ([]byte,
 	}
 	defer resp.Body.Close()
 	now := time.Now()
-	p.window.answered(now.Sub(began), now)
+	p.answered(now.Sub(began), now)
 	c.reached.Store(true)
 	watchdog.Reset(c.stall)
 	if to, err := resp.Location(); err == nil && via == c.storage && resp.StatusCode/100 == 3 {

@@ -47,7 +47,7 @@ func TestCancelledStartsNothing(t *testing.T) {
 	if _, err := c.Experiment(ctx, "agent"); !errors.Is(err, cause) {
 		t.Errorf("error %v, want %v", err, cause)
 	}
-	if s := c.FetchSpans(ctx, []*mlflow.TraceInfo{{TraceID: "tr-1"}}); !errors.Is(s[0].Err, cause) {
+	if s := c.FetchSpans(ctx, Exact, []*mlflow.TraceInfo{{TraceID: "tr-1"}}); !errors.Is(s[0].Err, cause) {
 		t.Errorf("error %v, want %v", s[0].Err, cause)
 	}
 	if err := c.ListTraces(ctx, "7", Window{}, nil); !errors.Is(err, cause) {
@@ -59,7 +59,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	c := clientOf(t, Options{MaxTraceBytes: 100, Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		return answer(200, `{"spans":[`+strings.Repeat(" ", 1000)+`]}`), nil
 	})})
-	s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{{TraceID: "tr-1"}})[0]
+	s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{{TraceID: "tr-1"}})[0]
 	if e, ok := errors.AsType[*TooLargeError](s.Err); !ok || e.Limit != 100 {
 		t.Errorf("got %v, want a *TooLargeError", s.Err)
 	}

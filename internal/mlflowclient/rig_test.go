@@ -53,7 +53,7 @@ func readAll(t *testing.T, c *Client, ref string, halfway func()) read {
 		if i == len(infos)/2 && halfway != nil {
 			halfway()
 		}
-		out.spans[ti.TraceID] = c.FetchSpans(t.Context(), []*mlflow.TraceInfo{ti})[0]
+		out.spans[ti.TraceID] = c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{ti})[0]
 	}
 	if err := c.ListRuns(t.Context(), e.ID, func(run string) error {
 		return c.ListRunTraces(t.Context(), e.ID, run, Window{}, func(id string) error {
@@ -168,7 +168,7 @@ func TestServerCorpus(t *testing.T) {
 			break
 		}
 	}
-	for i, s := range c.FetchSpans(t.Context(), infos) {
+	for i, s := range c.FetchSpans(t.Context(), Exact, infos) {
 		n := 0
 		jsonscan.Elements(s.JSON, func([]byte) error { n++; return nil })
 		if s.Err == nil && infos[i].Tags[mlflow.TagSpansLocation] == "TRACKING_STORE" && n != want[infos[i].TraceID] {
@@ -255,7 +255,7 @@ func TestWorkspaceCorpus(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.SetLost(t, lost.TraceID)
-		if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{lost})[0]; s.Missing != MissingLost || s.Err != nil {
+		if s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{lost})[0]; s.Missing != MissingLost || s.Err != nil {
 			t.Errorf("missing %q, error %v, want missing %q", s.Missing, s.Err, MissingLost)
 		}
 	})

@@ -128,7 +128,7 @@ func TestSignedDownload(t *testing.T) {
 			if tt.trace == nil {
 				tt.trace = trace("tr-1", "", 1)
 			}
-			s := databricksClient(t, split).FetchSpans(t.Context(), []*mlflow.TraceInfo{tt.trace})[0]
+			s := databricksClient(t, split).FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{tt.trace})[0]
 			if tt.wantErr != "" {
 				if s.Err == nil || !strings.Contains(s.Err.Error(), tt.wantErr) || !strings.Contains(s.Err.Error(), "tr-1") {
 					t.Errorf("error %v, want one with %q and the trace", s.Err, tt.wantErr)
@@ -173,7 +173,7 @@ func TestStorageBehindFirewall(t *testing.T) {
 					return tt.rest(r)
 				}))
 				for i := range 3 {
-					s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace(fmt.Sprintf("tr-%d", i), "", 1)})[0]
+					s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace(fmt.Sprintf("tr-%d", i), "", 1)})[0]
 					if i == 0 && !tt.unreachable {
 						if s.Err != nil {
 							t.Errorf("the first trace: error %v, want none", s.Err)
@@ -215,7 +215,7 @@ func TestDeletedBetweenAddresses(t *testing.T) {
 			io.WriteString(w, `{"credential_info":{"signed_uri":"https://storage.example/t?sig=SIGNATURE"}}`)
 		})}.RoundTrip(r)
 	}))
-	if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Missing != MissingDeleted || s.Err != nil {
+	if s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Missing != MissingDeleted || s.Err != nil {
 		t.Errorf("missing %q, error %v, want missing %q", s.Missing, s.Err, MissingDeleted)
 	}
 }
@@ -257,7 +257,7 @@ func TestRedirectsOfSignedAddresses(t *testing.T) {
 				}
 				return answer(200, doc), nil
 			}))
-			s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+			s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 			if wantErr == "" {
 				if s.Err != nil || string(s.JSON) != doc || len(hosts) != 2 {
 					t.Errorf("%s, error %v, asked %v, want %s from the second host", s.JSON, s.Err, hosts, doc)

@@ -20,6 +20,8 @@ type Spans struct {
 	// Missing is the reason for which there are no spans, or fewer than the trace has: one of those below.
 	// Empty when all are there.
 	Missing string
+	// Fast says that JSON is what the server makes of the stored text, although it may hand out the text itself.
+	Fast bool
 	// Err is a fault of this trace's answer after all retries. It says nothing about other traces.
 	Err error
 }
@@ -33,30 +35,43 @@ const (
 	MissingDeleted    = "deleted"          // the trace itself is gone since it was listed
 )
 
-// FetchGroup is how many traces one call of FetchSpans should be for at present. It may change once the client has
-// seen what the source serves.
-func (c *Client) FetchGroup() int {
-	if !c.databricks && c.storedRefused() && !c.noBatch.Load() {
-		return batchSize
-	}
-	return 1
-}
-
 // FetchSpans gets the spans of each trace, in the order of infos.
 //
 // Databricks serves the stored traces.json by a signed address. An open-source server has several ways, see ways.go.
 // get-trace-artifact hands out the stored text of every span, wherever it is kept (tracking store, artifacts, archive), in
 // every version since 2.14. traces/get and batchGet decode each span and encode it as OTLP. That fails on integers beyond
 // 64 bits (in batchGet for the whole group), changes how numbers are written, and drops bytes and links whose IDs
-// have another width. Measured on one worker of MLflow 3.17 with ten spans a trace: get-trace-artifact 110 traces/s,
-// traces/get 100, batchGet 230. Values must survive exactly, so the stored text comes first. The OTLP forms are for servers
-// or proxies that do not serve it.
-func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Spans {
+// have another width. Values must survive exactly, so the stored text comes first. The OTLP forms are for servers
+// or proxies that do not serve it, and for callers who ask for the fast way.
+func (c *Client) FetchSpans(ctx context.Context, read Read, infos []*mlflow.TraceInfo) []Spans {
 	out := make([]Spans, len(infos))
+	done := make([]bool, len(infos))
+	if read == Fast && !c.databricks {
+		few := fewSpansOf(infos)
+		for _, i := range few {
+			done[i] = true
+		}
+		for _, i := range c.fetchBatches(ctx, infos, few, out) {
+			done[i] = false
+		}
+	}
+	c.fetchStored(ctx, infos, done, out)
+	for i, t := range infos {
+		out[i] = assess(t, out[i])
+		out[i].Fast = done[i]
+	}
+	return out
+}
+
+// fetchStored reads the traces infos[i] that are not done into out[i], as they are stored where the source serves that.
+func (c *Client) fetchStored(ctx context.Context, infos []*mlflow.TraceInfo, done []bool, out []Spans) {
 	var rest []int             // traces whose stored form was not served, and that traces/get may serve
 	without := map[int]Spans{} // for some of them the error that no other way is left
 	for i, t := range infos {
 		var served bool
+		if done[i] {
+			continue
+		}
 		if c.databricks {
 			out[i] = c.signedSpans(ctx, t)
 		} else if out[i], served = c.storedSpans(ctx, t); !served && inlineServes(t) {
@@ -69,10 +84,8 @@ func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Sp
 			}
 		}
 	}
-	for len(rest) > 0 {
-		n := min(batchSize, len(rest))
-		c.inlineSpans(ctx, infos, rest[:n], out)
-		rest = rest[n:]
+	for _, i := range c.fetchBatches(ctx, infos, rest, out) {
+		out[i] = c.inlineOne(ctx, infos[i])
 	}
 	for i, s := range without {
 		// When spans are artifacts, traces/get answers without any, as if the trace had none.
@@ -80,10 +93,6 @@ func (c *Client) FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []Sp
 			out[i] = s
 		}
 	}
-	for i, t := range infos {
-		out[i] = assess(t, out[i])
-	}
-	return out
 }
 
 // assess compares what was served with what the trace says of itself.

@@ -69,36 +69,6 @@ func (c *Client) storedAnswer(ctx context.Context, t *mlflow.TraceInfo, w *way, 
 	return c.noWay(t, err), true
 }
 
-// inlineSpans reads the spans of the traces infos[i] for each i in at, which are at most batchSize, into out[i]. It asks
-// for all of them at once, and then for each that was not in the answer.
-func (c *Client) inlineSpans(ctx context.Context, infos []*mlflow.TraceInfo, at []int, out []Spans) {
-	got := map[string][]byte{}
-	if len(at) > 1 && !c.noBatch.Load() && c.ways.inline.refusal() == nil {
-		query := url.Values{}
-		for _, i := range at {
-			query.Add("trace_ids", infos[i].TraceID)
-		}
-		body, err := c.call(ctx, request{
-			pacer: c.download, path: "/api/3.0/mlflow/traces/batchGet", query: query, check: endsEarly(), patience: patience{faults: 1},
-		})
-		if err == nil {
-			got, err = tracesIn(body)
-		}
-		if routeRefused(err) || takenForID(err, "batchGet") {
-			c.noBatch.Store(true)
-		}
-		// Any other failure may be due to one trace of the group, so each is asked for.
-	}
-	for _, i := range at {
-		t := infos[i]
-		if spans, ok := got[t.TraceID]; ok {
-			out[i] = Spans{JSON: bytes.Clone(spans)} // A copy, so that the group's answer does not stay in memory as long as one trace.
-			continue
-		}
-		out[i] = c.inlineOne(ctx, t)
-	}
-}
-
 // inlineOne asks for one trace.
 func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	if c.ways.inline.refusal() != nil {
@@ -210,6 +180,3 @@ func escapePath(p string) string {
 func inlineServes(t *mlflow.TraceInfo) bool {
 	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == archiveRepo
 }
-
-// batchSize is how many traces one request of traces/batchGet may name.
-const batchSize = 10

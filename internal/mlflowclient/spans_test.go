@@ -92,7 +92,7 @@ func TestServerSpans(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := serverClient(t, tt.serve)
 				start := time.Now()
-				for i, s := range c.FetchSpans(t.Context(), infos) {
+				for i, s := range c.FetchSpans(t.Context(), Exact, infos) {
 					got := string(s.JSON)
 					switch {
 					case s.Err != nil:
@@ -110,8 +110,8 @@ func TestServerSpans(t *testing.T) {
 				if time.Since(start) > 20*time.Second {
 					t.Errorf("one bad trace took %v, want at most 20s", time.Since(start))
 				}
-				if c.FetchGroup() != tt.group {
-					t.Errorf("group of %d, want %d", c.FetchGroup(), tt.group)
+				if c.FetchGroup(Exact) != tt.group {
+					t.Errorf("group of %d, want %d", c.FetchGroup(Exact), tt.group)
 				}
 			})
 		})
@@ -122,7 +122,7 @@ func TestServerSpans(t *testing.T) {
 			asked++
 			http.Error(w, `{"error_code":"INVALID_STATE","message":"Trace data is corrupted"}`, http.StatusInternalServerError)
 		})
-		s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+		s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 		if _, ok := errors.AsType[*CorruptError](s.Err); !ok || asked != 1 {
 			t.Errorf("%v after %d requests, want a *CorruptError after one", s.Err, asked)
 		}

@@ -154,7 +154,7 @@ func TestWaysToSpans(t *testing.T) {
 			}
 			for round := range 2 { // The second round knows what the first has found.
 				before := requests
-				for i, s := range c.FetchSpans(t.Context(), tt.infos) {
+				for i, s := range c.FetchSpans(t.Context(), Exact, tt.infos) {
 					if got := outcome(s); !isOutcome(got, tt.want[i]) || strings.Contains(got, "SECRET") {
 						t.Errorf("%s: got %s, want %s", tt.infos[i].TraceID, got, tt.want[i])
 					}
@@ -203,7 +203,7 @@ func TestAWayThatWorksIsKept(t *testing.T) {
 			t.Errorf("asked for %s, want only the way that works", r.URL.Path)
 		}
 	})
-	got := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{
+	got := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{
 		trace("tr-1", "TRACKING_STORE", 1), trace("tr-2", "TRACKING_STORE", 1), trace("tr-3", "TRACKING_STORE", 1),
 	})
 	if got[0].Err != nil || !isCode(got[1].Err, http.StatusForbidden) || got[2].Err != nil {
@@ -223,7 +223,7 @@ func TestWorkspaceWithoutDownloads(t *testing.T) {
 			}
 			return reply, nil
 		}))
-		s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
+		s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]
 		if _, ok := errors.AsType[*NoWayError](s.Err); !ok || !strings.Contains(s.Err.Error(), code) {
 			t.Errorf("%s: missing %q, error %v, want a *NoWayError with the code", code, s.Missing, s.Err)
 		}
@@ -235,7 +235,7 @@ func TestWorkspaceWithoutDownloads(t *testing.T) {
 		}
 		return answer(404, `<?xml version="1.0"?><Error><Code>NoSuchBucket</Code><Message>no</Message></Error>`), nil
 	}))
-	if s := c.FetchSpans(t.Context(), []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Err == nil {
+	if s := c.FetchSpans(t.Context(), Exact, []*mlflow.TraceInfo{trace("tr-1", "", 1)})[0]; s.Err == nil {
 		t.Errorf("missing %q, want an error", s.Missing)
 	}
 }

@@ -87,7 +87,7 @@ type Source interface {
 	Credentials() string
 	Experiment(ctx context.Context, ref string) (mlflowclient.Experiment, error)
 	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
-	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
+	FetchSpans(ctx context.Context, read mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans
 }
 
 // Workspace is what the probes ask of the Databricks workspace of the source, the target or both.
@@ -360,7 +360,7 @@ func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 		var last error
 		found := false
 		for _, t := range samples[in] {
-			s := src.FetchSpans(c.ctx, []*mlflow.TraceInfo{t})[0]
+			s := src.FetchSpans(c.ctx, mlflowclient.Exact, []*mlflow.TraceInfo{t})[0]
 			if _, all := errors.AsType[*mlflowclient.NoWayError](s.Err); all {
 				c.failed(CodeSpans, s.Err, "")
 				return

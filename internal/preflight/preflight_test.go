@@ -40,7 +40,7 @@ type source struct {
 	bound      string
 }
 
-func (s *source) FetchSpans(_ context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
+func (s *source) FetchSpans(_ context.Context, _ mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
 	if s.spans != nil {
 		return []mlflowclient.Spans{s.spans(infos[0])}
 	}

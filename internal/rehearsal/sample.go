@@ -25,7 +25,7 @@ func Sample(ctx context.Context, src source.Source, experimentID string, yield f
 		if t.State == mlflow.StateInProgress {
 			return nil
 		}
-		spans := src.FetchSpans(ctx, []*mlflow.TraceInfo{t})[0]
+		spans := src.FetchSpans(ctx, mlflowclient.Exact, []*mlflow.TraceInfo{t})[0]
 		if spans.Err != nil {
 			return spans.Err
 		}

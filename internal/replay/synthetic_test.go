@@ -33,7 +33,7 @@ func TestSynthetic(t *testing.T) {
 		t.Fatalf("%d traces, want 1203, the last one %s", len(infos), traceID(1202))
 	}
 	for _, i := range []int{0, 7, 1202} {
-		spans := c.FetchSpans(t.Context(), infos[i:i+1])[0]
+		spans := c.FetchSpans(t.Context(), mlflowclient.Exact, infos[i:i+1])[0]
 		if spans.Err != nil || spans.Missing != "" || !json.Valid(spans.JSON) {
 			t.Fatalf("trace %d: error %v, missing %q, want valid JSON and nothing missing", i, spans.Err, spans.Missing)
 		}

@@ -202,11 +202,11 @@ func (m *MLflow) Resend(t testing.TB, experiment string, step int) Corpus {
 	return m.dumped(t, "resend", experiment, "--count", strconv.Itoa(step))
 }
 
-// AddBulk writes count small traces of two spans each, a millisecond apart, straight into the
-// server's database: thousands a second.
-func (m *MLflow) AddBulk(t testing.TB, experiment string, count int) Corpus {
+// AddBulk writes count traces of so many spans each, a millisecond apart, straight into the server's database: thousands a
+// second. With two spans they are small; with more, each span but the root has about 700 bytes of messages.
+func (m *MLflow) AddBulk(t testing.TB, experiment string, count, spans int) Corpus {
 	t.Helper()
-	c, err := m.corpus("add", experiment, "--bulk", strconv.Itoa(count), "--db", m.DB)
+	c, err := m.corpus("add", experiment, "--bulk", strconv.Itoa(count), "--spans", strconv.Itoa(spans), "--db", m.DB)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestMLflowChangesBetweenRuns(t *testing.T) {
 			t.Errorf("the ended trace has %d spans, want 2", len(trace.Spans))
 		}
 	}
-	if bulk := m.AddBulk(t, "changes", 600); bulk.Listed != 605 {
+	if bulk := m.AddBulk(t, "changes", 600, 2); bulk.Listed != 605 {
 		t.Errorf("%d traces after 600 more, want 605", bulk.Listed)
 	}
 }

@@ -16,8 +16,8 @@ import (
 type Source interface {
 	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
 	TraceInfo(ctx context.Context, traceID string) (*mlflow.TraceInfo, error)
-	FetchSpans(ctx context.Context, infos []*mlflow.TraceInfo) []mlflowclient.Spans
-	FetchGroup() int
+	FetchSpans(ctx context.Context, read mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans
+	FetchGroup(read mlflowclient.Read) int
 	ListExperiments(ctx context.Context, yield func(experimentID string) error) error
 	ListRuns(ctx context.Context, experimentID string, yield func(runID string) error) error
 	ListRunTraces(ctx context.Context, experimentID, runID string, w mlflowclient.Window, yield func(traceID string) error) error

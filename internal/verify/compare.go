@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/resync"
 	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
@@ -175,7 +176,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 			if err != nil {
 				return err
 			}
-			spans := v.job.Source.FetchSpans(ctx, []*mlflow.TraceInfo{info})
+			spans := v.job.Source.FetchSpans(ctx, mlflowclient.Exact, []*mlflow.TraceInfo{info})
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}

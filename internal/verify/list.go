@@ -120,7 +120,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 	traces := make([]*trace, len(infos))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(v.job.Fetchers)
-	size := max(v.job.Source.FetchGroup(), 1)
+	size := max(v.job.Source.FetchGroup(mlflowclient.Exact), 1)
 	for start := 0; start < len(infos); start += size {
 		end := min(start+size, len(infos))
 		g.Go(func() error {
@@ -132,7 +132,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 				return err
 			}
 			defer func() { v.budget.Add(-weight) }()
-			spans := v.job.Source.FetchSpans(gctx, infos[start:end])
+			spans := v.job.Source.FetchSpans(gctx, mlflowclient.Exact, infos[start:end])
 			if err := gctx.Err(); err != nil {
 				return context.Cause(gctx)
 			}

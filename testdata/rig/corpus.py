@@ -1216,11 +1216,19 @@ def resend(c, step):
         c.keep(info.trace_id)
 
 
-def bulk(c, count, db):
-    """Copies one small trace of two spans many times, by SQL in the server's database, since no SDK is fast enough."""
+def bulk(c, count, spans, db):
+    """Copies one trace of so many spans many times, by SQL in the server's database, since no SDK is fast enough. With two
+    spans it is small. With more, each of the others has about 700 bytes of messages, as those of an agent's steps."""
     c.name = "bulk"
     c.at = BASE + 3600 * SECOND
-    model = c.trace({"question": "how many?"}, "many", name="bulk")
+    if spans == 2:
+        model = c.trace({"question": "how many?"}, "many", name="bulk")
+    else:
+        root = c.root("bulk", inputs={"question": "how many?"})
+        for i in range(1, spans):
+            c.child(root, f"step {i}", after=i, kind=SpanType.LLM, outputs={"choices": [{"index": 0, "text": "It depends. " * 20}]},
+                    inputs={"messages": [{"role": "user", "content": "Which of these is it, and why? " * 10}], "temperature": 0.7})
+        model = c.end(root, outputs="many")
     connection = sqlite3.connect(db, timeout=60)
     connection.row_factory = sqlite3.Row
     tables = {"trace_info": "request_id", "trace_tags": "request_id", "trace_request_metadata": "request_id", "spans": "trace_id"}
@@ -1363,6 +1371,7 @@ def main():
     parser.add_argument("--experiment", required=True)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--bulk", type=int, default=0, help="so many small traces besides (fill), or alone (add)")
+    parser.add_argument("--spans", type=int, default=2, help="of each of the traces of --bulk")
     parser.add_argument("--db", help="the server's SQLite file, for --bulk")
     parser.add_argument("--only", help="comma-separated cases (fill)")
     parser.add_argument("--dump", help="file for the expected values")
@@ -1383,7 +1392,7 @@ def main():
     elif args.command == "end-in-progress":
         end_in_progress(c)
     if args.bulk:
-        bulk(c, args.bulk, args.db)
+        bulk(c, args.bulk, args.spans, args.db)
     if args.dump:
         dump(c, args.dump)
     print(json.dumps(summary(c)), file=stdout)

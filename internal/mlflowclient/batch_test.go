@@ -1,0 +1,161 @@
+package mlflowclient
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tracemig/tracemig/internal/mlflow"
+)
+
+// batchServer answers batchGet and get-trace-artifact. It keeps the size of each group that it was asked for, and the traces that
+// were asked for by themselves.
+type batchServer struct {
+	refuse  func(ids []string) int // status of the answer for a group; 0 for spans
+	without string                 // trace that it leaves out of groups
+
+	mu     sync.Mutex
+	groups []int
+	stored []string
+}
+
+func (s *batchServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.HasSuffix(r.URL.Path, "get-trace-artifact") {
+		s.stored = append(s.stored, r.FormValue("request_id"))
+		io.WriteString(w, `{"spans":[{"name":"stored"}]}`)
+		return
+	}
+	ids := r.URL.Query()["trace_ids"]
+	s.groups = append(s.groups, len(ids))
+	if s.refuse != nil {
+		if status := s.refuse(ids); status != 0 {
+			w.WriteHeader(status)
+			return
+		}
+	}
+	var traces []string
+	for _, id := range ids {
+		if id != s.without {
+			traces = append(traces, fmt.Sprintf(`{"trace_info":{"trace_id":%q},"spans":[{"name":"grouped"}]}`, id))
+		}
+	}
+	fmt.Fprintf(w, `{"traces":[%s]}`, strings.Join(traces, ","))
+}
+
+// storedTraces are traces of one span in the tracking store.
+func storedTraces(n int) (infos []*mlflow.TraceInfo) {
+	for i := range n {
+		infos = append(infos, trace(fmt.Sprintf("tr-%03d", i), "TRACKING_STORE", 1))
+	}
+	return infos
+}
+
+// The fast way reads traces of few spans in groups, and any other as it is stored.
+func TestFastReadsSmallTracesInGroups(t *testing.T) {
+	s := &batchServer{without: "tr-001"}
+	infos := append(storedTraces(3),
+		trace("tr-many", "TRACKING_STORE", fewSpans+1), trace("tr-unknown", "TRACKING_STORE", -1), trace("tr-artifact", "ARTIFACT_REPO", 1))
+	c := serverClient(t, s.ServeHTTP)
+	for i, got := range c.FetchSpans(t.Context(), Fast, infos) {
+		fast := i == 0 || i == 2
+		if got.Err != nil || got.Fast != fast || strings.Contains(string(got.JSON), "grouped") != fast {
+			t.Errorf("%s: fast %v, %s, error %v; want fast %v", infos[i].TraceID, got.Fast, got.JSON, got.Err, fast)
+		}
+	}
+	if want := []string{"tr-001", "tr-many", "tr-unknown", "tr-artifact"}; !slices.Equal(s.stored, want) || !slices.Equal(s.groups, []int{3}) {
+		t.Errorf("groups of %v and %v by themselves, want one of 3 and %v", s.groups, s.stored, want)
+	}
+	s.groups = nil
+	for _, got := range c.FetchSpans(t.Context(), Exact, infos) {
+		if got.Fast {
+			t.Errorf("%s read fast, want it read exactly", got.JSON)
+		}
+	}
+	if len(s.groups) > 0 || c.FetchGroup(Exact) != 1 {
+		t.Errorf("groups of %v when read exactly, want none", s.groups)
+	}
+}
+
+// Groups grow while the server answers them, and shrink when it does not: its answer to a group of which it refuses one trace
+// says nothing of the others, so these are read as they are stored.
+func TestGroupsFollowTheServer(t *testing.T) {
+	s := &batchServer{}
+	c := serverClient(t, s.ServeHTTP)
+	infos := storedTraces(300)
+	for range 8 {
+		c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)])
+	}
+	if want := []int{10, 20, 40, 80, 100, 100, 100, 100}; !slices.Equal(s.groups, want) {
+		t.Errorf("groups of %v, want %v", s.groups, want)
+	}
+	s.groups = nil
+	s.refuse = func([]string) int { return http.StatusInternalServerError }
+	for range 5 {
+		for _, got := range c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)]) {
+			if got.Err != nil || got.Fast || !strings.Contains(string(got.JSON), "stored") {
+				t.Errorf("%s, fast %v, error %v; want the stored text", got.JSON, got.Fast, got.Err)
+			}
+		}
+	}
+	if want := []int{100, 50, 25, 12, 10}; !slices.Equal(slices.Compact(s.groups), want) {
+		t.Errorf("groups of %v, want %v", s.groups, want)
+	}
+	s.groups = nil
+	s.refuse = func([]string) int { return http.StatusNotFound }
+	c.FetchSpans(t.Context(), Fast, infos[:10])
+	if c.FetchSpans(t.Context(), Fast, infos[:10]); len(s.groups) > 1 || c.FetchGroup(Fast) != 1 {
+		t.Errorf("%d groups asked for, of %d, want none once the server has said that it does not know them", len(s.groups), c.FetchGroup(Fast))
+	}
+}
+
+// One worker that serves a group of traces at a time, and two of them more slowly, is asked for one at a time. Where it is quicker
+// with several, it is asked for several.
+func TestGroupWindow(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		slower      float64 // how much longer each of several groups takes
+		workers     int
+		least, most float64 // of the share of the time that more than one is asked for
+	}{
+		{"one worker", 1.4, 1, 0, 0.3},
+		{"four workers", 1, 4, 0.9, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &pacer{quota: newQuota(0), window: newGroupWindow(), traces: 50}
+				workers := make(chan struct{}, tt.workers)
+				var mu sync.Mutex
+				underWay, served, beside := 0, 0, 0
+				ask(p, 2*time.Minute, func() {
+					mu.Lock()
+					underWay++
+					mu.Unlock()
+					workers <- struct{}{}
+					mu.Lock()
+					took := 250 * time.Millisecond
+					if served++; underWay > 1 {
+						beside++
+						took = time.Duration(float64(took) * tt.slower)
+					}
+					mu.Unlock()
+					time.Sleep(took)
+					<-workers
+					mu.Lock()
+					underWay--
+					mu.Unlock()
+				})
+				if share := float64(beside) / float64(served); share < tt.least || share > tt.most {
+					t.Errorf("%d of %d groups asked for beside others, want %v to %v of them", beside, served, tt.least, tt.most)
+				}
+			})
+		})
+	}
+}
