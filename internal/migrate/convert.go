@@ -64,20 +64,9 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(),
 		Digest: digest.Of(info, t.links, r.job.RunLinks, known.Digest),
 	}
-	if spans.Err != nil {
-		if r.broken(ctx, info, spans.Err) {
-			return nil, spans.Err
-		}
-		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonFetch, spans.Err.Error()})
-	}
-	r.failures.reset()
 	missing := source.MissingSpans(info, spans)
-	if end := r.withoutSpans(info, missing); end != nil {
-		return nil, r.leave(ctx, t, rec, *end)
-	}
-	if missing != "" && known.State == checkpoint.Skipped && known.Reason == checkpoint.Reason(missing) && known.Digest == rec.Digest {
-		// An earlier run has written what there is, and no more spans have turned up since.
-		return nil, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
+	if settled, err := r.withoutSpans(ctx, t, rec, spans, missing); settled || err != nil {
+		return nil, err
 	}
 	in := convert.Input{
 		Info: info, Spans: spans.JSON, SpansMissing: missing, Runs: t.links.Runs(), Digest: rec.Digest, TraceID: known.TargetTraceID,
@@ -117,6 +106,33 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	return u, nil
 }
 
+// withoutSpans settles a trace whose spans could not be read, or that is not to be written without those that are missing.
+func (r *run) withoutSpans(
+	ctx context.Context, t listed, rec checkpoint.Record, spans *mlflowclient.Spans, missing string,
+) (settled bool, err error) {
+	info, known := t.TraceInfo, t.known
+	if spans.Err != nil {
+		if r.broken(ctx, info, spans.Err) {
+			return true, spans.Err
+		}
+		return true, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonFetch, spans.Err.Error()})
+	}
+	r.failures.reset()
+	switch {
+	case missing == "":
+		return false, nil
+	case missing == mlflowclient.MissingDeleted:
+		return true, r.leave(ctx, t, rec, ending{checkpoint.Skipped, ReasonDeleted, ""})
+	case missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, r.started):
+		// They may still be on their way; a part of them must not be shown as the trace.
+		return true, r.leave(ctx, t, rec, ending{checkpoint.Deferred, checkpoint.Reason(missing), ""})
+	case known.State == checkpoint.Skipped && known.Reason == checkpoint.Reason(missing) && known.Digest == rec.Digest:
+		// An earlier run has written what there is, and no more spans have turned up since.
+		return true, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
+	}
+	return false, nil
+}
+
 // notNow settles a converted trace that this run is not to write: one with open spans, one of another shard, and one
 // whose ID at the target another trace has.
 func (r *run) notNow(ctx context.Context, t listed, rec checkpoint.Record, spans []uctables.Span) (settled bool, err error) {
@@ -135,18 +151,6 @@ func (r *run) notNow(ctx context.Context, t listed, rec checkpoint.Record, spans
 	return true, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonSameTraceID,
 		fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; "+
 			"of such copies one can be migrated", rec.TargetTraceID, other)})
-}
-
-// withoutSpans says what becomes of a trace of which spans are missing, if it is not to be written; else nil.
-func (r *run) withoutSpans(info *mlflow.TraceInfo, missing string) *ending {
-	switch {
-	case missing == mlflowclient.MissingDeleted:
-		return &ending{checkpoint.Skipped, ReasonDeleted, ""}
-	case missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, r.started):
-		// They may still be on their way; a part of them must not be shown as the trace.
-		return &ending{checkpoint.Deferred, checkpoint.Reason(missing), ""}
-	}
-	return nil
 }
 
 // unconvertible is the reason why a trace can't be converted.

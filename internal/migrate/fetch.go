@@ -33,7 +33,7 @@ const (
 func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units chan<- *unit) error {
 	g, gctx := errgroup.WithContext(ctx)
 	groups := &groups{
-		traces: traces, budget: r.bytes, answered: make(chan struct{}),
+		traces: traces, budget: r.bytes, turn: make(chan struct{}, 1), answered: make(chan struct{}),
 		size: func() int { return r.job.Source.FetchGroup(r.job.Read) },
 	}
 	fetchers := r.job.Fetchers
@@ -64,7 +64,7 @@ type groups struct {
 	budget *budget.Budget
 	size   func() int // of a group, as far as the source's answers have shown
 
-	turn     sync.Mutex // so that one fetcher collects a whole group, rather than each a part of one that waits for the budget
+	turn     chan struct{} // holds a value while a fetcher collects a whole group and waits for the budget, which others then don't
 	begun    int
 	once     sync.Once
 	answered chan struct{} // closed after the first answer of the source
@@ -73,8 +73,8 @@ type groups struct {
 // next is the next group, whose estimated bytes it has taken from the budget. After firstGroups it waits for the first answer
 // of the source. The group is empty when no traces are left or ctx ends.
 func (g *groups) next(ctx context.Context) (group []listed) {
-	g.turn.Lock()
-	defer g.turn.Unlock()
+	g.turn <- struct{}{}
+	defer func() { <-g.turn }()
 	if g.begun++; g.begun > firstGroups {
 		<-g.answered
 	}
