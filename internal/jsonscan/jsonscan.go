@@ -6,11 +6,11 @@
 // text. So the packages that read payloads scan them by hand, and share here what that takes.
 //
 // SkipSpace, SkipString, SkipValue, Members and Elements follow only white space, strings and brackets. They accept
-// every JSON text, and many that are none. ScanNumber, Unescape and UnicodeEscape accept what RFC 8259 does.
+// every JSON text, and many that are none. ScanValue, ScanString, ScanNumber, Unescape and UnicodeEscape accept what
+// RFC 8259 does.
 package jsonscan
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -34,20 +34,25 @@ func SkipSpace(b []byte, i int) int {
 // SkipString returns the index after the string that begins with the quote b[i]. If the string is not closed,
 // that is len(b), and closed is false.
 func SkipString(b []byte, i int) (end int, closed bool) {
-	for {
-		n := bytes.IndexByte(b[i+1:], '"')
-		if n < 0 {
-			return len(b), false
+	for i++; i < len(b); {
+		if len(b)-i >= 8 {
+			x := binary.LittleEndian.Uint64(b[i:])
+			marks := zeros(x^'"'*ones) | zeros(x^'\\'*ones)
+			i += bits.TrailingZeros64(marks) / 8 // 8 if there is none
+			if marks == 0 {
+				continue
+			}
 		}
-		i += 1 + n
-		backslashes := 0
-		for b[i-1-backslashes] == '\\' { // stops at the opening quote at the latest
-			backslashes++
-		}
-		if backslashes%2 == 0 {
+		switch b[i] {
+		case '"':
 			return i + 1, true
+		case '\\':
+			i += 2
+		default:
+			i++
 		}
 	}
+	return len(b), false
 }
 
 // SkipValue returns the index after the value that begins at i. The error is io.ErrUnexpectedEOF if b ends before
@@ -280,29 +285,52 @@ func hex4(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// ones and tops have the lowest and the highest bit of each byte set. PlainLen and AppendUnquoted look at eight
-// bytes as one number: (x-ones)&^x&tops marks the lowest byte of x that is zero.
+// ones and tops have the lowest and the highest bit of each byte set. Functions that look at eight bytes as one number
+// use them.
 const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// zeros marks, by its highest bit, the lowest byte of x that is zero. Marks above the lowest one can be wrong, because of
+// the subtraction's borrows.
+func zeros(x uint64) uint64 { return (x - ones) &^ x & tops }
+
+// special marks, as zeros does, the lowest of eight bytes that does not stand for itself in a string.
+func special(x uint64) uint64 {
+	return (x-' '*ones)&^x&tops | zeros(x^'"'*ones) | zeros(x^'\\'*ones) | x&tops
+}
+
+// isPlain says whether c stands for itself in a string: it is ASCII and no control character, quote or backslash.
+func isPlain(c byte) bool { return c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf }
 
 // PlainLen counts the bytes at the beginning of b that stand for themselves in a string: ASCII without control
 // characters, quotes and backslashes.
 func PlainLen(b []byte) int {
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
-		x := binary.LittleEndian.Uint64(b[n:])
-		quotes, backslashes := x^('"'*ones), x^('\\'*ones)
-		// The lowest mark is right. Borrows of the subtractions can make marks above it wrong.
-		marks := (x-' '*ones)&^x | (quotes-ones)&^quotes | (backslashes-ones)&^backslashes | x
-		if marks &= tops; marks != 0 {
+		if marks := special(binary.LittleEndian.Uint64(b[n:])); marks != 0 {
 			return n + bits.TrailingZeros64(marks)/8
 		}
 	}
-	for ; n < len(b); n++ {
-		if c := b[n]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			break
-		}
+	for n < len(b) && isPlain(b[n]) {
+		n++
 	}
 	return n
+}
+
+// AppendPlain appends the bytes that PlainLen counts, and counts them.
+func AppendPlain(dst, b []byte) (out []byte, n int) {
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		dst = binary.LittleEndian.AppendUint64(dst, x)
+		if marks := special(x); marks != 0 {
+			k := bits.TrailingZeros64(marks) / 8
+			return dst[:len(dst)-8+k], n + k
+		}
+	}
+	for n < len(b) && isPlain(b[n]) {
+		dst = append(dst, b[n])
+		n++
+	}
+	return dst, n
 }
 
 // AppendUnquoted appends the text of a valid string literal. ok is false, and nothing is appended, if it has an
@@ -320,8 +348,7 @@ func AppendUnquoted(dst, literal []byte) (out []byte, ok bool) {
 		if len(literal) >= 8 {
 			x := binary.LittleEndian.Uint64(literal)
 			binary.LittleEndian.PutUint64(to[n:], x)
-			backslashes := x ^ '\\'*ones
-			marks := (backslashes - ones) &^ backslashes & tops
+			marks := zeros(x ^ '\\'*ones)
 			k := bits.TrailingZeros64(marks) / 8 // 8 if there is none
 			n += k
 			if literal = literal[k:]; marks == 0 {

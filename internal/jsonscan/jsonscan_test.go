@@ -254,6 +254,7 @@ func FuzzScan(f *testing.F) {
 		for i := range b {
 			checkParts(t, b[i:])
 		}
+		checkScanValue(t, b)
 		if !jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true)) {
 			return
 		}
