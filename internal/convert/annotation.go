@@ -176,7 +176,7 @@ func (c *converter) stringMember(o *object, key, value string) {
 		c.note(DuplicateKey, name, "the last one stands")
 	}
 	o.buf = quote(o.buf, c.valid(value, name))
-	o.end(nil)
+	o.end(source{})
 }
 
 // metadataValue is {client_request_id, trace_metadata, request_preview, response_preview}, with null for

@@ -12,8 +12,8 @@ import (
 
 // readAttributes reads an attributes object, or OTLP's list of key and value, into o. With texts, the strings
 // of the object hold JSON texts, as in MLflow's span attributes, unless the span says otherwise.
-func (c *converter) readAttributes(r reader, o *object, texts bool) error {
-	if r.PeekKind() == '[' {
+func (c *converter) readAttributes(r *reader, o *object, texts bool) error {
+	if r.next() == '[' {
 		return r.array(func(int) error { return c.readKeyValue(r, o) })
 	}
 	if texts {
@@ -23,18 +23,22 @@ func (c *converter) readAttributes(r reader, o *object, texts bool) error {
 }
 
 // readMembers reads the members of an attributes object.
-func (c *converter) readMembers(r reader, o *object, texts bool) error {
-	return r.object(func(key []byte) error {
-		lit, err := r.value()
-		if err != nil {
+func (c *converter) readMembers(r *reader, o *object, texts bool) error {
+	return r.object(func(key []byte) (err error) {
+		name := c.beginAttribute(o, key)
+		quoted := texts && r.next() == '"'
+		var lit []byte
+		var ok bool
+		if o.buf, lit, ok = r.compact(o.buf, 1, quoted); ok {
+			c.endValue(o, source{lit, quoted})
+		} else if lit, err = r.value(); err != nil {
 			return err
-		}
-		name := c.beginAttribute(o, key, lit)
-		if texts && lit[0] == '"' {
+		} else if quoted {
 			c.addText(o, name, lit)
 		} else {
-			c.addValue(o, name, lit, lit)
+			c.addValue(o, name, lit, source{lit, false})
 		}
+		c.noteIdentity(o, name, lit)
 		return nil
 	})
 }
@@ -42,20 +46,18 @@ func (c *converter) readMembers(r reader, o *object, texts bool) error {
 // readSpanAttributes reads the attributes object of a span. Whether its strings are JSON texts or values is
 // known from its request ID, which may come last. So the form of the document's first request ID is assumed, and
 // a span of the other form, which is rare, is read again.
-func (c *converter) readSpanAttributes(r reader, o *object) error {
-	start, notes, kept := r.InputOffset(), len(c.notes), len(o.kept)
+func (c *converter) readSpanAttributes(r *reader, o *object) error {
+	start, notes, kept := r.i, len(c.notes), len(o.kept)
 	if err := c.readMembers(r, o, !c.values); err != nil {
 		return err
 	}
-	if c.requestID == nil || holdsValues(c.requestID) == c.values {
+	if len(c.requestID) == 0 || holdsValues(c.requestID) == c.values {
 		return nil
 	}
-	text := r.doc[start:r.InputOffset()]
-	text = text[bytes.IndexByte(text, '{'):]
 	o.restart(kept)
 	c.notes = c.notes[:notes]
-	c.requestID, c.service = nil, nil
-	return c.readMembers(newReader(text), o, c.values)
+	c.requestID, c.service = c.requestID[:0], c.service[:0]
+	return c.readMembers(&reader{doc: r.doc, i: start, depth: r.depth}, o, c.values)
 }
 
 // requestIDKey is the attribute in which MLflow keeps the ID of a span's trace.
@@ -76,8 +78,8 @@ func firstHoldsValues(doc []byte) bool {
 	return holdsValues(bytes.TrimLeft(rest, ": \t\r\n"))
 }
 
-// beginAttribute begins the member of an attribute, whose value the source has as lit. It gives the attribute's name.
-func (c *converter) beginAttribute(o *object, keyLit, lit []byte) (name []byte) {
+// beginAttribute begins the member of an attribute. It gives the attribute's name.
+func (c *converter) beginAttribute(o *object, keyLit []byte) (name []byte) {
 	name, key, l := attributeKey(keyLit)
 	if l != 0 {
 		c.noteLoss(l, string(name))
@@ -90,18 +92,23 @@ func (c *converter) beginAttribute(o *object, keyLit, lit []byte) (name []byte) 
 		c.note(LongKey, string(name), "stands for a key of "+strconv.Itoa(len(long))+" bytes")
 		o.keep(string(name)+".key", keyLit)
 	}
-	if o == &c.spanAttrs {
-		switch string(name) {
-		case requestIDKey:
-			c.requestID = bytes.Clone(lit)
-		case mlflow.TagServiceName:
-			c.service = bytes.Clone(lit)
-		}
-	}
 	if o.begin(key) {
 		c.note(DuplicateKey, string(name), "the last one stands")
 	}
 	return name
+}
+
+// noteIdentity keeps the value of an attribute of the span that tells whose span it is, or which service made it.
+func (c *converter) noteIdentity(o *object, name, lit []byte) {
+	if o != &c.spanAttrs {
+		return
+	}
+	switch string(name) {
+	case requestIDKey:
+		c.requestID = append(c.requestID[:0], lit...)
+	case mlflow.TagServiceName:
+		c.service = append(c.service[:0], lit...)
+	}
 }
 
 // attributeKey gives the text of a key, and its literal in canonical spelling.
@@ -113,15 +120,15 @@ func attributeKey(lit []byte) (name, key []byte, l loss) {
 	return []byte(text), quote(nil, text), l
 }
 
-// addValue ends an attribute whose value is lit, as far as a VARIANT takes it. source is as in object.end.
-func (c *converter) addValue(o *object, name, lit, source []byte) {
+// addValue ends an attribute whose value is lit, as far as a VARIANT takes it. from is as in object.end.
+func (c *converter) addValue(o *object, name, lit []byte, from source) {
 	at := len(o.buf)
 	var l loss
 	var ok bool
 	if o.buf, l, ok = compact(o.buf, lit, 1); !ok {
 		o.buf = quote(o.buf[:at], lit)
 	}
-	c.endValue(o, source)
+	c.endValue(o, from)
 	if l&keepsRaw != 0 {
 		o.keep(string(name), lit)
 	}
@@ -132,7 +139,8 @@ func (c *converter) addValue(o *object, name, lit, source []byte) {
 
 // addText ends an attribute whose value is a string literal that may hold a JSON text.
 func (c *converter) addText(o *object, name, lit []byte) {
-	text, clean := c.unquoteText(lit)
+	text, clean := unquoteText(c.text, lit)
+	c.text = text
 	at := len(o.buf)
 	var l loss
 	ok := false
@@ -140,7 +148,7 @@ func (c *converter) addText(o *object, name, lit []byte) {
 		o.buf, l, ok = compact(o.buf, text, 1)
 	}
 	if ok {
-		c.endValue(o, text)
+		c.endValue(o, source{lit, true})
 		if l&keepsRaw != 0 {
 			o.keep(string(name), text)
 		}
@@ -153,7 +161,7 @@ func (c *converter) addText(o *object, name, lit []byte) {
 			o.keep(string(name), lit)
 		}
 		o.buf = append(o.buf[:at], canonical(lit)...)
-		c.endValue(o, lit)
+		c.endValue(o, source{lit, false})
 	}
 	if l != 0 {
 		c.noteLoss(l, string(name))
@@ -163,17 +171,16 @@ func (c *converter) addText(o *object, name, lit []byte) {
 	}
 }
 
-// unquoteText gives the text of a string literal, until the next call. In a text with lone surrogates, for which clean
-// is false, their escapes stay where keepLone can have them.
-func (c *converter) unquoteText(lit []byte) (text []byte, clean bool) {
-	text, ok := jsonscan.AppendUnquoted(c.text[:0], lit)
+// unquoteText gives the text of a string literal, in the memory of dst if that suffices. In a text with lone surrogates,
+// for which clean is false, their escapes stay where keepLone can have them.
+func unquoteText(dst, lit []byte) (text []byte, clean bool) {
+	text, ok := jsonscan.AppendUnquoted(dst[:0], lit)
 	var err error
 	if !ok {
 		text, err = jsontext.AppendUnquote(text, lit)
 	}
-	c.text = text
 	if err != nil {
-		text, _ = jsontext.AppendUnquote(nil, keepLone(lit))
+		text, _ = jsontext.AppendUnquote(text[:0], keepLone(lit))
 	}
 	return text, err == nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
@@ -151,15 +150,17 @@ type converter struct {
 	traceID string // the target's; "" until it is known
 
 	// From the spans document.
-	doc         []byte // valid UTF-8
-	values      bool   // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
-	otlp        bool   // it is in OTLP form
-	unsure      bool   // a null of it may stand for a value that OTLP leaves out
-	otelID      string // first OTEL trace ID
-	otelLit     []byte // its literal, if the ID is exact
-	identified  bool   // a span belongs to the trace that was asked for, as far as the spans tell
-	other       string // the trace ID of the first span, if that one belongs to another trace
-	rootService string // service.name of the first root span that has one
+	doc         []byte  // valid UTF-8
+	values      bool    // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
+	otlp        bool    // it is in OTLP form
+	unsure      bool    // a null of it may stand for a value that OTLP leaves out
+	otelID      string  // first OTEL trace ID
+	otelLit     []byte  // its literal, if the ID is exact
+	parent      *string // ID of the parent that was read last, which is often the next span's too
+	parentLit   []byte  // its literal, if nothing is to be reported of it
+	identified  bool    // a span belongs to the trace that was asked for, as far as the spans tell
+	other       string  // the trace ID of the first span, if that one belongs to another trace
+	rootService string  // service.name of the first root span that has one
 	rows        []uctables.Span
 
 	// Of the span that is being read.
@@ -230,7 +231,7 @@ func (c *converter) finishSpans() {
 	seen := make(map[string]int, len(c.rows))
 	kept := c.rows[:0]
 	for i := range c.rows {
-		s := c.rows[i]
+		s := &c.rows[i]
 		s.TraceID = c.traceID
 		id := s.SpanID
 		for n := 2; ; n++ {
@@ -238,7 +239,7 @@ func (c *converter) finishSpans() {
 			if !dup {
 				break
 			}
-			if equalSpans(&kept[at], &s, id) {
+			if equalSpans(&kept[at], s, id) {
 				c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "", "the source lists the same span twice; one row"})
 				s.SpanID = ""
 				break
@@ -254,7 +255,9 @@ func (c *converter) finishSpans() {
 		}
 		s.RecordID = recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID)
 		seen[s.SpanID] = len(kept)
-		kept = append(kept, s)
+		if kept = kept[:len(kept)+1]; len(kept) <= i {
+			kept[len(kept)-1] = *s
+		}
 	}
 	clear(c.rows[len(kept):])
 	c.rows = kept
@@ -272,14 +275,17 @@ func (c *converter) rootsLast() {
 	if roots == 0 && c.in.Spans != nil {
 		c.note(NoRoot, "", fmt.Sprintf("%d spans; the rows are written, but the views begin at a root span", len(c.rows)))
 	}
-	if roots > 0 && roots < len(c.rows) {
-		slices.SortStableFunc(c.rows, func(a, b uctables.Span) int { return rootRank(&a) - rootRank(&b) })
+	if roots == 0 || roots == len(c.rows) {
+		return
 	}
-}
-
-func rootRank(s *uctables.Span) int {
-	if s.IsRoot() {
-		return 1
+	last := make([]uctables.Span, 0, roots)
+	rows := c.rows[:0]
+	for i := range c.rows {
+		if s := &c.rows[i]; s.IsRoot() {
+			last = append(last, *s)
+		} else {
+			rows = append(rows, *s)
+		}
 	}
-	return 0
+	c.rows = append(rows, last...)
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tracemig/tracemig/internal/jsonscan"
 )
 
 // formError says that a document is JSON, but not of the expected form.
@@ -15,56 +17,138 @@ type formError string
 
 func (e formError) Error() string { return string(e) }
 
-// reader streams the spans document. The values that it gives are parts of the document, which nobody changes.
+// errSyntax says that a document is no JSON. reader.syntaxError tells where and why.
+var errSyntax = errors.New("no JSON")
+
+// reader reads the spans document, from one value to the next. The values that it gives are parts of the document, which
+// nobody changes. Its errors are errSyntax, and those of the functions that it calls.
 type reader struct {
-	*jsontext.Decoder
-	doc []byte
+	doc   []byte // valid UTF-8
+	i     int    // where the next value begins, or where the last one ended
+	depth int    // number of objects and arrays around the position
+	quick quickParser
+
+	skipping bool // the value that could not be read was one to skip
 }
 
-func newReader(doc []byte) reader {
-	return reader{jsontext.NewDecoder(bytes.NewBuffer(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), doc}
-}
+func newReader(doc []byte) *reader { return &reader{doc: doc, i: jsonscan.SkipSpace(doc, 0)} }
 
-// value reads the next value, or the next object key.
-func (r reader) value() ([]byte, error) {
-	v, err := r.ReadValue()
-	if err != nil {
-		return nil, err
+// next is the first byte of the next value, which tells its kind; 0 if there is none.
+func (r *reader) next() byte {
+	if r.i < len(r.doc) {
+		return r.doc[r.i]
 	}
-	end := r.InputOffset()
-	return r.doc[end-int64(len(v)) : end], nil
+	return 0
+}
+
+// value reads the next value.
+func (r *reader) value() ([]byte, error) {
+	start := r.i
+	end, ok := jsonscan.ScanValue(r.doc, start, r.depth)
+	if !ok {
+		return nil, errSyntax
+	}
+	r.i = end
+	return r.doc[start:end], nil
+}
+
+// skip reads the next value, which nobody needs.
+func (r *reader) skip() error {
+	_, err := r.value()
+	r.skipping = err != nil
+	return err
+}
+
+// compact appends the next value to dst in its compact form, if quick takes it; else it reads nothing. With quoted the
+// next value must be a string, and the JSON text in it is appended. source is what was read.
+func (r *reader) compact(dst []byte, depth int, quoted bool) (out, source []byte, ok bool) {
+	start := r.i
+	if len(r.doc)-start > chunkBytes {
+		// Memory for a large value is taken once. It would take several times as much to have it grow.
+		if end, err := jsonscan.SkipValue(r.doc, start); err == nil && end-start > chunkBytes {
+			dst = slices.Grow(dst, end-start+8)
+		}
+	}
+	out, end, ok := r.quick.parse(dst, r.doc, start, depth, quoted)
+	if !ok {
+		return dst, nil, false
+	}
+	r.i = end
+	return out, r.doc[start:end], true
 }
 
 // object calls f for each member of the next value, an object, with the literal of the key. f reads the value.
-func (r reader) object(f func(key []byte) error) error {
-	if _, err := r.ReadToken(); err != nil {
-		return err
-	}
-	for r.PeekKind() != '}' {
-		key, err := r.value()
-		if err != nil {
-			return err
+func (r *reader) object(f func(key []byte) error) error {
+	return r.nested('}', func(int) error {
+		start := r.i
+		end, value, ok := jsonscan.ScanName(r.doc, start)
+		if !ok {
+			return errSyntax
 		}
-		if err := f(key); err != nil {
-			return err
-		}
-	}
-	_, err := r.ReadToken()
-	return err
+		r.i = value
+		return f(r.doc[start:end])
+	})
 }
 
 // array calls f for each element of the next value, an array, with its index. f reads the element.
-func (r reader) array(f func(i int) error) error {
-	if _, err := r.ReadToken(); err != nil {
-		return err
+func (r *reader) array(f func(i int) error) error { return r.nested(']', f) }
+
+// nested calls f for each member or element of the next value, which ends with the byte given.
+func (r *reader) nested(closing byte, f func(i int) error) error {
+	if r.depth++; r.depth > jsonscan.MaxDepth {
+		return errSyntax
 	}
-	for i := 0; r.PeekKind() != ']'; i++ {
-		if err := f(i); err != nil {
+	if r.i = jsonscan.SkipSpace(r.doc, r.i+1); r.next() != closing {
+		for i := 0; ; i++ {
+			if err := f(i); err != nil {
+				return err
+			}
+			r.i = jsonscan.SkipSpace(r.doc, r.i)
+			if r.next() == closing {
+				break
+			}
+			if r.next() != ',' {
+				return errSyntax
+			}
+			r.i = jsonscan.SkipSpace(r.doc, r.i+1)
+		}
+	}
+	r.i++
+	r.depth--
+	return nil
+}
+
+// syntaxError gives the error that package jsontext has at the value or name that could not be read. ScanValue is faster,
+// and tells nothing about what is wrong.
+func (r *reader) syntaxError() error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(r.doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for {
+		next := jsonscan.SkipSpace(r.doc, int(d.InputOffset()))
+		if next < len(r.doc) && (r.doc[next] == ',' || r.doc[next] == ':') {
+			next = jsonscan.SkipSpace(r.doc, next+1)
+		}
+		if next >= r.i {
+			break
+		}
+		if _, err := d.ReadToken(); err != nil {
 			return err
 		}
 	}
-	_, err := r.ReadToken()
-	return err
+	if d.StackDepth() == 0 && d.InputOffset() > 0 {
+		_, err := d.ReadToken() // The document has ended, and more follows.
+		if err == nil {
+			err = &jsontext.SyntacticError{ByteOffset: d.InputOffset(), Err: errors.New("data after the document")}
+		}
+		return err
+	}
+	if r.skipping {
+		return d.SkipValue()
+	}
+	for {
+		if _, err := d.ReadValue(); err != nil { // It may be a name whose value is wrong.
+			return err
+		}
+	}
 }
 
 // readSpans reads the spans document into c.rows.
@@ -96,13 +180,16 @@ func (c *converter) readSpans() *Error {
 	return &Error{Reason: SpansNotJSON, Err: err}
 }
 
+// maxLikelySpans bounds the memory that is taken for rows before their spans are read.
+const maxLikelySpans = 1000
+
 // readDocument reads the spans of a document that is an array of them, or an object with such a member.
 func (c *converter) readDocument() error {
 	r := newReader(c.doc)
 	c.values = firstHoldsValues(c.doc)
 	found := false
 	spans := func() error {
-		if r.PeekKind() != '[' {
+		if r.next() != '[' {
 			if _, err := r.value(); err != nil {
 				return err
 			}
@@ -110,10 +197,16 @@ func (c *converter) readDocument() error {
 		}
 		found = true
 		c.rows = c.rows[:0]
-		return r.array(func(i int) error { return c.readSpan(r, i) })
+		return r.array(func(i int) error {
+			if i == 1 {
+				// As many spans as the first one are likely to follow. Memory for some takes less than having it grow.
+				c.rows = slices.Grow(c.rows, min(len(r.doc)/r.i, maxLikelySpans))
+			}
+			return c.readSpan(r, i)
+		})
 	}
 	var err error
-	switch r.PeekKind() {
+	switch r.next() {
 	case '[':
 		c.otlp = true
 		err = spans()
@@ -122,24 +215,21 @@ func (c *converter) readDocument() error {
 			if string(key) == `"spans"` {
 				return spans()
 			}
-			return r.SkipValue()
+			return r.skip()
 		})
 	default:
 		if _, err = r.value(); err == nil {
 			err = formError("the document is neither an array nor an object")
 		}
 	}
-	if err != nil {
-		return err
+	switch {
+	case err == nil && jsonscan.SkipSpace(r.doc, r.i) != len(r.doc):
+		err = errSyntax
+	case err == nil && !found:
+		err = formError("the document has no member spans")
 	}
-	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = &jsontext.SyntacticError{ByteOffset: r.InputOffset(), Err: errors.New("data after the document")}
-		}
-		return err
+	if errors.Is(err, errSyntax) {
+		return r.syntaxError()
 	}
-	if !found {
-		return formError("the document has no member spans")
-	}
-	return nil
+	return err
 }

@@ -14,8 +14,8 @@ import (
 const noTime = math.MinInt64
 
 // readEvent reads one event into s.
-func (c *converter) readEvent(r reader, index int, s *uctables.Span, ofSpan rawFields) error {
-	if r.PeekKind() != '{' {
+func (c *converter) readEvent(r *reader, index int, s *uctables.Span, ofSpan rawFields) error {
+	if r.next() != '{' {
 		return c.badElement(r, element("events", index), ofSpan)
 	}
 	o := &c.subAttrs
@@ -41,9 +41,8 @@ func (c *converter) readEvent(r reader, index int, s *uctables.Span, ofSpan rawF
 		return err
 	}
 	e.Name, _ = c.str(name, "name", raw)
-	if t, ok := c.nanos(nanos, "time_unix_nano", raw); ok && t != nil {
-		e.TimeUnixNano = *t
-	} else {
+	var ok bool
+	if e.TimeUnixNano, ok = c.nanos(nanos, "time_unix_nano", raw); !ok {
 		c.note(BadTime, "time_unix_nano", "none; the span's start stands instead")
 		e.TimeUnixNano = noTime
 	}
@@ -56,8 +55,8 @@ func (c *converter) readEvent(r reader, index int, s *uctables.Span, ofSpan rawF
 }
 
 // readLink reads one link into s.
-func (c *converter) readLink(r reader, index int, s *uctables.Span, ofSpan rawFields) error {
-	if r.PeekKind() != '{' {
+func (c *converter) readLink(r *reader, index int, s *uctables.Span, ofSpan rawFields) error {
+	if r.next() != '{' {
 		return c.badElement(r, element("links", index), ofSpan)
 	}
 	o := &c.subAttrs
@@ -108,8 +107,8 @@ func (c *converter) readLink(r reader, index int, s *uctables.Span, ofSpan rawFi
 }
 
 // subField reads the attributes of an event or link, or a field that the format does not have.
-func (c *converter) subField(r reader, o *object, key []byte, raw rawFields) error {
-	kind := r.PeekKind()
+func (c *converter) subField(r *reader, o *object, key []byte, raw rawFields) error {
+	kind := r.next()
 	if string(key) == `"attributes"` && (kind == '{' || kind == '[') {
 		return c.readAttributes(r, o, false)
 	}
@@ -128,7 +127,7 @@ func (c *converter) subField(r reader, o *object, key []byte, raw rawFields) err
 }
 
 // badElement keeps an element of events or links that is no object.
-func (c *converter) badElement(r reader, path string, ofSpan rawFields) error {
+func (c *converter) badElement(r *reader, path string, ofSpan rawFields) error {
 	lit, err := r.value()
 	if err != nil {
 		return err

@@ -1,9 +1,9 @@
 package convert
 
 import (
+	"bytes"
 	"math"
 	"strconv"
-	"strings"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
@@ -49,26 +49,25 @@ func (c *converter) str(lit []byte, name string, raw rawFields) (s string, ok bo
 	return s, true
 }
 
-// nanos reads a time: an integer, as number or string, or a float that MLflow would cut to one. t is nil for null,
-// an absent field and an empty string. ok is false if it is none of these.
-func (c *converter) nanos(lit []byte, name string, raw rawFields) (t *int64, ok bool) {
+// nanos reads a time: an integer, as number or string, or a float that MLflow would cut to one. ok is false if there is
+// none: for null, an absent field, an empty string, and anything else, which it reports.
+func (c *converter) nanos(lit []byte, name string, raw rawFields) (t int64, ok bool) {
 	if isNull(lit) {
-		return nil, true
+		return 0, false
 	}
-	text, _ := unquote(lit)
-	if text == "" {
-		return nil, true
+	text, _ := unquoted(lit)
+	if len(text) == 0 {
+		return 0, false
 	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return &n, true
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		return n, true
 	}
-	if f, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(f) < 1<<63 {
-		n := int64(f)
+	if f, err := strconv.ParseFloat(string(text), 64); err == nil && math.Abs(f) < 1<<63 {
 		c.badField(BadTime, name, lit, raw, "a float, cut to an integer")
-		return &n, true
+		return int64(f), true
 	}
 	c.badField(BadTime, name, lit, raw, "no time in nanoseconds")
-	return nil, false
+	return 0, false
 }
 
 // int32 reads a count or flags.
@@ -76,8 +75,8 @@ func (c *converter) int32(lit []byte, name string, raw rawFields) int32 {
 	if isNull(lit) {
 		return 0
 	}
-	text, _ := unquote(lit)
-	n, err := strconv.ParseInt(text, 10, 64)
+	text, _ := unquoted(lit)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n > math.MaxUint32 || n < math.MinInt32 {
 		c.badField(BadValue, name, lit, raw, "no 32-bit integer; 0 instead")
 		return 0
@@ -96,8 +95,8 @@ func statusCode(lit []byte) (code *string, known bool) {
 	if isNull(lit) {
 		return nil, true
 	}
-	text, _ := unquote(lit)
-	switch strings.TrimPrefix(text, "STATUS_CODE_") {
+	text, _ := unquoted(lit)
+	switch string(bytes.TrimPrefix(text, []byte("STATUS_CODE_"))) {
 	case "UNSET", "0":
 		return nil, true
 	case "OK", "1":
@@ -115,10 +114,10 @@ func spanKind(lit []byte) (kind tracepb.Span_SpanKind, known bool) {
 	if isNull(lit) {
 		return internal, true
 	}
-	text, _ := unquote(lit)
-	n, known := tracepb.Span_SpanKind_value[text]
+	text, _ := unquoted(lit)
+	n, known := tracepb.Span_SpanKind_value[string(text)]
 	if !known {
-		number, err := strconv.ParseInt(text, 10, 32)
+		number, err := strconv.ParseInt(string(text), 10, 32)
 		n, known = int32(number), err == nil && tracepb.Span_SpanKind_name[int32(number)] != ""
 	}
 	if !known || n == int32(tracepb.Span_SPAN_KIND_UNSPECIFIED) {

@@ -28,24 +28,30 @@ const chunkBytes = 4 << 20
 // object builds one VARIANT object from members: an attributes column, METADATA's value.
 // Keys are unique at the end: the last of duplicates wins, as in Python's json.loads.
 //
-// It copies everything that it is given, so what callers pass may change afterwards. What it gives is its caller's.
+// It copies what it is given, except for the texts of the source, which must not change until it is reset. What it gives
+// is its caller's, except for the texts of an overflow.
 type object struct {
 	buf        []byte // members as "key":value, joined by commas
 	members    []member
 	index      map[string]int // from key literal to member, once there are many
 	superseded int            // number of members that a later one supersedes
-	source     []byte         // texts of the source, one after the other, that differ from what buf has
+	raw        []byte         // texts of kept, one after the other
 	kept       []keptText
 }
 
 type member struct {
 	lo, val, hi int // "key":value and value in buf
-	// What the source had in the place of the value: source[from:to], or the value itself if both are 0.
-	from, to   int
-	superseded bool
+	source      source
+	superseded  bool
 }
 
-// keptText is a text of the source, source[from:to], that is to be kept beside the members.
+// source is what the source has in the place of a value. The zero value says that it has the value itself.
+type source struct {
+	lit    []byte
+	quoted bool // lit is a string, and the JSON text in it is what the source has
+}
+
+// keptText is a text of the source, raw[from:to], that is to be kept beside the members.
 type keptText struct {
 	name     string
 	from, to int
@@ -61,10 +67,10 @@ type overflow struct {
 
 func (o *object) reset() {
 	o.restart(0)
-	if cap(o.source) > chunkBytes {
-		o.source = nil
+	if cap(o.raw) > chunkBytes {
+		o.raw = nil
 	}
-	o.source = o.source[:0]
+	o.raw = o.raw[:0]
 }
 
 // restart is reset, except that the first n of the texts that are kept beside the members stay.
@@ -131,37 +137,36 @@ func (o *object) begin(key []byte) (duplicate bool) {
 // last is the member that was begun last.
 func (o *object) last() *member { return &o.members[len(o.members)-1] }
 
-// end ends a member. source is the JSON text that the source had for the value; nil says that it is the value.
-func (o *object) end(source []byte) {
+// end ends a member, for whose value the source has the JSON text given.
+func (o *object) end(from source) {
 	m := o.last()
-	m.hi = len(o.buf)
-	if source != nil && !bytes.Equal(source, o.buf[m.val:]) {
-		m.from = len(o.source)
-		o.source = append(o.source, source...)
-		m.to = len(o.source)
-	}
+	m.hi, m.source = len(o.buf), from
 }
 
 // literal adds a member whose value is the JSON text given.
 func (o *object) literal(key string, value []byte) {
 	o.begin(quote(nil, key))
 	o.buf = append(o.buf, value...)
-	o.end(nil)
+	o.end(source{})
 }
 
 // keep keeps a JSON text of the source beside the members, under a name that begins with RawPrefix.
 func (o *object) keep(name string, text []byte) {
-	from := len(o.source)
-	o.source = append(o.source, text...)
-	o.kept = append(o.kept, keptText{name, from, len(o.source)})
+	from := len(o.raw)
+	o.raw = append(o.raw, text...)
+	o.kept = append(o.kept, keptText{name, from, len(o.raw)})
 }
 
 // sourceOf gives the JSON text that the source had for a member's value, until something is added to the object.
 func (o *object) sourceOf(m *member) []byte {
-	if m.to == 0 {
+	switch {
+	case m.source.lit == nil:
 		return o.buf[m.val:m.hi]
+	case m.source.quoted:
+		text, _ := unquoteText(nil, m.source.lit)
+		return text
 	}
-	return o.source[m.from:m.to]
+	return m.source.lit
 }
 
 // finish gives the object, with the texts that are kept beside the members, and the values that had to be taken
@@ -173,8 +178,8 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 			key = RawPrefix + k.name + "." + strconv.Itoa(n)
 		}
 		o.begin(quote(nil, key))
-		o.buf = quote(o.buf, o.source[k.from:k.to])
-		o.end(nil)
+		o.buf = quote(o.buf, o.raw[k.from:k.to])
+		o.end(source{})
 	}
 	var over []overflow
 	if len(o.buf) > maxVariant/variantFactor {

@@ -10,8 +10,8 @@ import (
 )
 
 // readKeyValue reads one element of OTLP's attribute list: {"key": …, "value": AnyValue}.
-func (c *converter) readKeyValue(r reader, o *object) error {
-	if r.PeekKind() != '{' {
+func (c *converter) readKeyValue(r *reader, o *object) error {
+	if r.next() != '{' {
 		lit, err := r.value()
 		if err != nil {
 			return err
@@ -28,17 +28,18 @@ func (c *converter) readKeyValue(r reader, o *object) error {
 	if badKey {
 		c.note(BadValue, "attributes", "a key that is no string")
 	}
-	name := c.beginAttribute(o, key, value)
+	name := c.beginAttribute(o, key)
+	c.noteIdentity(o, name, value)
 	// For an attribute text of 0, false or "", MLflow's get (_SpanAttributesRegistry in mlflow/entities/span.py) gives None, and
 	// OTLP has nothing. MLflow's own attributes are JSON texts, whose null is one.
 	c.unsure = c.unsure || o == &c.spanAttrs && string(value) == "null" && !bytes.HasPrefix(name, []byte("mlflow."))
-	c.addValue(o, name, value, nil)
+	c.addValue(o, name, value, source{})
 	return nil
 }
 
 // readPair reads an object of key and value. It gives the literal of the key, and the value as plain JSON in the memory
 // of dst. badKey says that a key was no string; the key is then the literal of its JSON text.
-func readPair(r reader, dst []byte) (key, value []byte, badKey bool, err error) {
+func readPair(r *reader, dst []byte) (key, value []byte, badKey bool, err error) {
 	key, value = []byte(`""`), append(dst[:0], "null"...)
 	err = r.object(func(k []byte) (err error) {
 		switch string(k) {
@@ -49,7 +50,7 @@ func readPair(r reader, dst []byte) (key, value []byte, badKey bool, err error) 
 		case `"value"`:
 			value, err = anyValue(r, value[:0])
 		default:
-			err = r.SkipValue()
+			err = r.skip()
 		}
 		return err
 	})
@@ -57,8 +58,8 @@ func readPair(r reader, dst []byte) (key, value []byte, badKey bool, err error) 
 }
 
 // anyValue appends OTLP's AnyValue as the plain JSON that MLflow's attribute texts have for it.
-func anyValue(r reader, dst []byte) ([]byte, error) {
-	if r.PeekKind() != '{' {
+func anyValue(r *reader, dst []byte) ([]byte, error) {
+	if r.next() != '{' {
 		lit, err := r.value()
 		return append(dst, lit...), err
 	}
@@ -93,14 +94,14 @@ func anyValue(r reader, dst []byte) ([]byte, error) {
 }
 
 // anyList appends an ArrayValue or KeyValueList between brackets, and each of its values with the function given.
-func anyList(r reader, dst []byte, open, shut byte, appendValue func(reader, []byte) ([]byte, error)) ([]byte, error) {
+func anyList(r *reader, dst []byte, open, shut byte, appendValue func(*reader, []byte) ([]byte, error)) ([]byte, error) {
 	dst = append(dst, open)
-	if r.PeekKind() != '{' {
-		return append(dst, shut), r.SkipValue()
+	if r.next() != '{' {
+		return append(dst, shut), r.skip()
 	}
 	err := r.object(func(key []byte) error {
-		if string(key) != `"values"` || r.PeekKind() != '[' {
-			return r.SkipValue()
+		if string(key) != `"values"` || r.next() != '[' {
+			return r.skip()
 		}
 		return r.array(func(i int) (err error) {
 			if i > 0 {
@@ -114,8 +115,8 @@ func anyList(r reader, dst []byte, open, shut byte, appendValue func(reader, []b
 }
 
 // anyMember appends one element of a KeyValueList as a member of an object.
-func anyMember(r reader, dst []byte) ([]byte, error) {
-	if r.PeekKind() != '{' {
+func anyMember(r *reader, dst []byte) ([]byte, error) {
+	if r.next() != '{' {
 		lit, err := r.value()
 		return append(append(dst, `"":`...), lit...), err
 	}

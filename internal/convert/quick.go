@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"sync"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tracemig/tracemig/internal/jsonscan"
@@ -12,52 +13,95 @@ import (
 // is false, and nothing is appended, for a text that may need more.
 func quick(dst, src []byte, depth int) (out []byte, ok bool) {
 	q := quickParsers.Get().(*quickParser)
-	*q = quickParser{src: src, out: dst, names: q.names[:0]}
-	if ok = q.value(depth) && q.next() == 0 && q.i == len(src) && (!q.nonASCII || utf8.Valid(src)); ok {
-		dst = append(q.out, src[q.from:q.to]...)
+	defer quickParsers.Put(q)
+	out, end, ok := q.parse(dst, src, 0, depth, false)
+	if !ok || jsonscan.SkipSpace(src, end) != len(src) || !utf8.Valid(src) {
+		return dst, false
+	}
+	return out, true
+}
+
+var quickParsers = sync.Pool{New: func() any { return new(quickParser) }}
+
+// quickParser checks a text and copies it to out. It can be used for one text after the other.
+type quickParser struct {
+	src    []byte
+	i      int
+	quoted bool // the text is in a string of src, which escapes its quotes and backslashes
+	out    []byte
+	names  []nameRange // keys of the objects around the position
+}
+
+// parse is quick for the value that begins at src[i], of which end is the end. src is UTF-8. With quoted the value must
+// be a string, and the text is the JSON in it: unquoting takes no pass of its own.
+func (q *quickParser) parse(dst, src []byte, i, depth int, quoted bool) (out []byte, end int, ok bool) {
+	*q = quickParser{src: src, i: i, quoted: quoted, out: dst, names: q.names[:0]}
+	if quoted {
+		q.i++
+	}
+	ok = q.value(depth)
+	if ok && quoted {
+		ok = q.next() == 0 && q.i < len(src) && src[q.i] == '"'
+		q.i++
+	}
+	if ok {
+		dst = q.out
 	}
 	q.src, q.out = nil, nil
-	quickParsers.Put(q)
-	return dst, ok
+	return dst, q.i, ok
 }
 
-var quickParsers = sync.Pool{New: func() any { return &quickParser{names: make([]nameRange, 0, 32)} }}
+// maxQuickNames is how many keys the objects around a position may have. A map, as the other parsers have it, is better
+// at more.
+const maxQuickNames = 32
 
-// quickParser checks a text and copies it. Parts of src that follow each other are appended to out together.
-type quickParser struct {
-	src      []byte
-	i        int
-	from, to int // the part of src that is still to be appended
-	out      []byte
-	names    []nameRange // keys of the objects around the position
-	nonASCII bool        // src has such a byte, and may not be UTF-8
-}
-
-// nameRange is where in src a key stands.
+// nameRange is where in out a key stands.
 type nameRange struct{ from, to int }
 
-// next skips white space and gives the byte after it, 0 at the end.
+// next skips white space and gives the byte after it. In a string that may be a quote in the form \", whose backslash
+// is at the position. It gives 0 at the end of the text, and for any other escape.
 func (q *quickParser) next() byte {
-	q.i = jsonscan.SkipSpace(q.src, q.i)
-	if q.i < len(q.src) {
-		return q.src[q.i]
+	for q.i < len(q.src) {
+		c := q.src[q.i]
+		if c > '\\' {
+			return c
+		}
+		switch c {
+		case ' ':
+			q.i++
+		case '\n', '\t', '\r':
+			if q.quoted {
+				return 0
+			}
+			q.i++
+		case '"':
+			if q.quoted {
+				return 0
+			}
+			return c
+		case '\\':
+			if !q.quoted || q.i+1 == len(q.src) {
+				return 0
+			}
+			switch q.src[q.i+1] {
+			case '"':
+				return '"'
+			case 'n', 't', 'r':
+				q.i += 2
+			default:
+				return 0
+			}
+		default:
+			return c
+		}
 	}
 	return 0
 }
 
-// copyFrom copies the text from start to the position.
-func (q *quickParser) copyFrom(start int) {
-	if start != q.to {
-		q.out = append(q.out, q.src[q.from:q.to]...)
-		q.from = start
-	}
-	q.to = q.i
-}
-
-// copyByte copies the byte at the position.
-func (q *quickParser) copyByte() {
+// take copies the byte c that next gave, other than a quote.
+func (q *quickParser) take(c byte) {
 	q.i++
-	q.copyFrom(q.i - 1)
+	q.out = append(q.out, c)
 }
 
 func (q *quickParser) value(depth int) bool {
@@ -66,7 +110,7 @@ func (q *quickParser) value(depth int) bool {
 		if depth++; depth > maxDepth {
 			return false
 		}
-		q.copyByte()
+		q.take(c)
 		if c == '[' {
 			return q.array(depth)
 		}
@@ -85,37 +129,35 @@ func (q *quickParser) value(depth int) bool {
 }
 
 func (q *quickParser) word(w string) bool {
-	start := q.i
-	if !bytes.HasPrefix(q.src[start:], []byte(w)) {
+	if !bytes.HasPrefix(q.src[q.i:], []byte(w)) {
 		return false
 	}
 	q.i += len(w)
-	q.copyFrom(start)
+	q.out = append(q.out, w...)
 	return true
 }
 
 func (q *quickParser) number() bool {
-	start := q.i
-	n, ok := jsonscan.ScanNumber(q.src, start)
-	if !ok || spellNumber(q.src[start:n.End], n) != numberAsIs {
+	n, ok := jsonscan.ScanNumber(q.src, q.i)
+	if !ok || spellNumber(q.src[q.i:n.End], n) != numberAsIs {
 		return false
 	}
+	q.out = append(q.out, q.src[q.i:n.End]...)
 	q.i = n.End
-	q.copyFrom(start)
 	return true
 }
 
 func (q *quickParser) array(depth int) bool {
 	if q.next() == ']' {
-		q.copyByte()
+		q.take(']')
 		return true
 	}
 	for q.value(depth) {
 		switch q.next() {
 		case ',':
-			q.copyByte()
+			q.take(',')
 		case ']':
-			q.copyByte()
+			q.take(']')
 			return true
 		default:
 			return false
@@ -127,23 +169,23 @@ func (q *quickParser) array(depth int) bool {
 func (q *quickParser) object(depth int) bool {
 	outer := len(q.names)
 	if q.next() == '}' {
-		q.copyByte()
+		q.take('}')
 		return true
 	}
 	for q.next() == '"' {
-		start := q.i
-		if !q.text() || q.i-start > maxName || !q.unique(outer, start) || q.next() != ':' {
+		start := len(q.out)
+		if !q.text() || len(q.out)-start > maxName || !q.unique(outer, start) || q.next() != ':' {
 			return false
 		}
-		q.copyByte()
+		q.take(':')
 		if !q.value(depth) {
 			return false
 		}
 		switch q.next() {
 		case ',':
-			q.copyByte()
+			q.take(',')
 		case '}':
-			q.copyByte()
+			q.take('}')
 			q.names = q.names[:outer]
 			return true
 		default:
@@ -153,45 +195,102 @@ func (q *quickParser) object(depth int) bool {
 	return false
 }
 
-// unique says whether the key that begins at start is not among those of its object, which are names[outer:],
-// and adds it to them. Two spellings are two keys: text takes only escapes that have no other spelling.
+// unique says whether the key that begins at out[start] is not among those of its object, which are names[outer:],
+// and adds it to them. A key has one spelling in out.
 func (q *quickParser) unique(outer, start int) bool {
-	if len(q.names) == cap(q.names) {
-		return false // a map, as the other parsers have it, is better at many keys
+	if len(q.names) == maxQuickNames {
+		return false
 	}
-	key := q.src[start:q.i]
+	key := q.out[start:]
 	for _, n := range q.names[outer:] {
-		if bytes.Equal(q.src[n.from:n.to], key) {
+		if bytes.Equal(q.out[n.from:n.to], key) {
 			return false
 		}
 	}
-	q.names = append(q.names, nameRange{start, q.i})
+	q.names = append(q.names, nameRange{start, len(q.out)})
 	return true
 }
 
-// text takes a string whose escapes, if any, are in their canonical spelling: one letter, and not the slash.
+// text takes a string, in which escapes become what they stand for, or are in their shortest spelling: one letter, and
+// not the slash. The position is at its quote, or the quote's backslash.
 func (q *quickParser) text() bool {
-	start := q.i
-	for i := start + 1; ; {
-		i += jsonscan.PlainLen(q.src[i:])
-		if i >= len(q.src) {
+	if q.quoted {
+		q.i++
+	}
+	q.take('"')
+	for {
+		var n int
+		q.out, n = jsonscan.AppendPlain(q.out, q.src[q.i:])
+		q.i += n
+		if q.i == len(q.src) {
 			return false
 		}
-		switch c := q.src[i]; {
-		case c == '"':
-			q.i = i + 1
-			q.copyFrom(start)
-			return true
-		case c >= utf8.RuneSelf:
-			q.nonASCII = true
-			i++
-		case c != '\\' || i+1 == len(q.src):
-			return false
-		default:
-			if letter := q.src[i+1]; letter == '/' || jsonscan.Unescape(letter) == 0 {
-				return false
+		switch c := q.src[q.i]; {
+		case c == '\\':
+			if ended, ok := q.escape(); ended || !ok {
+				return ok
 			}
-			i += 2
+		case c >= utf8.RuneSelf:
+			q.take(c)
+		case c == '"' && !q.quoted:
+			q.take('"')
+			return true
+		default:
+			return false
 		}
 	}
+}
+
+// escape takes the escape at the position, of the text or of the string that the text is in. ended says that it was the
+// quote that ends a string of the text.
+func (q *quickParser) escape() (ended, ok bool) {
+	rest := q.src[q.i:]
+	if !q.quoted || len(rest) < 3 {
+		return false, !q.quoted && q.ownEscape(rest)
+	}
+	switch rest[1] {
+	case '"':
+		q.i++
+		q.take('"')
+		return true, true
+	case 'u':
+		return false, q.unicode(rest)
+	case '\\':
+		q.i++ // It stands for a backslash of the text. What the text escapes with it follows.
+		switch rest = rest[1:]; {
+		case rest[1] == '\\' && len(rest) > 2 && (rest[2] == '"' || rest[2] == '\\'):
+			q.i++
+			return false, q.ownEscape(rest[1:])
+		case rest[1] != '\\' && rest[1] != '"':
+			return false, q.ownEscape(rest)
+		}
+	}
+	return false, false
+}
+
+// ownEscape takes an escape of the text, with which rest begins. It has one spelling if it is kept.
+func (q *quickParser) ownEscape(rest []byte) bool {
+	if len(rest) < 2 {
+		return false
+	}
+	switch letter := rest[1]; letter {
+	case '"', '\\', 'b', 'f', 'n', 'r', 't':
+		q.i += 2
+		q.out = append(q.out, '\\', letter)
+		return true
+	case 'u':
+		return q.unicode(rest)
+	}
+	return false
+}
+
+// unicode takes an escape \uXXXX at the position, with which rest begins, if it stands for a character beyond ASCII.
+func (q *quickParser) unicode(rest []byte) bool {
+	r, n := jsonscan.UnicodeEscape(rest)
+	if r < utf8.RuneSelf || utf16.IsSurrogate(r) {
+		return false
+	}
+	q.out = utf8.AppendRune(q.out, r)
+	q.i += n
+	return true
 }

@@ -2,8 +2,11 @@ package convert
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 )
 
@@ -90,6 +93,62 @@ func TestQuick(t *testing.T) {
 	})
 	if taken == 0 {
 		t.Error("quick takes nothing")
+	}
+}
+
+// spell appends a string literal of text, or of part of it, with escapes that are not always the shortest, or are none.
+func spell(t *rapid.T, dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for _, r := range string(text) {
+		lit, _ := jsontext.AppendQuote(nil, string(r))
+		lit = lit[1 : len(lit)-1]
+		switch rapid.IntRange(0, 99).Draw(t, "spelling") {
+		case 0:
+			lit = fmt.Appendf(nil, `\u%04X`, r)
+		case 1:
+			if r >= utf8.RuneSelf && r < 0x10000 {
+				lit = fmt.Appendf(nil, `\u%04x`, r)
+			}
+		case 2:
+			lit = lit[:len(lit)-1]
+		case 3:
+			lit = append(lit, rapid.SampledFrom([]string{`\`, `"`, `\"`, `\\`, `\n`, `\\\n`, ` `, `é`, `\ud83d\ude00`, `\ud83d`}).Draw(t, "more")...)
+		}
+		dst = append(dst, lit...)
+	}
+	return append(dst, '"')
+}
+
+// For every string whose text the reader takes together with the string, package jsontext has the same string, and the
+// other parsers give the same for its text.
+func TestQuickText(t *testing.T) {
+	taken := 0
+	rapid.Check(t, func(t *rapid.T) {
+		lit := spell(t, []byte("  "), drawJSON(t, nil, 0))
+		src := append(lit, rapid.SampledFrom([]string{"", `"`, `,"a"`, `\`}).Draw(t, "after")...)
+		got, end, ok := new(quickParser).parse([]byte("prefix"), src, 2, 1, true)
+		if !ok {
+			if string(got) != "prefix" {
+				t.Fatalf("refused, and gives %q, want the prefix alone", got)
+			}
+			return
+		}
+		taken++
+		v, err := jsontext.NewDecoder(bytes.NewReader(src)).ReadValue()
+		if err != nil || end != 2+len(v) {
+			t.Fatalf("%s: ends at %d, want %d, error %v", src, end, 2+len(v), err)
+		}
+		text, err := jsontext.AppendUnquote(nil, v)
+		if err != nil {
+			t.Fatalf("%s: taken, want it refused: %v", src, err)
+		}
+		want, l, ok := compactAny([]byte("prefix"), text, 1)
+		if !ok || l != 0 || !bytes.Equal(got, want) {
+			t.Fatalf("%s: gives %q, compactAny %q, loss %b, %t", src, got, want, l, ok)
+		}
+	})
+	if taken == 0 {
+		t.Error("nothing is taken")
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"reflect"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -97,8 +95,8 @@ func spanField(key []byte) (field, bool) {
 func fieldName(key []byte) string { return string(key[1 : len(key)-1]) }
 
 // readSpan reads one span into a row. Nested objects are read as they come, scalar fields at the end.
-func (c *converter) readSpan(r reader, index int) error {
-	if r.PeekKind() != '{' {
+func (c *converter) readSpan(r *reader, index int) error {
+	if r.next() != '{' {
 		if _, err := r.value(); err != nil {
 			return err
 		}
@@ -107,7 +105,7 @@ func (c *converter) readSpan(r reader, index int) error {
 	notes := len(c.notes)
 	attrs := &c.spanAttrs
 	attrs.reset()
-	c.requestID, c.service = nil, nil
+	c.requestID, c.service = c.requestID[:0], c.service[:0]
 	c.over = c.over[:0]
 	clear(c.lits[:])
 	c.rows = append(c.rows, uctables.Span{})
@@ -134,7 +132,7 @@ func (c *converter) readSpan(r reader, index int) error {
 
 // readSpanField reads one field of a span, or of its context or status: nested ones into the row, all of them into
 // c.lits.
-func (c *converter) readSpanField(r reader, s *uctables.Span, raw rawFields, key []byte) error {
+func (c *converter) readSpanField(r *reader, s *uctables.Span, raw rawFields, key []byte) error {
 	f, ok := spanField(key)
 	if !ok {
 		lit, err := r.value()
@@ -156,8 +154,7 @@ func (c *converter) readSpanField(r reader, s *uctables.Span, raw rawFields, key
 			s.Links = nil
 		}
 	}
-	start := r.InputOffset()
-	kind := r.PeekKind()
+	start, kind := r.i, r.next()
 	if !isNested(f, kind) {
 		lit, err := r.value()
 		if err != nil {
@@ -171,7 +168,7 @@ func (c *converter) readSpanField(r reader, s *uctables.Span, raw rawFields, key
 		return nil
 	}
 	err := c.readNested(r, s, raw, f)
-	c.lits[f] = bytes.TrimLeft(r.doc[start:r.InputOffset()], ": \t\r\n")
+	c.lits[f] = r.doc[start:r.i]
 	return err
 }
 
@@ -185,7 +182,7 @@ func (f field) mayBeNested() bool {
 }
 
 // isNested says whether a value of the kind is the object or array that the field has.
-func isNested(f field, kind jsontext.Kind) bool {
+func isNested(f field, kind byte) bool {
 	switch f {
 	case fContext, fStatus:
 		return kind == '{'
@@ -198,7 +195,7 @@ func isNested(f field, kind jsontext.Kind) bool {
 }
 
 // readNested reads the object or array of a field.
-func (c *converter) readNested(r reader, s *uctables.Span, raw rawFields, f field) error {
+func (c *converter) readNested(r *reader, s *uctables.Span, raw rawFields, f field) error {
 	switch f {
 	case fAttributes:
 		return c.readAttributes(r, raw.attributes, true)
@@ -234,7 +231,7 @@ func (c *converter) fillRoot(attrs *object) {
 			c.stringMember(attrs, a.attribute, value)
 		}
 	}
-	if c.rootService == "" && c.service != nil {
+	if c.rootService == "" {
 		c.rootService = attributeText(c.service)
 	}
 }
@@ -337,8 +334,17 @@ func (c *converter) fillIDs(s *uctables.Span, index int, raw rawFields) {
 		s.SpanID = deriveSpanID(c.in.Info.TraceID, "index", strconv.Itoa(index))
 		c.note(BadID, "span_id", "none; replaced by "+s.SpanID)
 	}
-	if text, _ := unquote(c.lits[fParent]); !isZeroID(text) {
+	lit := c.lits[fParent]
+	if c.parentLit != nil && bytes.Equal(lit, c.parentLit) {
+		s.ParentSpanID = c.parent
+		return
+	}
+	if text, _ := unquoted(lit); !isZeroID(string(text)) {
+		notes := len(c.notes)
 		s.ParentSpanID = optional(c.readSpanID(fParent, "parent_span_id", raw))
+		if s.ParentSpanID != nil && len(c.notes) == notes {
+			c.parent, c.parentLit = s.ParentSpanID, lit
+		}
 	}
 }
 
@@ -361,17 +367,16 @@ func (c *converter) readSpanID(f field, name string, raw rawFields) string {
 // fillTimes reads the span's times, and gives its start to events that have no time.
 func (c *converter) fillTimes(s *uctables.Span, raw rawFields) {
 	start, ok := c.nanos(c.lits[fStart], "start_time_unix_nano", raw)
-	if !ok || start == nil {
+	if !ok {
 		const most = math.MaxInt64 / 1_000_000 // a later time, or one as much earlier, has no nanoseconds
-		t := min(max(c.in.Info.RequestTime.UnixMilli(), -most), most) * 1_000_000
-		start = &t
+		start = min(max(c.in.Info.RequestTime.UnixMilli(), -most), most) * 1_000_000
 		c.note(BadTime, "start_time_unix_nano", "none; the trace's request time stands instead")
 	}
-	s.StartTimeUnixNano = *start
-	s.TimeMicros = uctables.Micros(*start)
+	s.StartTimeUnixNano = start
+	s.TimeMicros = uctables.Micros(start)
 	s.Date = uctables.Day(s.TimeMicros)
-	if end, ok := c.nanos(c.lits[fEnd], "end_time_unix_nano", raw); ok && end != nil && *end != 0 {
-		s.EndTimeUnixNano = end
+	if end, ok := c.nanos(c.lits[fEnd], "end_time_unix_nano", raw); ok && end != 0 {
+		s.EndTimeUnixNano = &end
 	}
 	for i := range s.Events {
 		if s.Events[i].TimeUnixNano == noTime {

@@ -118,14 +118,20 @@ func quote[T ~[]byte | ~string](dst []byte, text T) []byte {
 // unquote gives the text of a string literal, or the JSON of any other value. Lone surrogates become U+FFFD, and
 // then clean is false.
 func unquote(lit []byte) (text string, clean bool) {
+	b, clean := unquoted(lit)
+	return string(b), clean
+}
+
+// unquoted is unquote for callers that only look at the text: it is a part of lit if it can be.
+func unquoted(lit []byte) (text []byte, clean bool) {
 	if len(lit) == 0 || lit[0] != '"' {
-		return string(lit), true
+		return lit, true
 	}
 	if bytes.IndexByte(lit, '\\') < 0 {
-		return string(lit[1 : len(lit)-1]), true
+		return lit[1 : len(lit)-1], true
 	}
-	b, err := jsontext.AppendUnquote(nil, lit)
-	return string(b), err == nil
+	text, err := jsontext.AppendUnquote(nil, lit)
+	return text, err == nil
 }
 
 // canonical gives a string literal in its shortest spelling, with lone surrogates as U+FFFD, so that
