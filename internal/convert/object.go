@@ -31,7 +31,7 @@ const chunkBytes = 4 << 20
 // It copies what it is given, except for the texts of the source, which must not change until it is reset. What it gives
 // is its caller's, except for the texts of an overflow.
 type object struct {
-	buf        []byte // members as "key":value, joined by commas
+	buf        []byte // the opening brace, and members as "key":value, joined by commas
 	members    []member
 	index      map[string]int // from key literal to member, once there are many
 	superseded int            // number of members that a later one supersedes
@@ -76,7 +76,8 @@ func (o *object) reset() {
 // restart is reset, except that the first n of the texts that are kept beside the members stay.
 func (o *object) restart(n int) {
 	clear(o.kept[n:])
-	o.buf, o.members, o.kept, o.index, o.superseded = o.buf[:0], o.members[:0], o.kept[:n], nil, 0
+	o.buf = append(o.buf[:0], '{')
+	o.members, o.kept, o.index, o.superseded = o.members[:0], o.kept[:n], nil, 0
 }
 
 // indexFrom is the number of members from which an index finds a key sooner than a look at each.
@@ -113,7 +114,7 @@ func (o *object) begin(key []byte) (duplicate bool) {
 		name, _ := unquote(key)
 		o.keep(name, o.sourceOf(m))
 	}
-	if len(o.buf) > 0 {
+	if len(o.buf) > len("{") {
 		o.buf = append(o.buf, ',')
 	}
 	m := member{lo: len(o.buf)}
@@ -186,10 +187,8 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 		over = o.shrink(of)
 	}
 	if o.superseded == 0 {
-		out := make([]byte, 0, len(o.buf)+2)
-		out = append(out, '{')
-		out = append(out, o.buf...)
-		return append(out, '}'), over
+		o.buf = append(o.buf, '}')
+		return bytes.Clone(o.buf), over
 	}
 	out := o.live()
 	if over != nil {

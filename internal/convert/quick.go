@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -62,11 +63,7 @@ type nameRange struct{ from, to int }
 // is at the position. It gives 0 at the end of the text, and for any other escape.
 func (q *quickParser) next() byte {
 	for q.i < len(q.src) {
-		c := q.src[q.i]
-		if c > '\\' {
-			return c
-		}
-		switch c {
+		switch c := q.src[q.i]; c {
 		case ' ':
 			q.i++
 		case '\n', '\t', '\r':
@@ -211,6 +208,9 @@ func (q *quickParser) unique(outer, start int) bool {
 	return true
 }
 
+// minRoom is how much room in out text asks for. It would have to ask more often for less.
+const minRoom = 64
+
 // text takes a string, in which escapes become what they stand for, or are in their shortest spelling: one letter, and
 // not the slash. The position is at its quote, or the quote's backslash.
 func (q *quickParser) text() bool {
@@ -219,9 +219,17 @@ func (q *quickParser) text() bool {
 	}
 	q.take('"')
 	for {
-		var n int
-		q.out, n = jsonscan.AppendPlain(q.out, q.src[q.i:])
+		room := cap(q.out) - len(q.out)
+		if room < minRoom {
+			q.out = slices.Grow(q.out, minRoom)
+			continue
+		}
+		n := jsonscan.CopyPlain(q.out[len(q.out):cap(q.out)], q.src[q.i:])
+		q.out = q.out[:len(q.out)+n]
 		q.i += n
+		if n == room {
+			continue
+		}
 		if q.i == len(q.src) {
 			return false
 		}

@@ -293,9 +293,10 @@ const ones, tops = 0x0101010101010101, 0x8080808080808080
 // the subtraction's borrows.
 func zeros(x uint64) uint64 { return (x - ones) &^ x & tops }
 
-// special marks, as zeros does, the lowest of eight bytes that does not stand for itself in a string.
+// special marks, as zeros does, the lowest of eight bytes that does not stand for itself in a string. The differences mark
+// bytes beyond ASCII, too, or do not; x marks them in any case.
 func special(x uint64) uint64 {
-	return (x-' '*ones)&^x&tops | zeros(x^'"'*ones) | zeros(x^'\\'*ones) | x&tops
+	return ((x - ' '*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones) | x) & tops
 }
 
 // isPlain says whether c stands for itself in a string: it is ASCII and no control character, quote or backslash.
@@ -316,21 +317,22 @@ func PlainLen(b []byte) int {
 	return n
 }
 
-// AppendPlain appends the bytes that PlainLen counts, and counts them.
-func AppendPlain(dst, b []byte) (out []byte, n int) {
-	for ; len(b)-n >= 8; n += 8 {
+// CopyPlain copies to dst the bytes of b that PlainLen counts, as far as dst has room, and counts them. It may change the
+// rest of dst.
+func CopyPlain(dst, b []byte) int {
+	n := 0
+	for ; len(b)-n >= 8 && len(dst)-n >= 8; n += 8 {
 		x := binary.LittleEndian.Uint64(b[n:])
-		dst = binary.LittleEndian.AppendUint64(dst, x)
+		binary.LittleEndian.PutUint64(dst[n:], x)
 		if marks := special(x); marks != 0 {
-			k := bits.TrailingZeros64(marks) / 8
-			return dst[:len(dst)-8+k], n + k
+			return n + bits.TrailingZeros64(marks)/8
 		}
 	}
-	for n < len(b) && isPlain(b[n]) {
-		dst = append(dst, b[n])
+	for n < len(b) && n < len(dst) && isPlain(b[n]) {
+		dst[n] = b[n]
 		n++
 	}
-	return dst, n
+	return n
 }
 
 // AppendUnquoted appends the text of a valid string literal. ok is false, and nothing is appended, if it has an

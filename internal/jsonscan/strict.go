@@ -1,5 +1,7 @@
 package jsonscan
 
+import "bytes"
+
 // MaxDepth is how deep ScanValue lets values be nested: as deep as package jsontext does.
 const MaxDepth = 10_000
 
@@ -52,8 +54,8 @@ func ScanValue(b []byte, i, depth int) (end int, ok bool) {
 		return scanWord(b, i, "null")
 	}
 	n, ok := ScanNumber(b, i)
-	if !ok && n.Digits > 1 {
-		return n.End - n.Digits + 1, true // A number that begins with zero ends there, and what follows it is wrong.
+	if digits := bytes.TrimPrefix(b[i:n.End], []byte("-")); !ok && n.Digits > 1 && digits[0] == '0' {
+		return n.End - len(digits) + 1, true // A number that begins with zero ends there, and what follows it is wrong.
 	}
 	return n.End, ok
 }
