@@ -208,8 +208,21 @@ func (q *quickParser) unique(outer, start int) bool {
 	return true
 }
 
-// minRoom is how much room in out text asks for. It would have to ask more often for less.
-const minRoom = 64
+// plain copies the bytes that stand for themselves in a string.
+func (q *quickParser) plain() {
+	const least = 64 // less room would have to be asked for more often
+	for {
+		if cap(q.out)-len(q.out) < least {
+			q.out = slices.Grow(q.out, least)
+		}
+		room := q.out[len(q.out):cap(q.out)]
+		n := jsonscan.CopyPlain(room, q.src[q.i:])
+		q.i += n
+		if q.out = q.out[:len(q.out)+n]; n < len(room) {
+			return
+		}
+	}
+}
 
 // text takes a string, in which escapes become what they stand for, or are in their shortest spelling: one letter, and
 // not the slash. The position is at its quote, or the quote's backslash.
@@ -219,61 +232,51 @@ func (q *quickParser) text() bool {
 	}
 	q.take('"')
 	for {
-		room := cap(q.out) - len(q.out)
-		if room < minRoom {
-			q.out = slices.Grow(q.out, minRoom)
-			continue
-		}
-		n := jsonscan.CopyPlain(q.out[len(q.out):cap(q.out)], q.src[q.i:])
-		q.out = q.out[:len(q.out)+n]
-		q.i += n
-		if n == room {
-			continue
-		}
+		q.plain()
 		if q.i == len(q.src) {
 			return false
 		}
 		switch c := q.src[q.i]; {
+		case c == '"' && !q.quoted:
+			q.take(c)
+			return true
+		case c == '\\' && q.quoted && q.i+1 < len(q.src) && q.src[q.i+1] == '"':
+			q.i++
+			q.take('"')
+			return true
 		case c == '\\':
-			if ended, ok := q.escape(); ended || !ok {
-				return ok
+			if !q.escape() {
+				return false
 			}
 		case c >= utf8.RuneSelf:
 			q.take(c)
-		case c == '"' && !q.quoted:
-			q.take('"')
-			return true
 		default:
 			return false
 		}
 	}
 }
 
-// escape takes the escape at the position, of the text or of the string that the text is in. ended says that it was the
-// quote that ends a string of the text.
-func (q *quickParser) escape() (ended, ok bool) {
+// escape takes the escape at the position, of the text or of the string that the text is in, if it is within a string of
+// the text.
+func (q *quickParser) escape() bool {
 	rest := q.src[q.i:]
 	if !q.quoted || len(rest) < 3 {
-		return false, !q.quoted && q.ownEscape(rest)
+		return !q.quoted && q.ownEscape(rest)
 	}
 	switch rest[1] {
-	case '"':
-		q.i++
-		q.take('"')
-		return true, true
 	case 'u':
-		return false, q.unicode(rest)
+		return q.unicode(rest)
 	case '\\':
 		q.i++ // It stands for a backslash of the text. What the text escapes with it follows.
 		switch rest = rest[1:]; {
 		case rest[1] == '\\' && len(rest) > 2 && (rest[2] == '"' || rest[2] == '\\'):
 			q.i++
-			return false, q.ownEscape(rest[1:])
+			return q.ownEscape(rest[1:])
 		case rest[1] != '\\' && rest[1] != '"':
-			return false, q.ownEscape(rest)
+			return q.ownEscape(rest)
 		}
 	}
-	return false, false
+	return false
 }
 
 // ownEscape takes an escape of the text, with which rest begins. It has one spelling if it is kept.
