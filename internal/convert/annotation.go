@@ -67,7 +67,8 @@ func (c *converter) traceAnnotation(id string, typ uctables.AnnotationType, name
 // add adds a row, and takes its value out if that is over the size limit. over is what was taken out already.
 func (c *converter) add(a uctables.Annotation, over ...overflow) {
 	if len(a.Value) > maxVariant/variantFactor && variantBound(a.Value) > maxVariant {
-		ov := overflow{of: "value", whole: true, text: a.Value}
+		ov := newOverflow("value", source{lit: a.Value})
+		ov.whole = true
 		a.Value = quote(nil, ov.marker())
 		over = append(over, ov)
 	}
@@ -79,12 +80,14 @@ func (c *converter) add(a uctables.Annotation, over ...overflow) {
 func (c *converter) splitOverflow(a *uctables.Annotation, over []overflow) {
 	for i := range over {
 		ov := &over[i]
-		chunks := ov.chunks()
-		c.note(TooLarge, a.Name, fmt.Sprintf("%d bytes of %s in %d tags %s.…", len(ov.text), ov.of, len(chunks), OverflowName))
-		for n, chunk := range chunks {
-			id := derive("overflow", a.AnnotationID, ov.of, ov.key, strconv.Itoa(n+1)).String()
-			p := c.traceAnnotation(id, uctables.Tag, OverflowName+"."+id, quote(nil, chunk))
-			p.Metadata = append(quote(append(ov.describe(n+1, len(chunks)), `,"annotation_id":`...), a.AnnotationID), '}')
+		c.note(TooLarge, a.Name, fmt.Sprintf("%d bytes of %s in %d tags %s.…", ov.bytes, ov.of, ov.parts, OverflowName))
+		n := 0
+		for chunk := range ov.text.chunks(chunkBytes) {
+			n++
+			id := derive("overflow", a.AnnotationID, ov.of, ov.key, strconv.Itoa(n)).String()
+			c.text = quote(slices.Grow(c.text[:0], len(chunk)+len(chunk)/4), chunk)
+			p := c.traceAnnotation(id, uctables.Tag, OverflowName+"."+id, bytes.Clone(c.text))
+			p.Metadata = append(quote(append(ov.describe(n), `,"annotation_id":`...), a.AnnotationID), '}')
 			c.parts = append(c.parts, p)
 		}
 	}

@@ -148,7 +148,11 @@ func (c *converter) addText(o *object, name, lit []byte) {
 		o.buf, l, ok = compact(o.buf, text, 1)
 	}
 	if ok {
-		c.endValue(o, source{lit, true})
+		from := source{lit, true}
+		if !clean {
+			from = source{bytes.Clone(text), false}
+		}
+		c.endValue(o, from)
 		if l&keepsRaw != 0 {
 			o.keep(string(name), text)
 		}

@@ -1,8 +1,10 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -153,13 +155,14 @@ func (c *converter) locate(list string, index, from int, over []overflow) {
 
 // overflowEvents gives the events that hold, in parts, a value that was over the size limit.
 func (c *converter) overflowEvents(ov *overflow, nanos int64) []uctables.Event {
-	chunks := ov.chunks()
 	c.note(TooLarge, strings.TrimSuffix(ov.of+"."+ov.key, "."),
-		fmt.Sprintf("%d bytes in %d events %s", len(ov.text), len(chunks), OverflowName))
-	events := make([]uctables.Event, len(chunks))
-	for i, chunk := range chunks {
-		attrs := append(ov.describe(i+1, len(chunks)), `,"text":`...)
-		events[i] = uctables.Event{TimeUnixNano: nanos, Name: OverflowName, Attributes: append(quote(attrs, chunk), '}')}
+		fmt.Sprintf("%d bytes in %d events %s", ov.bytes, ov.parts, OverflowName))
+	events := make([]uctables.Event, 0, ov.parts)
+	for chunk := range ov.text.chunks(chunkBytes) {
+		attrs := append(append(c.text[:0], ov.describe(len(events)+1)...), `,"text":`...)
+		c.text = append(quote(slices.Grow(attrs, len(chunk)+len(chunk)/4), chunk), '}')
+		events = append(events, uctables.Event{TimeUnixNano: nanos, Name: OverflowName, Attributes: bytes.Clone(c.text)})
 	}
+	c.text = nil
 	return events
 }

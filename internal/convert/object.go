@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -21,9 +20,6 @@ const (
 	// longKeyPrefix begins the key that stands for one longer than maxName.
 	longKeyPrefix = "tracemig.long_key."
 )
-
-// chunkBytes is the most text in one part of a value over the size limit.
-const chunkBytes = 4 << 20
 
 // object builds one VARIANT object from members: an attributes column, METADATA's value.
 // Keys are unique at the end: the last of duplicates wins, as in Python's json.loads.
@@ -45,24 +41,10 @@ type member struct {
 	superseded  bool
 }
 
-// source is what the source has in the place of a value. The zero value says that it has the value itself.
-type source struct {
-	lit    []byte
-	quoted bool // lit is a string, and the JSON text in it is what the source has
-}
-
 // keptText is a text of the source, raw[from:to], that is to be kept beside the members.
 type keptText struct {
 	name     string
 	from, to int
-}
-
-// overflow is one value taken out of an object for its size.
-type overflow struct {
-	of    string // the column it was taken from
-	whole bool   // the value is the whole object, and key has no meaning
-	key   string
-	text  []byte // JSON
 }
 
 func (o *object) reset() {
@@ -112,7 +94,7 @@ func (o *object) begin(key []byte) (duplicate bool) {
 		m.superseded, duplicate = true, true
 		o.superseded++
 		name, _ := unquote(key)
-		o.keep(name, o.sourceOf(m))
+		o.keep(name, o.sourceOf(m).text())
 	}
 	if len(o.buf) > len("{") {
 		o.buf = append(o.buf, ',')
@@ -158,16 +140,12 @@ func (o *object) keep(name string, text []byte) {
 	o.kept = append(o.kept, keptText{name, from, len(o.raw)})
 }
 
-// sourceOf gives the JSON text that the source had for a member's value, until something is added to the object.
-func (o *object) sourceOf(m *member) []byte {
-	switch {
-	case m.source.lit == nil:
-		return o.buf[m.val:m.hi]
-	case m.source.quoted:
-		text, _ := unquoteText(nil, m.source.lit)
-		return text
+// sourceOf gives what the source has in the place of a member's value, until something is added to the object.
+func (o *object) sourceOf(m *member) source {
+	if m.source.lit == nil {
+		return source{lit: o.buf[m.val:m.hi]}
 	}
-	return m.source.lit
+	return m.source
 }
 
 // finish gives the object, with the texts that are kept beside the members, and the values that had to be taken
@@ -192,7 +170,7 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 	}
 	out := o.live()
 	if over != nil {
-		o.buf = nil // large, and needed no more
+		o.buf = nil // The values in over are parts of it, and it is large.
 	}
 	return out, over
 }
@@ -249,7 +227,9 @@ func (o *object) shrink(of string) []overflow {
 	if total <= maxVariant {
 		return over
 	}
-	ov := overflow{of: of, whole: true, text: o.live()}
+	ov := newOverflow(of, source{lit: o.live()})
+	ov.whole = true
+	o.buf = nil // The values in over are parts of it.
 	o.reset()
 	o.literal(OverflowName, quote(nil, ov.marker()))
 	return append(over, ov)
@@ -260,7 +240,8 @@ func (o *object) takeOut(i int, of string) (ov overflow, size int) {
 	old := &o.members[i]
 	key := o.key(old)
 	name, _ := unquote(key)
-	ov = overflow{of: of, key: name, text: bytes.Clone(o.sourceOf(old))}
+	ov = newOverflow(of, o.sourceOf(old))
+	ov.key = name
 	old.superseded = true
 	o.superseded++
 	m := member{lo: len(o.buf) + len(",")}
@@ -270,34 +251,4 @@ func (o *object) takeOut(i int, of string) (ov overflow, size int) {
 	m.hi = len(o.buf)
 	o.members = append(o.members, m)
 	return ov, variantBound(o.buf[m.lo:m.hi]) + 8
-}
-
-// marker is the text in the place of the value.
-func (ov *overflow) marker() string {
-	return "[" + OverflowName + ": " + strconv.Itoa(len(ov.text)) + " bytes of JSON text]"
-}
-
-// chunks gives the text in parts of at most chunkBytes, none of which breaks a character.
-func (ov *overflow) chunks() [][]byte {
-	var out [][]byte
-	for t := ov.text; ; {
-		n := min(len(t), chunkBytes)
-		for n < len(t) && n > 0 && !utf8.RuneStart(t[n]) {
-			n--
-		}
-		out = append(out, t[:n])
-		if t = t[n:]; len(t) == 0 {
-			return out
-		}
-	}
-}
-
-// describe gives the members that name part i (from 1) of n of an overflow.
-func (ov *overflow) describe(i, n int) []byte {
-	b := quote([]byte(`{"of":`), ov.of)
-	if !ov.whole {
-		b = quote(append(b, `,"key":`...), ov.key)
-	}
-	b = strconv.AppendInt(append(b, `,"part":`...), int64(i), 10)
-	return strconv.AppendInt(append(b, `,"parts":`...), int64(n), 10)
 }

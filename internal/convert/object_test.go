@@ -82,9 +82,9 @@ func TestHugeObject(t *testing.T) {
 		t.Fatalf("%d values are taken out, want %d", len(over), len(texts))
 	}
 	for _, ov := range over {
-		if ov.of != "attributes" || ov.whole || string(ov.text) != texts[ov.key] {
+		if ov.of != "attributes" || ov.whole || string(ov.text.text()) != texts[ov.key] {
 			t.Errorf("taken out: %q of %s (whole: %t), %d bytes, want the source's text of %d",
-				ov.key, ov.of, ov.whole, len(ov.text), len(texts[ov.key]))
+				ov.key, ov.of, ov.whole, ov.bytes, len(texts[ov.key]))
 		}
 	}
 }
