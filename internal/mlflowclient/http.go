@@ -195,8 +195,16 @@ func (c *Client) readBody(ctx context.Context, resp *http.Response, limit int64,
 		return nil, ctx.Err()
 	}
 	watchdog.Reset(c.stall)
-	_, err := body.ReadFrom(in)
-	return body.Bytes(), err
+	if n := resp.ContentLength; n > 0 && n <= limit {
+		// Memory of the answer's size is taken once: a buffer that grows holds three times as much for a while.
+		var whole bytes.Buffer
+		whole.Grow(int(n) + bytes.MinRead)
+		whole.Write(body.Bytes())
+		body = whole
+		_, err := body.ReadFrom(in)
+		return body.Bytes(), err
+	}
+	return io.ReadAll(io.MultiReader(&body, in))
 }
 
 // stallReader restarts the watchdog of an attempt with each read that brings something.
