@@ -54,7 +54,20 @@ type column struct {
 	i32    []int32
 	i64    []int64
 	text   []parquet.ByteArray
+	late   []lateValue // of text, in order
 }
+
+// lateValue is a value of a column that is encoded only when its page is written. Until then its place in column.text is
+// empty.
+type lateValue struct {
+	at   int // in column.text
+	json uctables.JSON
+}
+
+// lateBytes is the size from which on a value is encoded twice: to see whether it can be, and when its page is written.
+// The parts of a value over the size limit are such values of one row, and took as much memory as the row. A page ends
+// with each, so the encoder's memory holds one at a time.
+const lateBytes = int(parquet.DefaultDataPageSize)
 
 // newRowWriter begins a file with the columns of t, which are those that tracemig knows, in the order of schema
 // version v2. Further columns and fields of the table are NULL to readers, since the file lacks them.
@@ -155,12 +168,18 @@ func (w *rowWriter) variant(what string, text uctables.JSON) {
 	if err != nil {
 		w.err, w.failed = err, what
 	}
-	for _, b := range [][]byte{value, metadata} {
+	for i, b := range [][]byte{value, metadata} {
 		c := w.level(err == nil)
-		if err == nil {
-			c.text = append(c.text, w.keep(b))
-			w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
+		if err != nil {
+			continue
 		}
+		if i == 0 && len(b) >= lateBytes {
+			c.late = append(c.late, lateValue{len(c.text), text})
+			c.text = append(c.text, nil)
+		} else {
+			c.text = append(c.text, w.keep(b))
+		}
+		w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
 	}
 }
 
@@ -263,7 +282,7 @@ func (w *rowWriter) flush() error {
 		case *file.Int64ColumnChunkWriter:
 			_, err = out.WriteBatch(c.i64, c.def, c.rep)
 		case *file.ByteArrayColumnChunkWriter:
-			err = c.writeText(out)
+			err = c.writeText(out, &w.enc)
 		default:
 			err = fmt.Errorf("no writer for %T", out)
 		}
@@ -274,7 +293,8 @@ func (w *rowWriter) flush() error {
 			return err
 		}
 		clear(c.text)
-		c.def, c.rep, c.i32, c.i64, c.text = c.def[:0], c.rep[:0], c.i32[:0], c.i64[:0], c.text[:0]
+		clear(c.late)
+		c.def, c.rep, c.i32, c.i64, c.text, c.late = c.def[:0], c.rep[:0], c.i32[:0], c.i64[:0], c.text[:0], c.late[:0]
 	}
 	w.arena, w.rows, w.size = w.arena[:0], 0, 0
 	return rg.Close()
@@ -282,11 +302,19 @@ func (w *rowWriter) flush() error {
 
 // writeText writes the values in steps of about a page. The values may be large, and arrow's writer ends a page only
 // between steps and has several copies of it in memory.
-func (c *column) writeText(out *file.ByteArrayColumnChunkWriter) error {
-	text := c.text
+func (c *column) writeText(out *file.ByteArrayColumnChunkWriter, enc *variant.Encoder) error {
+	text, late := c.text, c.late
 	from, values, bytes := 0, 0, 0 // since the last step
 	for i, def := range c.def {
 		if def == c.maxDef {
+			if len(late) > 0 && late[0].at == len(c.text)-len(text)+values {
+				value, _, err := enc.Encode(late[0].json)
+				if err != nil {
+					return err
+				}
+				text[values] = value
+				late = late[1:]
+			}
 			bytes += len(text[values])
 			values++
 		}
