@@ -66,7 +66,7 @@ func (r *reader) compact(dst []byte, depth int, quoted bool) (out, source []byte
 	if len(r.doc)-start > chunkBytes {
 		// Memory for a large value is taken once. It would take several times as much to have it grow.
 		if end, err := jsonscan.SkipValue(r.doc, start); err == nil && end-start > chunkBytes {
-			dst = slices.Grow(dst, end-start+8)
+			dst = slices.Grow(dst, end-start+1<<16) // with room for what follows it
 		}
 	}
 	out, end, ok := r.quick.parse(dst, r.doc, start, depth, quoted)

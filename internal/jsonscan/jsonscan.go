@@ -33,26 +33,38 @@ func SkipSpace(b []byte, i int) int {
 
 // SkipString returns the index after the string that begins with the quote b[i]. If the string is not closed,
 // that is len(b), and closed is false.
+//
+// In a string that holds JSON nearly every quote has a backslash before it. Only a quote without one, or with two,
+// can be the end.
 func SkipString(b []byte, i int) (end int, closed bool) {
-	for i++; i < len(b); {
-		if len(b)-i >= 8 {
-			x := binary.LittleEndian.Uint64(b[i:])
-			marks := zeros(x^'"'*ones) | zeros(x^'\\'*ones)
-			i += bits.TrailingZeros64(marks) / 8 // 8 if there is none
-			if marks == 0 {
-				continue
+	i++
+	last := uint64(0) // the backslashes among the eight bytes before
+	for ; len(b)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		quotes, backslashes := equal(x, '"'), equal(x, '\\')
+		one, two := backslashes<<8|last>>56, backslashes<<16|last>>48
+		for marks := quotes&^one | quotes&two; marks != 0; marks &= marks - 1 {
+			if at := i + bits.TrailingZeros64(marks)/8; !isEscaped(b, at) {
+				return at + 1, true
 			}
 		}
-		switch b[i] {
-		case '"':
+		last = backslashes
+	}
+	for ; i < len(b); i++ {
+		if b[i] == '"' && !isEscaped(b, i) {
 			return i + 1, true
-		case '\\':
-			i += 2
-		default:
-			i++
 		}
 	}
 	return len(b), false
+}
+
+// isEscaped says whether b[i], in a string, stands after an odd number of backslashes.
+func isEscaped(b []byte, i int) bool {
+	n := 0
+	for b[i-1-n] == '\\' { // stops at the opening quote at the latest
+		n++
+	}
+	return n%2 == 1
 }
 
 // SkipValue returns the index after the value that begins at i. The error is io.ErrUnexpectedEOF if b ends before
@@ -105,6 +117,16 @@ func skipWord(b []byte, i int) int {
 // Members calls f with each member of the object that b begins with, after white space, and returns the index after
 // the object. name is a string literal. The errors are those of SkipValue and those of f.
 func Members(b []byte, f func(name, value []byte) error) (end int, err error) {
+	return MembersAt(b, func(name []byte, value int) (end int, err error) {
+		if end, err = SkipValue(b, value); err != nil {
+			return 0, err
+		}
+		return end, f(name, b[value:end])
+	})
+}
+
+// MembersAt is Members for an f that gets the index of the value, and returns the index after it.
+func MembersAt(b []byte, f func(name []byte, value int) (end int, err error)) (end int, err error) {
 	i := SkipSpace(b, 0)
 	if i == len(b) {
 		return 0, io.ErrUnexpectedEOF
@@ -126,32 +148,29 @@ func Members(b []byte, f func(name, value []byte) error) (end int, err error) {
 		default:
 			return 0, ErrNotJSON
 		}
-		nameEnd, value, end, err := member(b, i)
+		nameEnd, value, err := skipName(b, i)
 		if err != nil {
 			return 0, err
 		}
-		if err := f(b[i:nameEnd], b[value:end]); err != nil {
+		if i, err = f(b[i:nameEnd], value); err != nil {
 			return 0, err
 		}
-		i = end
 	}
 }
 
-// member finds the end of a name that begins at i, and the beginning and the end of its value.
-func member(b []byte, i int) (nameEnd, value, end int, err error) {
-	nameEnd, closed := SkipString(b, i)
+// skipName returns the index after a name that begins at i, and the index of its value.
+func skipName(b []byte, i int) (end, value int, err error) {
+	end, closed := SkipString(b, i)
 	if !closed {
-		return 0, 0, 0, io.ErrUnexpectedEOF
+		return 0, 0, io.ErrUnexpectedEOF
 	}
-	if i = SkipSpace(b, nameEnd); i == len(b) {
-		return 0, 0, 0, io.ErrUnexpectedEOF
+	if i = SkipSpace(b, end); i == len(b) {
+		return 0, 0, io.ErrUnexpectedEOF
 	}
 	if b[i] != ':' {
-		return 0, 0, 0, ErrNotJSON
+		return 0, 0, ErrNotJSON
 	}
-	value = SkipSpace(b, i+1)
-	end, err = SkipValue(b, value)
-	return nameEnd, value, end, err
+	return end, SkipSpace(b, i+1), nil
 }
 
 // Elements calls f with each element of the array b, which has no white space before it. null counts as an empty
@@ -182,6 +201,41 @@ func Elements(b []byte, f func(element []byte) error) error {
 			return err
 		}
 		i = end
+	}
+}
+
+// CountElements counts the elements of the array that begins at i, as Elements has them, and returns the index after it,
+// as SkipValue has it: in one pass, where these two take two. Its errors are those of SkipValue, and then those of
+// Elements.
+func CountElements(b []byte, i int) (n, end int, err error) {
+	if i >= len(b) || b[i] != '[' {
+		if end, err = SkipValue(b, i); err == nil && string(b[i:end]) != "null" {
+			err = ErrNotJSON
+		}
+		return 0, end, err
+	}
+	for i++; ; {
+		if i = SkipSpace(b, i); i == len(b) {
+			return 0, 0, io.ErrUnexpectedEOF
+		}
+		switch b[i] {
+		case ']', '}':
+			if b[i] == '}' {
+				err = ErrNotJSON
+			}
+			return n, i + 1, err
+		case ',':
+			i++
+		case ':':
+			i++
+			err = ErrNotJSON
+		default:
+			var early error
+			if i, early = SkipValue(b, i); early != nil {
+				return 0, 0, early
+			}
+			n++
+		}
 	}
 }
 
@@ -292,6 +346,12 @@ const ones, tops = 0x0101010101010101, 0x8080808080808080
 // zeros marks, by its highest bit, the lowest byte of x that is zero. Marks above the lowest one can be wrong, because of
 // the subtraction's borrows.
 func zeros(x uint64) uint64 { return (x - ones) &^ x & tops }
+
+// equal marks, by its highest bit, each of the eight bytes of x that is c, which is ASCII.
+func equal(x uint64, c byte) uint64 {
+	x ^= uint64(c) * ones
+	return ^(x&^tops + ^uint64(tops) | x) & tops
+}
 
 // special marks, as zeros does, the lowest of eight bytes that does not stand for itself in a string. The differences mark
 // bytes beyond ASCII, too, or do not; x marks them in any case.

@@ -255,6 +255,7 @@ func FuzzScan(f *testing.F) {
 			checkParts(t, b[i:])
 		}
 		checkScanValue(t, b)
+		checkCount(t, b, start)
 		if !jsontext.Value(b).IsValid(jsontext.AllowDuplicateNames(true)) {
 			return
 		}

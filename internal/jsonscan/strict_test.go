@@ -30,6 +30,21 @@ func checkScanValue(t interface{ Fatalf(string, ...any) }, b []byte) {
 	}
 }
 
+// checkCount compares CountElements at b[i] with SkipValue and Elements.
+func checkCount(t interface{ Fatalf(string, ...any) }, b []byte, i int) {
+	want := 0
+	wantEnd, wantErr := SkipValue(b, i)
+	if wantErr == nil {
+		if wantErr = Elements(b[i:wantEnd], func([]byte) error { want++; return nil }); wantErr != nil {
+			want = 0
+		}
+	}
+	n, end, err := CountElements(b, i)
+	if err != wantErr || err == nil && (n != want || end != wantEnd) {
+		t.Fatalf("%.1000q: %d elements up to %d, error %v, want %d, %d, %v", b, n, end, err, want, wantEnd, wantErr)
+	}
+}
+
 func TestScanValue(t *testing.T) {
 	for _, text := range []string{
 		``, ` `, `1`, `01`, `00`, `-01`, `10.`, `-00.`, `1.`, `1.5e`,
@@ -46,6 +61,8 @@ func TestScanValue(t *testing.T) {
 			"{", "}", "[", "]", ",", ":", `"a"`, `"\"\\"`, `"\u00e9"`, `"\`, "1", "0", "-2.5e3", "true", "null", " ", "\n", `"é`, `"`,
 		})).Draw(t, "parts")
 		checkScanValue(t, []byte(strings.Join(parts, "")))
+		checkCount(t, []byte(strings.Join(parts, "")), 0)
+		checkCount(t, []byte("["+strings.Join(parts, "")), 0)
 	})
 }
 

@@ -25,12 +25,13 @@ func text(literal []byte) string {
 // io.ErrUnexpectedEOF means that the document ends early.
 func countSpans(doc []byte) (n int, err error) {
 	found := false
-	end, err := jsonscan.Members(doc, func(name, value []byte) error {
+	end, err := jsonscan.MembersAt(doc, func(name []byte, value int) (end int, err error) {
 		if text(name) != "spans" {
-			return nil
+			return jsonscan.SkipValue(doc, value)
 		}
-		found, n = true, 0
-		return jsonscan.Elements(value, func([]byte) error { n++; return nil })
+		found = true
+		n, end, err = jsonscan.CountElements(doc, value)
+		return end, err
 	})
 	if err != nil {
 		return 0, err
