@@ -28,8 +28,13 @@ func (c *converter) readMembers(r *reader, o *object, texts bool) error {
 		name := c.beginAttribute(o, key)
 		quoted := texts && r.next() == '"'
 		var lit []byte
-		var ok bool
-		if o.buf, lit, ok = r.compact(o.buf, 1, quoted); ok {
+		size, ok := 0, false
+		if c.found == nil { // Else its bytes may have to change.
+			size, lit, ok = r.measure(1, quoted)
+		}
+		if ok {
+			o.endLarge(source{lit, quoted}, size)
+		} else if o.buf, lit, ok = r.compact(o.buf, 1, quoted); ok {
 			c.endValue(o, source{lit, quoted})
 		} else if lit, err = r.value(); err != nil {
 			return err

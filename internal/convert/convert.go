@@ -20,7 +20,8 @@ type Options struct {
 type Input struct {
 	Info *mlflow.TraceInfo
 	// Spans is a JSON array of spans, or an object with such a member "spans". It is nil if the source has
-	// no spans; then SpansMissing says why. Convert does not change it, and the result does not share its memory.
+	// no spans; then SpansMissing says why. Unless Reuse allows it, Convert does not change it, and the result does not
+	// share its memory.
 	Spans        []byte
 	SpansMissing string
 	// Runs are IDs of runs that the trace is linked to, besides mlflow.sourceRun of its metadata.
@@ -32,6 +33,9 @@ type Input struct {
 	// Attachments for which it has been decided where their bytes are to be. Any others that the spans refer to stay
 	// at the source.
 	Attachments []Attachment
+	// Reuse says that the caller reads Spans no more, unless the result has Attachments. Then the parts of a value over the
+	// size limit take the place of that value, so that a large one is in memory once and not twice.
+	Reuse bool
 }
 
 // Result is one converted trace.
@@ -169,6 +173,8 @@ type converter struct {
 	requestID []byte // literal of its attribute mlflow.traceRequestId
 	service   []byte // literal of its attribute service.name
 	over      []overflow
+
+	reuse func() bool // whether the document may be overwritten
 
 	subAttrs object // attributes of the event or link that is being read, METADATA's value, or an assessment's metadata
 	text     []byte // scratch: an attribute's text

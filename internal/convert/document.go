@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -59,15 +60,40 @@ func (r *reader) skip() error {
 	return err
 }
 
+// largeSize is the length of the next value if it is over chunkBytes, else 0.
+func (r *reader) largeSize() int {
+	if len(r.doc)-r.i <= chunkBytes {
+		return 0
+	}
+	end, err := jsonscan.SkipValue(r.doc, r.i)
+	if err != nil || end-r.i <= chunkBytes {
+		return 0
+	}
+	return end - r.i
+}
+
+// measure reads the next value if compact does, and if what that appends is over the size limit of a VARIANT, as size says.
+func (r *reader) measure(depth int, quoted bool) (size int, source []byte, ok bool) {
+	n := r.largeSize()
+	if n <= maxVariant {
+		return 0, nil, false
+	}
+	size, ok = r.quick.measure(r.doc, r.i, depth, quoted, 1<<20)
+	if !ok || size <= maxVariant {
+		return 0, nil, false
+	}
+	source = r.doc[r.i : r.i+n]
+	r.i += n
+	return size, source, true
+}
+
 // compact appends the next value to dst in its compact form, if quick takes it; else it reads nothing. With quoted the
 // next value must be a string, and the JSON text in it is appended. source is what was read.
 func (r *reader) compact(dst []byte, depth int, quoted bool) (out, source []byte, ok bool) {
 	start := r.i
-	if len(r.doc)-start > chunkBytes {
+	if n := r.largeSize(); n > 0 {
 		// Memory for a large value is taken once. It would take several times as much to have it grow.
-		if end, err := jsonscan.SkipValue(r.doc, start); err == nil && end-start > chunkBytes {
-			dst = slices.Grow(dst, end-start+1<<16) // with room for what follows it
-		}
+		dst = slices.Grow(dst, n+1<<16) // with room for what follows it
 	}
 	out, end, ok := r.quick.parse(dst, r.doc, start, depth, quoted)
 	if !ok {
@@ -183,9 +209,20 @@ func (c *converter) readSpans() *Error {
 // maxLikelySpans bounds the memory that is taken for rows before their spans are read.
 const maxLikelySpans = 1000
 
+// mayReuse says whether the document may be overwritten where it has been read: the caller allows it, and neither a fault
+// in the rest of it nor attachments will have it read again.
+func (c *converter) mayReuse() bool {
+	if !c.in.Reuse || c.found != nil {
+		return false
+	}
+	end, ok := jsonscan.ScanValue(c.doc, jsonscan.SkipSpace(c.doc, 0), 0)
+	return ok && jsonscan.SkipSpace(c.doc, end) == len(c.doc)
+}
+
 // readDocument reads the spans of a document that is an array of them, or an object with such a member.
 func (c *converter) readDocument() error {
 	r := newReader(c.doc)
+	c.reuse = sync.OnceValue(c.mayReuse)
 	c.values = firstHoldsValues(c.doc)
 	found := false
 	spans := func() error {

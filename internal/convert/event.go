@@ -153,15 +153,25 @@ func (c *converter) locate(list string, index, from int, over []overflow) {
 	}
 }
 
-// overflowEvents gives the events that hold, in parts, a value that was over the size limit.
+// overflowEvents gives the events that hold, in parts, a value that was over the size limit. If the document may be
+// overwritten, they take the value's place. A part takes a little more than its text did, so there is room for it once
+// the first part has been read, which gets memory of its own.
 func (c *converter) overflowEvents(ov *overflow, nanos int64) []uctables.Event {
 	c.note(TooLarge, strings.TrimSuffix(ov.of+"."+ov.key, "."),
 		fmt.Sprintf("%d bytes in %d events %s", ov.bytes, ov.parts, OverflowName))
 	events := make([]uctables.Event, 0, ov.parts)
-	for chunk := range ov.text.chunks(chunkBytes) {
+	place := ov.text.lit[:0]
+	for chunk, read := range ov.text.chunks(chunkBytes) {
 		attrs := append(append(c.text[:0], ov.describe(len(events)+1)...), `,"text":`...)
 		c.text = append(quote(slices.Grow(attrs, len(chunk)+len(chunk)/4), chunk), '}')
-		events = append(events, uctables.Event{TimeUnixNano: nanos, Name: OverflowName, Attributes: bytes.Clone(c.text)})
+		e := uctables.Event{TimeUnixNano: nanos, Name: OverflowName}
+		if at := len(place); at+len(c.text) <= read && c.reuse() {
+			place = append(place, c.text...)
+			e.Attributes = uctables.JSON(place[at:len(place):len(place)])
+		} else {
+			e.Attributes = bytes.Clone(c.text)
+		}
+		events = append(events, e)
 	}
 	c.text = nil
 	return events

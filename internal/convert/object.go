@@ -31,6 +31,7 @@ type object struct {
 	members    []member
 	index      map[string]int // from key literal to member, once there are many
 	superseded int            // number of members that a later one supersedes
+	large      bool           // a member has a size
 	raw        []byte         // texts of kept, one after the other
 	kept       []keptText
 }
@@ -38,6 +39,7 @@ type object struct {
 type member struct {
 	lo, val, hi int // "key":value and value in buf
 	source      source
+	size        int // of a value that buf does not have, as variantBound has it
 	superseded  bool
 }
 
@@ -59,7 +61,7 @@ func (o *object) reset() {
 func (o *object) restart(n int) {
 	clear(o.kept[n:])
 	o.buf = append(o.buf[:0], '{')
-	o.members, o.kept, o.index, o.superseded = o.members[:0], o.kept[:n], nil, 0
+	o.members, o.kept, o.index, o.superseded, o.large = o.members[:0], o.kept[:n], nil, 0, false
 }
 
 // indexFrom is the number of members from which an index finds a key sooner than a look at each.
@@ -126,6 +128,23 @@ func (o *object) end(from source) {
 	m.hi, m.source = len(o.buf), from
 }
 
+// endLarge ends a member whose value is over the size limit, and so will be taken out. buf never has it.
+func (o *object) endLarge(from source, size int) {
+	o.buf = append(o.buf, "null"...)
+	o.end(from)
+	o.last().size = size
+	o.large = true
+}
+
+// variantBound is that of a member.
+func (o *object) variantBound(m *member) int {
+	n := variantBound(o.buf[m.lo:m.hi])
+	if m.size > 0 {
+		n += m.size - variantBound(o.buf[m.val:m.hi])
+	}
+	return n
+}
+
 // literal adds a member whose value is the JSON text given.
 func (o *object) literal(key string, value []byte) {
 	o.begin(quote(nil, key))
@@ -161,7 +180,7 @@ func (o *object) finish(of string) (uctables.JSON, []overflow) {
 		o.end(source{})
 	}
 	var over []overflow
-	if len(o.buf) > maxVariant/variantFactor {
+	if len(o.buf) > maxVariant/variantFactor || o.large {
 		over = o.shrink(of)
 	}
 	if o.superseded == 0 {
@@ -203,7 +222,7 @@ func (o *object) shrink(of string) []overflow {
 	var all []sized
 	for i := range o.members {
 		if m := &o.members[i]; !m.superseded {
-			size := variantBound(o.buf[m.lo:m.hi]) + 8
+			size := o.variantBound(m) + 8
 			total += size
 			all = append(all, sized{i, size})
 		}

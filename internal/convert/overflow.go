@@ -61,16 +61,17 @@ func (s source) text() []byte {
 	return text
 }
 
-// chunks gives the text in parts of at most so many bytes, none of which breaks a character. Each is valid until the next
-// one. A text in a string is unquoted part by part, because all of it may be large.
-func (s source) chunks(most int) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+// chunks gives the text in parts of at most so many bytes, none of which breaks a character, each with the index in lit up
+// to which lit is needed no more. A part is valid until the next one. A text in a string is unquoted part by part, because
+// all of it may be large.
+func (s source) chunks(most int) iter.Seq2[[]byte, int] {
+	return func(yield func([]byte, int) bool) {
 		text, rest := s.lit, []byte(nil)
 		if s.quoted {
 			rest = s.lit[len(`"`) : len(s.lit)-len(`"`)]
 			text = make([]byte, 0, min(most, len(rest))+utf8.UTFMax)
 		}
-		for {
+		for read := 0; ; {
 			if len(rest) > 0 {
 				text, rest = unquoteSome(text, rest, most+1)
 			}
@@ -78,7 +79,10 @@ func (s source) chunks(most int) iter.Seq[[]byte] {
 			for n < len(text) && n > 0 && !utf8.RuneStart(text[n]) {
 				n--
 			}
-			if !yield(text[:n]) || n == len(text) && len(rest) == 0 {
+			if read += n; s.quoted {
+				read = len(s.lit) - len(`"`) - len(rest)
+			}
+			if !yield(text[:n], read) || n == len(text) && len(rest) == 0 {
 				return
 			}
 			if s.quoted {

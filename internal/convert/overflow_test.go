@@ -32,14 +32,15 @@ func TestChunks(t *testing.T) {
 			t.Fatalf("%q, want %q", joined, text)
 		}
 		i := 0
-		for part := range (source{lit: lit, quoted: true}).chunks(most) {
+		for part, read := range (source{lit: lit, quoted: true}).chunks(most) {
+			clear(lit[:read])
 			if i == len(parts) || !bytes.Equal(part, parts[i]) {
-				t.Fatalf("part %d of %s is %q, want that of %q", i, lit, part, parts)
+				t.Fatalf("part %d of %q is %q, want that of %q", i, text, part, parts)
 			}
 			i++
 		}
 		if i != len(parts) {
-			t.Fatalf("%d parts of %s, want %q", i, lit, parts)
+			t.Fatalf("%d parts of %q, want %q", i, text, parts)
 		}
 	})
 }

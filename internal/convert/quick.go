@@ -31,12 +31,26 @@ type quickParser struct {
 	quoted bool // the text is in a string of src, which escapes its quotes and backslashes
 	out    []byte
 	names  []nameRange // keys of the objects around the position
+	keys   []byte      // their literals
+
+	window int // if it is not 0, out may lose what it has, which size counts, when it has more than so many bytes
+	size   int // as variantBound has it
+	textAt int // where in out the text begins of the string that is read, if out may lose that; else 0
+}
+
+// measure gives the size, as variantBound has it, of what parse would append. It holds about as many bytes of it as window
+// says.
+func (q *quickParser) measure(src []byte, i, depth int, quoted bool, window int) (size int, ok bool) {
+	q.window, q.size = window, 0
+	out, _, ok := q.parse(nil, src, i, depth, quoted)
+	q.window = 0
+	return q.size + variantBound(out), ok
 }
 
 // parse is quick for the value that begins at src[i], of which end is the end. src is UTF-8. With quoted the value must
 // be a string, and the text is the JSON in it: unquoting takes no pass of its own.
 func (q *quickParser) parse(dst, src []byte, i, depth int, quoted bool) (out []byte, end int, ok bool) {
-	*q = quickParser{src: src, i: i, quoted: quoted, out: dst, names: q.names[:0]}
+	q.src, q.i, q.quoted, q.out, q.names, q.keys = src, i, quoted, dst, q.names[:0], q.keys[:0]
 	if quoted {
 		q.i++
 	}
@@ -56,7 +70,7 @@ func (q *quickParser) parse(dst, src []byte, i, depth int, quoted bool) (out []b
 // at more.
 const maxQuickNames = 32
 
-// nameRange is where in out a key stands.
+// nameRange is where in keys a key stands.
 type nameRange struct{ from, to int }
 
 // next skips white space and gives the byte after it. In a string that may be a quote in the form \", whose backslash
@@ -102,6 +116,10 @@ func (q *quickParser) take(c byte) {
 }
 
 func (q *quickParser) value(depth int) bool {
+	if q.window > 0 && len(q.out) > q.window {
+		q.size += variantBound(q.out)
+		q.out = q.out[:0]
+	}
 	switch c := q.next(); c {
 	case '{', '[':
 		if depth++; depth > maxDepth {
@@ -113,6 +131,7 @@ func (q *quickParser) value(depth int) bool {
 		}
 		return q.object(depth)
 	case '"':
+		q.textAt = len(q.out) + len(`"`)
 		return q.text()
 	case 't':
 		return q.word("true")
@@ -171,6 +190,7 @@ func (q *quickParser) object(depth int) bool {
 	}
 	for q.next() == '"' {
 		start := len(q.out)
+		q.textAt = 0 // A key is compared with others, and bounded.
 		if !q.text() || len(q.out)-start > maxName || !q.unique(outer, start) || q.next() != ':' {
 			return false
 		}
@@ -183,6 +203,7 @@ func (q *quickParser) object(depth int) bool {
 			q.take(',')
 		case '}':
 			q.take('}')
+			q.keys = q.keys[:q.names[outer].from]
 			q.names = q.names[:outer]
 			return true
 		default:
@@ -200,11 +221,13 @@ func (q *quickParser) unique(outer, start int) bool {
 	}
 	key := q.out[start:]
 	for _, n := range q.names[outer:] {
-		if bytes.Equal(q.out[n.from:n.to], key) {
+		if bytes.Equal(q.keys[n.from:n.to], key) {
 			return false
 		}
 	}
-	q.names = append(q.names, nameRange{start, len(q.out)})
+	from := len(q.keys)
+	q.keys = append(q.keys, key...)
+	q.names = append(q.names, nameRange{from, len(q.keys)})
 	return true
 }
 
@@ -212,6 +235,10 @@ func (q *quickParser) unique(outer, start int) bool {
 func (q *quickParser) plain() {
 	const least = 64 // less room would have to be asked for more often
 	for {
+		if q.window > 0 && q.textAt > 0 && len(q.out)-q.textAt > q.window {
+			q.size += len(q.out) - q.textAt
+			q.out = q.out[:q.textAt]
+		}
 		if cap(q.out)-len(q.out) < least {
 			q.out = slices.Grow(q.out, least)
 		}

@@ -86,6 +86,10 @@ func TestQuick(t *testing.T) {
 			return
 		}
 		taken++
+		size, ok := new(quickParser).measure(src, 0, 1, false, rapid.IntRange(1, 30).Draw(t, "window"))
+		if want := variantBound(got[len("prefix"):]); !ok || size != want {
+			t.Fatalf("%q: its size is %d, taken: %t, want %d", src, size, ok, want)
+		}
 		want, l, ok := compactAny([]byte("prefix"), src, 1)
 		if !ok || l != 0 || !bytes.Equal(got, want) {
 			t.Fatalf("%q: quick gives %q, compactAny %q, loss %b, %t", src, got, want, l, ok)
@@ -134,6 +138,10 @@ func TestQuickText(t *testing.T) {
 			return
 		}
 		taken++
+		size, ok := new(quickParser).measure(src, 2, 1, true, rapid.IntRange(1, 30).Draw(t, "window"))
+		if want := variantBound(got[len("prefix"):]); !ok || size != want {
+			t.Fatalf("%s: its size is %d, taken: %t, want %d", src, size, ok, want)
+		}
 		v, err := jsontext.NewDecoder(bytes.NewReader(src)).ReadValue()
 		if err != nil || end != 2+len(v) {
 			t.Fatalf("%s: ends at %d, want %d, error %v", src, end, 2+len(v), err)

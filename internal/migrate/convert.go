@@ -70,6 +70,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	}
 	in := convert.Input{
 		Info: info, Spans: spans.JSON, SpansMissing: missing, Runs: t.links.Runs(), Digest: rec.Digest, TraceID: known.TargetTraceID,
+		Reuse: true,
 	}
 	opt := convert.Options{Source: r.job.SourceName, ServiceName: r.job.ServiceName}
 	res, err := convert.Convert(in, opt)

@@ -2,6 +2,7 @@
 package memsource
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -109,6 +110,7 @@ func (e *Experiment) FetchSpans(_ context.Context, read mlflowclient.Read, infos
 		if doc := e.Fast[t.TraceID]; doc != nil && read == mlflowclient.Fast {
 			out[i] = mlflowclient.Spans{JSON: doc, Fast: true}
 		}
+		out[i].JSON = bytes.Clone(out[i].JSON) // The reader may overwrite it.
 	}
 	return out
 }
