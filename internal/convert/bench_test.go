@@ -68,7 +68,7 @@ func TestConvertAllocations(t *testing.T) {
 	if underRace {
 		t.Skip("pools keep nothing under the race detector")
 	}
-	const spans, ceiling = 200, 20
+	const spans, ceiling = 200, 9
 	in := Input{Info: info("tr-2dc9e3041b13a2e92f2482702ff5885d"), Spans: benchDoc(spans)}
 	n := testing.AllocsPerRun(10, func() {
 		if _, err := Convert(in, Options{Source: "s"}); err != nil {
