@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,12 +30,20 @@ func (c *converter) readMembers(r *reader, o *object, texts bool) error {
 		quoted := texts && r.next() == '"'
 		var lit []byte
 		size, ok := 0, false
-		if c.found == nil { // Else its bytes may have to change.
-			size, lit, ok = r.measure(1, quoted)
+		n := r.largeSize()
+		if n > maxVariant && c.found == nil { // The bytes of an attachment could make another value of it.
+			size, lit, ok = r.measure(n, 1, quoted)
 		}
 		if ok {
 			o.endLarge(source{lit, quoted}, size)
-		} else if o.buf, lit, ok = r.compact(o.buf, 1, quoted); ok {
+			c.noteIdentity(o, name, lit)
+			return nil
+		}
+		if n > 0 {
+			// Memory for a large value is taken once. It would take several times as much to have it grow.
+			o.buf = slices.Grow(o.buf, n+1<<16) // with room for what follows it
+		}
+		if o.buf, lit, ok = r.compact(o.buf, 1, quoted); ok {
 			c.endValue(o, source{lit, quoted})
 		} else if lit, err = r.value(); err != nil {
 			return err

@@ -72,29 +72,23 @@ func (r *reader) largeSize() int {
 	return end - r.i
 }
 
-// measure reads the next value if compact does, and if what that appends is over the size limit of a VARIANT, as size says.
-func (r *reader) measure(depth int, quoted bool) (size int, source []byte, ok bool) {
-	n := r.largeSize()
-	if n <= maxVariant {
-		return 0, nil, false
-	}
-	size, ok = r.quick.measure(r.doc, r.i, depth, quoted, 1<<20)
+// measure reads the next value, whose length is n, if compact does, and if what compact would append is over the size limit
+// of a VARIANT. size is its size as variantBound has it.
+func (r *reader) measure(n, depth int, quoted bool) (size int, lit []byte, ok bool) {
+	const window = 1 << 20
+	size, ok = r.quick.measure(r.doc, r.i, depth, quoted, window)
 	if !ok || size <= maxVariant {
 		return 0, nil, false
 	}
-	source = r.doc[r.i : r.i+n]
+	lit = r.doc[r.i : r.i+n]
 	r.i += n
-	return size, source, true
+	return size, lit, true
 }
 
 // compact appends the next value to dst in its compact form, if quick takes it; else it reads nothing. With quoted the
-// next value must be a string, and the JSON text in it is appended. source is what was read.
-func (r *reader) compact(dst []byte, depth int, quoted bool) (out, source []byte, ok bool) {
+// next value must be a string, and the JSON text in it is appended. lit is what was read.
+func (r *reader) compact(dst []byte, depth int, quoted bool) (out, lit []byte, ok bool) {
 	start := r.i
-	if n := r.largeSize(); n > 0 {
-		// Memory for a large value is taken once. It would take several times as much to have it grow.
-		dst = slices.Grow(dst, n+1<<16) // with room for what follows it
-	}
 	out, end, ok := r.quick.parse(dst, r.doc, start, depth, quoted)
 	if !ok {
 		return dst, nil, false

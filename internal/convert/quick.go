@@ -33,13 +33,14 @@ type quickParser struct {
 	names  []nameRange // keys of the objects around the position
 	keys   []byte      // their literals
 
-	window int // if it is not 0, out may lose what it has, which size counts, when it has more than so many bytes
-	size   int // as variantBound has it
-	textAt int // where in out the text begins of the string that is read, if out may lose that; else 0
+	// For measure: when out has more than window bytes, they are dropped, and size counts them as variantBound does.
+	window int // 0 for no measuring
+	size   int
+	textAt int // where in out the text of the string begins that is being read; 0 for a key, which is not dropped
 }
 
-// measure gives the size, as variantBound has it, of what parse would append. It holds about as many bytes of it as window
-// says.
+// measure gives the size, as variantBound has it, of what parse would append, of which it holds about window bytes at a
+// time.
 func (q *quickParser) measure(src []byte, i, depth int, quoted bool, window int) (size int, ok bool) {
 	q.window, q.size = window, 0
 	out, _, ok := q.parse(nil, src, i, depth, quoted)
@@ -70,7 +71,7 @@ func (q *quickParser) parse(dst, src []byte, i, depth int, quoted bool) (out []b
 // at more.
 const maxQuickNames = 32
 
-// nameRange is where in keys a key stands.
+// nameRange is where a key stands in quickParser.keys.
 type nameRange struct{ from, to int }
 
 // next skips white space and gives the byte after it. In a string that may be a quote in the form \", whose backslash
@@ -306,7 +307,8 @@ func (q *quickParser) escape() bool {
 	return false
 }
 
-// ownEscape takes an escape of the text, with which rest begins. It has one spelling if it is kept.
+// ownEscape takes an escape of the text, with which rest begins, if it is one letter but not the slash, or stands for a
+// character beyond ASCII. Each character has one spelling in out, so keys can be compared there.
 func (q *quickParser) ownEscape(rest []byte) bool {
 	if len(rest) < 2 {
 		return false
