@@ -31,10 +31,10 @@ type quickParser struct {
 	quoted bool // the text is in a string of src, which escapes its quotes and backslashes
 	out    []byte
 	names  []nameRange // keys of the objects around the position
-	keys   []byte      // their literals
 
 	// For measure: when out has more than window bytes, they are dropped, and size counts them as variantBound does.
-	window int // 0 for no measuring
+	window int    // 0 for no measuring
+	keys   []byte // what names refers to instead of out
 	size   int
 	textAt int // where in out the text of the string begins that is being read; 0 for a key, which is not dropped
 }
@@ -71,7 +71,7 @@ func (q *quickParser) parse(dst, src []byte, i, depth int, quoted bool) (out []b
 // at more.
 const maxQuickNames = 32
 
-// nameRange is where a key stands in quickParser.keys.
+// nameRange is where in out a key stands.
 type nameRange struct{ from, to int }
 
 // next skips white space and gives the byte after it. In a string that may be a quote in the form \", whose backslash
@@ -204,7 +204,9 @@ func (q *quickParser) object(depth int) bool {
 			q.take(',')
 		case '}':
 			q.take('}')
-			q.keys = q.keys[:q.names[outer].from]
+			if q.window > 0 {
+				q.keys = q.keys[:q.names[outer].from]
+			}
 			q.names = q.names[:outer]
 			return true
 		default:
@@ -220,15 +222,20 @@ func (q *quickParser) unique(outer, start int) bool {
 	if len(q.names) == maxQuickNames {
 		return false
 	}
-	key := q.out[start:]
+	key, keys := q.out[start:], q.out
+	if q.window > 0 {
+		keys = q.keys
+	}
 	for _, n := range q.names[outer:] {
-		if bytes.Equal(q.keys[n.from:n.to], key) {
+		if bytes.Equal(keys[n.from:n.to], key) {
 			return false
 		}
 	}
-	from := len(q.keys)
-	q.keys = append(q.keys, key...)
-	q.names = append(q.names, nameRange{from, len(q.keys)})
+	if q.window > 0 {
+		start = len(keys)
+		q.keys = append(keys, key...)
+	}
+	q.names = append(q.names, nameRange{start, start + len(key)})
 	return true
 }
 
