@@ -3,10 +3,12 @@ package deltalake
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +103,33 @@ func TestHugeRowGroups(t *testing.T) {
 	if w, err := l.WriteSpans(t.Context(), spans); err != nil || w.Present != len(spans) {
 		t.Errorf("again: %+v, error %v; want %d present", w, err, len(spans))
 	}
+}
+
+// TestLateValues reads back values that are encoded only when their pages are written, among others and NULLs.
+func TestLateValues(t *testing.T) {
+	if testing.Short() || race.Enabled {
+		t.Skip("megabytes")
+	}
+	l := newLake(t)
+	spans := randomSpans(3, 0, 40)
+	ids := map[string]bool{}
+	for i := range spans {
+		s := &spans[i]
+		ids[s.TraceID] = true
+		large := func(n int) uctables.JSON {
+			return fmt.Appendf(nil, `{"part":%d,"text":"%s"}`, n, strings.Repeat(string(rune('a'+n)), lateBytes-20+10*n))
+		}
+		if i%3 == 0 {
+			s.Attributes = large(i % 5)
+		}
+		for n := range i % 4 { // some below and some over lateBytes
+			s.Events = append(s.Events, uctables.Event{Name: "e", Attributes: large(n)}, uctables.Event{Name: "none"})
+		}
+	}
+	if _, err := l.WriteSpans(t.Context(), spans); err != nil {
+		t.Fatal(err)
+	}
+	checkSpans(t, l, slices.Collect(maps.Keys(ids)), spans)
 }
 
 // TestPruning removes a file, and writes rows of other times and of the same time: the file is opened only for the
