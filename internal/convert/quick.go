@@ -159,8 +159,9 @@ func (q *quickParser) number() bool {
 	if !ok || spellNumber(q.src[q.i:n.End], n) != numberAsIs {
 		return false
 	}
-	q.out = append(q.out, q.src[q.i:n.End]...)
-	q.i = n.End
+	for q.i < n.End { // A number is short, and append of a slice would store a pointer, at the cost of a write barrier.
+		q.take(q.src[q.i])
+	}
 	return true
 }
 
