@@ -101,7 +101,7 @@ func TestQuota(t *testing.T) {
 func TestRatesHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		c := clientOf(t, Options{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		c := clientOf(t, Options{Limits: Limits{SearchPerSecond: DefaultSearchPerSecond}, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			n.Add(1)
 			return answer(200, experiment7), nil
 		})})
