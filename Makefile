@@ -76,13 +76,9 @@ bench: rig
 
 STAGES = ./internal/convert ./internal/uctables ./internal/variant ./internal/deltalake ./internal/checkpoint ./internal/migrate
 
-# The Go benchmarks of the work tree against those of main.
+# The Go benchmarks of the work tree against those of main. Fails where one is more than 10 % worse, by time or allocations.
 benchstat:
-	dir=$$(mktemp -d) && trap "git worktree remove --force $$dir/main; rm -rf $$dir" EXIT && \
-	git worktree add --quiet --detach $$dir/main main && \
-	go test -run - -bench . -count 6 $(STAGES) > $$dir/tree.txt && \
-	(cd $$dir/main && go test -run - -bench . -count 6 $(STAGES)) > $$dir/main.txt && \
-	go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da main=$$dir/main.txt tree=$$dir/tree.txt
+	testdata/bench/benchstat.sh $(STAGES)
 
 clean:
 	rm -rf bin lake
