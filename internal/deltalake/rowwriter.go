@@ -3,6 +3,7 @@ package deltalake
 import (
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -98,8 +99,9 @@ func writerProperties(sc *schema.Schema) *parquet.WriterProperties {
 		if blob || c.PhysicalType() == parquet.Types.Int96 {
 			props = append(props, parquet.WithStatsPath(path, false))
 		}
-		// A dictionary pays for values that repeat. Of a VARIANT the keys do, which are its metadata; the IDs of rows do not.
-		if blob && name != "metadata" || name == "record_id" || name == "annotation_id" {
+		// A dictionary costs a look-up and two allocations a value, which only texts that repeat make up for. Of a VARIANT
+		// the keys do, which are its metadata. IDs, times and counters do not, or compress as well without.
+		if c.PhysicalType() != parquet.Types.ByteArray || blob && name != "metadata" || strings.HasSuffix(name, "_id") {
 			props = append(props, parquet.WithDictionaryPath(path, false))
 		}
 	}
