@@ -102,10 +102,11 @@ func (t *table) markPresent(ctx context.Context, b *batch, f dataFile) error {
 // writeFile writes the rows of the batch that are to be written.
 func (t *table) writeFile(ctx context.Context, b *batch) (*newFile, error) {
 	t.mu.Lock()
-	part := t.part
+	part, used := t.part, t.used
+	t.used = nil
 	t.mu.Unlock()
 	return t.newFile(func(f *os.File) (*stats, error) {
-		w := newRowWriter(noClose{f}, part)
+		w := newRowWriter(noClose{f}, part, used)
 		s := newStats()
 		for row, missing := range b.rows {
 			if !missing {
@@ -120,6 +121,12 @@ func (t *table) writeFile(ctx context.Context, b *batch) (*newFile, error) {
 			s.rows++
 			b.stats(row, s)
 		}
-		return s, w.close()
+		if err := w.close(); err != nil {
+			return nil, err
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.used = w
+		return s, nil
 	})
 }

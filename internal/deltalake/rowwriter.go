@@ -3,6 +3,7 @@ package deltalake
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -19,8 +20,8 @@ import (
 // rowGroupBytes is how many bytes of values are collected before they are written as a row group.
 const rowGroupBytes = 16 << 20
 
-// arenaBytes is the size of the blocks of memory that hold encoded VARIANT values until then.
-const arenaBytes = 1 << 20
+// blockBytes is the size of the blocks of memory that hold encoded VARIANT values until then.
+const blockBytes = 1 << 20
 
 // rowWriter writes rows to a Parquet file. A row is written by one call per column, in the order of the file: each
 // call for a leaf appends to the column at the cursor and moves the cursor on.
@@ -36,10 +37,10 @@ type rowWriter struct {
 
 	changeType bool // the table of annotations has uctables.ChangeType
 
-	enc   variant.Encoder
-	arena []byte
-	rows  int
-	size  int // bytes of values collected
+	enc    variant.Encoder
+	copies arena // of VARIANT values
+	rows   int
+	size   int // bytes of values collected
 
 	err    error  // of a document that VARIANT does not hold
 	failed string // which document of the row that is
@@ -71,19 +72,27 @@ type lateValue struct {
 const lateBytes = int(parquet.DefaultDataPageSize)
 
 // newRowWriter begins a file with the columns of t, which are those that tracemig knows, in the order of schema
-// version v2. Further columns and fields of the table are NULL to readers, since the file lacks them.
-func newRowWriter(w io.Writer, t uctables.Table) *rowWriter {
+// version v2. Further columns and fields of the table are NULL to readers, since the file lacks them. The memory of used,
+// a closed writer or nil, becomes that of the new one: to grow it anew for each file was a fifth of all allocations of a run.
+func newRowWriter(w io.Writer, t uctables.Table, used *rowWriter) *rowWriter {
 	root := schema.MustGroup(schema.NewGroupNode("spark_schema", parquet.Repetitions.Required, parquetNodes(t.Struct()), -1))
 	sc := schema.NewSchema(root)
 	cols := make([]column, sc.NumColumns())
 	for i := range cols {
 		c := sc.Column(i)
-		cols[i] = column{root: c.ColumnPath()[0], maxDef: c.MaxDefinitionLevel(), nested: c.MaxRepetitionLevel() > 0}
+		if used != nil && i < len(used.cols) {
+			cols[i] = used.cols[i]
+		}
+		cols[i].root, cols[i].maxDef, cols[i].nested = c.ColumnPath()[0], c.MaxDefinitionLevel(), c.MaxRepetitionLevel() > 0
 	}
-	return &rowWriter{
+	next := &rowWriter{
 		file: file.NewParquetWriter(w, root, file.WithWriterProps(writerProperties(sc))),
 		cols: cols, changeType: t.Has(uctables.ChangeType),
 	}
+	if used != nil {
+		next.copies = used.copies
+	}
+	return next
 }
 
 // writerProperties are the settings of a file with any columns.
@@ -179,24 +188,37 @@ func (w *rowWriter) variant(what string, text uctables.JSON) {
 			c.late = append(c.late, lateValue{len(c.text), text})
 			c.text = append(c.text, nil)
 		} else {
-			c.text = append(c.text, w.keep(b))
+			c.text = append(c.text, w.copies.keep(b))
 		}
 		w.size += len(b) + int(unsafe.Sizeof(parquet.ByteArray{}))
 	}
 }
 
-// keep copies b to memory that stays until the row group is written.
-func (w *rowWriter) keep(b []byte) []byte {
-	if len(b) > arenaBytes/4 {
-		return append([]byte(nil), b...)
-	}
-	if len(w.arena)+len(b) > cap(w.arena) {
-		w.arena = make([]byte, 0, arenaBytes)
-	}
-	start := len(w.arena)
-	w.arena = append(w.arena, b...)
-	return w.arena[start:len(w.arena):len(w.arena)]
+// arena is memory for copies of values. It is used again once the row group is written.
+type arena struct {
+	blocks [][]byte
+	used   int // how many blocks hold values; the last one of these may have room
 }
+
+// keep copies b to memory that stays as it is until reset.
+func (a *arena) keep(b []byte) []byte {
+	if len(b) > blockBytes/4 {
+		return slices.Clone(b)
+	}
+	if a.used == 0 || len(a.blocks[a.used-1])+len(b) > blockBytes {
+		if a.used == len(a.blocks) {
+			a.blocks = append(a.blocks, make([]byte, 0, blockBytes))
+		}
+		a.blocks[a.used] = a.blocks[a.used][:0]
+		a.used++
+	}
+	block := &a.blocks[a.used-1]
+	start := len(*block)
+	*block = append(*block, b...)
+	return (*block)[start:len(*block):len(*block)]
+}
+
+func (a *arena) reset() { a.used = 0 }
 
 // skip writes NULL to all leaves of the table's column at the cursor.
 func (w *rowWriter) skip() { w.skipAt(w.def) }
@@ -298,7 +320,8 @@ func (w *rowWriter) flush() error {
 		clear(c.late)
 		c.def, c.rep, c.i32, c.i64, c.text, c.late = c.def[:0], c.rep[:0], c.i32[:0], c.i64[:0], c.text[:0], c.late[:0]
 	}
-	w.arena, w.rows, w.size = w.arena[:0], 0, 0
+	w.copies.reset()
+	w.rows, w.size = 0, 0
 	return rg.Close()
 }
 
@@ -342,7 +365,9 @@ func (w *rowWriter) close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.file.Close()
+	f := w.file
+	w.file = nil // which has memory of its own
+	return f.Close()
 }
 
 // noClose hides the file's Close from the Parquet writer: the file must be synced before it is closed.

@@ -29,6 +29,7 @@ type table struct {
 	mu   sync.Mutex
 	snap *snapshot      // the newest version that was read and checked; nil before the first
 	part uctables.Table // the part of spec that this version has
+	used *rowWriter     // closed, for its memory; nil where a writer uses it or there was none
 }
 
 // wrap names the table in an error.
