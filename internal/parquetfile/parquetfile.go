@@ -35,21 +35,19 @@ type codec struct {
 	compress.StreamingCodec
 }
 
-var encoders = sync.Pool{New: func() any {
-	e, err := zstd.NewWriter(nil, zstd.WithZeroFrames(true), zstd.WithEncoderConcurrency(1),
+// encoder compresses up to four pages at a time: that many files are written at once. A sync.Pool of encoders would lose
+// them to the garbage collector, which runs often.
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, zstd.WithZeroFrames(true), zstd.WithEncoderConcurrency(4),
 		zstd.WithAllLitEntropyCompression(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants
 	}
 	return e
-}}
+})
 
 // Encode compresses src into dst, as far as that has room.
-func (codec) Encode(dst, src []byte) []byte {
-	e := encoders.Get().(*zstd.Encoder)
-	defer encoders.Put(e)
-	return e.EncodeAll(src, dst[:0])
-}
+func (codec) Encode(dst, src []byte) []byte { return encoder().EncodeAll(src, dst[:0]) }
 
 // EncodeLevel is Encode. Arrow calls it for every page.
 func (c codec) EncodeLevel(dst, src []byte, level int) []byte {
