@@ -20,6 +20,10 @@ import (
 // rowGroupBytes is how many bytes of values are collected before they are written as a row group.
 const rowGroupBytes = 16 << 20
 
+// pageBytes is the size at which a page ends. Arrow makes a buffer as large as the next power of two, which is 1 MB for a page
+// and the ordinary value that goes beyond this size.
+const pageBytes = 1<<20 - 1<<16
+
 // blockBytes is the size of the blocks of memory that hold encoded VARIANT values until then.
 const blockBytes = 1 << 20
 
@@ -114,7 +118,7 @@ func writerProperties(sc *schema.Schema) *parquet.WriterProperties {
 			props = append(props, parquet.WithDictionaryPath(path, false))
 		}
 	}
-	return parquetfile.Properties(props...)
+	return parquetfile.Properties(append(props, parquet.WithDataPageSize(pageBytes))...)
 }
 
 // level appends a level to the column at the cursor and moves the cursor on.
@@ -326,9 +330,11 @@ func (w *rowWriter) flush() error {
 }
 
 // writeText writes the values in steps of about a page. The values may be large, and arrow's writer ends a page only
-// between steps and has several copies of it in memory.
+// between steps and has several copies of it in memory. It would also grow the page's buffer many times, unless told how
+// much comes.
 func (c *column) writeText(out *file.ByteArrayColumnChunkWriter, enc *variant.Encoder) error {
 	text, late := c.text, c.late
+	dictionary := out.Properties().DictionaryEnabledFor(out.Descr().Path())
 	from, values, bytes := 0, 0, 0 // since the last step
 	for i, def := range c.def {
 		if def == c.maxDef {
@@ -343,8 +349,11 @@ func (c *column) writeText(out *file.ByteArrayColumnChunkWriter, enc *variant.En
 			bytes += len(text[values])
 			values++
 		}
-		if bytes < int(parquet.DefaultDataPageSize) && i+1 < len(c.def) {
+		if bytes < pageBytes && i+1 < len(c.def) {
 			continue
+		}
+		if !dictionary {
+			out.CurrentEncoder().ReserveForWrite(bytes + 4*values) // The length of a value takes four bytes.
 		}
 		var rep []int16
 		if c.nested {
