@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
@@ -67,7 +68,8 @@ type Store struct {
 	path     string
 	relocate string // says how to have the file in another place
 	pair     Pair
-	other    *sql.Stmt // prepared, since it is asked for every trace
+	other    *sql.Stmt   // prepared, since it may be asked for every trace
+	alike    atomic.Bool // every trace has at the target the ID of its source ID; false where that was not asked
 }
 
 const schema = `
@@ -85,7 +87,8 @@ CREATE TABLE IF NOT EXISTS traces (
   bytes INTEGER NOT NULL,
   run_id TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS traces_target ON traces (target_trace_id);
+DROP INDEX IF EXISTS traces_target; -- which earlier versions had, of all traces
+CREATE INDEX IF NOT EXISTS traces_unlike ON traces (target_trace_id) WHERE ` + unlike + `;
 CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed', 'skipped');
 CREATE TABLE IF NOT EXISTS runs (
   run_id TEXT PRIMARY KEY,
@@ -104,6 +107,13 @@ CREATE TABLE IF NOT EXISTS unsettled (trace_id TEXT PRIMARY KEY, due_ms INTEGER 
 CREATE TABLE IF NOT EXISTS looked_at (run_id TEXT PRIMARY KEY, other INTEGER NOT NULL) WITHOUT ROWID; -- see AddLinks
 CREATE TABLE IF NOT EXISTS official (trace_id TEXT PRIMARY KEY) WITHOUT ROWID; -- see ReadOfficial
 `
+
+// unlike is the condition for traces whose ID at the target is not that of their source ID. They are few: the others need no
+// index, since their source ID follows from their ID at the target.
+const unlike = "target_trace_id <> '' AND trace_id <> '" + ordinaryPrefix + "' || target_trace_id"
+
+// ordinaryPrefix is what an ordinary source trace ID has before the trace's ID at the target.
+const ordinaryPrefix = "tr-"
 
 const formatVersion = "2"
 
@@ -196,6 +206,11 @@ func (s *Store) init(ctx context.Context, p Pair) error {
 	if err := s.identify(ctx); err != nil {
 		return err
 	}
+	var found bool
+	if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM traces WHERE "+unlike+")").Scan(&found); err != nil {
+		return s.unusable(err)
+	}
+	s.alike.Store(!found)
 	return s.BelongsTo(p)
 }
 
@@ -217,8 +232,13 @@ func (s *Store) identify(ctx context.Context) error {
 		}
 	}
 	var err error
-	s.other, err = s.db.PrepareContext(ctx,
-		"SELECT trace_id FROM traces WHERE target_trace_id = ? AND trace_id <> ? AND state IN ('migrated', 'skipped') LIMIT 1")
+	s.other, err = s.db.PrepareContext(ctx, `
+		SELECT trace_id FROM traces WHERE trace_id = '`+ordinaryPrefix+`' || ?1
+			AND target_trace_id = ?1 AND trace_id <> ?2 AND state IN ('migrated', 'skipped')
+		UNION ALL
+		SELECT trace_id FROM traces WHERE `+unlike+`
+			AND target_trace_id = ?1 AND trace_id <> ?2 AND state IN ('migrated', 'skipped')
+		LIMIT 1`)
 	if err != nil {
 		return s.unusable(err)
 	}

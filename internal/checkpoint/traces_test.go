@@ -193,3 +193,36 @@ func TestOpenReadOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestOther finds a trace by its ID at the target, whether that is the one of its source ID or not, also after the checkpoint was
+// opened again.
+func TestOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.db")
+	ask := func(s *Store, target, trace, want string) {
+		t.Helper()
+		if got, err := s.Other(t.Context(), target, trace); err != nil || got != want {
+			t.Errorf("Other than %s with %s: %q, error %v; want %q", trace, target, got, err, want)
+		}
+	}
+	s := open(t, path)
+	put := func(trace, target string, state State) {
+		t.Helper()
+		if err := s.Put(t.Context(), Record{TraceID: trace, TargetTraceID: target, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("tr-a", "a", Migrated)
+	put("b", "", Deferred)
+	ask(s, "a", "tr-a", "")
+	ask(s, "a", "copy", "tr-a")
+	ask(s, "", "tr-", "")
+	put("tr-c", "c", Failed)
+	ask(s, "c", "copy", "")
+	put("copy", "d", Skipped)
+	s.Close()
+	s = open(t, path)
+	ask(s, "d", "tr-d", "copy")
+	ask(s, "d", "copy", "")
+	ask(s, "d", "another", "copy")
+	ask(s, "a", "tr-a", "")
+}
