@@ -5,37 +5,55 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// learn brings the job's checkpoint up to what the target has: of tracemig, and of Databricks' own migration.
+// learn brings the job's checkpoint up to what the target has: of tracemig, and of Databricks' own migration. It asks for both
+// at the same time.
 func learn(ctx context.Context, job *Job) error {
-	if err := Rebuild(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID); err != nil {
+	if err := bind(ctx, job.Checkpoint, job.Target); err != nil {
 		return err
 	}
-	err := job.Checkpoint.ReadOfficial(ctx, func(yield func(string) error) error {
-		return job.Target.Official(ctx, job.ExperimentID, yield)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return fill(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID) })
+	g.Go(func() error {
+		err := job.Checkpoint.ReadOfficial(ctx, func(yield func(string) error) error {
+			return job.Target.Official(ctx, job.ExperimentID, yield)
+		})
+		if err != nil {
+			return fmt.Errorf("look in %s for what Databricks' own migration has moved: %w", job.Target, err)
+		}
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("look in %s for what Databricks' own migration has moved: %w", job.Target, err)
-	}
-	return nil
+	return g.Wait()
 }
 
 // Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
 // been replaced since, from what the target has of the source, or of the checkpoint's shard of it. It
 // does nothing with a complete one.
 func Rebuild(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName, runID string) error {
+	if err := bind(ctx, c, t); err != nil {
+		return err
+	}
+	return fill(ctx, c, t, sourceName, runID)
+}
+
+// bind has the checkpoint forget what it knows of other tables than the target has now.
+func bind(ctx context.Context, c *checkpoint.Store, t target.Writer) error {
 	tables, err := t.Identity(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.Bind(ctx, tables); err != nil {
-		return err
-	}
+	return c.Bind(ctx, tables)
+}
+
+// fill is Rebuild for a checkpoint of the target's tables.
+func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName, runID string) error {
 	complete, err := c.Complete(ctx)
 	if err != nil || complete {
 		return err

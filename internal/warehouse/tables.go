@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,12 +17,16 @@ import (
 
 // Check says whether the tables of spans and annotations are there in schema version v2.
 func (w *Warehouse) Check(ctx context.Context) error {
-	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
-		if err := w.CheckTable(ctx, t); err != nil {
-			return err
-		}
-	}
-	return nil
+	return bothTables(func(t uctables.Table) error { return w.CheckTable(ctx, t) })
+}
+
+// bothTables asks about the tables of spans and annotations at the same time, since a warehouse takes long for the first
+// question about a table. Where both fail, the error is that of spans.
+func bothTables(ask func(uctables.Table) error) error {
+	annotations := make(chan error, 1)
+	go func() { annotations <- ask(uctables.Annotations) }()
+	err := ask(uctables.Spans)
+	return cmp.Or(err, <-annotations)
 }
 
 // CheckTable says whether one table of the location is there in schema version v2.
@@ -73,21 +78,24 @@ func (w *Warehouse) otherVersion(t uctables.Table, version string) error {
 
 // Identity is the Delta IDs of the tables of spans and annotations.
 func (w *Warehouse) Identity(ctx context.Context) (string, error) {
-	var ids []string
-	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
-		var id string
-		if err := w.query(ctx, t, tablesql.DescribeDetail(w.opts.Location, t), nil, func(rows *sql.Rows) error {
-			return scanNamed(rows, map[string]any{"id": &id})
-		}, nil); err != nil {
-			return "", err
+	var spans, annotations string
+	err := bothTables(func(t uctables.Table) error {
+		id := &spans
+		if t.Suffix == uctables.Annotations.Suffix {
+			id = &annotations
 		}
-		if id == "" {
-			return "", advice.With(fmt.Errorf("%s is no Delta table: DESCRIBE DETAIL names no ID", w.opts.Location.Name(t)),
+		if err := w.query(ctx, t, tablesql.DescribeDetail(w.opts.Location, t), nil, func(rows *sql.Rows) error {
+			return scanNamed(rows, map[string]any{"id": id})
+		}, nil); err != nil {
+			return err
+		}
+		if *id == "" {
+			return advice.With(fmt.Errorf("%s is no Delta table: DESCRIBE DETAIL names no ID", w.opts.Location.Name(t)),
 				"Name a trace location of this workspace")
 		}
-		ids = append(ids, id)
-	}
-	return strings.Join(ids, " "), nil
+		return nil
+	})
+	return spans + " " + annotations, err
 }
 
 // table is t with the columns that it really has. The warehouse is asked for them once.
