@@ -60,21 +60,22 @@ LEFT SEMI JOIN (
 ON %s`, parsed(t, names), existing(l, t, timeColumn, keys), match(keys))
 }
 
-// CountDuplicates is the query for how many keys of spans, and how many of annotations, the tables have more than once within
-// [ParamLow, ParamHigh] of time: columns spans and annotations (BIGINT).
-func CountDuplicates(l uctables.Location) string {
-	keys := func(t uctables.Table, kind, timeColumn, id, part string) string {
-		return fmt.Sprintf(`SELECT '%s' AS kind, %s AS id, %s AS part FROM %s
-    WHERE %s BETWEEN timestamp_micros(:%s) AND timestamp_micros(:%s)`, kind, id, part, l.Quoted(t.Suffix), timeColumn, ParamLow, ParamHigh)
-	}
-	return fmt.Sprintf(`SELECT count_if(kind = 'span') AS spans, count_if(kind = 'annotation') AS annotations
+// CountDuplicateSpans is the query for how many keys of spans the table has more than once within [ParamLow, ParamHigh] of time:
+// column duplicates (BIGINT).
+func CountDuplicateSpans(l uctables.Location) string {
+	return countDuplicates(l, uctables.Spans, "time", spanKey)
+}
+
+// CountDuplicateAnnotations is the query for how many keys of annotations the table has more than once within
+// [ParamLow, ParamHigh] of created_at: column duplicates (BIGINT).
+func CountDuplicateAnnotations(l uctables.Location) string {
+	return countDuplicates(l, uctables.Annotations, "created_at", annotationKey)
+}
+
+func countDuplicates(l uctables.Location, t uctables.Table, timeColumn string, keys []key) string {
+	return fmt.Sprintf(`SELECT count(*) AS duplicates
 FROM (
-  SELECT kind FROM (
-    %s
-    UNION ALL
-    %s
-  )
-  GROUP BY kind, id, part HAVING count(*) > 1
-)`, keys(uctables.Spans, "span", "time", "trace_id", "span_id"),
-		keys(uctables.Annotations, "annotation", "created_at", "annotation_id", "CAST(updated_at AS STRING)"))
+  %s
+  GROUP BY 1, 2 HAVING count(*) > 1
+)`, existing(l, t, timeColumn, keys))
 }

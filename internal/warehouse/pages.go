@@ -19,6 +19,9 @@ const (
 
 // Migrated implements target.Writer: it calls yield for each trace of source that is complete in the tables.
 func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(uctables.Provenance) error) error {
+	if empty, err := w.noAnnotations(ctx); empty || err != nil {
+		return err
+	}
 	last := uctables.Provenance{RequestMicros: math.MinInt64}
 	return w.pages(ctx, func(limit int) (found int, err error) {
 		params := []any{
@@ -45,8 +48,22 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 	})
 }
 
+// noAnnotations says whether the table of annotations has no file, as it is before a first migration: a question that costs
+// little and saves those that cost a warehouse a second.
+func (w *Warehouse) noAnnotations(ctx context.Context) (bool, error) {
+	var files sql.NullInt64
+	t := uctables.Annotations
+	err := w.query(ctx, t, tablesql.DescribeDetail(w.opts.Location, t), nil, func(rows *sql.Rows) error {
+		return scanNamed(rows, map[string]any{"numFiles": &files})
+	}, nil)
+	return files.Valid && files.Int64 == 0, err
+}
+
 // Official implements target.Writer: it calls yield for each trace that Databricks' own migration wrote from the experiment.
 func (w *Warehouse) Official(ctx context.Context, experimentID string, yield func(targetTraceID string) error) error {
+	if empty, err := w.noAnnotations(ctx); empty || err != nil {
+		return err
+	}
 	last := ""
 	return w.pages(ctx, func(limit int) (found int, err error) {
 		params := []any{sql.Named(tablesql.ParamExperiment, experimentID), sql.Named(tablesql.ParamAfter, last)}

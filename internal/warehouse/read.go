@@ -53,8 +53,13 @@ func (w *Warehouse) ReadAnnotations(
 // times.
 func (w *Warehouse) CountDuplicates(ctx context.Context, times target.Times) (spans, annotations int64, err error) {
 	params := []any{sql.Named(tablesql.ParamLow, times.Low), sql.Named(tablesql.ParamHigh, times.High)}
-	text := tablesql.CountDuplicates(w.opts.Location)
-	err = w.query(ctx, uctables.Spans, text, params, func(rows *sql.Rows) error { return rows.Scan(&spans, &annotations) }, nil)
+	err = bothTables(func(t uctables.Table) error {
+		text, n := tablesql.CountDuplicateSpans(w.opts.Location), &spans
+		if t.Suffix == uctables.Annotations.Suffix {
+			text, n = tablesql.CountDuplicateAnnotations(w.opts.Location), &annotations
+		}
+		return w.query(ctx, t, text, params, func(rows *sql.Rows) error { return rows.Scan(n) }, nil)
+	})
 	return spans, annotations, err
 }
 
