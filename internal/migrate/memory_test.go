@@ -27,6 +27,13 @@ type memory struct {
 	onCommit   func()         // sees the tables after each commit; may be nil
 }
 
+// statements is memory as a target that writes by SQL statements.
+type statements struct{ *memory }
+
+func (statements) SetRun(string)         {}
+func (statements) LimitStatements(int64) {}
+func (statements) StatementBytes() int64 { return 0 }
+
 var errCrash = errors.New("crash")
 
 func newMemory() *memory {

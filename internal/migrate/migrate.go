@@ -194,18 +194,29 @@ func (r *run) stages(ctx, reading context.Context) error {
 		}
 		return nil
 	})
-	g.Go(func() error {
-		for b := range annotated {
-			if err := r.writeSpans(gctx, b); err != nil {
-				return err
+	for range r.spanWriters() {
+		g.Go(func() error {
+			for b := range annotated {
+				if err := r.writeSpans(gctx, b); err != nil {
+					return err
+				}
+				if err := r.record(gctx, b); err != nil {
+					return err
+				}
 			}
-			if err := r.record(gctx, b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	return g.Wait()
+}
+
+// spanWriters is how many batches of spans are written at the same time. A target of SQL statements sends one after the other,
+// and makes the next one ready while a warehouse works at the one before.
+func (r *run) spanWriters() int {
+	if _, ok := r.job.Target.(target.StatementSender); ok {
+		return 2
+	}
+	return 1
 }
 
 // countDuplicates looks, at the times of what the run has written, for keys that the target holds more than once.

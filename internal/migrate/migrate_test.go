@@ -77,6 +77,7 @@ type crashes struct {
 	group  int        // traces of one read
 	limit  int        // rows of a commit that the target asks for
 	hard   int        // rows of a commit over which the target refuses it
+	ahead  bool       // spans are made ready while others are written
 	traces [][]string // names of the spans of each; the target refuses those named bad
 	after  []int      // commits of each run that crashes
 	lose   []bool     // whether the checkpoint is lost after it
@@ -100,6 +101,7 @@ func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 			group: rapid.SampledFrom([]int{1, 3}).Draw(t, "group"),
 			limit: rapid.IntRange(1, 20).Draw(t, "limit"),
 			hard:  rapid.IntRange(1, 20).Draw(t, "hard limit"),
+			ahead: rapid.Bool().Draw(t, "ahead"),
 		}
 		for range rapid.IntRange(0, 12).Draw(t, "traces") {
 			spans, bad := rapid.IntRange(1, 30).Draw(t, "spans"), -1
@@ -114,6 +116,38 @@ func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 		}
 		c.run(t)
 	})
+}
+
+// TestSpansAreMadeReadyAhead writes two batches by statements. Neither write of spans ends before the other one has begun.
+func TestSpansAreMadeReadyAhead(t *testing.T) {
+	src, m := &memsource.Experiment{}, newMemory()
+	m.limits.Rows = 2 // one trace
+	for n := range 2 {
+		src.Add(n, "root", "child")
+		m.want[targetID(n)] = 2
+	}
+	j := job(src, m, newCheckpoint(t))
+	both := &meeting{statements: statements{m}, other: make(chan struct{})}
+	j.Target = both
+	if s, err := Run(t.Context(), nil, j); err != nil || s.Migrated != 2 || len(m.wrong) > 0 {
+		t.Errorf("%+v, %v, readers saw %v; want two traces", s, err, m.wrong)
+	}
+}
+
+// meeting is a target whose writes of spans wait for each other.
+type meeting struct {
+	statements
+	other chan struct{}
+}
+
+func (m *meeting) WriteSpans(ctx context.Context, rows []uctables.Span) (target.Written, error) {
+	select {
+	case m.other <- struct{}{}:
+	case <-m.other:
+	case <-time.After(10 * time.Second):
+		return target.Written{}, errors.New("no other write of spans has begun")
+	}
+	return m.statements.WriteSpans(ctx, rows)
 }
 
 // TestCrashBetweenSpansAndRecord is what the test above found once: after it, traces had all their spans and no METADATA
@@ -143,7 +177,11 @@ func (c crashes) run(t testingT) {
 	store := newCheckpoint(t)
 	for i, after := range c.after {
 		m.crashAt = m.commits + after
-		if _, err := Run(context.Background(), nil, job(src, m, store)); err != nil && !errors.Is(err, errCrash) {
+		j := job(src, m, store)
+		if c.ahead {
+			j.Target = statements{m}
+		}
+		if _, err := Run(context.Background(), nil, j); err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
 		if c.lose[i] {
