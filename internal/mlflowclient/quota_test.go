@@ -101,10 +101,11 @@ func TestQuota(t *testing.T) {
 func TestRatesHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		c := clientOf(t, Options{Limits: Limits{SearchPerSecond: DefaultSearchPerSecond}, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		answers := roundTrip(func(r *http.Request) (*http.Response, error) {
 			n.Add(1)
 			return answer(200, experiment7), nil
-		})})
+		})
+		c := clientOf(t, Options{Limits: Limits{SearchPerSecond: DefaultSearchPerSecond}, Transport: answers})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
 		var wg sync.WaitGroup
