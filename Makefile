@@ -69,9 +69,10 @@ vuln:
 faults: rig
 	go test -tags rig -count=1 -run TestFaultMatrix ./internal/e2e -update
 
-# Comparisons; each prints its figures.
+# Comparisons; each prints its figures. The last has a real MLflow server as source, the others a synthetic one.
 bench: rig
-	go run -tags rig ./internal/bench read rerun convert local memory growth statements peer
+	go run -tags rig ./internal/bench -n 3 read rerun convert local memory growth statements peer
+	go run -tags rig ./internal/bench -n 1 server
 	go test -run - -bench . $(STAGES)
 
 STAGES = ./internal/convert ./internal/uctables ./internal/variant ./internal/deltalake ./internal/checkpoint ./internal/migrate

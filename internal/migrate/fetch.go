@@ -23,7 +23,7 @@ const (
 	failuresInARow = 20
 	// fastFetchers read groups at a time in the fast way, at most: more would collect groups long before their turn, and so
 	// smaller ones than the source has come to take.
-	fastFetchers = 16
+	fastFetchers = 8
 	// maxGroupBytes ends a group of traces: its answers are in memory together.
 	maxGroupBytes = 4 << 20
 )

@@ -2,6 +2,7 @@ package mlflowclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -38,17 +39,18 @@ func (r Read) MarshalText() ([]byte, error) { return []byte(r), nil }
 // 40 spans a trace, get-trace-artifact hands out 122, 135, 152, 138 and 105, and batchGet of 50 traces 621, 319, 175, 101
 // and 47. A request costs the server some 6 ms, and each span that it makes OTLP of 0.5 ms.
 const (
-	firstBatch   = 10
+	leastBatch   = 5
+	firstBatch   = 50
 	largestBatch = 100 // more are not faster, and their IDs are 5 KB of the address, of which many servers take no more than 8
 	// fewSpans is up to how many spans of a trace the fast way is the faster one.
-	fewSpans = 8
+	fewSpans = 10
 )
 
 // batchSize is how many traces one request of traces/batchGet names. It grows with each group that the server answers, and
 // shrinks with each that fails, which one trace of it may be the reason for.
 type batchSize struct{ n atomic.Int64 }
 
-func (b *batchSize) now() int { return max(firstBatch, int(b.n.Load())) }
+func (b *batchSize) now() int { return cmp.Or(int(b.n.Load()), firstBatch) }
 
 // answered notes that the server has answered a group of so many.
 func (b *batchSize) answered(n int) {
@@ -57,7 +59,7 @@ func (b *batchSize) answered(n int) {
 	}
 }
 
-func (b *batchSize) failed(n int) { b.n.Store(int64(max(n/2, firstBatch))) }
+func (b *batchSize) failed(n int) { b.n.Store(int64(max(n/2, leastBatch))) }
 
 // FetchGroup is how many traces one call of FetchSpans should be for at present. It may change once the client has
 // seen what the source serves.

@@ -93,25 +93,25 @@ func TestGroupsFollowTheServer(t *testing.T) {
 	for range 8 {
 		c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)])
 	}
-	if want := []int{10, 20, 40, 80, 100, 100, 100, 100}; !slices.Equal(s.groups, want) {
+	if want := []int{50, 100, 100, 100, 100, 100, 100, 100}; !slices.Equal(s.groups, want) {
 		t.Errorf("groups of %v, want %v", s.groups, want)
 	}
 	s.groups = nil
 	s.refuse = func([]string) int { return http.StatusInternalServerError }
-	for range 5 {
+	for range 7 {
 		for _, got := range c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)]) {
 			if got.Err != nil || got.Fast || !strings.Contains(string(got.JSON), "stored") {
 				t.Errorf("%s, fast %v, error %v; want the stored text", got.JSON, got.Fast, got.Err)
 			}
 		}
 	}
-	if want := []int{100, 50, 25, 12, 10}; !slices.Equal(slices.Compact(s.groups), want) {
+	if want := []int{100, 50, 25, 12, 6, 5}; !slices.Equal(slices.Compact(s.groups), want) {
 		t.Errorf("groups of %v, want %v", s.groups, want)
 	}
 	s.groups = nil
 	s.refuse = func([]string) int { return http.StatusNotFound }
-	c.FetchSpans(t.Context(), Fast, infos[:10])
-	if c.FetchSpans(t.Context(), Fast, infos[:10]); len(s.groups) > 1 || c.FetchGroup(Fast) != 1 {
+	c.FetchSpans(t.Context(), Fast, infos[:5])
+	if c.FetchSpans(t.Context(), Fast, infos[:5]); len(s.groups) > 1 || c.FetchGroup(Fast) != 1 {
 		t.Errorf("%d groups asked for, of %d, want none once the server has said that it does not know them", len(s.groups), c.FetchGroup(Fast))
 	}
 }

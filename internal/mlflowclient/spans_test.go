@@ -47,7 +47,7 @@ func TestServerSpans(t *testing.T) {
 				return
 			}
 			io.WriteString(w, `{"traces":[`+otlp("tr-3")+`,`+otlp("tr-1")+`,`+otlp("tr-2")+`]}`)
-		}, []string{`[{"name":"tr-1"}]`, `[{"name":"tr-2"}]`, `[{"name":"tr-3"}]`}, 10},
+		}, []string{`[{"name":"tr-1"}]`, `[{"name":"tr-2"}]`, `[{"name":"tr-3"}]`}, firstBatch},
 		"one bad trace in the group": {func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.URL.Path == artifact:
@@ -57,7 +57,7 @@ func TestServerSpans(t *testing.T) {
 			default:
 				io.WriteString(w, `{"trace":`+otlp(r.FormValue("trace_id"))+`}`)
 			}
-		}, []string{`[{"name":"tr-1"}]`, `error`, `[{"name":"tr-3"}]`}, 10},
+		}, []string{`[{"name":"tr-1"}]`, `error`, `[{"name":"tr-3"}]`}, leastBatch},
 		"the answer of another trace": {func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case get:
@@ -67,7 +67,7 @@ func TestServerSpans(t *testing.T) {
 			default:
 				http.NotFound(w, r)
 			}
-		}, []string{"error", "error", "error"}, 10},
+		}, []string{"error", "error", "error"}, firstBatch},
 		"tracking store behind an older endpoint": {func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case r.URL.Path == artifact && r.FormValue("request_id") == "tr-3":
