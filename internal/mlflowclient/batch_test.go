@@ -19,6 +19,7 @@ import (
 type batchServer struct {
 	refuse  func(ids []string) int // status of the answer for a group; 0 for spans
 	without string                 // trace that it leaves out of groups
+	broken  string                 // trace that is damaged in groups
 
 	mu     sync.Mutex
 	groups []int
@@ -43,7 +44,9 @@ func (s *batchServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var traces []string
 	for _, id := range ids {
-		if id != s.without {
+		if id == s.broken {
+			traces = append(traces, fmt.Sprintf(`{"trace_info":{"trace_id":%q},"spans":{}}`, id))
+		} else if id != s.without {
 			traces = append(traces, fmt.Sprintf(`{"trace_info":{"trace_id":%q},"spans":[{"name":"grouped"}]}`, id))
 		}
 	}
@@ -60,9 +63,9 @@ func storedTraces(n int) (infos []*mlflow.TraceInfo) {
 
 // The fast way reads traces of few spans in groups, and any other as it is stored.
 func TestFastReadsSmallTracesInGroups(t *testing.T) {
-	s := &batchServer{without: "tr-001"}
-	infos := append(storedTraces(3),
-		trace("tr-many", "TRACKING_STORE", fewSpans+1), trace("tr-unknown", "TRACKING_STORE", -1), trace("tr-artifact", "ARTIFACT_REPO", 1))
+	s := &batchServer{without: "tr-001", broken: "tr-003"}
+	infos := append(storedTraces(4), trace("tr-many", "TRACKING_STORE", fewSpans+1), trace("tr-unknown", "TRACKING_STORE", -1),
+		trace("tr-artifact", "ARTIFACT_REPO", 1))
 	c := serverClient(t, s.ServeHTTP)
 	for i, got := range c.FetchSpans(t.Context(), Fast, infos) {
 		fast := i == 0 || i == 2
@@ -70,8 +73,9 @@ func TestFastReadsSmallTracesInGroups(t *testing.T) {
 			t.Errorf("%s: fast %v, %s, error %v; want fast %v", infos[i].TraceID, got.Fast, got.JSON, got.Err, fast)
 		}
 	}
-	if want := []string{"tr-001", "tr-many", "tr-unknown", "tr-artifact"}; !slices.Equal(s.stored, want) || !slices.Equal(s.groups, []int{3}) {
-		t.Errorf("groups of %v and %v by themselves, want one of 3 and %v", s.groups, s.stored, want)
+	want := []string{"tr-001", "tr-003", "tr-many", "tr-unknown", "tr-artifact"}
+	if !slices.Equal(s.stored, want) || !slices.Equal(s.groups, []int{4}) {
+		t.Errorf("groups of %v and %v by themselves, want one of 4 and %v", s.groups, s.stored, want)
 	}
 	s.groups = nil
 	for _, got := range c.FetchSpans(t.Context(), Exact, infos) {

@@ -45,31 +45,36 @@ const (
 // or proxies that do not serve it, and for callers who ask for the fast way.
 func (c *Client) FetchSpans(ctx context.Context, read Read, infos []*mlflow.TraceInfo) []Spans {
 	out := make([]Spans, len(infos))
-	done := make([]bool, len(infos))
 	if read == Fast && !c.databricks {
-		few := fewSpansOf(infos)
-		for _, i := range few {
-			done[i] = true
-		}
-		for _, i := range c.fetchBatches(ctx, infos, few, out) {
-			done[i] = false
-		}
+		c.fetchFast(ctx, infos, out)
 	}
-	c.fetchStored(ctx, infos, done, out)
+	c.fetchStored(ctx, infos, out)
 	for i, t := range infos {
-		out[i] = assess(t, out[i])
-		out[i].Fast = done[i]
+		if !out[i].Fast {
+			out[i] = assess(t, out[i])
+		}
 	}
 	return out
 }
 
-// fetchStored reads the traces infos[i] that are not done into out[i], as they are stored where the source serves that.
-func (c *Client) fetchStored(ctx context.Context, infos []*mlflow.TraceInfo, done []bool, out []Spans) {
+// fetchFast reads traces of few spans into out, in groups. A trace with anything wrong is left to the exact way.
+func (c *Client) fetchFast(ctx context.Context, infos []*mlflow.TraceInfo, out []Spans) {
+	few := fewSpansOf(infos)
+	c.fetchBatches(ctx, infos, few, out)
+	for _, i := range few {
+		s := assess(infos[i], out[i])
+		s.Fast = out[i].JSON != nil && s.Err == nil && s.Missing == ""
+		out[i] = s
+	}
+}
+
+// fetchStored reads the traces that were not read in the fast way into out, as they are stored where the source serves that.
+func (c *Client) fetchStored(ctx context.Context, infos []*mlflow.TraceInfo, out []Spans) {
 	var rest []int             // traces whose stored form was not served, and that traces/get may serve
 	without := map[int]Spans{} // for some of them the error that no other way is left
 	for i, t := range infos {
 		var served bool
-		if done[i] {
+		if out[i].Fast {
 			continue
 		}
 		if c.databricks {
