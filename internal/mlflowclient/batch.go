@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
@@ -81,31 +82,36 @@ func fewSpansOf(infos []*mlflow.TraceInfo) (at []int) {
 }
 
 // fetchBatches reads the traces infos[i] for each i in at into out[i], by traces/batchGet. It returns those for which the
-// server did not answer: it leaves out traces that miss spans, and fails for all of a group that has a value which
-// OTLP does not hold.
+// server did not answer.
 func (c *Client) fetchBatches(ctx context.Context, infos []*mlflow.TraceInfo, at []int, out []Spans) (rest []int) {
-	for len(at) > 0 {
-		n := min(c.batch.now(), len(at))
-		group := at[:n]
-		at = at[n:]
-		got := c.batchGet(ctx, infos, group)
-		for _, i := range group {
-			if spans, ok := got[infos[i].TraceID]; ok {
-				out[i] = Spans{JSON: bytes.Clone(spans)} // A copy, so that the group's answer does not stay in memory as long as one trace.
-			} else {
-				rest = append(rest, i)
-			}
+	for group := range slices.Chunk(at, c.batch.now()) {
+		rest = append(rest, c.fetchBatch(ctx, infos, group, out)...)
+	}
+	return rest
+}
+
+// fetchBatch is fetchBatches for one group. The server leaves out traces that miss spans, and fails for all of a group of which
+// one has a value that OTLP does not hold. So a group that fails is asked for in halves.
+func (c *Client) fetchBatch(ctx context.Context, infos []*mlflow.TraceInfo, group []int, out []Spans) (rest []int) {
+	if len(group) < 2 || c.noBatch.Load() || c.ways.inline.refusal() != nil || ctx.Err() != nil {
+		return group
+	}
+	got, ok := c.batchGet(ctx, infos, group)
+	if n := len(group) / 2; !ok && n >= leastBatch {
+		return append(c.fetchBatch(ctx, infos, group[:n], out), c.fetchBatch(ctx, infos, group[n:], out)...)
+	}
+	for _, i := range group {
+		if spans, ok := got[infos[i].TraceID]; ok {
+			out[i] = Spans{JSON: bytes.Clone(spans)} // A copy, so that the group's answer does not stay in memory as long as one trace.
+		} else {
+			rest = append(rest, i)
 		}
 	}
 	return rest
 }
 
-// batchGet asks for the spans of the traces infos[i] for each i in at, at once. They are missing from the result where
-// the server does not give them.
-func (c *Client) batchGet(ctx context.Context, infos []*mlflow.TraceInfo, at []int) (spans map[string][]byte) {
-	if len(at) < 2 || c.noBatch.Load() || c.ways.inline.refusal() != nil {
-		return nil
-	}
+// batchGet asks for the spans of the traces infos[i] for each i in at, at once. ok says whether the server has answered.
+func (c *Client) batchGet(ctx context.Context, infos []*mlflow.TraceInfo, at []int) (spans map[string][]byte, ok bool) {
 	query := url.Values{}
 	for _, i := range at {
 		query.Add("trace_ids", infos[i].TraceID)
@@ -124,5 +130,5 @@ func (c *Client) batchGet(ctx context.Context, infos []*mlflow.TraceInfo, at []i
 	default:
 		c.batch.failed(len(at))
 	}
-	return spans
+	return spans, err == nil
 }

@@ -101,16 +101,27 @@ func TestGroupsFollowTheServer(t *testing.T) {
 		t.Errorf("groups of %v, want %v", s.groups, want)
 	}
 	s.groups = nil
-	s.refuse = func([]string) int { return http.StatusInternalServerError }
-	for range 7 {
-		for _, got := range c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)]) {
-			if got.Err != nil || got.Fast || !strings.Contains(string(got.JSON), "stored") {
-				t.Errorf("%s, fast %v, error %v; want the stored text", got.JSON, got.Fast, got.Err)
-			}
+	s.refuse = func(ids []string) int {
+		if slices.Contains(ids, "tr-042") {
+			return http.StatusInternalServerError
+		}
+		return 0
+	}
+	for i, got := range c.FetchSpans(t.Context(), Fast, infos[:100]) {
+		if fast := i < 37 || i > 42; got.Err != nil || got.Fast != fast {
+			t.Errorf("%s: fast %v, error %v; want fast %v", infos[i].TraceID, got.Fast, got.Err, fast)
 		}
 	}
-	if want := []int{100, 50, 25, 12, 6, 5}; !slices.Equal(slices.Compact(s.groups), want) {
-		t.Errorf("groups of %v, want %v", s.groups, want)
+	if got, want := slices.Compact(s.groups), []int{100, 50, 25, 12, 13, 6, 7, 50}; !slices.Equal(got, want) { // each failed one twice
+		t.Errorf("groups of %v, want %v", got, want)
+	}
+	s.groups = nil
+	s.refuse = func([]string) int { return http.StatusInternalServerError }
+	for range 3 {
+		c.FetchSpans(t.Context(), Fast, infos[:c.FetchGroup(Fast)])
+	}
+	if n := c.FetchGroup(Fast); n != leastBatch {
+		t.Errorf("groups of %d at a server that refuses all of them, want %d", n, leastBatch)
 	}
 	s.groups = nil
 	s.refuse = func([]string) int { return http.StatusNotFound }
