@@ -25,12 +25,14 @@ func read(o options) error {
 	}
 	var share, rate []float64
 	for range o.N {
-		r, _, err := readOnce(quota, mlflowclient.Limits{})
+		r, _, err := readOnce(quota, mlflowclient.Limits{
+			SearchPerSecond: mlflowclient.DefaultSearchPerSecond, DownloadPerSecond: mlflowclient.DefaultDownloadPerSecond,
+		})
 		if err != nil {
 			return err
 		}
 		share = append(share, r/mlflowclient.DefaultDownloadPerSecond)
-		r, _, err = readOnce(free, mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6})
+		r, _, err = readOnce(free, mlflowclient.Limits{})
 		if err != nil {
 			return err
 		}
