@@ -37,7 +37,7 @@ type runOptions struct {
 	serviceName              string
 	clustering               bool
 	read                     mlflowclient.Read
-	searchRate, downloadRate float64
+	searchRate, downloadRate rate
 	concurrency              int
 	bytesInFlight            byteSize
 	statementBytes           byteSize
@@ -191,9 +191,9 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 			"experiment that you may see; or none")
 	f.StringVar(&o.serviceName, "service-name", "",
 		"service.name to give all spans (default what the source knows of traces that came by OTLP)")
-	f.Float64Var(&o.searchRate, "search-rate", 0,
+	f.Var(&o.searchRate, "search-rate",
 		"searches a second at the source, at most, of all shards together (default 25, a workspace's quota; none for an MLflow server)")
-	f.Float64Var(&o.downloadRate, "download-rate", 0,
+	f.Var(&o.downloadRate, "download-rate",
 		"trace downloads a second at the source, at most, of all shards together (default 200, a workspace's quota; none for an MLflow server)")
 	f.IntVar(&o.concurrency, "concurrency", o.concurrency, "trace downloads at the same time, at most")
 	f.Var(&o.bytesInFlight, "bytes-in-flight",
@@ -205,7 +205,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 
 // limits are the rates for one shard. A source's quotas are for all of its clients together, so shards share them.
 func (o *runOptions) limits(inDatabricks bool) mlflowclient.Limits {
-	l := mlflowclient.Limits{SearchPerSecond: o.searchRate, DownloadPerSecond: o.downloadRate}
+	l := mlflowclient.Limits{SearchPerSecond: float64(o.searchRate), DownloadPerSecond: float64(o.downloadRate)}
 	if inDatabricks {
 		l.SearchPerSecond = cmp.Or(l.SearchPerSecond, mlflowclient.DefaultSearchPerSecond)
 		l.RunsPerSecond = mlflowclient.DefaultRunsPerSecond

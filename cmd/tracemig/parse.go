@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -101,7 +102,7 @@ func (o *pairOptions) checkURI(a *app) error {
 // checkRead refuses --read where there is no choice.
 func (o *runOptions) checkRead(a *app) error {
 	if o.read == mlflowclient.Fast && o.connector(a, nil).inDatabricks() {
-		return usageError("--read fast is for MLflow servers: a Databricks workspace hands out spans in one way")
+		return usageError("--read fast is for MLflow servers, which --tracking-uri names: a Databricks workspace hands out spans in one way")
 	}
 	return nil
 }
@@ -158,6 +159,24 @@ func (s *byteSize) String() string {
 
 // Type is the name of the value in help.
 func (s *byteSize) Type() string { return "size" }
+
+// rate is a flag's number of requests a second; 0 where the flag is not given.
+type rate float64
+
+// Set reads a number above 0.
+func (r *rate) Set(text string) error {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n > 0) { // so NaN is refused too
+		return errors.New("must be above 0")
+	}
+	*r = rate(n)
+	return nil
+}
+
+func (r *rate) String() string { return strconv.FormatFloat(float64(*r), 'g', -1, 64) }
+
+// Type is the name of the value in help.
+func (r *rate) Type() string { return "float" }
 
 // duration is a flag for a length of time, in Go's form or in seconds.
 type duration time.Duration

@@ -45,10 +45,6 @@ var runRules = []rule[*runOptions]{
 		says:   "--start-time-ms and --start-time both say when to start; give one of them",
 	},
 	{
-		broken: func(o *runOptions) bool { return o.searchRate < 0 || o.downloadRate < 0 },
-		says:   "--search-rate and --download-rate can't be negative",
-	},
-	{
 		broken: func(o *runOptions) bool { return o.concurrency < 1 },
 		says:   "--concurrency must be 1 or more",
 	},

@@ -147,7 +147,7 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 		p.subrow("taken over", "%s, which Databricks' own migration had moved", group(s.TakenOver))
 	}
 	if s.ReadFast > 0 {
-		p.subrow("read fast", "%s: tracemig verify reads them exactly, and finds what that form does not hold", group(s.ReadFast))
+		p.subrow("read fast", "%s: tracemig verify --deep reads them exactly, and finds what that form does not hold", group(s.ReadFast))
 	}
 	if s.LargeForClients > 0 {
 		p.subrow("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location",
