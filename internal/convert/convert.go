@@ -43,7 +43,7 @@ type Result struct {
 	Trace uctables.Trace
 	Notes []Note
 	// StoredTellsMore says that the spans came in OTLP form and hold something of which only the stored text tells what it was:
-	// a value with a note, or a null in the place of a value that the form leaves out.
+	// a value with a note, a null in the place of a value that the form leaves out, or an ID that it may have made longer.
 	StoredTellsMore bool
 	// Attachments are all that the spans refer to, also those of the input.
 	Attachments []mlflow.Attachment
@@ -140,10 +140,8 @@ func Convert(in Input, opt Options) (Result, error) {
 	storedTellsMore := c.otlp && (c.unsure || len(c.notes) > 0)
 	c.annotate()
 	return Result{
-		StoredTellsMore: storedTellsMore,
-
 		Trace: uctables.Trace{TraceID: c.traceID, Annotations: c.annotations, Spans: c.rows},
-		Notes: c.notes, Attachments: c.foundAttachments(),
+		Notes: c.notes, StoredTellsMore: storedTellsMore, Attachments: c.foundAttachments(),
 	}, nil
 }
 
@@ -157,7 +155,7 @@ type converter struct {
 	doc         []byte  // valid UTF-8
 	values      bool    // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
 	otlp        bool    // it is in OTLP form
-	unsure      bool    // a null of it may stand for a value that OTLP leaves out
+	unsure      bool    // something in it may stand for what OTLP does not hold: a null, or zeros before an ID
 	otelID      string  // first OTEL trace ID
 	otelLit     []byte  // its literal, if the ID is exact
 	parent      *string // ID of the parent that was read last, which is often the next span's too

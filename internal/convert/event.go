@@ -95,6 +95,8 @@ func (c *converter) readLink(r *reader, index int, s *uctables.Span, ofSpan rawF
 	if id, exact := mlflow.ParseSpanID(l.SpanID); exact && id != "" {
 		l.SpanID = id
 	}
+	c.doubtPadded(l.TraceID)
+	c.doubtPadded(l.SpanID)
 	text, _ := c.str(state, "trace_state", raw)
 	l.TraceState = optional(text)
 	l.DroppedAttributesCount = c.int32(dropped, "dropped_attributes_count", raw)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -361,8 +362,12 @@ func (c *converter) readSpanID(f field, name string, raw rawFields) string {
 	if !exact {
 		c.badField(BadID, name, c.lits[f], raw, "no OTEL span ID; replaced by "+id)
 	}
+	c.doubtPadded(id)
 	return id
 }
+
+// doubtPadded is for an ID in OTLP form: MLflow fills a shorter one with zeros there.
+func (c *converter) doubtPadded(id string) { c.unsure = c.unsure || strings.HasPrefix(id, "00") }
 
 // fillTimes reads the span's times, and gives its start to events that have no time.
 func (c *converter) fillTimes(s *uctables.Span, raw rawFields) {
