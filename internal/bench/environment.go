@@ -106,8 +106,7 @@ func (e *environment) runTracemig(flags ...string) (r result, err error) {
 			return err
 		}
 		cmd := exec.Command(e.binary, append([]string{
-			"run", "-o", "json", "--search-rate", "100000", "--download-rate", "100000",
-			"--tracking-uri", e.sourceURL, "--source", replay.SyntheticID, "--target", at.String(),
+			"run", "-o", "json", "--tracking-uri", e.sourceURL, "--source", replay.SyntheticID, "--target", at.String(),
 		}, flags...)...)
 		cmd.Dir = home
 		cmd.Env = []string{

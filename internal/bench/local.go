@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,10 +23,7 @@ func localTables(o options) error {
 	if err != nil {
 		return fmt.Errorf("%w: make rig installs what this comparison needs", err)
 	}
-	traces := o.Traces
-	if traces == 0 {
-		traces = 4000
-	}
+	traces := cmp.Or(o.Traces, 4000)
 	source := &replay.Synthetic{Traces: traces, Spans: 6, SpanBytes: 2000, Large: -1}
 	_, doc, err := readLastTrace(source)
 	if err != nil {

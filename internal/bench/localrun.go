@@ -44,24 +44,22 @@ func (l *localRun) close() {
 
 // run runs tracemig once, and returns its summary and what the process took.
 func (l *localRun) run() (s migrate.Summary, r result, err error) {
+	return runInto(l.dir, l.source.URL, replay.SyntheticID)
+}
+
+// runInto runs tracemig once, with local tables in dir as the target, and returns its summary and what the process took.
+func runInto(dir, uri, experiment string, flags ...string) (s migrate.Summary, r result, err error) {
 	path, err := binary()
 	if err != nil {
 		return s, r, err
 	}
-	cmd := exec.Command(path, "run", "--tracking-uri", l.source.URL, "--source", replay.SyntheticID,
-		"--target", "file:"+l.dir+"/t", "--checkpoint", l.dir+"/c.db", "-o", "json", "--search-rate", "1e6", "--download-rate", "1e6")
-	if r, err = measure(cmd); err != nil {
+	if r, err = measure(exec.Command(path, append([]string{"run", "--tracking-uri", uri, "--source", experiment,
+		"--target", "file:" + dir + "/t", "--checkpoint", dir + "/c.db", "-o", "json"}, flags...)...)); err != nil {
 		return s, r, err
 	}
-	s, err = lastSummary(r)
-	return s, r, err
-}
-
-// lastSummary is the summary that tracemig printed at its end.
-func lastSummary(r result) (s migrate.Summary, err error) {
 	lines := bytes.Split(bytes.TrimSpace(r.stdout), []byte("\n"))
 	err = json.Unmarshal(lines[len(lines)-1], &s)
-	return s, err
+	return s, r, err
 }
 
 // withLocalRun calls f with a new localRun, whose folder is empty.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,10 +21,7 @@ func init() { comparisons["peer"] = peer }
 // instead, with statements of 200 and of 1,000 rows. The script reports its own time, without the seconds that Python
 // takes to import; tracemig's time is that of the whole process.
 func peer(o options) error {
-	traces := o.Traces
-	if traces == 0 {
-		traces = 2000
-	}
+	traces := cmp.Or(o.Traces, 2000)
 	return withEnvironment(traces, func(e *environment) error {
 		sides := []*side{
 			{name: "tracemig", run: func() (result, error) { return e.runTracemig() }},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/tracemig/tracemig/internal/replay"
@@ -10,10 +11,7 @@ func init() { comparisons["rerun"] = rerun }
 
 // rerun measures a run that finds nothing new, on 100,000 traces.
 func rerun(o options) error {
-	n := 100_000
-	if o.Traces > 0 {
-		n = o.Traces
-	}
+	n := cmp.Or(o.Traces, 100_000)
 	l, err := newLocalRun(&replay.Synthetic{Traces: n, Spans: 1, SpanBytes: 600, Large: -1})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,10 +28,7 @@ func init() { comparisons["server"] = server }
 // script that a user would write. The time of tracemig is that of the whole process. Beside them stand the requests that
 // the two ways of tracemig make of the server, one after the other.
 func server(o options) error {
-	traces := o.Traces
-	if traces == 0 {
-		traces = 500
-	}
+	traces := cmp.Or(o.Traces, 500)
 	for _, workers := range []int{1, 4} {
 		if err := serverOf(o, workers, traces); err != nil {
 			return err
@@ -108,21 +106,12 @@ func askServer(m *rig.MLflow, c rig.Corpus, path, parameter string, size int) (r
 
 // readServer migrates an experiment into new local tables with the real program.
 func readServer(m *rig.MLflow, c rig.Corpus, read string) (r result, err error) {
-	path, err := binary()
-	if err != nil {
-		return r, err
-	}
 	dir, err := os.MkdirTemp("", "tracemig-bench-")
 	if err != nil {
 		return r, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command(path, "run", "--tracking-uri", m.URI, "--source", c.Experiment, "--read", read,
-		"--target", "file:"+dir+"/t", "--checkpoint", dir+"/c.db", "-o", "json")
-	if r, err = measure(cmd); err != nil {
-		return r, err
-	}
-	s, err := lastSummary(r)
+	s, r, err := runInto(dir, m.URI, c.Experiment, "--read", read)
 	if err == nil && s.Migrated != int64(c.Listed) {
 		err = fmt.Errorf("migrated %d traces, want %d", s.Migrated, c.Listed)
 	}

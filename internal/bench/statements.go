@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -24,10 +25,7 @@ func init() { comparisons["statements"] = statements }
 // statements compares tracemig with its statements alone: the same bytes in the same batches, encoded beforehand.
 // Nothing else is done, and each of the two tables gets one statement at a time.
 func statements(o options) error {
-	traces := o.Traces
-	if traces == 0 {
-		traces = 3000
-	}
+	traces := cmp.Or(o.Traces, 3000)
 	if err := dbsqllog.SetLogLevel("disabled"); err != nil { // The driver also returns the errors that it logs.
 		return err
 	}
@@ -93,7 +91,7 @@ func encodePayload[R any](rows []R, line func([]byte, *R) []byte, at func(*R) in
 // recordPayloads runs the pipeline of tracemig and returns the payloads that it makes.
 func recordPayloads(e *environment) (*recordingTarget, error) {
 	r := &recordingTarget{}
-	_, err := migrateInto(r, e.source, e.sourceURL, mlflowclient.Limits{SearchPerSecond: 1e6, DownloadPerSecond: 1e6})
+	_, err := migrateInto(r, e.source, e.sourceURL, mlflowclient.Limits{})
 	for _, p := range slices.Concat(r.spans, r.annotations) {
 		r.bytes += len(p.lines)
 	}

@@ -71,9 +71,9 @@ type lateValue struct {
 }
 
 // lateBytes is the size from which on a value is encoded twice: to see whether it can be, and when its page is written.
-// The parts of a value over the size limit are such values of one row, and took as much memory as the row. A page ends
-// with each, so the encoder's memory holds one at a time.
-const lateBytes = int(parquet.DefaultDataPageSize)
+// The parts of a value over the size limit are such values of one row, and took as much memory as the row. It is the size of
+// a page, so that a page ends with each, and the encoder's memory holds one at a time.
+const lateBytes = pageBytes
 
 // newRowWriter begins a file with the columns of t, which are those that tracemig knows, in the order of schema
 // version v2. Further columns and fields of the table are NULL to readers, since the file lacks them. The memory of used,

@@ -98,6 +98,7 @@ func TestQuota(t *testing.T) {
 	})
 }
 
+// A workspace is asked no more than its documented quota, unless the limits say otherwise.
 func TestRatesHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
@@ -105,7 +106,10 @@ func TestRatesHold(t *testing.T) {
 			n.Add(1)
 			return answer(200, experiment7), nil
 		})
-		c := clientOf(t, Options{Limits: Limits{SearchPerSecond: DefaultSearchPerSecond}, Transport: answers})
+		c, err := NewDatabricks(workspace("http://127.0.0.1:8443"), Options{Transport: answers})
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
 		var wg sync.WaitGroup
