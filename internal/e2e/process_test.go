@@ -49,7 +49,7 @@ func (p *process) wait() outcome {
 	}
 	o := outcome{code: p.cmd.ProcessState.ExitCode(), stdout: p.stdout.String(), stderr: p.stderr.String()}
 	if o.code == 66 {
-		p.t.Fatalf("data race:\n%s", tail(o.stderr))
+		p.t.Fatalf("data race:\n%s", o.stderr)
 	}
 	if o.code == -1 {
 		return o

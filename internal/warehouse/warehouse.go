@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/apache/arrow/go/v12/arrow" // the version that the driver uses
 	"github.com/databricks/databricks-sdk-go/config"
 	dbsql "github.com/databricks/databricks-sql-go"
 	dbsqllog "github.com/databricks/databricks-sql-go/logger"
@@ -72,12 +73,23 @@ var _ interface {
 	target.LocationReader
 } = (*Warehouse)(nil)
 
-// silenceDriver switches the driver's logger off, which writes failed statements with their texts to standard error.
-var silenceDriver = sync.OnceValue(func() error { return dbsqllog.SetLogLevel("disabled") })
+// prepareDriver makes the driver fit for use, once a process. It switches the driver's logger off, which writes failed
+// statements with their texts to standard error. And it has the type of timestamps find its time zone: the driver shares
+// that type among its connections, and the first answers of two of them would find the zone at the same time, which is a
+// data race.
+var prepareDriver = sync.OnceValue(func() error {
+	if _, err := driverTimestamp.GetZone(); err != nil {
+		return fmt.Errorf("time zone of the driver's timestamps: %w", err)
+	}
+	return dbsqllog.SetLogLevel("disabled")
+})
+
+// driverTimestamp is the type that the driver takes times for.
+var driverTimestamp = arrow.FixedWidthTypes.Timestamp_us.(*arrow.TimestampType)
 
 // Open starts the warehouse if it is stopped and returns a writer. It opens no session yet.
 func Open(ctx context.Context, opts Options) (*Warehouse, error) {
-	if err := silenceDriver(); err != nil {
+	if err := prepareDriver(); err != nil {
 		return nil, err
 	}
 	if err := databricks.EnsureRunning(ctx, opts.Config, opts.WarehouseID, opts.Progress); err != nil {
