@@ -3,6 +3,7 @@ module github.com/tracemig/tracemig
 go 1.26.0
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/apache/arrow-go/v18 v18.7.0
 	github.com/apache/arrow/go/v12 v12.0.1
 	github.com/databricks/databricks-sdk-go v0.175.0
