@@ -28,9 +28,9 @@ func newCheckCommand(a *app) *cobra.Command {
 		Use:   "check --source EXPERIMENT --target TARGET",
 		Short: "Say what would keep a run from succeeding, before it begins",
 		Long: `Look at all that a run would need: credentials, the source, the target and its tables, the SQL
-warehouse, grants, the checkpoint. Every probe has a line with its result, a code and, where something
-is wrong, what to do. None stops the others. Nothing is written; but a stopped SQL warehouse is
-started, as a run would, since the tables can't be seen without.
+warehouse, grants, the checkpoint. Every probe has a line with its result, a code and, where
+something is wrong, what to do. None stops the others. Nothing is written; but a stopped SQL
+warehouse is started, as a run would, since the tables can't be seen without.
 
 The exit status is 0 when a run would go and 4 when it would fail. -o json prints one line a probe
 ("type":"probe") and a summary last.
@@ -38,7 +38,7 @@ The exit status is 0 when a run would go and 4 when it would fail. -o json print
 With --print-grants only the GRANT statements are printed that a principal needs.`,
 		Example: `  tracemig check --source /Shared/support-agent --target main.agents.support
   tracemig check --target main.agents.support --print-grants --principal migration@example.com`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
 			if o.printGrants {

@@ -19,12 +19,12 @@ func newCheckpointCommand(a *app) *cobra.Command {
 		Short: "Find, rebuild or free the checkpoint of a source and target",
 		Long: `The checkpoint is a file that remembers what was migrated, so that a run reads and writes only what
 is new. It only saves work: the target decides what is there.`,
-		Args: cobra.NoArgs,
+		Args: commandsOnly,
 		RunE: func(c *cobra.Command, _ []string) error { return usageError("say what to do: path, rebuild or unlock") },
 	}
 	add := func(do func(pairOptions) error, c2 *cobra.Command) {
 		var o pairOptions
-		c2.Args = cobra.NoArgs
+		c2.Args = noArguments
 		c2.RunE = func(*cobra.Command, []string) error { return do(o) }
 		o.addFlags(c2)
 		c.AddCommand(c2)

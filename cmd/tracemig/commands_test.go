@@ -49,7 +49,7 @@ func describeCommand(b *strings.Builder, c *cobra.Command) {
 		fmt.Fprintf(b, "\nExamples:\n%s\n", strings.TrimRight(c.Example, "\n"))
 	}
 	if c.HasAvailableLocalFlags() {
-		fmt.Fprintf(b, "\nFlags:\n%s", c.LocalFlags().FlagUsagesWrapped(120))
+		b.WriteString(flagUsages(c.LocalFlags()))
 	}
 	b.WriteString("```\n")
 	for _, sub := range c.Commands() {

@@ -23,7 +23,12 @@ process, into local Delta tables in FOLDER (default lake). It takes the way of e
 client, converter and writer. Nothing leaves this machine.
 
 ` + exitStatus,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError("tracemig demo takes one folder at most, and got %s", quotedList(args))
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			folder := "lake"
 			if len(args) == 1 {

@@ -183,9 +183,10 @@ func (o *runOptions) validate() error {
 // addReadFlags adds the flags of commands that read the source.
 func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.Int64Var(&o.startMs, "start-time-ms", 0, "only traces requested at or after this time, in milliseconds since the Unix epoch")
-	f.StringVar(&o.startTime, "start-time", "", "the same as RFC 3339, date (UTC) or age: 2026-01-31T12:00:00Z, 2026-01-31, 36h, 7d")
-	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time")
+	f.StringVar(&o.startTime, "start-time", "",
+		"only traces requested at or after this time: 2026-01-31T12:00:00Z, 2026-01-31 (UTC), or an age, 36h or 7d")
+	f.Int64Var(&o.startMs, "start-time-ms", 0, "the same in milliseconds since the Unix epoch")
+	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time, in the same forms")
 	f.TextVar(&o.runLinks, "run-links", o.runLinks,
 		"`which` runs to ask for traces that were linked to them later, one query a run: source, those of the experiment; all, those of every "+
 			"experiment that you may see; or none")

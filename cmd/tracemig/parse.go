@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -141,7 +140,7 @@ func (s *byteSize) Set(text string) error {
 	unit, ok := units[strings.ToLower(strings.TrimSpace(text[at:]))]
 	n, err := strconv.ParseFloat(text[:at], 64)
 	if n *= float64(unit); err != nil || !ok || n >= 1<<62 {
-		return fmt.Errorf("%q is no size; write 64MiB, 64MB or a number of bytes", text)
+		return fmt.Errorf("%q is no size; write one such as 64MiB, 64MB or 0.5GiB", text)
 	}
 	*s = byteSize(n)
 	return nil
@@ -167,7 +166,7 @@ type rate float64
 func (r *rate) Set(text string) error {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n > 0) { // so NaN is refused too
-		return errors.New("must be above 0")
+		return fmt.Errorf("%q is no number above 0", text)
 	}
 	*r = rate(n)
 	return nil
@@ -191,17 +190,25 @@ func (d *duration) Set(text string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no time; write 90s, 10m, 1h30m or a number of seconds", text)
+		return fmt.Errorf("%q is no length of time; write one such as 90s, 10m or 1h30m, or a number of seconds", text)
 	}
 	*d = duration(parsed)
 	return nil
 }
 
+// String writes the duration without units that are 0, as 1h or 1h30m.
 func (d *duration) String() string {
 	if *d == 0 {
 		return "0" // help does not show it as a default
 	}
-	return time.Duration(*d).String()
+	text := time.Duration(*d).String() // such as 1h0m0s
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // Type is the name of the value in help.

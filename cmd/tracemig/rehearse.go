@@ -22,20 +22,20 @@ func newRehearseCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rehearse --target TARGET [--source EXPERIMENT]",
 		Short: "Try a SQL warehouse in tables of its own, and drop them",
-		Long: `Make tables beside the target's, with names of their own (PREFIX_rehearsal_ID_otel_…), and try there what
-a migration relies on: values of every kind, statements of 1, 4, 8 and 15 MB, the time of a commit,
-large results, two writers of the same rows at once, statements whose answer is not waited for, newer
-versions. With --source some of its traces are written too. The tables are dropped in the end, also
-after Ctrl-C; the target's own are not touched.
+		Long: `Make tables beside the target's, with names of their own (PREFIX_rehearsal_ID_otel_…), and try
+there what a migration relies on: values of every kind, statements of 1, 4, 8 and 15 MB, the time
+of a commit, large results, two writers of the same rows at once, statements whose answer is not
+waited for, newer versions. With --source some of its traces are written too. The tables are
+dropped in the end, also after Ctrl-C; the target's own are not touched.
 
 It needs CREATE TABLE on the schema. In the report catalog, schema, tables, warehouse, workspace and
 source have other names, so that it can be sent to others.
 
-The exit status is 0 when all steps went well, 4 when the tables held something else than they should,
-or a step could not be tried.`,
+The exit status is 0 when all steps went well, 4 when the tables held something else than they
+should, or a step could not be tried.`,
 		Example: `  tracemig rehearse --target main.agents.support
   tracemig rehearse --target main.agents.support --source /Shared/support-agent -o json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
 	}
 	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id",

@@ -22,7 +22,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 --update-spans. Spans that are there twice are left to you, and the message says how.
 
 ` + exitStatus,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
 			o.setStagedBytes(c)

@@ -22,16 +22,21 @@ into local Delta tables of the same form. The source is never modified; running 
 same command again moves only what is new.
 
 ` + exitStatus,
+		Args:              commandsOnly,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is one of our own
 		Version:           thisBuild().String(),
 	}
 	c.SetOut(a.stdout)
 	c.SetErr(a.terminal)
+	c.SetFlagErrorFunc(flagError)
+	c.SetHelpCommand(newHelpCommand())
+	c.SetUsageFunc(func(c *cobra.Command) error { return printUsage(c.OutOrStdout(), c) })
 	c.PersistentFlags().String("pprof", "", "folder for a CPU and a heap profile")
 	_ = c.PersistentFlags().MarkHidden("pprof")
 	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a),
-		newCheckpointCommand(a), newDemoCommand(a), newVersionCommand(a))
+		newCheckpointCommand(a), newDemoCommand(a), newCompletionCommand(a), newVersionCommand(a))
 	return c
 }

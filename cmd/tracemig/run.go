@@ -33,8 +33,8 @@ failure, run the same command again: nothing is lost and nothing is written twic
 ` + exitStatus,
 		Example: `  tracemig run --source /Shared/support-agent --target main.agents.support
   tracemig run --source 1234 --target main.agents.support --start-time 2d -o json
-  tracemig run --tracking-uri http://localhost:5000 --source my-experiment --target file:./lake/agent`,
-		Args: cobra.NoArgs,
+  tracemig run --tracking-uri http://localhost:5000 --source my-agent --target file:./lake/agent`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
 			o.setStagedBytes(c)

@@ -37,7 +37,7 @@ With --list and --map there is one line a trace: CSV has a header, JSON lines ha
   tracemig status --source /Shared/support-agent --target main.agents.support
   tracemig status --checkpoint ./checkpoint.db --list failed -o json
   tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return a.status(o) },
 	}
 	o.addFlags(c)

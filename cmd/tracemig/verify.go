@@ -40,8 +40,8 @@ migration).
 
 ` + exitStatus,
 		Example: `  tracemig verify --source /Shared/support-agent --target main.agents.support --deep
-  tracemig verify --source 1234 --target main.agents.support --sample 1000 --missing-on-target lost.txt`,
-		Args: cobra.NoArgs,
+  tracemig verify --source 1234 --target main.agents.support --sample 1000 --missing-on-target ids`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.hasStartMs = c.Flags().Changed("start-time-ms")
 			return a.withSession(o, (*session).verify)

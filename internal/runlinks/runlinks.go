@@ -36,7 +36,7 @@ func (l *Scope) UnmarshalText(text []byte) error {
 		*l = v
 		return nil
 	}
-	return errors.New("it is none of source, all and none")
+	return fmt.Errorf("%q is none of source, all and none", text)
 }
 
 // Asked says whether any runs are asked for.

@@ -29,12 +29,12 @@ func Parse(text string) (Shard, error) {
 	i, n, ok := strings.Cut(text, "/")
 	index, err1 := strconv.ParseUint(i, 10, 31)
 	count, err2 := strconv.ParseUint(n, 10, 31)
-	if !ok || err1 != nil || err2 != nil {
+	if !ok || err1 != nil || err2 != nil || count == 0 {
 		return Shard{}, fmt.Errorf("%q is no shard; write index/count, such as 0/4", text)
 	}
 	if index >= count {
-		return Shard{}, fmt.Errorf("there is no shard %q: of %d shards the first is 0/%d and the last %d/%d",
-			text, count, count, max(count, 1)-1, count)
+		return Shard{}, fmt.Errorf("%q is no shard: of %d shards the first is 0/%d and the last %d/%d",
+			text, count, count, count-1, count)
 	}
 	return Shard{int(index), int(count)}, nil
 }
