@@ -23,7 +23,7 @@ type checkOptions struct {
 }
 
 func newCheckCommand(a *app) *cobra.Command {
-	o := checkOptions{runOptions: defaultRunOptions()}
+	var o *checkOptions
 	c := &cobra.Command{
 		Use:   "check --source EXPERIMENT --target TARGET",
 		Short: "Say what would keep a run from succeeding, before it begins",
@@ -40,21 +40,29 @@ With --print-grants only the GRANT statements are printed that a principal needs
   tracemig check --target main.agents.support --print-grants --principal migration@example.com`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasStartMs = c.Flags().Changed("start-time-ms")
+			o.given(c)
 			if o.printGrants {
-				return a.printGrants(o)
+				return a.printGrants(*o)
 			}
-			return a.check(o)
+			return a.check(*o)
 		},
 	}
-	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "host", "warehouse-id", "checkpoint", "shard",
+	o = newCheckOptions(c)
+	return c
+}
+
+// newCheckOptions adds the flags of check to c.
+func newCheckOptions(c *cobra.Command) *checkOptions {
+	o := &checkOptions{runOptions: defaultRunOptions()}
+	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
+		"warehouse-id", "checkpoint", "shard",
 		"create", "create-views", "staging-volume", "stage", "start-time-ms", "start-time", "end-time", "search-rate",
 		"output", "log-level", "log-format")
 	f := c.Flags()
 	f.BoolVar(&o.printGrants, "print-grants", false, "only print the GRANT statements for the target's tables")
 	f.StringVar(&o.principal, "principal", "",
 		"who to grant to: a user, a group, or the application ID of a service principal (default the identity in use)")
-	return c
+	return o
 }
 
 func (a *app) check(o checkOptions) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
@@ -23,13 +24,13 @@ import (
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
 
-// connector opens the source and the target of a migration. A Databricks identity, once it is needed, is the same for
-// both.
+// connector opens the source and the target of a migration. Each has its Databricks identity, which may be the same.
 type connector struct {
 	trackingURI     string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
 	serverWorkspace string // of an MLflow server, flag, else MLFLOW_WORKSPACE
 	insecureHTTP    bool
-	profile         string
+	sourceProfile   string // of .databrickscfg; empty for that of the tracking URI, else the environment
+	targetProfile   string
 	host            string
 	warehouseID     string
 	clustering      bool
@@ -39,22 +40,47 @@ type connector struct {
 	limits          mlflowclient.Limits
 	getenv          func(string) string
 	log             *slog.Logger
-	databricksID    *config.Config
+	identities      sync.Mutex
+	databricksIDs   map[string]*config.Config // by profile
 }
 
-func (c *connector) databricks() (*config.Config, error) {
-	if c.databricksID != nil {
-		return c.databricksID, nil
+// ofSource is the identity at the workspace of the source.
+func (c *connector) ofSource() (*config.Config, error) {
+	return c.databricks(c.orOfURI(c.sourceProfile))
+}
+
+// ofTarget is the identity at the workspace of the target: of its tables, SQL warehouse and volumes.
+func (c *connector) ofTarget() (*config.Config, error) {
+	return c.databricks(c.orOfURI(c.targetProfile))
+}
+
+// orOfURI is profile, or that of the tracking URI where it is empty.
+func (c *connector) orOfURI(profile string) string {
+	if named, ok := mlflowclient.DatabricksURI(c.trackingURI); ok {
+		profile = cmp.Or(profile, named)
 	}
-	profile := c.profile
-	if p, ok := mlflowclient.DatabricksURI(c.trackingURI); ok && profile == "" {
-		profile = p
+	return profile
+}
+
+// oneIdentity says whether source and target are reached with the same identity.
+func (c *connector) oneIdentity() bool {
+	return c.orOfURI(c.sourceProfile) == c.orOfURI(c.targetProfile)
+}
+
+func (c *connector) databricks(profile string) (*config.Config, error) {
+	c.identities.Lock() // the files of attachments are opened by the goroutine that needs them first
+	defer c.identities.Unlock()
+	if cfg := c.databricksIDs[profile]; cfg != nil {
+		return cfg, nil
 	}
 	cfg, err := databricks.Load(databricks.Options{Host: c.host, Profile: profile})
 	if err != nil {
 		return nil, err
 	}
-	c.databricksID = cfg
+	if c.databricksIDs == nil {
+		c.databricksIDs = map[string]*config.Config{}
+	}
+	c.databricksIDs[profile] = cfg
 	return cfg, nil
 }
 
@@ -99,12 +125,14 @@ func (c *connector) source() (*mlflowclient.Client, error) {
 		env.Apply(&opts)
 		return mlflowclient.NewServer(c.trackingURI, env.Credentials, opts)
 	}
-	cfg, err := c.databricks()
+	cfg, err := c.ofSource()
 	if err != nil {
 		return nil, err
 	}
-	// The long-running search is faster with a warehouse, but works without one.
-	opts.WarehouseID, _ = databricks.WarehouseID(c.warehouseID, c.getenv, "")
+	if c.oneIdentity() { // else the warehouse is one of another workspace
+		// The long-running search is faster with a warehouse, but works without one.
+		opts.WarehouseID, _ = databricks.WarehouseID(c.warehouseID, c.getenv, "")
+	}
 	return mlflowclient.NewDatabricks(cfg, opts)
 }
 
@@ -120,7 +148,7 @@ func (c *connector) locate(ctx context.Context, ref string) (name string, t data
 		}
 		return "file:" + path, t, nil
 	}
-	cfg, err := c.databricks()
+	cfg, err := c.ofTarget()
 	if err != nil {
 		return "", t, err
 	}
@@ -179,7 +207,7 @@ func (c *connector) preflight(ctx context.Context, needs []grants.Grant) error {
 }
 
 func (c *connector) workspace() (*databricks.Workspace, error) {
-	cfg, err := c.databricks()
+	cfg, err := c.ofTarget()
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +225,7 @@ func (c *connector) open(ctx context.Context, l uctables.Location, id string, vo
 }
 
 func (c *connector) warehouseOptions(l uctables.Location, id string, volume *uctables.Volume) (warehouse.Options, error) {
-	cfg, err := c.databricks()
+	cfg, err := c.ofTarget()
 	return warehouse.Options{
 		Config: cfg, WarehouseID: id, Location: l, UserAgent: userAgent(),
 		Volume: volume, MakeVolume: c.makeVolume, StatementBytes: c.statementBytes,
@@ -219,7 +247,7 @@ func userAgent() string { return "tracemig/" + version }
 
 // files opens the files of the workspace's volumes.
 func (c *connector) files() (*databricks.Files, error) {
-	cfg, err := c.databricks()
+	cfg, err := c.ofTarget()
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,7 @@ type app struct {
 	stdout   *results
 	terminal *terminal.Terminal
 	getenv   func(string) string
+	environ  []string // all variables, as os.Environ has them
 
 	// stop ends at the first signal: from then on nothing new is begun. ctx ends when the user can't wait, see interrupts.
 	ctx, stop context.Context
@@ -64,7 +65,7 @@ func main() { os.Exit(realMain()) }
 func realMain() int {
 	// What libraries write to the standard logger is in the errors that they return too.
 	log.SetOutput(io.Discard)
-	a := &app{stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv}
+	a := &app{stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv, environ: os.Environ()}
 	ctx, cancel := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(ctx)
 	defer cancel()
@@ -83,6 +84,9 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	stopProfile := func() error { return nil }
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		began = true
+		if err := a.takeVariables(c); err != nil {
+			return err
+		}
 		dir := c.Flag("pprof").Value.String()
 		if dir == "" {
 			return nil
@@ -94,6 +98,7 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 		return err
 	}
 	used, err := root.ExecuteContextC(a.ctx)
+	err = withVariables(err, used)
 	if perr := stopProfile(); err == nil {
 		err = perr
 	}

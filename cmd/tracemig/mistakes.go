@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/tracemig/tracemig/internal/config"
 	"github.com/tracemig/tracemig/internal/suggest"
 )
 
@@ -116,26 +117,12 @@ func flagError(c *cobra.Command, err error) error {
 		return usageError("--%s needs a value: %s", e.GetFlag().Name, usage)
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return usageError("--%s %q %s", e.GetFlag().Name, e.GetValue(), badValue(e.GetFlag(), e.GetValue(), e.Unwrap()))
+		return usageError("--%s %s", e.GetFlag().Name, config.BadValue(e))
 	}
 	if e, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
 		return usageError("%q is no flag; a flag is written --NAME, or --NAME=VALUE", e.GetSpecifiedFlag())
 	}
 	return err
-}
-
-// badValue says why a flag can't have a value, in words that follow the value. Values of our own say it themselves, behind the value.
-func badValue(f *pflag.Flag, value string, cause error) string {
-	switch f.Value.Type() {
-	case "bool":
-		return "is neither true nor false"
-	case "int", "int64":
-		if errors.Is(cause, strconv.ErrRange) {
-			return "is too large a number"
-		}
-		return "is no whole number"
-	}
-	return strings.TrimPrefix(cause.Error(), strconv.Quote(value)+" ")
 }
 
 func unknownFlag(c *cobra.Command, e *pflag.NotExistError) error {

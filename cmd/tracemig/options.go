@@ -159,25 +159,65 @@ func (o *runOptions) volume(l uctables.Location) (*uctables.Volume, error) {
 	return &v, err
 }
 
-// validate refuses values that no command could work with, before any server is asked.
-func (o *runOptions) validate() error {
-	if err := o.pairOptions.validate(); err != nil {
-		return err
+// given completes the options from which flags of c were given.
+func (o *runOptions) given(c *cobra.Command) {
+	o.hasStartMs = c.Flags().Changed("start-time-ms")
+	o.setStagedBytes(c)
+}
+
+// problems are all that is wrong with the options, before any server is asked. Its errors are wrong usage.
+func (o *runOptions) problems(a *app) []error {
+	all := append(o.pairOptions.problems(), brokenRules(o, runRules)...)
+	for _, check := range []func() error{
+		o.checkTimes, o.checkVolume, o.validateAttachments, o.checkLevel,
+		func() error { return o.checkURI(a) },
+		func() error { return o.checkRead(a) },
+	} {
+		if err := check(); err != nil {
+			all = append(all, err)
+		}
 	}
-	if err := check(o, runRules); err != nil {
-		return err
-	}
+	return all
+}
+
+func (o *runOptions) checkTimes() error {
 	if o.asOf != "" {
 		if _, err := parseTime("as-of", o.asOf, time.Now()); err != nil {
 			return err
 		}
 	}
-	if o.stagingVolume != "" {
-		if _, err := uctables.ParseVolume(o.stagingVolume); err != nil {
-			return usageError("--staging-volume: %v", err)
-		}
+	if o.hasStartMs && o.startTime != "" {
+		return nil // a rule says so
 	}
-	return o.validateAttachments()
+	_, err := o.window()
+	return err
+}
+
+// window is the request times that the flags ask for.
+func (o *runOptions) window() (mlflowclient.Window, error) {
+	var startMs *int64
+	if o.hasStartMs {
+		startMs = &o.startMs
+	}
+	return window(startMs, o.startTime, o.endTime, time.Now())
+}
+
+func (o *runOptions) checkVolume() error {
+	if o.stagingVolume == "" {
+		return nil
+	}
+	if _, err := uctables.ParseVolume(o.stagingVolume); err != nil {
+		return usageError("--staging-volume: %v", err)
+	}
+	return nil
+}
+
+func (o *runOptions) checkLevel() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return usageError("--log-level %q is none of debug, info, warn, error", o.logLevel)
+	}
+	return nil
 }
 
 // addReadFlags adds the flags of commands that read the source.
@@ -220,23 +260,11 @@ func (o *runOptions) limits(inDatabricks bool) mlflowclient.Limits {
 
 // prepare checks the flags, and reads the window and the log from them. Its errors are wrong usage.
 func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, err error) {
-	if err := o.validate(); err != nil {
-		return w, nil, err
-	}
-	if err := o.checkURI(a); err != nil {
-		return w, nil, err
-	}
-	if err := o.checkRead(a); err != nil {
+	if err := firstOf(o.problems(a)); err != nil {
 		return w, nil, err
 	}
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return w, nil, usageError("--log-level %q is none of debug, info, warn, error", o.logLevel)
-	}
-	var startMs *int64
-	if o.hasStartMs {
-		startMs = &o.startMs
-	}
-	w, err = window(startMs, o.startTime, o.endTime, time.Now())
+	_ = level.UnmarshalText([]byte(o.logLevel)) // it is right: problems has looked at it
+	w, err = o.window()
 	return w, a.terminal.Logger(o.logFormat, level), err
 }

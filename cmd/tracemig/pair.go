@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 	"strings"
 
@@ -17,6 +18,8 @@ type pairOptions struct {
 	workspace      string
 	insecureHTTP   bool
 	profile, host  string
+	sourceProfile  string // in place of profile, for the source
+	targetProfile  string // in place of profile, for the target
 	warehouseID    string
 	checkpoint     string
 	shard          shard.Shard
@@ -33,6 +36,8 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.insecureHTTP, "insecure-http", false,
 		"send credentials to the MLflow server in plain http, where anyone on the way can read them: for servers inside a network that you trust")
 	f.StringVarP(&o.profile, "profile", "p", "", "profile of .databrickscfg; beats credentials in the environment")
+	f.StringVar(&o.sourceProfile, "source-profile", "", "the profile for the source alone, where it is in another workspace than the target")
+	f.StringVar(&o.targetProfile, "target-profile", "", "the profile for the target alone: its tables, SQL warehouse and volumes")
 	f.StringVar(&o.host, "host", "", "Databricks workspace, such as https://adb-123.azuredatabricks.net")
 	f.StringVar(&o.warehouseID, "warehouse-id", "",
 		"SQL warehouse to reach the tables through (default $MLFLOW_TRACING_SQL_WAREHOUSE_ID, $DATABRICKS_WAREHOUSE_ID, else the target "+
@@ -43,17 +48,33 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 		"only part `index/count` of the source's traces, such as 0/4, 1/4, 2/4 and 3/4 for four jobs side by side")
 }
 
-func (o *pairOptions) validate() error {
-	switch {
-	case o.source == "":
-		return usageError("--source is missing; name an experiment by its ID, name or workspace path")
-	case o.target == "":
-		return usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX")
+// problems are all that is wrong with the flags, before any server is asked.
+func (o *pairOptions) problems() []error {
+	var all []error
+	if o.source == "" {
+		all = append(all, usageError("--source is missing; name an experiment by its ID, name or workspace path"))
+	}
+	if o.target == "" {
+		all = append(all, usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX"))
+	} else if err := checkTarget(o.target); err != nil {
+		all = append(all, err)
 	}
 	if err := checkHost(o.host); err != nil {
-		return err
+		all = append(all, err)
 	}
-	return checkTarget(o.target)
+	if o.host != "" && (o.sourceProfile != "" || o.targetProfile != "") {
+		all = append(all, usageError("--host names the workspace of source and target, and --source-profile and --target-profile name one each; "+
+			"leave --host out, or give --profile"))
+	}
+	return all
+}
+
+// firstOf is the first of all that is wrong; nil for nothing.
+func firstOf(problems []error) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems[0]
 }
 
 // local says whether the target is tables on this machine.
@@ -65,7 +86,8 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 		uri = a.getenv("MLFLOW_TRACKING_URI")
 	}
 	return &connector{
-		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP, profile: o.profile, host: o.host,
+		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP,
+		sourceProfile: cmp.Or(o.sourceProfile, o.profile), targetProfile: cmp.Or(o.targetProfile, o.profile), host: o.host,
 		warehouseID: o.warehouseID, getenv: a.getenv, log: log,
 	}
 }
@@ -84,7 +106,7 @@ func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pa
 		}
 		return o.checkpoint, p, s.BelongsTo(p)
 	}
-	if err := o.validate(); err != nil {
+	if err := firstOf(o.problems()); err != nil {
 		return "", p, err
 	}
 	if err := o.checkURI(a); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func newRepairCommand(a *app) *cobra.Command {
-	o := defaultRunOptions()
+	var o *runOptions
 	c := &cobra.Command{
 		Use:   "repair --source EXPERIMENT --target TARGET",
 		Short: "Verify, and write again what is missing or differs",
@@ -24,11 +24,17 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 ` + exitStatus,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			o.setStagedBytes(c)
-			return a.withSession(o, (*session).repair)
+			o.given(c)
+			return a.withSession(*o, (*session).repair)
 		},
 	}
+	o = newRepairOptions(c)
+	return c
+}
+
+// newRepairOptions adds the flags of repair to c.
+func newRepairOptions(c *cobra.Command) *runOptions {
+	o := defaultRunOptions()
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
@@ -38,7 +44,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 	o.addStagingFlags(c)
 	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
-	return c
+	return &o
 }
 
 // repair verifies, runs a migration that looks again at the traces that are not as they should be, and verifies again.

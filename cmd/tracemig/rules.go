@@ -14,21 +14,21 @@ type rule[O any] struct {
 	value  func(O) string // the value that the error quotes; nil for none
 }
 
-// check returns the error of the first rule that o breaks.
-func check[O any](o O, rules []rule[O]) error {
+// brokenRules are the errors of the rules that o breaks.
+func brokenRules[O any](o O, rules []rule[O]) (all []error) {
 	for _, r := range rules {
 		switch {
 		case !r.broken(o):
 		case r.value != nil:
-			return usageError(r.says, r.value(o))
+			all = append(all, usageError(r.says, r.value(o)))
 		default:
-			return usageError("%s", r.says)
+			all = append(all, usageError("%s", r.says))
 		}
 	}
-	return nil
+	return all
 }
 
-// runRules are the rules for run, and for the commands that have some of its flags. The first that is broken is reported.
+// runRules are the rules for run, and for the commands that have some of its flags.
 var runRules = []rule[*runOptions]{
 	{
 		broken: func(o *runOptions) bool { return o.output != "text" && o.output != "json" },

@@ -17,7 +17,7 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	o := defaultRunOptions()
+	var o *runOptions
 	c := &cobra.Command{
 		Use:   "run --source EXPERIMENT --target TARGET",
 		Short: "Migrate the traces of an experiment",
@@ -36,16 +36,22 @@ failure, run the same command again: nothing is lost and nothing is written twic
   tracemig run --tracking-uri http://localhost:5000 --source my-agent --target file:./lake/agent`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			o.setStagedBytes(c)
+			o.given(c)
 			if name := o.comparisonFlag(); name != "" && !o.verify && !o.repair {
 				return usageError("--%s says how to compare, which a run does with --verify or --repair; add one of them, or leave it out", name)
 			}
-			return a.run(o)
+			return a.run(*o)
 		},
 	}
-	o.addFlags(c)
+	o = newRunOptions(c)
 	return c
+}
+
+// newRunOptions adds the flags of run to c.
+func newRunOptions(c *cobra.Command) *runOptions {
+	o := defaultRunOptions()
+	o.addFlags(c)
+	return &o
 }
 
 func (a *app) run(o runOptions) error { return a.withSession(o, (*session).migrateAndVerify) }

@@ -20,7 +20,7 @@ type statusOptions struct {
 }
 
 func newStatusCommand(a *app) *cobra.Command {
-	o := statusOptions{output: "text"}
+	var o *statusOptions
 	c := &cobra.Command{
 		Use:   "status [--source EXPERIMENT --target TARGET | --checkpoint FILE]",
 		Short: "Show what was migrated, by which runs, and what was not and why",
@@ -38,34 +38,43 @@ With --list and --map there is one line a trace: CSV has a header, JSON lines ha
   tracemig status --checkpoint ./checkpoint.db --list failed -o json
   tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return a.status(o) },
+		RunE: func(*cobra.Command, []string) error { return a.status(*o) },
 	}
+	o = newStatusOptions(c)
+	return c
+}
+
+// newStatusOptions adds the flags of status to c.
+func newStatusOptions(c *cobra.Command) *statusOptions {
+	o := &statusOptions{output: "text"}
 	o.addFlags(c)
 	f := c.Flags()
 	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred or failed")
 	f.BoolVar(&o.idMap, "map", false, "list old and new ID of every trace that is in the target")
 	f.StringVarP(&o.output, "output", "o", o.output, "text or json; csv too with --list and --map")
-	return c
+	return o
 }
 
 // all says whether the flags name no pair, which means all checkpoints of the default folder.
 func (o *statusOptions) all() bool { return o.source == "" && o.target == "" && o.checkpoint == "" }
 
-func (o *statusOptions) validate() error {
-	if err := check(o, statusRules); err != nil {
-		return err
-	}
+// given has nothing to complete.
+func (o *statusOptions) given(*cobra.Command) {}
+
+// problems are all that is wrong with the options, before any server is asked.
+func (o *statusOptions) problems(*app) []error {
+	all := brokenRules(o, statusRules)
 	if o.all() || o.checkpoint != "" && o.source == "" && o.target == "" {
-		return nil
+		return all
 	}
-	return o.pairOptions.validate()
+	return append(all, o.pairOptions.problems()...)
 }
 
 // listing says whether traces are to be listed.
 func (o *statusOptions) listing() bool { return o.list != "" || o.idMap }
 
 func (a *app) status(o statusOptions) error {
-	if err := o.validate(); err != nil {
+	if err := firstOf(o.problems(a)); err != nil {
 		return err
 	}
 	if o.all() {

@@ -18,7 +18,7 @@ import (
 )
 
 func newVerifyCommand(a *app) *cobra.Command {
-	o := defaultRunOptions()
+	var o *runOptions
 	c := &cobra.Command{
 		Use:   "verify --source EXPERIMENT --target TARGET",
 		Short: "Compare source and target, trace by trace",
@@ -43,10 +43,17 @@ migration).
   tracemig verify --source 1234 --target main.agents.support --sample 1000 --missing-on-target ids`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.hasStartMs = c.Flags().Changed("start-time-ms")
-			return a.withSession(o, (*session).verify)
+			o.given(c)
+			return a.withSession(*o, (*session).verify)
 		},
 	}
+	o = newVerifyOptions(c)
+	return c
+}
+
+// newVerifyOptions adds the flags of verify to c.
+func newVerifyOptions(c *cobra.Command) *runOptions {
+	o := defaultRunOptions()
 	o.pairOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
@@ -57,7 +64,7 @@ migration).
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
-	return c
+	return &o
 }
 
 // withSession opens the source and target that the options name, and runs do.
