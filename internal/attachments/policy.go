@@ -25,9 +25,5 @@ type Policy struct {
 // Reads says whether a run reads the attachments of new traces.
 func (p *Policy) Reads() bool { return p.Inline || p.Folder != "" }
 
-// BudgetShare is which part of the bytes in flight is set aside for attachments. Traces that are read already wait
-// for room for their attachments, so that room must not be the part that they hold themselves.
-const BudgetShare = 4
-
 // InSpan is the weight of n bytes while they are put into a span: as they are and as base64.
 func InSpan(n int64) int64 { return n + (n+2)/3*4 }

@@ -63,15 +63,29 @@ func (r *run) attach(ctx context.Context, t listed, id string, refs []mlflow.Att
 	for _, ref := range refs {
 		byID[ref.ID] = ref
 	}
+	// Files come first, each in room of its own: a trace that held room for its spans meanwhile could wait for another that does
+	// the same.
+	if err := r.carryAll(ctx, t, &a, len(noted), byID, false); err != nil {
+		return a, err
+	}
 	if err := r.reserve(ctx, &a, byID); err != nil {
 		return a, err
 	}
+	return a, r.carryAll(ctx, t, &a, len(noted), byID, true)
+}
+
+// carryAll carries over those attachments of a trace that go into its spans, or the others. The first old ones of the list were
+// decided on by an earlier run.
+func (r *run) carryAll(ctx context.Context, t listed, a *attachmentsOf, old int, byID map[string]mlflow.Attachment, inline bool) error {
 	for i := range a.list {
-		if err := r.carry(ctx, t, &a, i, i < len(noted), byID); err != nil {
-			return a, err
+		if a.list[i].Inline != inline {
+			continue
+		}
+		if err := r.carry(ctx, t, a, i, i < old, byID); err != nil {
+			return err
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // decide lists what becomes of a trace's attachments. Those that an earlier run noted come first, and stay as noted.

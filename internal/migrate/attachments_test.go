@@ -379,7 +379,7 @@ func TestAttachmentsAreBounded(t *testing.T) {
 				if took := time.Since(began); took >= flushAfter {
 					t.Errorf("it waited %v, want less than %v: half-full batches are written when readers wait for their bytes", took, flushAfter)
 				}
-				if room := j.BytesInFlight / attachments.BudgetShare; pictures.most > max(room, 900<<10)+room {
+				if room := j.BytesInFlight / 4; pictures.most > max(room, 900<<10)+room {
 					t.Errorf("%d bytes were read at the same time; there is room for %d", pictures.most, room)
 				}
 			})

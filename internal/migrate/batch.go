@@ -10,49 +10,55 @@ import (
 // flushAfter is how long a half-full batch waits for more: each commit has a fixed cost.
 const flushAfter = 5 * time.Second
 
-// batch collects units into batches for one commit each. A half-full batch is written when nothing
-// more comes for a while, or when readers wait for the bytes it holds.
+// batch collects units into batches for one commit each. A half-full batch is due when nothing more comes for a while, or
+// when somebody waits for the bytes it holds, here or in another run. It then goes on growing until the writer is free: so
+// commits stay large where writing is what takes the time.
 func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
 	var b collected
+	due := false
 	flush := func() error {
 		if len(b.units) == 0 {
 			return nil
 		}
 		err := send(ctx, batches, b.units)
-		b = collected{}
+		b, due = collected{}, false
 		return err
 	}
 	timer := time.NewTimer(flushAfter) // since the batch's first unit
 	defer timer.Stop()
 	for {
-		var err error
+		var free chan<- []*unit
+		var starved, attachmentsStarved <-chan struct{}
+		switch {
+		case due:
+			free = batches
+		case len(b.units) > 0:
+			starved, attachmentsStarved = r.bytes.Starved(), r.attachmentBytes.Starved()
+		}
 		select {
 		case u, ok := <-units:
 			if !ok {
 				return flush()
 			}
 			if !b.fits(u, r.limits()) {
-				err = flush()
+				if err := flush(); err != nil {
+					return err
+				}
 			}
 			if len(b.units) == 0 {
 				timer.Reset(flushAfter)
 			}
 			b.add(u)
-			// Somebody may have begun to wait for the bytes of attachments before this unit came, which holds some.
-			if err == nil && u.attachments.held > 0 && r.attachmentBytes.Waited() {
-				err = flush()
-			}
+		case free <- b.units:
+			b, due = collected{}, false
 		case <-timer.C:
-			err = flush()
-		case <-r.bytes.Starved():
-			err = flush()
-		case <-r.attachmentBytes.Starved():
-			err = flush()
+			due = len(b.units) > 0
+		case <-starved:
+			due = true
+		case <-attachmentsStarved:
+			due = true
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		}
-		if err != nil {
-			return err
 		}
 	}
 }
@@ -64,7 +70,7 @@ func (r *run) limits() target.Limits {
 	if l.PreferLarge {
 		share = 2 // One is written while the next is collected.
 	}
-	l.Bytes = min(l.Bytes, r.job.BytesInFlight/share)
+	l.Bytes = min(l.Bytes, r.bytes.Part()/share)
 	return l
 }
 

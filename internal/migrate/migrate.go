@@ -54,6 +54,9 @@ type Job struct {
 	BytesInFlight int64  // bound on payload bytes between reading and recording
 	CountFirst    bool   // count the window's traces beside the run, for an ETA
 
+	// Memory is what runs of one process may have in flight together, in place of BytesInFlight; nil for one run alone.
+	Memory *budget.Memory
+
 	Recorder *Recorder         // counts what the run does; nil for a new one
 	OnTrace  func(TraceReport) // is called for every trace that was not simply migrated; calls don't overlap
 }
@@ -101,6 +104,8 @@ func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 	}()
 
 	err := r.migrate(ctx, reading)
+	r.bytes.Leave()
+	r.attachmentBytes.Leave()
 	if err == nil && ctx.Err() == nil {
 		err = r.countDuplicates(ctx)
 	}
@@ -116,13 +121,11 @@ func newRun(job Job) *run {
 		r.recorder = &Recorder{}
 	}
 	r.recorder.begin(&job, r.started)
-	share := job.BytesInFlight / attachments.BudgetShare
-	r.attachmentBytes = budget.New(share)
-	if job.Attachments.Reads() {
-		r.bytes = budget.New(job.BytesInFlight - share)
-	} else {
-		r.bytes = budget.New(job.BytesInFlight)
+	memory := job.Memory
+	if memory == nil {
+		memory = budget.NewMemory(job.BytesInFlight, job.Attachments.Reads())
 	}
+	r.bytes, r.attachmentBytes = memory.Payload.Join(), memory.Attachments.Join()
 	return r
 }
 

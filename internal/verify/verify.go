@@ -49,6 +49,7 @@ type Job struct {
 	Attachments   attachments.Policy // where to read attachments from; Inline and Folder don't matter
 	Fetchers      int
 	BytesInFlight int64
+	Memory        *budget.Memory // of all runs of the process together, in place of BytesInFlight; nil for one alone
 
 	// Covered is the request time up to which earlier runs have looked at all traces that are compared; zero if no
 	// such run is known. A trace that the target lacks is Newer if it came later, else Pending. Reach is the latest
@@ -117,9 +118,13 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	if job.Progress == nil {
 		job.Progress = &Progress{}
 	}
-	v := &verification{
-		job: job, budget: budget.New(job.BytesInFlight), attached: budget.New(job.BytesInFlight / attachments.BudgetShare),
+	memory := job.Memory
+	if memory == nil {
+		memory = budget.NewMemory(job.BytesInFlight, false)
 	}
+	v := &verification{job: job, budget: memory.Payload.Join(), attached: memory.Attachments.Join()}
+	defer v.budget.Leave()
+	defer v.attached.Leave()
 	began := time.Now()
 	v.report = Report{
 		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
