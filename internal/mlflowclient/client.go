@@ -52,7 +52,10 @@ const largeAnswer = 16 << 20
 
 // Options of a Client; the zero value is usable.
 type Options struct {
-	Transport     http.RoundTripper // default: a transport of its own that obeys the proxy environment
+	Transport     http.RoundTripper                     // default: one for all clients of the server that obeys the proxy environment
+	Proxy         func(*http.Request) (*url.URL, error) // in place of the proxy environment; the same for all clients of a server
+	TLS           *tls.Config                           // likewise
+	Servers       *Servers                              // what clients of one process share; default: servers of its own
 	Limits        Limits
 	Retry         retry.Policy  // default: retry.Default
 	MaxTraceBytes int64         // default: DefaultMaxTraceBytes
@@ -72,12 +75,8 @@ type Client struct {
 	renew        func()                    // has authenticate bring a new token; nil where there is no other
 	api          *http.Client
 	storage      *http.Client // for signed addresses: shares no header, cookie or credential with api
-	search       *pacer
-	runs         *pacer
-	download     *pacer
-	groups       *pacer        // downloads of several traces at once
-	signed       *pacer        // downloads from signed addresses: an object store's, without a quota
-	large        chan struct{} // full while an answer over largeAnswer is read
+	*server                   // with the quotas, shared by its clients
+	close        func()
 	retry        retry.Policy
 	maxBytes     int64
 	log          *slog.Logger
@@ -94,7 +93,6 @@ type Client struct {
 	noBatch       atomic.Bool
 	batch         batchSize
 	ways          ways
-	reached       atomic.Bool            // it has answered at least once
 	lastListed    atomic.Pointer[string] // ID of the experiment that was listed last
 	storageWorked atomic.Bool            // the store behind signed addresses has answered, and not with a refusal
 	storageFailed atomic.Int64           // attempts at that store before, which were refused or not answered
@@ -102,14 +100,14 @@ type Client struct {
 	hasWorkspaces bool                   // the server has said that it has them
 
 	requests, retries, received atomic.Int64
-	lastWarned                  atomic.Int64 // when users were last warned of a wait, in nanoseconds since the Unix epoch
+	heldBefore                  time.Duration // for which the server had held back requests before there was this client
 }
 
 // Stats are counters since the client was made.
 type Stats struct {
 	Requests  int64
 	Retries   int64
-	Throttled time.Duration // time for which the source had asked to hold back requests
+	Throttled time.Duration // time for which the source had asked to hold back requests, of whichever of its clients
 	Bytes     int64         // received, decompressed
 }
 
@@ -118,7 +116,7 @@ func (c *Client) Stats() Stats {
 	return Stats{
 		Requests:  c.requests.Load(),
 		Retries:   c.retries.Load(),
-		Throttled: c.search.quota.heldBack() + c.runs.quota.heldBack() + c.download.quota.heldBack() + c.signed.quota.heldBack(),
+		Throttled: c.heldBack() - c.heldBefore,
 		Bytes:     c.received.Load(),
 	}
 }
@@ -185,10 +183,8 @@ func NewDatabricks(cfg *config.Config, opts Options) (*Client, error) {
 	if opts.Transport == nil {
 		opts.Transport = cfg.HTTPTransport
 	}
-	if opts.Transport == nil && cfg.InsecureSkipVerify {
-		t := newTransport()
-		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // what the profile's skip_verify asks for
-		opts.Transport = t
+	if cfg.InsecureSkipVerify {
+		opts.TLS = &tls.Config{InsecureSkipVerify: true} // what the profile's skip_verify asks for
 	}
 	c := newClient(u, opts, Limits{DefaultSearchPerSecond, DefaultRunsPerSecond, DefaultDownloadPerSecond})
 	c.databricks = true
@@ -214,11 +210,7 @@ func newClient(u *url.URL, opts Options, limits Limits) *Client {
 	}
 	c := &Client{
 		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
-		search:      newPacer(or(opts.Limits.SearchPerSecond, limits.SearchPerSecond)),
-		runs:        newPacer(or(opts.Limits.RunsPerSecond, limits.RunsPerSecond)),
-		download:    newPacer(or(opts.Limits.DownloadPerSecond, limits.DownloadPerSecond)),
-		signed:      newPacer(0),
-		large:       make(chan struct{}, 1),
+		close:       func() {},
 		retry:       opts.Retry,
 		maxBytes:    opts.MaxTraceBytes,
 		log:         opts.Logger,
@@ -229,7 +221,16 @@ func newClient(u *url.URL, opts Options, limits Limits) *Client {
 		stall:       cmp.Or(opts.Timeout, stallTimeout),
 		trustWith:   "SSL_CERT_FILE",
 	}
-	c.groups = newGroupPacer(c.download)
+	servers := opts.Servers
+	if servers == nil {
+		servers = &Servers{}
+		c.close = servers.Close
+	}
+	c.server = servers.at(c.base, Limits{
+		or(opts.Limits.SearchPerSecond, limits.SearchPerSecond), or(opts.Limits.RunsPerSecond, limits.RunsPerSecond),
+		or(opts.Limits.DownloadPerSecond, limits.DownloadPerSecond),
+	})
+	c.heldBefore = c.heldBack()
 	if c.retry == (retry.Policy{}) {
 		c.retry = retry.Default
 	}
@@ -242,10 +243,7 @@ func newClient(u *url.URL, opts Options, limits Limits) *Client {
 	if c.userAgent == "" {
 		c.userAgent = "tracemig"
 	}
-	rt := opts.Transport
-	if rt == nil {
-		rt = newTransport()
-	}
+	rt := c.transport(opts)
 	// Redirects are not followed by themselves: that could carry credentials to another host.
 	asIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.api = &http.Client{Transport: rt, CheckRedirect: asIs}
@@ -253,15 +251,6 @@ func newClient(u *url.URL, opts Options, limits Limits) *Client {
 	return c
 }
 
-func newTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = maxWindow // the most requests of one kind that are under way to one host
-	t.MaxIdleConns = 2 * maxWindow
-	return t
-}
-
-// Close closes idle connections. It does not end requests that are under way, which their context does.
-func (c *Client) Close() {
-	c.api.CloseIdleConnections()
-	c.storage.CloseIdleConnections()
-}
+// Close closes idle connections, unless other clients share them. It does not end requests that are under way, which their
+// context does.
+func (c *Client) Close() { c.close() }

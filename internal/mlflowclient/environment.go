@@ -82,11 +82,7 @@ func ReadEnvironment(trackingURI string, getenv func(string) string) (*Environme
 
 // Apply puts everything but the credentials into opts.
 func (e *Environment) Apply(opts *Options) {
-	opts.Workspace, opts.Timeout = e.Workspace, e.timeout
-	t := newTransport()
-	t.Proxy = e.proxy
-	t.TLSClientConfig = e.tls
-	opts.Transport = t
+	opts.Workspace, opts.Timeout, opts.Proxy, opts.TLS = e.Workspace, e.timeout, e.proxy, e.tls
 }
 
 // refuseSigners refuses the variables that ask for requests signed by code that tracemig does not have.

@@ -65,43 +65,13 @@ func digits(s string) bool {
 
 func decodeExperiment(body []byte) (e Experiment, err error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), mlflow.DecodeOptions...)
-	e.Tags = map[string]string{}
-	err = mlflow.ReadObject(dec, func(name string) error {
+	err = mlflow.ReadObject(dec, func(name string) (err error) {
 		if name != "experiment" {
 			return dec.SkipValue()
 		}
-		return mlflow.ReadObject(dec, func(name string) error {
-			switch name {
-			case "experiment_id":
-				return readText(dec, &e.ID)
-			case "name":
-				return readText(dec, &e.Name)
-			case "artifact_location":
-				return readText(dec, &e.ArtifactLocation)
-			case "lifecycle_stage":
-				return readText(dec, &e.LifecycleStage)
-			case "trace_location":
-				return readTraceLocation(dec, &e.TraceLocation)
-			case "tags":
-				return mlflow.ReadArray(dec, func() error {
-					var k, v string
-					err := mlflow.ReadObject(dec, func(name string) error {
-						switch name {
-						case "key":
-							return readText(dec, &k)
-						case "value":
-							return readText(dec, &v)
-						}
-						return dec.SkipValue()
-					})
-					e.Tags[k] = v
-					return err
-				})
-			}
-			return dec.SkipValue()
-		})
+		e, err = readExperiment(dec)
+		return err
 	})
-	e.TraceLocation = cmp.Or(e.TraceLocation, e.Tags[mlflow.TagTraceDestination])
 	if err == nil && e.ID == "" {
 		err = fmt.Errorf("the answer holds no experiment_id")
 	}
@@ -109,6 +79,46 @@ func decodeExperiment(body []byte) (e Experiment, err error) {
 		return Experiment{}, fmt.Errorf("reading an experiment: %w", err)
 	}
 	return e, nil
+}
+
+// readExperiment reads an experiment as it stands in answers.
+func readExperiment(dec *jsontext.Decoder) (e Experiment, err error) {
+	e.Tags = map[string]string{}
+	err = mlflow.ReadObject(dec, func(name string) error {
+		switch name {
+		case "experiment_id":
+			return readText(dec, &e.ID)
+		case "name":
+			return readText(dec, &e.Name)
+		case "artifact_location":
+			return readText(dec, &e.ArtifactLocation)
+		case "lifecycle_stage":
+			return readText(dec, &e.LifecycleStage)
+		case "trace_location":
+			return readTraceLocation(dec, &e.TraceLocation)
+		case "tags":
+			return mlflow.ReadArray(dec, func() error { return readTag(dec, e.Tags) })
+		}
+		return dec.SkipValue()
+	})
+	e.TraceLocation = cmp.Or(e.TraceLocation, e.Tags[mlflow.TagTraceDestination])
+	return e, err
+}
+
+// readTag reads a tag into tags.
+func readTag(dec *jsontext.Decoder, tags map[string]string) error {
+	var k, v string
+	err := mlflow.ReadObject(dec, func(name string) error {
+		switch name {
+		case "key":
+			return readText(dec, &k)
+		case "value":
+			return readText(dec, &v)
+		}
+		return dec.SkipValue()
+	})
+	tags[k] = v
+	return err
 }
 
 // readTraceLocation reads the typed location that newer workspaces give for an experiment. It leaves to as it is unless

@@ -39,6 +39,18 @@ func newQuota(perSecond float64) *quota {
 	return q
 }
 
+// atMost lowers the quota to so many requests a second, if it is higher; 0 is no quota.
+func (q *quota) atMost(perSecond float64) {
+	lower := newQuota(perSecond)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if lower.full < q.full {
+		q.full = lower.full
+		q.limiter.SetBurst(lower.limiter.Burst())
+		q.limiter.SetLimit(min(q.limiter.Limit(), q.full))
+	}
+}
+
 // wait returns when the quota has room for one more request.
 func (q *quota) wait(ctx context.Context) error {
 	for {

@@ -72,3 +72,35 @@ func TestListRunsAndTheirTraces(t *testing.T) {
 		t.Error("a run ID with a quote was put into a filter")
 	}
 }
+
+func TestListExperimentsNamed(t *testing.T) {
+	for name, tt := range map[string]struct{ prefix, filter string }{
+		"a folder":          {"/Shared/agents/", `"filter":"name LIKE '/Shared/agents/%'",`},
+		"no prefix":         {"", ""},
+		"a quote":           {`it's`, `"filter":"name LIKE 'it%'",`},
+		"a backslash first": {`\x`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pages := map[string]string{
+				`{"view_type":"ACTIVE_ONLY",` + tt.filter + `"order_by":["name ASC"],"max_results":1000}`: `{"experiments":[` +
+					`{"experiment_id":"1","name":"/Shared/agents/a","tags":[{"key":"k","value":"v"}]},{"name":"without an ID"}],"next_page_token":"x"}`,
+				`{"view_type":"ACTIVE_ONLY",` + tt.filter + `"order_by":["name ASC"],"max_results":1000,"page_token":"x"}`: `{"experiments":[` +
+					`{"experiment_id":"2","name":"/Shared/agents/b"}]}`,
+			}
+			c := serverClient(t, func(w http.ResponseWriter, r *http.Request) {
+				b, _ := io.ReadAll(r.Body)
+				if page, ok := pages[string(b)]; ok && r.Method == http.MethodPost && r.URL.Path == experimentsPath {
+					io.WriteString(w, page)
+				} else {
+					http.Error(w, string(b), http.StatusBadRequest)
+				}
+			})
+			var names []string
+			add := func(e Experiment) error { names = append(names, e.ID+e.Name+e.Tags["k"]); return nil }
+			want := []string{"1/Shared/agents/av", "2/Shared/agents/b"}
+			if err := c.ListExperimentsNamed(t.Context(), tt.prefix, add); err != nil || !slices.Equal(names, want) {
+				t.Errorf("%q, error %v, want %q", names, err, want)
+			}
+		})
+	}
+}
