@@ -101,6 +101,7 @@ func (s *session) run(w mlflowclient.Window) error {
 func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	defer s.nextRun()
 	runID := s.runID
+	s.mark(runID)
 	missing, err := s.checkTables()
 	if err != nil {
 		return nil, err

@@ -59,14 +59,19 @@ func (s *session) stage(store *checkpoint.Store) error {
 	return stager.Stage(s.stop, owner)
 }
 
-// prepareStatements tells the target for which run it sends statements, and how large earlier runs found that they may be,
-// unless the user gave their size.
+// mark has the target's commits name the run that makes them.
+func (s *session) mark(runID string) {
+	if m, ok := s.target.(target.Marker); ok {
+		m.SetMark(target.Mark{Version: version, RunID: runID})
+	}
+}
+
+// prepareStatements tells the target how large earlier runs found that statements may be, unless the user gave their size.
 func (s *session) prepareStatements(store *checkpoint.Store) error {
 	sender, ok := s.target.(target.StatementSender)
 	if !ok {
 		return nil
 	}
-	sender.SetRun(s.runID)
 	if s.opts.statementBytes > 0 {
 		return nil
 	}

@@ -36,7 +36,10 @@ type Lake struct {
 	tables  [4]*table // as uctables.Tables
 }
 
-var _ target.Writer = (*Lake)(nil)
+var _ interface {
+	target.Writer
+	target.Marker
+} = (*Lake)(nil)
 
 // Open names the tables and does not look for them; Check does. The path is what follows "file:" in a target, such
 // as ./lake/agent for the directories ./lake/agent_otel_spans, ./lake/agent_otel_annotations and so on.
@@ -64,6 +67,14 @@ func (l *Lake) annotations() *table { return l.tables[1] }
 
 // String is the target in the form of the command line.
 func (l *Lake) String() string { return "file:" + l.path }
+
+// SetMark has further commits carry the mark in their userMetadata, which DESCRIBE HISTORY shows.
+func (l *Lake) SetMark(m target.Mark) {
+	text := m.JSON()
+	for _, t := range l.tables {
+		t.log.mark.Store(&text)
+	}
+}
 
 // Close does nothing: a Lake holds no file open.
 func (l *Lake) Close() error { return nil }

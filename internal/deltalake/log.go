@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tracemig/tracemig/internal/disk"
@@ -43,8 +45,9 @@ type snapshot struct {
 
 // log reads and writes the log of one table.
 type log struct {
-	dir        string // of the table
-	timeColumn string // the column by whose statistics files are skipped
+	dir        string                 // of the table
+	timeColumn string                 // the column by whose statistics files are skipped
+	mark       atomic.Pointer[string] // the userMetadata of commits to come; nil for none
 }
 
 func (l *log) file(version int64, suffix string) string {
@@ -230,8 +233,8 @@ func (l *log) readCheckpoint(s *snapshot, version int64) error {
 	})
 }
 
-// commit writes the actions as a version. The error is fs.ErrExist where that version is there already, whoever wrote
-// it. A crash leaves at most a hidden file that nobody reads.
+// commit writes the actions as a version, with the mark of the run. The error is fs.ErrExist where that version is there
+// already, whoever wrote it. A crash leaves at most a hidden file that nobody reads.
 func (l *log) commit(version int64, actions []action) (err error) {
 	dir := filepath.Join(l.dir, logDir)
 	tmp, err := os.CreateTemp(dir, fmt.Sprintf(".%020d.json.*.tmp", version))
@@ -243,6 +246,10 @@ func (l *log) commit(version int64, actions []action) (err error) {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for _, a := range actions {
+		if mark := l.mark.Load(); mark != nil && a.CommitInfo != nil {
+			a.CommitInfo = maps.Clone(a.CommitInfo)
+			a.CommitInfo["userMetadata"] = *mark
+		}
 		if err == nil {
 			err = enc.Encode(a)
 		}

@@ -136,6 +136,27 @@ func TestSparkReads(t *testing.T) {
 	}
 }
 
+// TestSparkShowsMarks reads in the table's history which runs made its versions, the newest first.
+func TestSparkShowsMarks(t *testing.T) {
+	l, err := Open(filepath.Join(t.TempDir(), "agent"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := markedCommits(t, l)
+	slices.Reverse(want)
+	var got []string
+	for _, row := range rig.SharedWarehouse(t).SQL(t, "DESCRIBE HISTORY delta.`"+l.spans().log.dir+"`") {
+		for _, column := range row {
+			if text, ok := column.(string); ok && strings.Contains(text, "run_id") {
+				got = append(got, text)
+			}
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 // replace is the select list of all columns with another expression for one.
 func replace(tbl uctables.Table, column, expression string) string {
 	var list []string

@@ -22,13 +22,18 @@ func (g Grant) Statement(principal string) string {
 	return fmt.Sprintf("GRANT %s ON %s %s TO %s", strings.Join(g.Privileges, ", "), g.Securable, g.quoted, uctables.QuoteName(principal))
 }
 
-// ToWrite are the privileges that are needed to write to the location.
-func ToWrite(l uctables.Location) []Grant {
+// toReach are the privileges that are needed to reach anything in the location's schema.
+func toReach(l uctables.Location) []Grant {
 	catalog, schema := uctables.QuoteName(l.Catalog), uctables.QuoteName(l.Schema)
-	g := []Grant{
+	return []Grant{
 		{[]string{"USE CATALOG"}, "CATALOG", l.Catalog, catalog},
 		{[]string{"USE SCHEMA"}, "SCHEMA", l.Catalog + "." + l.Schema, catalog + "." + schema},
 	}
+}
+
+// ToWrite are the privileges that are needed to write to the location.
+func ToWrite(l uctables.Location) []Grant {
+	g := toReach(l)
 	for _, t := range []uctables.Table{uctables.Spans, uctables.Annotations} {
 		g = append(g, Grant{[]string{"SELECT", "MODIFY"}, "TABLE", l.Name(t), l.Quoted(t.Suffix)})
 	}

@@ -30,7 +30,6 @@ type memory struct {
 // statements is memory as a target that writes by SQL statements.
 type statements struct{ *memory }
 
-func (statements) SetRun(string)         {}
 func (statements) LimitStatements(int64) {}
 func (statements) StatementBytes() int64 { return 0 }
 

@@ -219,11 +219,12 @@ type WarehouseStats struct {
 
 // WarehouseStatement is one executed statement.
 type WarehouseStatement struct {
-	Kind      string // first keyword: INSERT, MERGE, SELECT, CREATE, ...
-	Table     string // the table it is about as the statement names it, "" if unknown
-	Rows      int64  // affected rows of a write, returned rows of others
-	Statement string // its text, without parameters, at most 4096 characters
-	Error     string // first line of its error, "" if it succeeded
+	Kind      string            // first keyword: INSERT, MERGE, SELECT, CREATE, ...
+	Table     string            // the table it is about as the statement names it, "" if unknown
+	Rows      int64             // affected rows of a write, returned rows of others
+	Statement string            // its text, without parameters; of one over 4096 characters the beginning and the end
+	Tags      map[string]string // its query tags
+	Error     string            // first line of its error, "" if it succeeded
 }
 
 // Stats returns the counts, and the texts of the last 1000 statements.
@@ -283,7 +284,8 @@ type WarehouseSettings struct {
 	// 500), or "cut" (the connection breaks while the request is sent).
 	MaxRequestBytes int    `json:"max_request_bytes"`
 	TooLargeAs      string `json:"too_large_as"`
-	LinkBytes       int    `json:"link_bytes"` // larger results are handed out as links to clients that take links, 0 for 1 MB
+	LinkBytes       int    `json:"link_bytes"`    // larger results are handed out as links to clients that take links, 0 for 1 MB
+	NoQueryTags     bool   `json:"no_query_tags"` // statements with query tags are refused, as by a workspace that does not know them
 }
 
 // Set changes the settings.

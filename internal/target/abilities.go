@@ -34,10 +34,13 @@ type ViewCreator interface {
 	CreateViews(ctx context.Context) (made []string, err error)
 }
 
-// StatementSender writes by SQL statements. It marks each statement with the run that sends it, and learns how
-// large a statement may be.
+// Marker keeps beside each of its commits which run made it, from SetMark on.
+type Marker interface {
+	SetMark(m Mark)
+}
+
+// StatementSender writes by SQL statements, and learns how large a statement may be.
 type StatementSender interface {
-	SetRun(id string)
 	// LimitStatements sets how many bytes of rows a statement may have, as an earlier run has learnt.
 	LimitStatements(bytes int64)
 	// StatementBytes is how many bytes of rows a statement may have after larger ones were refused. It is 0 as

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/tracemig/tracemig/internal/retry"
@@ -115,7 +113,7 @@ func (c *commit) run(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	mark := w.runComment()
+	mark := w.marks.comment()
 	return retry.Do(ctx, w.policy, func(ctx context.Context) error {
 		return c.next(ctx, c.try(ctx, mark))
 	}, w.opts.Waiting)
@@ -221,25 +219,4 @@ func (c *commit) lookUp(ctx context.Context, f failure) failure {
 		return failure{outcome: outcomeCommitted}
 	}
 	return f
-}
-
-// SetRun names the run whose rows are written from now on.
-func (w *Warehouse) SetRun(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.run, w.commits = id, 0
-}
-
-var notInComment = regexp.MustCompile(`[^0-9A-Za-z._-]+`)
-
-// runComment is the end of a statement that writes. By it the query history (system.query.history) tells which run sent the
-// statement, and which of the run's commits it belongs to. All tries of a commit have the same.
-func (w *Warehouse) runComment() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.run == "" {
-		return ""
-	}
-	w.commits++
-	return fmt.Sprintf("\n/* tracemig run %s, write %d */", notInComment.ReplaceAllString(w.run, "_"), w.commits)
 }

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/databricks/databricks-sql-go/driverctx"
+
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -27,6 +29,13 @@ type server struct {
 	there   int64
 	inserts int
 	log     []string // the kinds of the statements sent, and what happened between them
+	sent    []sent
+}
+
+// sent is one statement with its query tags.
+type sent struct {
+	text string
+	tags map[string]string
 }
 
 // scripted is the answer to one statement: an error together with what the HTTP layer saw, or a number of rows.
@@ -51,6 +60,7 @@ func (s *server) QueryContext(ctx context.Context, text string, _ []driver.Named
 		kind = "PARSE"
 	}
 	s.log = append(s.log, kind)
+	s.sent = append(s.sent, sent{text, driverctx.QueryTagsFromContext(ctx)})
 	switch {
 	case s.answers != nil && len(s.answers) < len(s.statements()):
 		return nil, errors.New("more statements than expected")
@@ -109,9 +119,7 @@ func (s *server) warehouse(t *testing.T) *Warehouse {
 		},
 		policy: retry.Default, db: sql.OpenDB(s),
 		actual: map[string]uctables.Table{uctables.Spans.Suffix: uctables.Spans, uctables.Annotations.Suffix: uctables.Annotations},
-		locks: map[string]chan struct{}{
-			uctables.Spans.Suffix: make(chan struct{}, 1), uctables.Annotations.Suffix: make(chan struct{}, 1),
-		},
+		marks:  &marks{}, locks: newLocks(uctables.Spans, uctables.Annotations),
 	}
 	t.Cleanup(func() { w.db.Close() })
 	return w
@@ -184,6 +192,9 @@ func failedAs(text, state string) scripted {
 func failedBy(status int) scripted {
 	return failed(requestError(errNotTaken), exchange{status: status})
 }
+
+// fastRetry repeats as retry.Default does, without its waits.
+var fastRetry = retry.Policy{Initial: time.Microsecond, Max: time.Microsecond, Budget: time.Minute}
 
 // TestCommitTries has a commit meet each outcome of a try. It compares the statements that are sent, the waits between
 // them, the questions whether the warehouse runs, and the result.
@@ -291,7 +302,7 @@ func TestCommitTries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &server{answers: c.answers}
 			w := s.warehouse(t)
-			w.policy = retry.Policy{Initial: time.Microsecond, Max: time.Microsecond, Budget: time.Minute}
+			w.policy = fastRetry
 			got, err := c.write(w)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)

@@ -28,6 +28,7 @@ const (
 	transient   // trouble that passes, in which it may have taken effect
 	cancelled   // somebody has ended it
 	noThrift    // the warehouse does not speak this protocol
+	noSetting   // it did not run: a setting that was sent with it is not known, or not allowed
 )
 
 // condition says what those errors mean that have one of its names, or else one of its states, or else its words.
@@ -56,6 +57,13 @@ var conditions = []condition{
 		means:  conflict,
 		names:  []string{"DELTA_CONCURRENT_*", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED", "DELTA_MAX_COMMIT_RETRIES_EXCEEDED"},
 		states: []string{"40"}, source: ofDelta,
+	},
+	// The only settings that are sent are query tags.
+	{
+		means: noSetting, names: []string{"CONFIG_NOT_AVAILABLE", "SQL_CONF_NOT_FOUND", "INVALID_CONF_VALUE", "CANNOT_MODIFY_CONFIG"},
+		states: []string{"42K0I", "46110"},
+		words:  regexp.MustCompile(`(?i)\bquery_tags\b[^.]{0,80}\bnot (available|supported|allowed|known|recognized)`),
+		source: ofDatabricks + "; " + ofSpark + "; rill pull request 9852 quotes what a workspace without query tags says",
 	},
 	// Their states, 2DKD0 and XXKDS, are of other classes.
 	{means: committed, names: []string{"DELTA_POST_COMMIT_HOOK_FAILED", "DELTA_INVALID_COMMITTED_VERSION"}, source: ofDelta},
@@ -123,8 +131,8 @@ var conditions = []condition{
 	// The classes are those of connections, of resources, of an operator's interventions, and of system errors.
 	{means: transient, names: []string{"UNABLE_TO_ACQUIRE_MEMORY"}, states: []string{"08", "53", "57", "58"}, source: ofStates},
 	{
-		means: permanent, names: []string{"CONFIG_NOT_AVAILABLE", "DELTA_DUPLICATE_ACTIONS_FOUND", "DELTA_DELETION_VECTOR_MISSING_NUM_RECORDS"},
-		source: ofDelta + ", " + ofDatabricks,
+		means: permanent, names: []string{"DELTA_DUPLICATE_ACTIONS_FOUND", "DELTA_DELETION_VECTOR_MISSING_NUM_RECORDS"},
+		source: ofDelta,
 	},
 	// Older releases name only Delta's exception classes.
 	{

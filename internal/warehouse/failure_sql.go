@@ -86,6 +86,11 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 			e.sayf("somebody has cancelled the statement: %w", e.reported()),
 			"Look at the query history of SQL warehouse "+e.warehouse()+", then run again")}
 	},
+	noSetting: func(e *evidence) failure { // also without query tags, see queryOnce
+		return failure{outcome: outcomeRefused, err: advice.With(
+			e.sayf("SQL warehouse %s refuses a setting: %w", e.warehouse(), e.reported()),
+			"Look at the SQL configuration parameters that its administrator has set")}
+	},
 	noThrift: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
 			e.sayf("SQL warehouse %s is of a kind that tracemig can't use (%s)", e.warehouse(), e.report),

@@ -14,6 +14,7 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -43,6 +44,7 @@ func TestFailure(t *testing.T) {
 	w := &Warehouse{}
 	w.opts.Location = uctables.Location{Catalog: "main", Schema: "agents", Prefix: "prod"}
 	w.opts.WarehouseID = "abc"
+	w.needs = grants.ToWrite(w.opts.Location)
 	sqlError := func(text, state string) *statementError {
 		return &statementError{executionError{text: text, state: state}, &exchange{statement: true, requests: 2, status: http.StatusOK}}
 	}

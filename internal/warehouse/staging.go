@@ -158,10 +158,9 @@ func (w *Warehouse) warn(err error) {
 }
 
 // grants are the statements that let somebody write.
-func (w *Warehouse) grants() []string {
-	g := grants.Statements(w.opts.Location, "<you>")
-	if w.opts.Volume != nil {
-		g = append(g, grants.ToStage(*w.opts.Volume).Statement("<you>"))
+func (w *Warehouse) grants() (statements []string) {
+	for _, g := range w.needs {
+		statements = append(statements, g.Statement("<you>"))
 	}
-	return g
+	return statements
 }

@@ -14,8 +14,18 @@ import (
 )
 
 // queryOnce sends one statement and calls each for its rows. Its errors are those of the driver, which failure judges, and
-// those of each.
+// those of each. A statement that the warehouse refuses for its query tags did not run, and goes once more without them.
 func (w *Warehouse) queryOnce(ctx context.Context, text string, params []any, each func(*sql.Rows) error) error {
+	withTags, tagged := w.marks.tagged(ctx)
+	err := w.send(withTags, text, params, each)
+	if _, failed := errors.AsType[*statementError](err); failed && tagged && w.marks.refuseTags(err) {
+		err = w.send(ctx, text, params, each)
+	}
+	return err
+}
+
+// send is queryOnce with the query tags of ctx.
+func (w *Warehouse) send(ctx context.Context, text string, params []any, each func(*sql.Rows) error) error {
 	// The session is opened by a call of its own, so that a failure there is known not to be one of the statement.
 	opening := &exchange{}
 	conn, err := w.db.Conn(withExchange(ctx, opening))

@@ -24,6 +24,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -54,12 +55,12 @@ type Warehouse struct {
 	locks       map[string]chan struct{} // by table suffix: holds a token while a statement writes the table
 	staging     *staging                 // nil until Stage
 	pageRows    int                      // rows of a page, see pages
-	learntBytes atomic.Int64             // bytes of rows that a statement may have, after larger ones were refused; 0 if none was
+	needs       []grants.Grant           // what writing needs
+	marks       *marks
+	learntBytes atomic.Int64 // bytes of rows that a statement may have, after larger ones were refused; 0 if none was
 
-	mu      sync.Mutex
-	actual  map[string]uctables.Table // by suffix: tables with the columns that they really have
-	run     string                    // the run whose rows are written, see SetRun
-	commits int                       // of the run
+	mu     sync.Mutex
+	actual map[string]uctables.Table // by suffix: tables with the columns that they really have
 }
 
 var _ interface {
@@ -68,6 +69,7 @@ var _ interface {
 	target.DuplicateCounter
 	target.Stager
 	target.ViewCreator
+	target.Marker
 	target.StatementSender
 	target.TableChecker
 	target.LocationReader
@@ -96,11 +98,11 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 		return nil, err
 	}
 	w := &Warehouse{
-		opts: opts, policy: retry.Default, pageRows: pageRows, actual: make(map[string]uctables.Table),
-		locks: map[string]chan struct{}{
-			uctables.Spans.Suffix:       make(chan struct{}, 1),
-			uctables.Annotations.Suffix: make(chan struct{}, 1),
-		},
+		opts: opts, policy: retry.Default, pageRows: pageRows, actual: make(map[string]uctables.Table), marks: &marks{},
+		needs: grants.ToWrite(opts.Location), locks: newLocks(uctables.Spans, uctables.Annotations),
+	}
+	if opts.Volume != nil {
+		w.needs = append(w.needs, grants.ToStage(*opts.Volume))
 	}
 	if opts.Retry != nil {
 		w.policy = *opts.Retry
@@ -140,6 +142,14 @@ func Open(ctx context.Context, opts Options) (*Warehouse, error) {
 	w.db.SetMaxIdleConns(8)
 	w.db.SetConnMaxIdleTime(5 * time.Minute) // the service closes idle sessions
 	return w, nil
+}
+
+func newLocks(tables ...uctables.Table) map[string]chan struct{} {
+	locks := make(map[string]chan struct{})
+	for _, t := range tables {
+		locks[t.Suffix] = make(chan struct{}, 1)
+	}
+	return locks
 }
 
 // address is the host, with its scheme, and the port of a workspace.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -19,19 +20,29 @@ import (
 // TestStatements looks at how Spark has a row, and at the marks of the statements that wrote it.
 func TestStatements(t *testing.T) {
 	s, w := open(t, true)
-	w.SetRun("run-7 */")
+	mark := target.Mark{Version: "v1.2.3", RunID: "run-7 */"}
+	w.SetMark(mark)
 	for _, rows := range [][]uctables.Span{spans(0, 20), spans(1, 2)} {
 		if _, err := w.WriteSpans(t.Context(), rows); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// A workspace without query tags refuses the next statement that has any.
+	s.Set(t, rig.WarehouseSettings{NoQueryTags: true})
+	t.Cleanup(func() { s.Set(t, rig.WarehouseSettings{}) })
+	if got, err := w.WriteSpans(t.Context(), spans(2, 3)); err != nil || got.Inserted != 3 {
+		t.Errorf("without query tags: %+v, error %v; want 3 rows inserted", got, err)
+	}
 	var marks []string
 	for _, e := range s.Stats(t).Log {
-		if _, mark, found := strings.Cut(e.Statement, "/* tracemig "); found && strings.Contains(e.Statement, w.opts.Location.Prefix) {
-			marks = append(marks, mark)
+		if _, comment, found := strings.Cut(e.Statement, "/* tracemig "); found && strings.Contains(e.Statement, w.opts.Location.Prefix) {
+			marks = append(marks, fmt.Sprint(comment, " ", e.Tags))
 		}
 	}
-	if want := []string{"run run-7_, write 1 */", "run run-7_, write 2 */"}; !slices.Equal(marks, want) {
+	const tags = "map[tracemig_run_id:run-7 */ tracemig_version:v1.2.3]"
+	if want := []string{
+		"v1.2.3 run run-7_, write 1 */ " + tags, "v1.2.3 run run-7_, write 2 */ " + tags, "v1.2.3 run run-7_, write 3 */ map[]",
+	}; !slices.Equal(marks, want) {
 		t.Errorf("the statements are marked %q, want %q", marks, want)
 	}
 

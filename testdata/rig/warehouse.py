@@ -100,6 +100,19 @@ def classify(sql):
     return first, m and re.sub(r"\s", "", m.group(1))
 
 
+def read_tags(text):
+    """Returns the query tags of a setting: KEY:VALUE, comma-separated, with a backslash before those signs in a value.
+    The service drops a tag that breaks its rules, and says so by another one."""
+    tags, broken = {}, False
+    for pair in re.findall(r"(?:\\.|[^,\\])+", text, re.S):
+        key, _, value = (re.sub(r"\\(.)", r"\1", part, flags=re.S) for part in re.match(r"((?:\\.|[^:\\])+)(:?)(.*)", pair, re.S).groups())
+        if re.search(r"[,:\-/=.]", key) or key.startswith("@@") or max(len(key), len(value)) > 128 or len(tags) == 20:
+            broken = True
+        else:
+            tags[key.strip()] = value.strip() or None
+    return tags | ({"tag_invalid": "true"} if broken else {})
+
+
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SUFFIX = {"TINYINT": "Y", "SMALLINT": "S", "INTEGER": "", "INT": "", "BIGINT": "L"}
@@ -220,11 +233,13 @@ class Warehouse:
                 self.tenants[name] = Tenant(self.spark.newSession(), self.options)
             return self.tenants[name]
 
-    def run(self, session, sql, args=None, record=None, binary_variants=False):
+    def run(self, session, sql, args=None, record=None, binary_variants=False, tags=None):
         """Runs one statement in the session. Returns its result, an Arrow table, and the Spark types of its columns.
         Raises StatementError. record is the tenant whose statistics count the statement, if any."""
         kind, table = classify(sql)
-        entry = {"kind": kind, "table": table, "rows": 0, "statement": sql[:4096]}
+        # The end of a statement is kept too: a comment may stand there.
+        text = sql if len(sql) <= 4096 else sql[:3596] + " … " + sql[-500:]
+        entry = {"kind": kind, "table": table, "rows": 0, "statement": text, "tags": tags or {}}
         began = time.monotonic()
         commit = str(uuid.uuid4())
         try:
@@ -332,6 +347,7 @@ class Tenant:
         self.max_request_bytes = settings.get("max_request_bytes") or 1 << 62
         self.too_large_as = settings.get("too_large_as") or "413"
         self.link_bytes = settings.get("link_bytes") or LINK_BYTES
+        self.no_query_tags = bool(settings.get("no_query_tags"))
 
     def record(self, entry, write):
         with self.lock:
@@ -395,6 +411,7 @@ class Session:
         self.spark = spark
         self.tenant = tenant
         self.error = None  # the message that all statements get once the session is broken
+        self.tags = {}  # the query tags of all its statements
         # The commit mark is a setting of the session, so that a session can run only one statement at a time.
         self.lock = threading.Lock()
 
@@ -532,6 +549,8 @@ class Service:
             for key, value in (req.configuration or {}).items():
                 if key.startswith("spark.sql."):
                     spark.conf.set(key, value)
+                elif key.lower() == "query_tags":
+                    s.tags = read_tags(value)
             ns = req.initialNamespace
             if ns and ns.catalogName:
                 spark.catalog.setCurrentCatalog(ns.catalogName)
@@ -575,7 +594,11 @@ class Service:
         op = Operation(s, self.w.storage if req.canDownloadResult else None)
         with self.w.lock:
             self.w.operations[op.guid] = op
-        if kind == "sql_error":
+        unknown = next((k for k in req.confOverlay or {} if k != "query_tags" or self.tenant.no_query_tags), None)
+        if unknown:  # The service ignores no setting that it does not know.
+            op.fail(StatementError(f"[CONFIG_NOT_AVAILABLE.WITHOUT_SUGGESTION] Configuration {unknown} is not available.  SQLSTATE: 42K0I",
+                                   "42K0I"))
+        elif kind == "sql_error":
             op.fail(StatementError(fault["message"], fault["state"]))
         else:
             after = StatementError(fault["message"], fault["state"]) if kind == "sql_error_after_effect" else None
@@ -637,7 +660,8 @@ class Service:
             with s.lock:
                 sc = s.spark.sparkContext
                 sc.setJobGroup(op.guid.hex(), "statement", interruptOnCancel=True)
-                op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=self.tenant))
+                tags = s.tags | read_tags((req.confOverlay or {}).get("query_tags", ""))
+                op.finish(*self.w.run(s.spark, req.statement, bind(req.parameters), record=self.tenant, tags=tags))
             if after:
                 raise after
         except StatementError as e:
