@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/target"
+	"github.com/tracemig/tracemig/internal/terminal"
 )
 
 type checkOptions struct {
@@ -91,7 +92,7 @@ func (a *app) check(o checkOptions) error {
 		Checkpoint: parts.checkpoint,
 		Listed:     parts.listed,
 	}, func(f preflight.Finding) {
-		a.terminal.Block("")
+		a.terminal.Block()
 		counts[f.Result]++
 		_ = out.finding(f) // its error stays: summary returns it
 	})
@@ -133,7 +134,7 @@ func (p *checkedParts) source() (preflight.Source, error) {
 // listed shows how many traces were listed so far.
 func (p *checkedParts) listed(n int64) {
 	if n%500 == 0 {
-		p.a.terminal.Block("listing the source's traces: " + group(n))
+		p.a.terminal.Block(terminal.Line{Name: "counting", Text: group(n) + " traces of the source so far"})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
@@ -42,6 +43,7 @@ type connector struct {
 	log             *slog.Logger
 	identities      sync.Mutex
 	databricksIDs   map[string]*config.Config // by profile
+	waits           *retry.Waits
 }
 
 // ofSource is the identity at the workspace of the source.
@@ -113,7 +115,7 @@ func (c *connector) environment() (*mlflowclient.Environment, error) {
 
 // source opens the client that reads. For an open-source server it does not look up Databricks credentials.
 func (c *connector) source() (*mlflowclient.Client, error) {
-	opts := mlflowclient.Options{Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP}
+	opts := mlflowclient.Options{Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP, Waits: c.waits}
 	env, err := c.environment()
 	if err != nil {
 		return nil, err
@@ -231,10 +233,24 @@ func (c *connector) warehouseOptions(l uctables.Location, id string, volume *uct
 		Volume: volume, MakeVolume: c.makeVolume, StatementBytes: c.statementBytes,
 		Warn:     func(err error) { c.log.Warn(err.Error()) },
 		Progress: func(state string) { c.log.Info("waiting for the SQL warehouse", "warehouse", id, "state", state) },
-		Waiting: func(err error, wait time.Duration) {
-			c.log.Warn("the SQL warehouse asks for another try", "in", wait.Round(time.Millisecond).String(), "error", err)
-		},
+		Waits:    c.waits,
+		Waiting:  c.warnOfWait("the SQL warehouse asks for another try"),
 	}, err
+}
+
+// warnEvery is the least time between two warnings of waits: many operations may wait for one service.
+const warnEvery = 5 * time.Second
+
+// warnOfWait makes a function that warns of a wait, now and then, unless who watches is shown it anyway.
+func (c *connector) warnOfWait(message string) func(err error, wait time.Duration) {
+	var last atomic.Int64 // in nanoseconds since the Unix epoch
+	return func(err error, wait time.Duration) {
+		level, before, now := slog.LevelWarn, last.Load(), time.Now().UnixNano()
+		if c.waits.Watched() || now-before < int64(warnEvery) || !last.CompareAndSwap(before, now) {
+			level = slog.LevelDebug
+		}
+		c.log.Log(context.Background(), level, message, "in", wait.Round(time.Millisecond).String(), "error", err)
+	}
 }
 
 // tableMissing says whether err tells of a table that --create would make.
@@ -251,7 +267,9 @@ func (c *connector) files() (*databricks.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	return databricks.NewFiles(cfg, retry.Default, func(err error, wait time.Duration) {
-		c.log.Warn("the workspace asks for another try at a file", "in", wait.Round(time.Millisecond).String(), "error", err)
-	})
+	files, err := databricks.NewFiles(cfg, retry.Default, c.warnOfWait("the workspace asks for another try at a file"))
+	if err == nil {
+		files.Waits = c.waits
+	}
+	return files, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
@@ -53,6 +54,7 @@ func usageError(format string, args ...any) error {
 type app struct {
 	stdout   *results
 	terminal *terminal.Terminal
+	waits    *retry.Waits // what waits for another try
 	getenv   func(string) string
 	environ  []string // all variables, as os.Environ has them
 
@@ -65,7 +67,10 @@ func main() { os.Exit(realMain()) }
 func realMain() int {
 	// What libraries write to the standard logger is in the errors that they return too.
 	log.SetOutput(io.Discard)
-	a := &app{stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), getenv: os.Getenv, environ: os.Environ()}
+	a := &app{
+		stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), waits: &retry.Waits{},
+		getenv: os.Getenv, environ: os.Environ(),
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(ctx)
 	defer cancel()
@@ -102,7 +107,7 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	if perr := stopProfile(); err == nil {
 		err = perr
 	}
-	a.terminal.Block("")
+	a.terminal.Block()
 	lost := a.stdout.finish()
 	if lost != nil && errors.Is(err, lost) {
 		err = nil // sayLost says it
@@ -141,7 +146,12 @@ func exitCode(err, lost error, began, cancelled bool) int {
 func (a *app) sayLost(lost error) {
 	err := advice.With(fmt.Errorf("the results could not be written to standard output: %w", lost),
 		"Make room, or send them elsewhere, and run the same command again")
-	fmt.Fprintf(a.terminal, "Error: %v\n", err)
+	a.sayProblem(err)
+}
+
+// sayProblem prints an error.
+func (a *app) sayProblem(err error) {
+	_ = a.terminal.Say(terminal.Failed, "Error:", err.Error()) // who can't be told is not told that either
 }
 
 // sayError says what kept the command used from ending well, unless it has said so itself.
@@ -152,7 +162,7 @@ func (a *app) sayError(err error, code int, used *cobra.Command) {
 	case code == exitInterrupted:
 		fmt.Fprintln(a.terminal, "Interrupted. Run the same command again to go on.")
 	default:
-		fmt.Fprintf(a.terminal, "Error: %v\n", err)
+		a.sayProblem(err)
 		if code == exitUsage {
 			fmt.Fprintf(a.terminal, "See %s --help.\n", used.CommandPath())
 		}

@@ -88,7 +88,7 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 	return &connector{
 		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP,
 		sourceProfile: cmp.Or(o.sourceProfile, o.profile), targetProfile: cmp.Or(o.targetProfile, o.profile), host: o.host,
-		warehouseID: o.warehouseID, getenv: a.getenv, log: log,
+		warehouseID: o.warehouseID, getenv: a.getenv, log: log, waits: a.waits,
 	}
 }
 

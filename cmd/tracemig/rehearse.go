@@ -13,6 +13,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/rehearsal"
+	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
 )
@@ -92,7 +93,7 @@ func (a *app) rehearse(o runOptions) error {
 	if err != nil {
 		return fmt.Errorf("SQL warehouse %s: %w", id, err)
 	}
-	a.terminal.Block("rehearsing in " + scratch.String())
+	a.terminal.Block(terminal.Line{Name: "rehearsing", Text: "in " + scratch.String()})
 	return a.runRehearsal(job, tried.Kind(), rehearsalPrinter{
 		json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}, hide: strings.NewReplacer(hidden...),
 	})
@@ -101,12 +102,12 @@ func (a *app) rehearse(o runOptions) error {
 // runRehearsal rehearses on a warehouse of some kind, and prints what it finds.
 func (a *app) runRehearsal(job rehearsal.Job, kind string, out rehearsalPrinter) error {
 	job.Step = func(s rehearsal.Step) {
-		a.terminal.Block("")
+		a.terminal.Block()
 		_ = out.step(s) // its error stays: summary returns it
 	}
 	began := time.Now()
 	steps, err := rehearsal.Run(a.stop, job)
-	a.terminal.Block("")
+	a.terminal.Block()
 	if len(steps) == 0 && err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (s *session) run(w mlflowclient.Window) error {
 	if summary == nil {
 		return s.failed(err)
 	}
-	s.terminal.Block("")
+	s.terminal.Block()
 	printErr := s.out.summary(*summary)
 	if summary.Outcome == report.Failed {
 		return err
@@ -121,7 +121,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err := s.prepareStatements(store); err != nil {
 		return nil, err
 	}
-	s.log.Info("run", "id", runID, "checkpoint", s.path)
+	s.log.Info("the run has begun", "id", runID, "checkpoint", s.path)
 
 	record := checkpoint.Run{
 		ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs,
@@ -133,9 +133,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	job.RunID, job.Checkpoint = runID, store
 	job.OnTrace = func(t migrate.TraceReport) { _ = s.out.trace(t) } // its error stays: summary returns it
 	before := s.source.Stats()
-	st := startProgress(s.terminal, s.log, job.Recorder.Counts, s.source.Stats)
+	shown := s.startProgress(job.Recorder.Counts)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
-	st.close()
+	shown.Close()
 	s.recordStatementBytes(store)
 	if ended := sum.Outcome == report.Done || sum.Outcome == report.Partial; ended && sum.InWindow == 0 {
 		s.noTraces(w)

@@ -79,8 +79,8 @@ func (s *session) open() error {
 	s.pair = checkpoint.Pair{
 		Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard,
 	}
-	s.log.Info("source", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
-	s.log.Info("target", "tables", s.target.String())
+	s.log.Info("the source is experiment", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
+	s.log.Info("the target is the tables", "tables", s.target.String())
 	if l, err := uctables.ParseLocation(s.target.String()); err == nil {
 		if p, ok := official.ReadProgress(experiment.Tags, l); ok {
 			s.log.Info("Databricks' own migration has moved traces of this experiment into these tables, "+p.String()+": a run takes them over",

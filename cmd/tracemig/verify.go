@@ -92,7 +92,7 @@ func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 	if err != nil && r.Outcome == "" {
 		return s.failed(err)
 	}
-	s.terminal.Block("")
+	s.terminal.Block()
 	printErr := s.out.report(r)
 	switch {
 	case err != nil:
@@ -134,15 +134,15 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.opts.runLinks, ServiceName: s.opts.serviceName,
 		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight),
-		Covered: known.covered, Reach: known.reach, Moved: known.moved, Progress: &verify.Progress{},
+		Covered: known.covered, Reach: known.reach, Moved: known.moved, CountFirst: s.terminal.Interactive(), Progress: &verify.Progress{},
 	}
 	job.OnFinding = func(f verify.Finding) {
 		_ = s.out.finding(f) // its error stays: report returns it
 		lists.add(f)
 	}
-	st := startProgress(s.terminal, s.log, job.Progress.Counts, s.source.Stats)
+	shown := s.startProgress(job.Progress.Counts)
 	r, err := compare(s.stop, job)
-	st.close()
+	shown.Close()
 	if lerr := lists.close(); lerr != nil {
 		lerr = advice.With(fmt.Errorf("the list of trace IDs could not be written: %w", lerr), "Make room, or name a file elsewhere")
 		return r, errors.Join(err, lerr)

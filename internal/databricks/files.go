@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -23,13 +24,15 @@ type Files struct {
 	c       *client.DatabricksClient
 	policy  retry.Policy
 	waiting func(err error, wait time.Duration)
+
+	Waits *retry.Waits // is told of requests that wait for another try; may be nil
 }
 
 // NewFiles is the files of the workspace that cfg names. waiting, which may be nil, is called before every wait for another
 // try.
 func NewFiles(cfg *config.Config, policy retry.Policy, waiting func(err error, wait time.Duration)) (*Files, error) {
 	c, err := client.New(cfg)
-	return &Files{c, policy, waiting}, err
+	return &Files{c: c, policy: policy, waiting: waiting}, err
 }
 
 // HasVolume says whether there is a volume (catalog.schema.volume) that the identity may see.
@@ -135,6 +138,8 @@ func folderPath(path string) string {
 
 // do sends one request until it is answered. All requests of Files may be sent twice.
 func (f *Files) do(ctx context.Context, method, path string, query map[string]any, data, into any) error {
+	told := f.Waits.Operation()
+	defer told.Over()
 	return retry.Do(ctx, f.policy, func(ctx context.Context) error {
 		body, headers := data, map[string]string{}
 		if content, ok := data.([]byte); ok {
@@ -152,5 +157,10 @@ func (f *Files) do(ctx context.Context, method, path string, query map[string]an
 			return retry.Again(err, 0)
 		}
 		return err
-	}, f.waiting)
+	}, func(w retry.Wait) {
+		told.Waits(fmt.Sprintf("the workspace asks for another try at a file (%v)", w.Err), w)
+		if f.waiting != nil {
+			f.waiting(w.Err, w.For)
+		}
+	})
 }

@@ -20,7 +20,9 @@ func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*u
 		if len(b.units) == 0 {
 			return nil
 		}
+		r.recorder.blocked.Begin()
 		err := send(ctx, batches, b.units)
+		r.recorder.blocked.End()
 		b, due = collected{}, false
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tracemig/tracemig/internal/budget"
+	"github.com/tracemig/tracemig/internal/busy"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/source"
@@ -34,7 +35,7 @@ func (r *run) fetchAll(ctx, reading context.Context, traces <-chan listed, units
 	g, gctx := errgroup.WithContext(ctx)
 	groups := &groups{
 		traces: traces, budget: r.bytes, turn: make(chan struct{}, 1), answered: make(chan struct{}),
-		size: func() int { return r.job.Source.FetchGroup(r.job.Read) },
+		size: func() int { return r.job.Source.FetchGroup(r.job.Read) }, starved: &r.recorder.starved,
 	}
 	fetchers := r.job.Fetchers
 	if r.job.Read == mlflowclient.Fast {
@@ -64,6 +65,7 @@ type groups struct {
 	budget *budget.Budget
 	size   func() int // of a group, as far as the source's answers have shown
 
+	starved  *busy.Clock   // runs while next waits for listed traces
 	turn     chan struct{} // holds a value while a fetcher collects a whole group and waits for the budget, which others then don't
 	begun    int
 	once     sync.Once
@@ -80,7 +82,7 @@ func (g *groups) next(ctx context.Context) (group []listed) {
 	}
 	var estimate int64
 	for n := g.size(); len(group) < n && estimate < maxGroupBytes; {
-		t, ok := <-g.traces
+		t, ok := g.listed()
 		if !ok {
 			break
 		}
@@ -91,6 +93,19 @@ func (g *groups) next(ctx context.Context) (group []listed) {
 		return nil
 	}
 	return group
+}
+
+// listed is the next listed trace; ok says whether there is one.
+func (g *groups) listed() (t listed, ok bool) {
+	select {
+	case t, ok = <-g.traces:
+		return t, ok
+	default:
+	}
+	g.starved.Begin()
+	defer g.starved.End()
+	t, ok = <-g.traces
+	return t, ok
 }
 
 func (g *groups) answer() { g.once.Do(func() { close(g.answered) }) }

@@ -25,6 +25,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/shard"
 	"github.com/tracemig/tracemig/internal/source"
@@ -161,6 +162,7 @@ func (r *run) stages(ctx, reading context.Context) error {
 	defer cancel(nil)
 	context.AfterFunc(gctx, func() { cancel(context.Cause(gctx)) })
 
+	r.recorder.enter(report.Counting)
 	if r.job.CountFirst {
 		g.Go(func() error { r.countWindow(reading); return nil })
 	}
@@ -224,6 +226,7 @@ func (r *run) spanWriters() int {
 
 // countDuplicates looks, at the times of what the run has written, for keys that the target holds more than once.
 func (r *run) countDuplicates(ctx context.Context) error {
+	r.recorder.enter(report.Checking)
 	counter, ok := r.job.Target.(target.DuplicateCounter)
 	times := r.recorder.written()
 	if !ok || times == target.NoTimes {
@@ -247,18 +250,41 @@ func send[T any](ctx context.Context, c chan<- T, v T) error {
 	}
 }
 
-// countWindow counts the window's traces for the ETA. It is a convenience: list reports the same errors.
+// countWindow counts the window's traces, and those of them that the target has, for the ETA. It is a convenience: list
+// reports the same errors.
 func (r *run) countWindow(ctx context.Context) {
-	var n int64
-	w := r.job.Window
-	w.Unlistable = func(*mlflowclient.UnlistableError) error { n++; return nil }
-	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
-		if r.shard.Has(info.TraceID, "") {
-			n++
+	var total, known int64
+	var chunk []*mlflow.TraceInfo
+	count := func() error {
+		c, err := classifierOf(ctx, &r.job, r.started, chunk)
+		if err != nil {
+			return err
 		}
+		for _, info := range chunk {
+			// What this run has moved meanwhile was not there.
+			if c.classify(info) == leave && c.known[info.TraceID].RunID != r.job.RunID {
+				known++
+			}
+		}
+		chunk = chunk[:0]
 		return nil
+	}
+	w := r.job.Window
+	w.Unlistable = func(*mlflowclient.UnlistableError) error { total++; return nil }
+	err := r.job.Source.ListTraces(ctx, r.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
+		if !r.shard.Has(info.TraceID, "") {
+			return nil
+		}
+		total++
+		if chunk = append(chunk, info); len(chunk) < lookupChunk {
+			return nil
+		}
+		return count()
 	})
 	if err == nil {
-		r.recorder.setTotal(n)
+		err = count()
+	}
+	if err == nil {
+		r.recorder.setTotal(total, known)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/busy"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/resync"
@@ -15,10 +16,15 @@ import (
 type Recorder struct {
 	mu        sync.Mutex // guards all fields, and keeps calls of onTrace apart
 	summary   Summary
+	phase     report.Phase
 	total     int64        // traces in the window, once counted
+	known     int64        // of these: those that the target has
 	read      int64        // traces whose spans were asked for
 	writtenAt target.Times // of all rows that the run has added
 	onTrace   func(TraceReport)
+
+	blocked busy.Clock // runs while a batch waits for the target
+	starved busy.Clock // runs while readers wait for listed traces
 }
 
 // Counts is how far the run is.
@@ -27,8 +33,9 @@ func (r *Recorder) Counts() report.Counts {
 	defer r.mu.Unlock()
 	s := &r.summary
 	return report.Counts{
-		Listed: s.Listed, Total: r.total, Read: r.read, Done: s.done(), Failed: s.Failed,
+		Phase: r.phase, Listed: s.Listed, Total: r.total, Read: r.read, Done: s.done(), Present: s.Present, Known: r.known, Failed: s.Failed,
 		Spans: s.SpansWritten, Annotations: s.AnnotationsWritten, Bytes: s.Bytes,
+		Blocked: r.blocked.Total(), Starved: r.starved.Total(),
 	}
 }
 
@@ -77,9 +84,20 @@ func (r *Recorder) change(f func(s *Summary)) {
 
 func (r *Recorder) addListed() { r.change(func(s *Summary) { s.Listed++ }) }
 
-func (r *Recorder) addRead(n int) { r.change(func(*Summary) { r.read += int64(n) }) }
+func (r *Recorder) addRead(n int) {
+	r.change(func(*Summary) {
+		r.read += int64(n)
+		r.phase = max(r.phase, report.Moving)
+	})
+}
 
-func (r *Recorder) setTotal(n int64) { r.change(func(*Summary) { r.total = n }) }
+// setTotal notes that the window has so many traces, of which the target has some.
+func (r *Recorder) setTotal(total, known int64) {
+	r.change(func(*Summary) { r.total, r.known = total, known })
+}
+
+// enter begins a phase.
+func (r *Recorder) enter(p report.Phase) { r.change(func(*Summary) { r.phase = max(r.phase, p) }) }
 
 // trace counts what became of a trace and tells onTrace, unless it was simply migrated.
 func (r *Recorder) trace(t TraceReport) {

@@ -21,6 +21,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/config"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/busy"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -64,6 +65,7 @@ type Options struct {
 	WarehouseID   string        // SQL warehouse for the long-running search of Databricks; may be empty
 	Workspace     string        // of an MLflow server that has several (MLflow 3.10 and newer); may be empty
 	InsecureHTTP  bool          // credentials may go to another machine in plain http
+	Waits         *retry.Waits  // is told of requests that wait for another try; may be nil
 	Timeout       time.Duration // an attempt ends when nothing has arrived for so long; default: stallTimeout
 }
 
@@ -99,6 +101,8 @@ type Client struct {
 	workspaceMu   sync.Mutex             // guards hasWorkspaces
 	hasWorkspaces bool                   // the server has said that it has them
 
+	waits                       *retry.Waits
+	answering                   busy.Clock // runs while a request is under way
 	requests, retries, received atomic.Int64
 	heldBefore                  time.Duration // for which the server had held back requests before there was this client
 }
@@ -109,6 +113,9 @@ type Stats struct {
 	Retries   int64
 	Throttled time.Duration // time for which the source had asked to hold back requests, of whichever of its clients
 	Bytes     int64         // received, decompressed
+	// For how long at least one request waited for a quota of searches (and runs), and of downloads, and for how long one was
+	// under way.
+	SearchQuota, DownloadQuota, Answering time.Duration
 }
 
 // Stats returns the counters; they may be read at any time.
@@ -118,6 +125,9 @@ func (c *Client) Stats() Stats {
 		Retries:   c.retries.Load(),
 		Throttled: c.heldBack() - c.heldBefore,
 		Bytes:     c.received.Load(),
+
+		SearchQuota: max(c.search.quota.waiting.Total(), c.runs.quota.waiting.Total()), DownloadQuota: c.download.quota.waiting.Total(),
+		Answering: c.answering.Total(),
 	}
 }
 
@@ -212,6 +222,7 @@ func newClient(u *url.URL, opts Options, limits Limits) *Client {
 		base:        &url.URL{Scheme: strings.ToLower(u.Scheme), Host: strings.ToLower(u.Host), Path: strings.TrimRight(u.Path, "/")},
 		close:       func() {},
 		retry:       opts.Retry,
+		waits:       opts.Waits,
 		maxBytes:    opts.MaxTraceBytes,
 		log:         opts.Logger,
 		userAgent:   opts.UserAgent,

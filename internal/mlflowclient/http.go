@@ -130,6 +130,8 @@ var errStalled = errors.New("nothing arrived")
 // another attempt may succeed.
 func (c *Client) attempt(p *pacer, via *http.Client, req *http.Request) ([]byte, error) {
 	c.requests.Add(1)
+	c.answering.Begin()
+	defer c.answering.End()
 	outer := req.Context()
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)

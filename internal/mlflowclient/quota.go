@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/tracemig/tracemig/internal/busy"
 )
 
 // quota keeps requests of one kind below the number a second that the source allows for them.
@@ -16,6 +18,7 @@ import (
 type quota struct {
 	limiter *rate.Limiter
 	full    rate.Limit // the rate while nothing is refused
+	waiting busy.Clock // runs while a request waits
 
 	mu     sync.Mutex
 	resume time.Time     // no request starts before
@@ -53,6 +56,8 @@ func (q *quota) atMost(perSecond float64) {
 
 // wait returns when the quota has room for one more request.
 func (q *quota) wait(ctx context.Context) error {
+	q.waiting.Begin()
+	defer q.waiting.End()
 	for {
 		if err := sleep(ctx, q.pause()); err != nil {
 			return err

@@ -51,6 +51,8 @@ func (c *Client) withRetries(ctx context.Context, r request, op func(context.Con
 	if p == c.signed && !c.storageWorked.Load() {
 		policy.Max = min(policy.Max, storageWait)
 	}
+	told := c.waits.Operation()
+	defer told.Over()
 	return retry.Do(ctx, policy, func(ctx context.Context) error {
 		if err := p.start(ctx); err != nil {
 			return err
@@ -65,13 +67,33 @@ func (c *Client) withRetries(ctx context.Context, r request, op func(context.Con
 			return e // Without the mark of retry.Again.
 		}
 		return err
-	}, func(err error, wait time.Duration) {
+	}, func(w retry.Wait) {
 		c.retries.Add(1)
-		if isCode(err, http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED") || isCode(err, http.StatusServiceUnavailable) {
-			p.refused(wait)
+		if isCode(w.Err, http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED") ||
+			isCode(w.Err, http.StatusServiceUnavailable) {
+			p.refused(w.For)
 		}
-		c.log.LogAttrs(ctx, c.retryLevel(err, time.Now()), "request failed, trying again", attrErr(err), attrWait(wait))
+		told.Waits(waitsFor(w.Err), w)
+		c.log.LogAttrs(ctx, c.retryLevel(w.Err, time.Now()), "a request failed and is tried again", attrErr(w.Err), attrWait(w.For))
 	})
+}
+
+// waitsFor says in a clause what a request waits for that failed with err.
+func waitsFor(err error) string {
+	if e, ok := errors.AsType[*APIError](err); ok {
+		switch e.Status {
+		case http.StatusTooManyRequests:
+			return "the source asks for fewer requests (429)"
+		case http.StatusOK: // of a long-running search
+			return "the source's search failed (" + e.Code + ")"
+		}
+		return fmt.Sprintf("the source answers with an error (%d)", e.Status)
+	}
+	cause := err
+	for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
+		cause = inner
+	}
+	return fmt.Sprintf("the source does not answer (%v)", cause)
 }
 
 const levelRetry = slog.LevelDebug
@@ -85,7 +107,7 @@ const warnEvery = 5 * time.Second
 // retryLevel is the level at which a retry is logged. Users are warned now and then that nothing answers at the source, since
 // that may last. Refused requests and broken connections don't interest them.
 func (c *Client) retryLevel(err error, now time.Time) slog.Level {
-	if !unreachable(err) && !errors.Is(err, errStalled) {
+	if !unreachable(err) && !errors.Is(err, errStalled) || c.waits.Watched() {
 		return levelRetry
 	}
 	last := c.lastWarned.Load()

@@ -84,6 +84,8 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 	}
 	var op operation
 	enough := how.counter()
+	told := c.waits.Operation()
+	defer told.Over()
 	err = retry.Do(ctx, c.retry, func(ctx context.Context) (err error) {
 		if op, err = c.runLongSearch(ctx, body, how); err != nil || op.failed == nil {
 			return err
@@ -96,9 +98,10 @@ func (c *Client) longSearch(ctx context.Context, req searchRequest, how patience
 			return retry.Again(op.failed, 0)
 		}
 		return op.failed
-	}, func(err error, wait time.Duration) {
+	}, func(w retry.Wait) {
 		c.retries.Add(1)
-		c.log.LogAttrs(ctx, levelRetry, "long-running search failed, trying again", attrErr(err), attrWait(wait))
+		told.Waits(waitsFor(w.Err), w)
+		c.log.LogAttrs(ctx, levelRetry, "a long-running search failed and is tried again", attrErr(w.Err), attrWait(w.For))
 	})
 	return op.page, err
 }

@@ -74,7 +74,7 @@ func (e *again) Unwrap() error { return e.err }
 // Do calls op until it succeeds, returns an error that is not marked by Again, Lost or Busy, the policy's budget is
 // exhausted, or ctx ends. It starts nothing when ctx has already ended. waiting, which may be nil, is called before every
 // wait. The returned error is op's last one without the mark, or the cause of ctx's end.
-func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting func(err error, wait time.Duration)) error {
+func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting func(Wait)) error {
 	deadline, end := time.Now().Add(p.Budget), time.Now().Add(longBudget)
 	backoff := p.Initial
 	for {
@@ -93,14 +93,15 @@ func Do(ctx context.Context, p Policy, op func(context.Context) error, waiting f
 		if a.lost {
 			backoff = min(backoff, raceMax)
 		}
+		until := deadline
 		if a.noFault {
-			deadline = time.Now().Add(p.Budget)
+			deadline, until = time.Now().Add(p.Budget), end
 		}
-		if at := time.Now().Add(wait); at.After(deadline) || a.noFault && at.After(end) {
+		if at := time.Now().Add(wait); at.After(deadline) || at.After(until) {
 			return a.err
 		}
 		if waiting != nil {
-			waiting(a.err, wait)
+			waiting(Wait{a.err, wait, until})
 		}
 		t := time.NewTimer(wait)
 		select {

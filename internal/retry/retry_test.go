@@ -25,7 +25,7 @@ func TestDoHonoursRetryAfterAndBackoff(t *testing.T) {
 				return Again(errBusy, time.Minute)
 			}
 			return nil
-		}, func(_ error, w time.Duration) { waits = append(waits, w) })
+		}, func(w Wait) { waits = append(waits, w.For) })
 		if err != nil || tries != 6 {
 			t.Fatalf("error %v after %d tries, want none after 6", err, tries)
 		}
@@ -84,9 +84,9 @@ func TestDoGoesOnAfterLostRaces(t *testing.T) {
 				return Again(errBusy, 0)
 			}
 			return nil
-		}, func(_ error, w time.Duration) {
+		}, func(w Wait) {
 			if tries <= 200 {
-				longest = max(longest, w)
+				longest = max(longest, w.For)
 			}
 		})
 		if err != nil || longest > 4*time.Second {
@@ -119,7 +119,7 @@ func TestDoWaitsForTheBusy(t *testing.T) {
 				return Busy(errBusy, 50*time.Second)
 			}
 			return nil
-		}, func(_ error, w time.Duration) { longest = max(longest, w) })
+		}, func(w Wait) { longest = max(longest, w.For) })
 		if err != nil || longest != 50*time.Second {
 			t.Errorf("error %v after %d tries, the longest wait %v, want none and 50s", err, tries, longest)
 		}

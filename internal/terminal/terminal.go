@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 )
 
@@ -23,41 +24,61 @@ type Terminal struct {
 	fd    int
 	tty   bool
 	color bool
-	block string // the status block on screen, without colors
-	lines int    // how many lines it takes
+	block []Line // on screen
 }
 
-// New makes a Terminal of f. It shows a status block if f is a terminal and TERM is not dumb. The block has colors unless
-// NO_COLOR (https://no-color.org) is set.
+// Line is a line of the status block.
+type Line struct {
+	Name  string // stands before the text; empty for none
+	Text  string
+	Style Style // of the text
+}
+
+// New makes a Terminal of f. It shows a status block if f is a terminal and TERM is not dumb.
 func New(f *os.File, getenv func(string) string) *Terminal {
 	t := &Terminal{out: f, fd: int(f.Fd())}
 	t.tty = term.IsTerminal(t.fd) && getenv("TERM") != "dumb"
-	t.color = t.tty && getenv("NO_COLOR") == ""
+	t.color = Colored(f, getenv)
 	return t
 }
 
 // Interactive says whether a status block can be shown.
 func (t *Terminal) Interactive() bool { return t.tty }
 
-// Write prints above the status block. Log handlers write to it.
+// Write prints above the status block.
 func (t *Terminal) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	safe := Printable(p)
-	if t.lines == 0 {
-		if _, err := t.out.Write(safe); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	var b bytes.Buffer
-	t.clear(&b)
-	b.Write(safe)
-	t.draw(&b)
-	if _, err := t.out.Write(b.Bytes()); err != nil {
+	if err := t.above(Printable(p)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Say prints a line above the status block: lead, which may be empty, in a style, and then the rest.
+func (t *Terminal) Say(style Style, lead, rest string) error {
+	lead, rest = string(Printable([]byte(lead))), string(Printable([]byte(rest)))
+	if lead != "" {
+		lead = t.paint(style, lead) + " "
+	}
+	return t.above([]byte(lead + rest + "\n"))
+}
+
+func (t *Terminal) paint(style Style, s string) string {
+	if !t.color {
+		return s
+	}
+	return style.Paint(s)
+}
+
+// above prints p above the status block.
+func (t *Terminal) above(p []byte) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b bytes.Buffer
+	t.clear(&b)
+	b.Write(p)
+	t.draw(&b)
+	_, err := t.out.Write(b.Bytes())
+	return err
 }
 
 // Printable writes control and bidi characters of a text, but for line ends and tabs, as \u escapes. Names and
@@ -80,9 +101,9 @@ func Printable(p []byte) []byte {
 	return b.Bytes()
 }
 
-// Block shows text as the status block in place of the one before. Empty text removes the block. Block does nothing where
+// Block shows lines as the status block in place of the one before. Without lines it removes the block. It does nothing where
 // none can be shown.
-func (t *Terminal) Block(text string) {
+func (t *Terminal) Block(lines ...Line) {
 	if !t.tty {
 		return
 	}
@@ -90,53 +111,55 @@ func (t *Terminal) Block(text string) {
 	defer t.mu.Unlock()
 	var b bytes.Buffer
 	t.clear(&b)
-	t.block = t.fit(text)
+	t.block = lines
 	t.draw(&b)
 	_, _ = t.out.Write(b.Bytes()) // a terminal that is gone shows nothing more
 }
 
-// fit cuts lines at the terminal's width, because clear could not remove a wrapped line.
-func (t *Terminal) fit(text string) string {
-	text = strings.TrimRight(string(Printable([]byte(text))), "\n")
+// clear removes the block from the screen.
+func (t *Terminal) clear(b *bytes.Buffer) {
+	for range t.block {
+		b.WriteString("\x1b[1A\x1b[2K")
+	}
+}
+
+// nameWidth is how wide the names before the lines of a block are.
+const nameWidth = 11
+
+// draw writes the block. It cuts lines at the terminal's width, because clear could not remove a wrapped line.
+func (t *Terminal) draw(b *bytes.Buffer) {
 	width, _, err := term.GetSize(t.fd)
 	if err != nil || width < 20 {
 		width = 80
 	}
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		if r := []rune(l); len(r) >= width {
-			lines[i] = string(r[:width-1])
+	for _, l := range t.block {
+		name, room := "", width-1
+		if l.Name != "" {
+			name, room = t.paint(Strong, text.Pad(l.Name, nameWidth, ' ')), room-nameWidth
 		}
+		b.WriteString(name + t.paint(l.Style, text.Snip(oneLine(l.Text), room, "…")) + "\n")
 	}
-	return strings.Join(lines, "\n")
 }
 
-// clear removes the block from the screen.
-func (t *Terminal) clear(b *bytes.Buffer) {
-	for range t.lines {
-		b.WriteString("\x1b[1A\x1b[2K")
-	}
-	t.lines = 0
+// oneLine is s without what would move the cursor.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, string(Printable([]byte(s))))
 }
 
-// draw writes the block.
-func (t *Terminal) draw(b *bytes.Buffer) {
-	if t.block == "" {
-		return
-	}
-	t.lines = 1 + strings.Count(t.block, "\n")
-	text := t.block
-	if t.color {
-		text = "\x1b[36m" + strings.ReplaceAll(text, "\n", "\x1b[0m\n\x1b[36m") + "\x1b[0m"
-	}
-	b.WriteString(text + "\n")
-}
-
-// Logger returns a logger that writes records of level and above to t, in format "text" or "json".
+// Logger returns a logger that writes records of level and above to t: in format json as JSON lines, in format text as lines
+// of keys and values, and at a person's terminal as sentences.
 func (t *Terminal) Logger(format string, level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
-	if format == "json" {
+	switch {
+	case format == "json":
 		return slog.New(slog.NewJSONHandler(t, opts))
+	case t.tty:
+		return slog.New(&sentences{to: t, level: level})
 	}
 	return slog.New(slog.NewTextHandler(t, opts))
 }

@@ -2,12 +2,15 @@ package terminal
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // screen returns the lines of a terminal to which out was written.
@@ -36,21 +39,62 @@ func TestLogLinesStandAboveTheBlock(t *testing.T) {
 	term := &Terminal{out: &b, fd: -1, tty: true}
 	log := func(s string) { term.Write([]byte(s + "\n")) }
 	log("one")
-	term.Block("a\nb")
+	term.Block(Line{Text: "a"}, Line{Name: "b", Text: "c"})
 	log("two")
-	term.Block("c\nd\ne\n")
+	term.Block(Line{Text: "c"}, Line{Text: "d\nd"}, Line{Name: "e", Text: "e", Style: Warning})
 	log("three")
-	if d := cmp.Diff([]string{"one", "two", "three", "c", "d", "e", ""}, screen(b.String())); d != "" {
+	if d := cmp.Diff([]string{"one", "two", "three", "c", "d d", "e          e", ""}, screen(b.String())); d != "" {
 		t.Error(d)
 	}
-	term.Block(strings.Repeat("ü", 200))
-	if got := screen(b.String()); len([]rune(got[3])) != 79 {
-		t.Errorf("long line %q, want 79 characters", got[3])
+	for _, wide := range []string{"ü", "日"} { // a character, and one as wide as two
+		term.Block(Line{Name: "wide", Text: strings.Repeat(wide, 200)})
+		got := screen(b.String())[3]
+		if w := text.StringWidthWithoutEscSequences(got); w < 77 || w > 79 || !strings.HasSuffix(got, "…") {
+			t.Errorf("long line %q of width %d, want 79 with an ellipsis", got, w)
+		}
 	}
-	term.Block("")
+	term.Block()
 	log("four")
 	if d := cmp.Diff([]string{"one", "two", "three", "four", ""}, screen(b.String())); d != "" {
 		t.Error(d)
+	}
+}
+
+// Records are sentences at a terminal. Colors come from tracemig alone, never from what a server says.
+func TestSentences(t *testing.T) {
+	for _, test := range []struct {
+		color bool
+		log   func(*slog.Logger)
+		want  string
+	}{
+		{false, func(l *slog.Logger) { l.Info("made the target's tables", "tables", "file:/lake/agent") },
+			"Made the target's tables file:/lake/agent.\n"},
+		{false, func(l *slog.Logger) {
+			l.Info("the source is the experiment", "experiment", "1", "name", "/a", "user_name", 7)
+		},
+			"The source is the experiment 1 (name /a, user name 7).\n"},
+		{false, func(l *slog.Logger) {
+			l.Warn("it could not be noted", "error", errors.New("disk full."), "next", "make room")
+		},
+			"Warning: It could not be noted: disk full. Make room.\n"},
+		{true, func(l *slog.Logger) { l.Warn("ends with a full stop.", "in", 1500*time.Millisecond) },
+			"\x1b[33mWarning:\x1b[0m Ends with a full stop (in 1.5s).\n"},
+		{true, func(l *slog.Logger) { l.Error("\x1b[31mred") }, "\x1b[31mError:\x1b[0m \\u001b[31mred.\n"},
+		{true, func(l *slog.Logger) { l.With("run_id", 1).WithGroup("g").With("a", "b").Info("with more", "c", 2) },
+			"With more (run id 1, g.a b, g.c 2).\n"},
+		{true, func(l *slog.Logger) { l.Debug("not shown") }, ""},
+		{false, func(l *slog.Logger) { l.Info("nothing", "nothing", "") }, "Nothing.\n"},
+	} {
+		var b bytes.Buffer
+		test.log((&Terminal{out: &b, fd: -1, tty: true, color: test.color}).Logger("text", slog.LevelInfo))
+		if d := cmp.Diff(test.want, b.String()); d != "" {
+			t.Error(d)
+		}
+	}
+	var b bytes.Buffer
+	(&Terminal{out: &b, fd: -1}).Logger("text", slog.LevelInfo).Info("made tables", "tables", 1)
+	if !strings.HasSuffix(b.String(), "level=INFO msg=\"made tables\" tables=1\n") {
+		t.Errorf("in a pipe: %q, want keys and values", b.String())
 	}
 }
 
@@ -61,7 +105,7 @@ func TestPipeGetsNoBlock(t *testing.T) {
 	}
 	defer f.Close()
 	term := New(f, func(string) string { return "" })
-	term.Block("block")
+	term.Block(Line{Text: "block"})
 	term.Logger("json", slog.LevelInfo).Info("line", "n", 1)
 	got, _ := os.ReadFile(f.Name())
 	if term.Interactive() || strings.Contains(string(got), "block") || !strings.Contains(string(got), `"msg":"line","n":1`) {
@@ -86,7 +130,7 @@ func TestPrintable(t *testing.T) {
 	}
 	var b bytes.Buffer
 	term := &Terminal{out: &b, fd: -1, tty: true}
-	term.Block("\x1b[2Jname")
+	term.Block(Line{Text: "\x1b[2Jname"})
 	if got, want := screen(b.String())[0], `\u001b[2Jname`; got != want {
 		t.Errorf("the block shows %q, want %q", got, want)
 	}

@@ -36,6 +36,8 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 	for _, t := range asked {
 		v.report.Spans += int64(t.spans)
 		v.report.Annotations += int64(len(t.annotations))
+		v.job.Progress.spans.Add(int64(t.spans))
+		v.job.Progress.annotations.Add(int64(len(t.annotations)))
 		if sums[t.rows.TraceID].matches(t, now) {
 			same = append(same, t)
 		} else {
@@ -85,6 +87,9 @@ func (v *verification) done(t *trace, kind Kind, detail string) {
 	kind, detail = v.withAttachments(t, kind, detail)
 	v.report.Compared++
 	v.job.Progress.compared.Add(1)
+	if kind.Wrong() {
+		v.job.Progress.wrong.Add(1)
+	}
 	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})
 }
 

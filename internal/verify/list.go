@@ -18,6 +18,11 @@ import (
 // compareAll lists the source, reads its traces and compares them, chunk by chunk.
 func (v *verification) compareAll(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	progress := v.job.Progress
+	progress.comparing.Store(true)
+	if v.job.CountFirst {
+		g.Go(func() error { v.count(ctx); return nil })
+	}
 	chunks := make(chan []*mlflow.TraceInfo)
 	g.Go(func() error {
 		defer close(chunks)
@@ -33,18 +38,28 @@ func (v *verification) compareAll(ctx context.Context) error {
 	read := make(chan []*trace)
 	g.Go(func() error {
 		defer close(read)
-		for chunk := range chunks {
+		for {
+			progress.starved.Begin()
+			chunk, ok := <-chunks
+			progress.starved.End()
+			if !ok {
+				return nil
+			}
 			ts, err := v.read(ctx, chunk)
 			if err != nil {
 				return err
 			}
+			progress.blocked.Begin()
 			select {
 			case read <- ts:
 			case <-ctx.Done():
-				return context.Cause(ctx)
+				err = context.Cause(ctx)
+			}
+			progress.blocked.End()
+			if err != nil {
+				return err
 			}
 		}
-		return nil
 	})
 	g.Go(func() error {
 		for ts := range read {
@@ -55,6 +70,25 @@ func (v *verification) compareAll(ctx context.Context) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// count counts the traces that will be compared, for who watches. It is a convenience: list reports the same errors.
+func (v *verification) count(ctx context.Context) {
+	var n int64
+	w := v.job.Window
+	w.Unlistable = func(*mlflowclient.UnlistableError) error { return nil }
+	err := v.job.Source.ListTraces(ctx, v.job.ExperimentID, w, func(info *mlflow.TraceInfo) error {
+		if v.job.Shard.Has(info.TraceID, "") {
+			n++
+		}
+		return nil
+	})
+	if v.job.Sample > 0 {
+		n = min(n, int64(v.job.Sample))
+	}
+	if err == nil {
+		v.job.Progress.total.Store(n)
+	}
 }
 
 // list yields the traces to compare in chunks.
@@ -136,6 +170,7 @@ func (v *verification) read(ctx context.Context, infos []*mlflow.TraceInfo) ([]*
 			if err := gctx.Err(); err != nil {
 				return context.Cause(gctx)
 			}
+			v.job.Progress.read.Add(int64(len(spans)))
 			for i, s := range spans {
 				weight += int64(len(s.JSON))
 				v.budget.Add(int64(len(s.JSON)))

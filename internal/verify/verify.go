@@ -60,6 +60,8 @@ type Job struct {
 	// Moved says which of some traces were moved, by a checkpoint; nil if there is none.
 	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 
+	CountFirst bool // count the traces beside the verification, for an ETA
+
 	Progress  *Progress     // counts the traces compared; nil for a new one
 	OnFinding func(Finding) // is called for every trace that does not simply match; calls don't overlap
 }

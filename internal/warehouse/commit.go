@@ -114,9 +114,9 @@ func (c *commit) run(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	mark := w.marks.comment()
-	return retry.Do(ctx, w.policy, func(ctx context.Context) error {
+	return w.retry(ctx, func(ctx context.Context) error {
 		return c.next(ctx, c.try(ctx, mark))
-	}, w.opts.Waiting)
+	})
 }
 
 // try sends the statement once. Where its answer leaves open what it did, or why it failed, a query finds that out.

@@ -52,6 +52,7 @@ func (w *Warehouse) Stage(ctx context.Context, owner string) error {
 	if err != nil {
 		return fmt.Errorf("volume %s: %w", v.Path(), err)
 	}
+	files.Waits = w.opts.Waits
 	s := &staging{volume: *v, files: files, owner: owner}
 	if err := s.findVolume(ctx, w.opts.MakeVolume); err != nil {
 		return err

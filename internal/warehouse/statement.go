@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/tracemig/tracemig/internal/databricks"
@@ -64,7 +65,7 @@ func (w *Warehouse) query(
 	ctx context.Context, table uctables.Table, text string, params []any, each func(*sql.Rows) error, start func(),
 ) error {
 	failures := 0
-	return retry.Do(ctx, w.policy, func(ctx context.Context) error {
+	return w.retry(ctx, func(ctx context.Context) error {
 		if start != nil {
 			start()
 		}
@@ -84,7 +85,19 @@ func (w *Warehouse) query(
 			return f.err
 		}
 		return w.again(ctx, f)
-	}, w.opts.Waiting)
+	})
+}
+
+// retry repeats op as long as another try can help, and tells who watches of each wait.
+func (w *Warehouse) retry(ctx context.Context, op func(context.Context) error) error {
+	told := w.opts.Waits.Operation()
+	defer told.Over()
+	return retry.Do(ctx, w.policy, op, func(wait retry.Wait) {
+		told.Waits(fmt.Sprintf("the SQL warehouse asks for another try (%v)", wait.Err), wait)
+		if w.opts.Waiting != nil {
+			w.opts.Waiting(wait.Err, wait.For)
+		}
+	})
 }
 
 // exec is query for statements without an answer.

@@ -37,6 +37,7 @@ type Options struct {
 	Location    uctables.Location
 	UserAgent   string                              // product/version, shown in the workspace's query history
 	Waiting     func(err error, wait time.Duration) // is called before every wait for another try; may be nil
+	Waits       *retry.Waits                        // is told of operations that wait for another try; may be nil
 	Progress    func(warehouseState string)         // is called for the warehouse's states while it starts; may be nil
 	Retry       *retry.Policy                       // nil: retry.Default
 	Volume      *uctables.Volume                    // for large batches, see Stage; nil for none
