@@ -29,6 +29,9 @@ client, converter and writer. Nothing leaves this machine.
 			}
 			return nil
 		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			folder := "lake"
 			if len(args) == 1 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,6 +68,9 @@ func main() { os.Exit(realMain()) }
 func realMain() int {
 	// What libraries write to the standard logger is in the errors that they return too.
 	log.SetOutput(io.Discard)
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], cobra.ShellCompRequestCmd) {
+		os.Stderr, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a shell could show it in the line that is being typed
+	}
 	a := &app{
 		stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), waits: &retry.Waits{},
 		getenv: os.Getenv, environ: os.Environ(),

@@ -26,7 +26,7 @@ same command again moves only what is new.
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is one of our own
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is a command of our own
 		Version:           thisBuild().String(),
 	}
 	c.SetOut(a.stdout)
@@ -38,5 +38,7 @@ same command again moves only what is new.
 	_ = c.PersistentFlags().MarkHidden("pprof")
 	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a),
 		newCheckpointCommand(a), newDemoCommand(a), newCompletionCommand(a), newVersionCommand(a))
+	c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	a.addCompletions(c)
 	return c
 }

@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "full": full, "closedpipe": closedPipe, "small": small, "code": code,
+			"complete": completeWord, "cfg": writeConfig,
 		},
 	})
 }
@@ -73,10 +74,11 @@ func TestScripts(t *testing.T) {
 // serve starts the servers of a script, and sets variables to their addresses. $URI serves the experiment as recorded, $TLS by
 // https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace. $LISTED lists traces, and
 // redirects requests for spans to a login page. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets
-// none end while there is $WORK/held.
+// none end while there is $WORK/held. $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers.
 func serve(env *testscript.Env, experiment http.Handler) error {
 	for name, h := range map[string]http.Handler{
 		"URI": experiment, "BROKEN": broken(experiment), "LISTED": listed(experiment), "SLOW": slow(experiment, env.WorkDir),
+		"WORKSPACE": workspace(env.WorkDir), "SILENT": http.HandlerFunc(silent),
 	} {
 		s := httptest.NewServer(h)
 		env.Defer(s.Close)
@@ -127,6 +129,52 @@ func slow(experiment http.Handler, folder string) http.Handler {
 			}
 		}
 		experiment.ServeHTTP(w, r)
+	})
+}
+
+// silent answers nothing, until who has asked is gone.
+func silent(_ http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body) // while there is a body to read, net/http does not see that the connection ends
+	<-r.Context().Done()
+}
+
+// complete ARGS... completes the last word of a command line, and wants nothing but words.
+func completeWord(ts *testscript.TestScript, _ bool, args []string) {
+	if err := ts.Exec("tracemig", append([]string{"__complete"}, args...)...); err != nil || ts.ReadFile("stderr") != "" {
+		ts.Fatalf("%v, with %q on standard error; want nothing there", err, ts.ReadFile("stderr"))
+	}
+}
+
+// cfg writes profiles of the servers into .databrickscfg.
+func writeConfig(ts *testscript.TestScript, _ bool, _ []string) {
+	const text = "[here]\nhost = %[1]s\ntoken = good\n[refused]\nhost = %[1]s\ntoken = bad\n" +
+		"[silent]\nhost = %[2]s\ntoken = good\n[nobody]\nhost = http://127.0.0.1:1\ntoken = good\n"
+	cfg := fmt.Sprintf(text, ts.Getenv("WORKSPACE"), ts.Getenv("SILENT"))
+	ts.Check(os.WriteFile(ts.MkAbs(".databrickscfg"), []byte(cfg), 0o600))
+}
+
+// workspace lists names as a Databricks workspace does. It adds every request that may change something to the file $WORK/changes.
+func workspace(folder string) http.Handler {
+	answers := map[string]string{
+		"/api/2.1/unity-catalog/catalogs": `{"catalogs":[{"name":"samples"},{"name":"main"},{"name":"evil\u001b[2J"}]}`,
+		"/api/2.1/unity-catalog/schemas":  `{"schemas":[{"name":"agents"},{"name":"tools"}]}`,
+		"/api/2.1/unity-catalog/table-summaries": `{"tables":[{"full_name":"main.agents.support_otel_spans"},
+			{"full_name":"main.agents.billing_otel_spans"}]}`,
+		"/api/2.0/sql/warehouses": `{"warehouses":[{"id":"12ab","name":"Evil \u001b[2J one","state":"STOPPED"},{"id":"34cd","state":"RUNNING"}]}`,
+		"/api/2.0/mlflow/experiments/search": `{"experiments":[{"experiment_id":"7","name":"/Shared/agent"},{"experiment_id":"8","name":"/Shared/agent-uc",
+			"tags":[{"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.support"}]}]}`,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, ok := answers[r.URL.Path]
+		switch {
+		case r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/search"):
+			os.WriteFile(filepath.Join(folder, "changes"), []byte(r.Method+" "+r.URL.Path), 0o600)
+			http.Error(w, "this workspace only lists", http.StatusForbidden)
+		case !ok || r.Header.Get("Authorization") != "Bearer good":
+			http.Error(w, "{}", http.StatusNotFound)
+		default:
+			io.WriteString(w, answer)
+		}
 	})
 }
 
