@@ -56,7 +56,9 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("profiles without a file: %v, want none", got)
 	}
 	for text, want := range map[string][]Profile{
-		"[prod]\nhost = https://prod.example\ntoken = secret\n[__settings__]\ndefault_profile = prod\n": {{"prod", "https://prod.example"}},
+		"[prod]\nhost = https://prod.example\ntoken = secret\n[__settings__]\ndefault_profile = prod\n": {
+			{"prod", "https://prod.example"},
+		},
 		"host = https://d.example\n[b]\nauth_type = pat\n": {
 			{"DEFAULT", "https://d.example"}, {"b", ""},
 		},
