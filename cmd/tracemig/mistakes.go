@@ -26,6 +26,7 @@ var otherVerbs = map[string]string{
 	"runs": "status", "report": "status",
 	"rehearsal": "rehearse", "test": "rehearse", "try": "rehearse", "benchmark": "rehearse", "bench": "rehearse",
 	"rebuild": "checkpoint rebuild", "unlock": "checkpoint unlock", "state": "checkpoint path", "reset": "checkpoint rebuild",
+	"ack": "accept", "acknowledge": "accept", "ignore": "accept", "waive": "accept", "suppress": "accept",
 	"sample": "demo", "example": "demo", "quickstart": "demo", "tutorial": "demo",
 	"autocomplete": "completion", "completions": "completion",
 }

@@ -106,7 +106,7 @@ var runRules = []rule[*runOptions]{
 }
 
 // listedStates are the values of status --list.
-var listedStates = []checkpoint.State{checkpoint.Migrated, checkpoint.Skipped, checkpoint.Deferred, checkpoint.Failed}
+var listedStates = []checkpoint.State{checkpoint.Migrated, checkpoint.Skipped, checkpoint.Deferred, checkpoint.Failed, checkpoint.Accepted}
 
 // statusRules are the rules for status.
 var statusRules = []rule[*statusOptions]{
@@ -127,7 +127,7 @@ var statusRules = []rule[*statusOptions]{
 		broken: func(o *statusOptions) bool {
 			return o.list != "" && !slices.Contains(listedStates, checkpoint.State(o.list))
 		},
-		says:  "--list %q is none of migrated, skipped, deferred, failed",
+		says:  "--list %q is none of migrated, skipped, deferred, failed, accepted",
 		value: func(o *statusOptions) string { return o.list },
 	},
 	{

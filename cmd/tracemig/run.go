@@ -129,6 +129,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err := store.StartRun(s.ctx, record); err != nil {
 		return nil, err
 	}
+	if err := store.SetSourceName(s.ctx, s.named); err != nil {
+		return nil, err
+	}
 	job := s.job(w)
 	job.RunID, job.Checkpoint = runID, store
 	job.OnTrace = func(t migrate.TraceReport) { _ = s.out.trace(t) } // its error stays: summary returns it

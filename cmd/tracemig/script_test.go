@@ -72,12 +72,13 @@ func TestScripts(t *testing.T) {
 }
 
 // serve starts the servers of a script, and sets variables to their addresses. $URI serves the experiment as recorded, $TLS by
-// https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace. $LISTED lists traces, and
+// https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace, until there is
+// $WORK/healed. $LISTED lists traces, and
 // redirects requests for spans to a login page. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets
 // none end while there is $WORK/held. $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers.
 func serve(env *testscript.Env, experiment http.Handler) error {
 	for name, h := range map[string]http.Handler{
-		"URI": experiment, "BROKEN": broken(experiment), "LISTED": listed(experiment), "SLOW": slow(experiment, env.WorkDir),
+		"URI": experiment, "BROKEN": broken(experiment, env.WorkDir), "LISTED": listed(experiment), "SLOW": slow(experiment, env.WorkDir),
 		"WORKSPACE": workspace(env.WorkDir), "SILENT": http.HandlerFunc(silent),
 	} {
 		s := httptest.NewServer(h)
@@ -93,10 +94,14 @@ func serve(env *testscript.Env, experiment http.Handler) error {
 	return os.WriteFile(filepath.Join(env.WorkDir, "ca.pem"), ca, 0o600)
 }
 
-func broken(experiment http.Handler) http.Handler {
+func broken(experiment http.Handler, folder string) http.Handler {
 	var garbled atomic.Value // the ID of the first trace that was asked for
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id := r.URL.Query().Get("request_id"); id != "" && (garbled.CompareAndSwap(nil, id) || garbled.Load() == id) {
+			if _, err := os.Stat(filepath.Join(folder, "healed")); err == nil {
+				experiment.ServeHTTP(w, r)
+				return
+			}
 			fmt.Fprint(w, `{"spans":[{"name":`)
 			return
 		}

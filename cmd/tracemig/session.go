@@ -27,6 +27,7 @@ type session struct {
 	runID      string       // of the run that goes on, else of the next one
 	source     *mlflowclient.Client
 	experiment string // ID
+	named      string // the experiment
 	target     target.Writer
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
@@ -69,7 +70,7 @@ func (s *session) open() error {
 	if err != nil {
 		return err
 	}
-	s.experiment = experiment.ID
+	s.experiment, s.named = experiment.ID, experiment.Name
 	if s.target, err = conn.target(s.stop, o.target); err != nil {
 		return err
 	}

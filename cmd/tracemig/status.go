@@ -49,7 +49,7 @@ func newStatusOptions(c *cobra.Command) *statusOptions {
 	o := &statusOptions{output: "text"}
 	o.addFlags(c)
 	f := c.Flags()
-	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred or failed")
+	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred, failed or accepted")
 	f.BoolVar(&o.idMap, "map", false, "list old and new ID of every trace that is in the target")
 	f.StringVarP(&o.output, "output", "o", o.output, "text or json; csv too with --list and --map")
 	return o

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/accept"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -23,17 +25,41 @@ type tracePrinted struct {
 	Reason        checkpoint.Reason `json:"reason,omitempty"`
 	Detail        string            `json:"detail,omitempty"`
 	RunID         string            `json:"run_id,omitempty"`
+
+	Accepted *checkpoint.Acceptance `json:"accepted,omitempty"`
 }
 
 func (a *app) listTraces(s *checkpoint.Store, state checkpoint.State, output string) error {
-	l := a.newLister(output, "trace_id", "target_trace_id", "request_time", "state", "reason", "detail", "run_id")
+	if state == checkpoint.Accepted {
+		return a.listAccepted(s, output)
+	}
+	l := a.newLister(output, traceColumns...)
 	return l.flush(s.Records(a.stop, state, func(r checkpoint.Record) error {
-		var at *time.Time
-		if r.RequestTimeMs != 0 { // earlier versions of tracemig did not write it into the target
-			at = timeOf(&r.RequestTimeMs)
-		}
-		return l.line(tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID},
-			r.TraceID, r.TargetTraceID, stamp(at), string(r.State), string(r.Reason), r.Detail, r.RunID)
+		t, cells := printedTrace(r)
+		return l.line(t, cells...)
+	}))
+}
+
+var traceColumns = []string{accept.ColumnTraceID, "target_trace_id", "request_time", "state", "reason", "detail", "run_id"}
+
+// printedTrace is a trace as JSON, and its cells in traceColumns.
+func printedTrace(r checkpoint.Record) (tracePrinted, []string) {
+	var at *time.Time
+	if r.RequestTimeMs != 0 { // earlier versions of tracemig did not write it into the target
+		at = timeOf(&r.RequestTimeMs)
+	}
+	return tracePrinted{"trace", r.TraceID, r.TargetTraceID, at, r.State, r.Reason, r.Detail, r.RunID, nil},
+		[]string{r.TraceID, r.TargetTraceID, stamp(at), string(r.State), string(r.Reason), r.Detail, r.RunID}
+}
+
+// listAccepted lists the traces that have an acceptance, which package accept reads back. Where that does not hold, the state says
+// what the trace is instead.
+func (a *app) listAccepted(s *checkpoint.Store, output string) error {
+	l := a.newLister(output, append(slices.Clone(traceColumns), "accepted_for", accept.ColumnWhy, "accepted_by", "accepted_at")...)
+	return l.flush(s.EachAccepted(a.stop, func(t checkpoint.AcceptedTrace) error {
+		printed, cells := printedTrace(t.Record)
+		printed.Accepted = &t.Acceptance
+		return l.line(printed, append(cells, string(t.For), t.Why, t.By, stamp(&t.At))...)
 	}))
 }
 

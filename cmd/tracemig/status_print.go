@@ -20,6 +20,7 @@ import (
 type pairStatus struct {
 	Type       string                     `json:"type"`
 	Source     string                     `json:"source"`
+	SourceName string                     `json:"source_name,omitempty"` // the experiment's, when a run last asked for it
 	Target     string                     `json:"target"`
 	Shard      shard.Shard                `json:"shard,omitzero"`
 	Checkpoint string                     `json:"checkpoint"`
@@ -31,7 +32,9 @@ type pairStatus struct {
 	Newest     *time.Time                 `json:"newest_request_time,omitempty"`
 	Covered    *coverage                  `json:"covered,omitempty"`
 	Runs       int64                      `json:"runs"`
-	LastRun    *runStatus                 `json:"last_run,omitempty"` // only in a status of all checkpoints
+	LastRun    *runStatus                 `json:"last_run,omitempty"`     // only in a status of all checkpoints
+	Success    *time.Time                 `json:"last_success,omitempty"` // when the last run ended whose outcome was done
+	Stale      *bool                      `json:"stale,omitempty"`        // that was longer ago than --max-age; nil without the flag
 }
 
 type reasonCount struct {
@@ -40,6 +43,8 @@ type reasonCount struct {
 	Traces  int64             `json:"traces"`
 	Example string            `json:"example"`          // trace ID
 	Detail  string            `json:"detail,omitempty"` // of the example
+
+	Accepted *checkpoint.Acceptance `json:"accepted,omitempty"` // of the example
 }
 
 // coverage is the window of the run that looked at the source up to the latest request time.
@@ -67,14 +72,21 @@ type runStatus struct {
 func (a *app) pairStatus(s *checkpoint.Store, path string, fromTarget bool, onRun func(runStatus) error) (pairStatus, error) {
 	st, err := s.Status(a.stop, path, func(r checkpoint.Run) error { return onRun(newRunStatus(r)) })
 	p := pairStatus{
-		Type: "status", Source: s.Pair().Source, Target: s.Pair().Target, Shard: s.Pair().Shard, Checkpoint: path, FromTarget: fromTarget,
-		Complete: st.Complete, Traces: st.Traces, Reasons: []reasonCount{}, Runs: st.Runs,
+		Type: "status", Source: s.Pair().Source, SourceName: st.SourceName, Target: s.Pair().Target, Shard: s.Pair().Shard,
+		Checkpoint: path, FromTarget: fromTarget, Complete: st.Complete, Traces: st.Traces, Reasons: []reasonCount{}, Runs: st.Runs,
 	}
 	if st.UsedBy != nil {
 		p.UsedBy = st.UsedBy.String()
 	}
 	for _, c := range st.Reasons {
-		p.Reasons = append(p.Reasons, reasonCount(c))
+		r := reasonCount{State: c.State, Reason: c.Reason, Traces: c.Traces, Example: c.Example, Detail: c.Detail}
+		if c.State == checkpoint.Accepted {
+			r.Accepted = st.Accepted[c.Example]
+		}
+		p.Reasons = append(p.Reasons, r)
+	}
+	if !st.LastDone.IsZero() {
+		p.Success = &st.LastDone
 	}
 	if st.NewestMs != 0 {
 		p.Newest = timeOf(&st.NewestMs)
@@ -131,7 +143,11 @@ func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool) er
 	}
 	b := bufio.NewWriter(a.stdout)
 	w := &textWriter{out: b}
-	w.printf("%s → %s\n", part(st.Source, st.Shard), st.Target)
+	name := st.Source
+	if st.SourceName != "" {
+		name = plain(st.SourceName) + " (" + name + ")"
+	}
+	w.printf("%s → %s\n", part(name, st.Shard), st.Target)
 	switch {
 	case st.FromTarget:
 		w.row("checkpoint", "none at %s: told from the target, which knows no runs, nor what was deferred or failed", st.Checkpoint)
@@ -159,6 +175,8 @@ func printStates(w *textWriter, st *pairStatus) {
 	states := []checkpoint.State{checkpoint.Migrated, checkpoint.Deferred, checkpoint.Skipped, checkpoint.Failed}
 	if st.FromTarget {
 		states = []checkpoint.State{checkpoint.Migrated, checkpoint.Skipped}
+	} else if st.Traces[checkpoint.Accepted] > 0 {
+		states = append(states, checkpoint.Accepted)
 	}
 	for _, state := range states {
 		w.row("traces "+string(state), "%s", group(st.Traces[state]))
@@ -173,6 +191,9 @@ func printStates(w *textWriter, st *pairStatus) {
 			w.subrow(string(r.Reason), "%s  %s%s", group(r.Traces), plain(r.Example), more)
 			if r.Detail != "" {
 				w.detail(plain(r.Detail))
+			}
+			if a := r.Accepted; a != nil {
+				w.detail(fmt.Sprintf("accepted by %s at %s: %s", plain(a.By), a.At.Format(time.RFC3339), plain(a.Why)))
 			}
 		}
 	}

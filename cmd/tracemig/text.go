@@ -74,6 +74,9 @@ func (p *textPrinter) trace(t migrate.TraceReport) error {
 	if t.Attachments > 0 {
 		keys = append(keys, "attachments")
 	}
+	if t.AcceptanceEnded {
+		keys = append(keys, "acceptance ended")
+	}
 	for _, n := range t.Notes {
 		keys = append(keys, "note "+string(n.Code))
 	}
@@ -157,6 +160,12 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 	p.reasons(checkpoint.Deferred, s.Deferred, s.DeferredReasons)
 	p.reasons(checkpoint.Skipped, s.Skipped, s.SkippedReasons)
 	p.reasons(checkpoint.Failed, s.Failed, s.FailedReasons)
+	if s.Accepted > 0 {
+		p.reasons(checkpoint.Accepted, s.Accepted, s.AcceptedReasons)
+	}
+	if s.AcceptancesEnded > 0 {
+		p.row("acceptances ended", "%s, of traces that are migrated or gone now%s", group(s.AcceptancesEnded), p.ids("acceptance ended"))
+	}
 	if s.NotReached > 0 {
 		p.row("not reached", "%s of the %s listed, before the run broke off", group(s.NotReached), group(s.Listed))
 	}
@@ -277,7 +286,14 @@ func verdict(r *verify.Report) string {
 	case r.Kinds[verify.Unreadable] > 0:
 		return "not all proven"
 	}
-	return "nothing lost; the next run follows what is new"
+	but := ""
+	if n := r.Kinds[verify.Accepted]; n > 0 {
+		but = fmt.Sprintf(" but %s accepted, which can't be migrated", group(n))
+	}
+	if r.Kinds[verify.Changed]+r.Kinds[verify.Newer] == 0 {
+		return "equal" + but
+	}
+	return "nothing lost" + but + "; the next run follows what is new"
 }
 
 // kinds says how many traces were found to be of each kind.

@@ -36,7 +36,7 @@ is needed.
 These are no faults: changed (at the source, after it was migrated), newer (requested after the last
 run began that looked at all, or after --as-of), open (not ended at the source), edited (annotations
 changed at the target), extra (the source no longer lists it), official (moved by Databricks' own
-migration).
+migration), accepted (runs can't migrate it, which tracemig accept has noted).
 
 ` + exitStatus,
 		Example: `  tracemig verify --source /Shared/support-agent --target main.agents.support --deep
@@ -134,7 +134,8 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.opts.runLinks, ServiceName: s.opts.serviceName,
 		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight),
-		Covered: known.covered, Reach: known.reach, Moved: known.moved, CountFirst: s.terminal.Interactive(), Progress: &verify.Progress{},
+		Covered: known.covered, Reach: known.reach, Moved: known.moved, Accepted: known.accepted,
+		CountFirst: s.terminal.Interactive(), Progress: &verify.Progress{},
 	}
 	job.OnFinding = func(f verify.Finding) {
 		_ = s.out.finding(f) // its error stays: report returns it
@@ -155,7 +156,9 @@ type known struct {
 	covered time.Time // see checkpoint.LookedUpTo
 	reach   time.Time
 	moved   func(ctx context.Context, traceIDs []string) (map[string]bool, error)
-	store   *checkpoint.Store
+	// accepted are traces that runs can't migrate, which somebody has accepted.
+	accepted func(ctx context.Context, traceIDs []string) (map[string]*checkpoint.AcceptedTrace, error)
+	store    *checkpoint.Store
 }
 
 func (k *known) close() {
@@ -177,7 +180,7 @@ func (s *session) known(w mlflowclient.Window) (*known, error) {
 			k.close()
 			return nil, err
 		}
-		k.moved = store.Migrated
+		k.moved, k.accepted = store.Migrated, store.Holding
 		if k.covered, k.reach, err = store.LookedUpTo(s.stop, w.StartMs); err != nil {
 			k.close()
 			return nil, err

@@ -31,6 +31,7 @@ const (
 	Deferred State = "deferred" // not ended yet at the source
 	Skipped  State = "skipped"  // the source lacks some or all of its spans; the rest was migrated
 	Failed   State = "failed"   // could not be migrated, see the reason
+	Accepted State = "accepted" // could not be migrated, for a reason that somebody has accepted, see Acceptance
 
 	// Elsewhere is a trace of another shard, which only its spans or the target showed. It is remembered so that it need not
 	// be read again. No listing and no count includes it.
@@ -87,9 +88,8 @@ CREATE TABLE IF NOT EXISTS traces (
   bytes INTEGER NOT NULL,
   run_id TEXT NOT NULL
 ) WITHOUT ROWID;
-DROP INDEX IF EXISTS traces_target; -- which earlier versions had, of all traces
 CREATE INDEX IF NOT EXISTS traces_unlike ON traces (target_trace_id) WHERE ` + unlike + `;
-CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE state IN ('deferred', 'failed', 'skipped');
+CREATE INDEX IF NOT EXISTS traces_pending ON traces (trace_id) WHERE ` + unfinished + `;
 CREATE TABLE IF NOT EXISTS runs (
   run_id TEXT PRIMARY KEY,
   start_ms INTEGER NOT NULL,
@@ -105,8 +105,18 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS run_links (trace_id TEXT NOT NULL, run_id TEXT NOT NULL, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unsettled (trace_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) WITHOUT ROWID; -- see SetUnsettled
 CREATE TABLE IF NOT EXISTS looked_at (run_id TEXT PRIMARY KEY, other INTEGER NOT NULL) WITHOUT ROWID; -- see AddLinks
+CREATE TABLE IF NOT EXISTS accepted ( -- see Acceptance
+  trace_id TEXT PRIMARY KEY,
+  accepted_for TEXT NOT NULL,
+  why TEXT NOT NULL,
+  by TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS official (trace_id TEXT PRIMARY KEY) WITHOUT ROWID; -- see ReadOfficial
 `
+
+// unfinished is the condition for traces that a later run may look at again, whatever its window: the ones that the index is for.
+const unfinished = "state IN ('deferred', 'failed', 'accepted', 'skipped')"
 
 // unlike is the condition for traces whose ID at the target is not that of their source ID. They are few: the others need no
 // index, since their source ID follows from their ID at the target.
@@ -115,7 +125,7 @@ const unlike = "target_trace_id <> '' AND trace_id <> '" + ordinaryPrefix + "' |
 // ordinaryPrefix is what an ordinary source trace ID has before the trace's ID at the target.
 const ordinaryPrefix = "tr-"
 
-const formatVersion = "2"
+const formatVersion = "3"
 
 // Open opens or makes the checkpoint of pair p at path. With an empty path it makes a temporary one, which is deleted when it is
 // closed. Only the owner can read and write the file. The error is a *DamagedError where the file is not a checkpoint, and an
@@ -302,14 +312,14 @@ func (s *Store) Bind(ctx context.Context, tables string) error {
 	})
 }
 
-// Forget drops what is known of the target, so that the checkpoint has to be rebuilt. Traces that wait for a later run stay: the
-// target knows nothing of them, and they may lie outside that run's window.
+// Forget drops what is known of the target, so that the checkpoint has to be rebuilt. Traces that wait for a later run stay, and
+// all acceptances: the target knows nothing of them, and the traces may lie outside that run's window.
 func (s *Store) Forget(ctx context.Context) error {
 	return s.tx(ctx, func(tx *sql.Tx) error { return forget(ctx, tx) })
 }
 
 func forget(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM traces WHERE state NOT IN ('deferred', 'failed')"); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM traces WHERE state NOT IN ('deferred', 'failed', 'accepted')"); err != nil {
 		return err
 	}
 	for _, table := range []string{"official", "unsettled"} {

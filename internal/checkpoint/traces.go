@@ -23,12 +23,12 @@ func (s *Store) Migrated(ctx context.Context, traceIDs []string) (map[string]boo
 	return s.those(ctx, traceIDs, "SELECT trace_id FROM traces WHERE state = 'migrated' AND trace_id IN (SELECT value FROM json_each(?))")
 }
 
-// Pending returns records of traces that the run runID should look at and has not: those that wait for a later run (deferred and
-// failed), and skipped ones that were requested since the given time, whose spans may have come since. It returns up to limit
+// Pending returns records of traces that the run runID should look at and has not: those that wait for a later run (deferred, failed
+// and accepted), and skipped ones that were requested since the given time, whose spans may have come since. It returns up to limit
 // records, in the order of their trace IDs, beginning after the given ID.
 func (s *Store) Pending(ctx context.Context, runID string, since time.Time, after string, limit int) ([]Record, error) {
 	return s.query(ctx, "SELECT "+columns+` FROM traces
-		WHERE state IN ('deferred', 'failed', 'skipped') AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
+		WHERE `+unfinished+` AND (state <> 'skipped' OR request_time_ms >= ?) AND run_id <> ? AND trace_id > ?
 		ORDER BY trace_id LIMIT ?`, since.UnixMilli(), runID, after, limit)
 }
 
@@ -51,8 +51,16 @@ func ordinary(traceID, targetTraceID string) bool {
 	return ok && id == targetTraceID
 }
 
-// Put stores records in one transaction, in place of what was known of their traces.
-func (s *Store) Put(ctx context.Context, rs ...Record) error {
+// Put stores records in one transaction, in place of what was known of their traces. The acceptances of those that are migrated
+// or skipped end with it.
+func (s *Store) Put(ctx context.Context, rs ...Record) error { return s.put(ctx, rs, endAcceptances) }
+
+// Restore is Put for what the target tells. It ends no acceptance: one of a migrated trace is about what the source has now.
+func (s *Store) Restore(ctx context.Context, rs []Record) error {
+	return s.put(ctx, rs, func(context.Context, *sql.Tx, []Record) error { return nil })
+}
+
+func (s *Store) put(ctx context.Context, rs []Record, then func(context.Context, *sql.Tx, []Record) error) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO traces ("+columns+") VALUES (?,?,?,?,?,?,?,?,?,?,?)")
 		if err != nil {
@@ -69,7 +77,7 @@ func (s *Store) Put(ctx context.Context, rs ...Record) error {
 				return err
 			}
 		}
-		return nil
+		return then(ctx, tx, rs)
 	})
 }
 
@@ -136,7 +144,7 @@ func (s *Store) Counts(ctx context.Context) ([]Count, error) {
 		cs = append(cs, c)
 		return err
 	}, `
-		SELECT state, reason, count(*), min(trace_id), detail FROM traces WHERE state IN ('deferred', 'failed', 'skipped') GROUP BY 1, 2
+		SELECT state, reason, count(*), min(trace_id), detail FROM traces WHERE `+unfinished+` GROUP BY 1, 2
 		UNION ALL
 		SELECT 'migrated', '', count(*), min(trace_id), '' FROM traces WHERE state = 'migrated' HAVING count(*) > 0
 		ORDER BY 1, 2`)

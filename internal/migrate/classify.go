@@ -33,6 +33,8 @@ type classifier struct {
 	links   map[string]checkpoint.Links // by trace
 	moved   map[string]bool             // target trace IDs of Databricks' own migration
 	due     map[string]int64            // when to read it again, see checkpoint.Unsettled
+
+	accepted map[string]*checkpoint.Acceptance // by trace
 }
 
 // classifierOf looks traces up in the checkpoint.
@@ -53,7 +55,10 @@ func classifierOf(ctx context.Context, job *Job, started time.Time, infos []*mlf
 	if c.moved, err = job.Checkpoint.Official(ctx, there); err != nil {
 		return nil, err
 	}
-	c.due, err = job.Checkpoint.Unsettled(ctx, ids)
+	if c.due, err = job.Checkpoint.Unsettled(ctx, ids); err != nil {
+		return nil, err
+	}
+	c.accepted, err = job.Checkpoint.Acceptances(ctx, ids)
 	return c, err
 }
 

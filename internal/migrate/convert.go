@@ -35,7 +35,8 @@ type unit struct {
 	reread       bool  // only because spans may have come since it was migrated
 	due          int64 // when it is to be read again, in milliseconds since the Unix epoch; 0 for never
 
-	takenOver   bool // from Databricks' own migration
+	accepted    *checkpoint.Acceptance // that it can't be written; nil if nobody has accepted it
+	takenOver   bool                   // from Databricks' own migration
 	attachments attachmentsOf
 	changes     []uctables.Replacement
 }
@@ -49,9 +50,26 @@ func (u *unit) fail(err error) {
 
 // ending is what becomes of a trace that is not written.
 type ending struct {
-	state  checkpoint.State
-	reason checkpoint.Reason
-	detail string
+	state    checkpoint.State
+	reason   checkpoint.Reason
+	detail   string
+	accepted *checkpoint.Acceptance // that holds for it
+	ended    bool                   // an acceptance, which is no longer needed
+}
+
+// under is the same ending of a trace with acceptance a; nil for none. The acceptance holds only for the reason that it was given
+// for: nobody has judged another one.
+func (e ending) under(a *checkpoint.Acceptance) ending {
+	switch {
+	case a == nil:
+	case e.state == checkpoint.Skipped:
+		e.ended = true
+	case e.state == checkpoint.Failed && e.reason == a.For:
+		e.state, e.accepted = checkpoint.Accepted, a
+	case e.state == checkpoint.Failed:
+		e.detail += fmt.Sprintf("; it is accepted for %s, which this is not", a.For)
+	}
+	return e
 }
 
 // migrated says whether the target has the trace as a whole, in the state of an earlier run.
@@ -82,7 +100,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 		return r.convert(ctx, t, spans)
 	}
 	if err != nil {
-		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, unconvertible(err), err.Error()})
+		return nil, r.leave(ctx, t, rec, ending{state: checkpoint.Failed, reason: unconvertible(err), detail: err.Error()})
 	}
 	rec.TargetTraceID = res.Trace.TraceID
 	if settled, err := r.notNow(ctx, t, rec, res.Trace.Spans); settled || err != nil {
@@ -91,7 +109,7 @@ func (r *run) convert(ctx context.Context, t listed, spans *mlflowclient.Spans) 
 	a, err := r.attach(ctx, t, rec.TargetTraceID, res.Attachments)
 	if unread, ok := errors.AsType[*attachmentError](err); ok {
 		r.claims.release(rec.TargetTraceID)
-		return nil, r.leave(ctx, t, rec, ending{checkpoint.Failed, unread.reason(), unread.Error()})
+		return nil, r.leave(ctx, t, rec, ending{state: checkpoint.Failed, reason: unread.reason(), detail: unread.Error()})
 	} else if err != nil {
 		return nil, err
 	}
@@ -116,20 +134,20 @@ func (r *run) withoutSpans(
 		if r.broken(ctx, info, spans.Err) {
 			return true, spans.Err
 		}
-		return true, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonFetch, spans.Err.Error()})
+		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Failed, reason: ReasonFetch, detail: spans.Err.Error()})
 	}
 	r.failures.reset()
 	switch {
 	case missing == "":
 		return false, nil
 	case missing == mlflowclient.MissingDeleted:
-		return true, r.leave(ctx, t, rec, ending{checkpoint.Skipped, ReasonDeleted, ""})
+		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Skipped, reason: ReasonDeleted})
 	case missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, r.started):
 		// They may still be on their way; a part of them must not be shown as the trace.
-		return true, r.leave(ctx, t, rec, ending{checkpoint.Deferred, checkpoint.Reason(missing), ""})
+		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Deferred, reason: checkpoint.Reason(missing)})
 	case known.State == checkpoint.Skipped && known.Reason == checkpoint.Reason(missing) && known.Digest == rec.Digest:
 		// An earlier run has written what there is, and no more spans have turned up since.
-		return true, r.settle(ctx, known, checkpoint.Skipped, known.Reason, "")
+		return true, r.settle(ctx, known, ending{state: checkpoint.Skipped, reason: known.Reason})
 	}
 	return false, nil
 }
@@ -139,7 +157,7 @@ func (r *run) withoutSpans(
 func (r *run) notNow(ctx context.Context, t listed, rec checkpoint.Record, spans []uctables.Span) (settled bool, err error) {
 	if !t.migrated() && source.StillOpen(t.TraceInfo, spans, r.started) {
 		rec.TargetTraceID = "" // It may be another one once the rest of its spans has come.
-		return true, r.leave(ctx, t, rec, ending{checkpoint.Deferred, ReasonSpansOpen, ""})
+		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Deferred, reason: ReasonSpansOpen})
 	}
 	if !r.shard.Has(rec.TraceID, rec.TargetTraceID) {
 		rec.State, rec.RunID = checkpoint.Elsewhere, r.job.RunID
@@ -149,8 +167,8 @@ func (r *run) notNow(ctx context.Context, t listed, rec checkpoint.Record, spans
 	if err != nil || other == "" {
 		return false, err
 	}
-	return true, r.leave(ctx, t, rec, ending{checkpoint.Failed, ReasonSameTraceID,
-		fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; "+
+	return true, r.leave(ctx, t, rec, ending{state: checkpoint.Failed, reason: ReasonSameTraceID,
+		detail: fmt.Sprintf("its spans carry the OTEL trace ID %s, as those of trace %s do, and the target knows traces by it; "+
 			"of such copies one can be migrated", rec.TargetTraceID, other)})
 }
 
@@ -167,7 +185,8 @@ func (r *run) unitOf(t listed, rec checkpoint.Record, res *convert.Result, missi
 	info, migrated := t.TraceInfo, t.migrated()
 	rec.RunID = r.job.RunID
 	rec.Spans, rec.Annotations = len(res.Trace.Spans), len(res.Trace.Annotations)
-	u := &unit{rows: res.Trace, resync: migrated, repair: t.known.Reason == ReasonRepair, reread: t.reread, attachments: a}
+	u := &unit{rows: res.Trace, resync: migrated, repair: t.known.Reason == ReasonRepair, reread: t.reread, attachments: a,
+		accepted: t.accepted}
 	u.there = u.resync || u.repair || t.official
 	u.large = size(&res.Trace) > largeForClients
 	u.compare = u.repair && r.job.UpdateSpans || migrated && info.SpansInTrackingStore()

@@ -26,6 +26,8 @@ type listed struct {
 	links    checkpoint.Links  // that were found
 	official bool              // Databricks' own migration has written it
 	reread   bool              // it did not change, but spans may have come
+
+	accepted *checkpoint.Acceptance // that it can't be migrated; nil if nobody has accepted it
 }
 
 // list sends the traces that are to be read.
@@ -91,18 +93,18 @@ func (r *run) unlistable(ctx context.Context, u *mlflowclient.UnlistableError) e
 	if err != nil {
 		return err
 	}
-	rec := known[u.TraceID]
+	accepted, err := r.job.Checkpoint.Acceptances(ctx, []string{u.TraceID})
+	if err != nil {
+		return err
+	}
+	rec, end := known[u.TraceID], ending{state: checkpoint.Failed, reason: ReasonUnlistable, detail: u.Error()}.under(accepted[u.TraceID])
 	if rec.State == checkpoint.Migrated { // The target keeps it as it was then.
-		r.report(TraceReport{
-			TraceID: u.TraceID, TargetTraceID: rec.TargetTraceID,
-			State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error(),
-		})
-		return nil
+		return r.keep(ctx, rec, end)
 	}
 	if rec.TraceID = u.TraceID; u.FromMs != 0 {
 		rec.RequestTimeMs = u.FromMs
 	}
-	return r.settle(ctx, rec, checkpoint.Failed, ReasonUnlistable, u.Error())
+	return r.settle(ctx, rec, end)
 }
 
 // listPending yields the traces that earlier runs deferred or failed to move and that the listing
@@ -127,7 +129,11 @@ func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) err
 func (r *run) pending(ctx context.Context, rec checkpoint.Record, yield func(*mlflow.TraceInfo) error) error {
 	info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
 	if source.Gone(err) {
-		return r.settle(ctx, rec, checkpoint.Skipped, ReasonDeleted, "")
+		accepted, err := r.job.Checkpoint.Acceptances(ctx, []string{rec.TraceID})
+		if err != nil {
+			return err
+		}
+		return r.settle(ctx, rec, ending{state: checkpoint.Skipped, reason: ReasonDeleted}.under(accepted[rec.TraceID]))
 	}
 	if u, ok := errors.AsType[*mlflowclient.UnlistableError](err); ok {
 		return r.unlistable(ctx, u)
@@ -162,13 +168,15 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 			seen = append(seen, rec)
 			r.report(TraceReport{TraceID: info.TraceID, State: rec.State, Reason: rec.Reason})
 		case leaveOfficial:
-			seen = append(seen, r.leaveOfficial(info))
+			seen = append(seen, r.leaveOfficial(info, c.accepted[info.TraceID]))
 		default:
 			if known && a == move {
 				rec.RunID = r.job.RunID
 				seen = append(seen, rec)
 			}
-			todo = append(todo, listed{info, rec, c.links[info.TraceID], a == move && c.official(info), a == reread})
+			todo = append(todo, listed{
+				info, rec, c.links[info.TraceID], a == move && c.official(info), a == reread, c.accepted[info.TraceID],
+			})
 		}
 	}
 	return todo, r.job.Checkpoint.Put(ctx, seen...)
@@ -176,7 +184,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 
 // leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no
 // OTEL trace has: under tracemig's ID it would be there twice.
-func (r *run) leaveOfficial(info *mlflow.TraceInfo) checkpoint.Record {
+func (r *run) leaveOfficial(info *mlflow.TraceInfo, accepted *checkpoint.Acceptance) checkpoint.Record {
 	there := official.TraceID(info.TraceID)
 	rec := checkpoint.Record{
 		TraceID: info.TraceID, TargetTraceID: there, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Skipped,
@@ -186,6 +194,8 @@ func (r *run) leaveOfficial(info *mlflow.TraceInfo) checkpoint.Record {
 		rec.State, rec.Reason, rec.Detail = checkpoint.Elsewhere, "", ""
 		return rec
 	}
-	r.report(reportOf(&rec))
+	t := reportOf(&rec)
+	t.AcceptanceEnded = accepted != nil
+	r.report(t)
 	return rec
 }

@@ -64,7 +64,7 @@ func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName,
 		if err := c.SetUnsettled(ctx, due); err != nil {
 			return err
 		}
-		err := c.Put(ctx, rs...)
+		err := c.Restore(ctx, rs)
 		rs = rs[:0]
 		clear(due)
 		return err

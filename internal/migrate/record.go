@@ -14,10 +14,13 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	due := make(map[string]int64, len(units))
 	for _, u := range units {
 		u.conclude()
-		if u.resync && u.failed != nil {
-			continue // The target has the trace as it was.
-		}
 		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
+		if u.resync && u.failed != nil {
+			if err := r.job.Checkpoint.UpdateFailed(ctx, u.record); err != nil { // The target has the trace as it was.
+				return err
+			}
+			continue
+		}
 		if u.failed == nil {
 			due[u.record.TraceID] = u.due
 		}
@@ -43,12 +46,14 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 // conclude completes the report of a unit of which all is written that could be.
 func (u *unit) conclude() {
 	if u.failed != nil {
-		u.report.State, u.report.Reason, u.report.Detail = checkpoint.Failed, ReasonRefused, u.failed.Error()
+		end := ending{state: checkpoint.Failed, reason: ReasonRefused, detail: u.failed.Error()}
 		if _, ok := errors.AsType[*target.TooLargeError](u.failed); ok {
-			u.report.Reason = ReasonRowTooLarge
+			end.reason = ReasonRowTooLarge
 		}
+		u.report.end(end.under(u.accepted))
 		return
 	}
+	u.report.AcceptanceEnded = u.accepted != nil
 	if u.reread && len(u.changes)+len(u.rows.Spans)+len(u.changedSpans) == 0 {
 		// Its notes and attachments were told when it was migrated.
 		u.report.unchanged, u.report.Notes, u.report.Attachments = true, nil, 0
@@ -57,20 +62,32 @@ func (u *unit) conclude() {
 
 // leave ends a read trace that is not written. What the target has of it from an earlier run stays.
 func (r *run) leave(ctx context.Context, t listed, rec checkpoint.Record, end ending) error {
-	if t.migrated() {
-		// The checkpoint keeps the record of its earlier state, so that the next run finds the change again.
-		r.report(TraceReport{
-			TraceID: t.TraceID, TargetTraceID: t.known.TargetTraceID, State: end.state, Reason: end.reason, Detail: end.detail,
-		})
+	if end = end.under(t.accepted); t.migrated() {
+		return r.keep(ctx, t.known, end)
+	}
+	return r.settle(ctx, rec, end)
+}
+
+// keep ends a migrated trace that can't follow the source now. The checkpoint keeps the record of its earlier state, so that the
+// next run finds the change again.
+func (r *run) keep(ctx context.Context, known checkpoint.Record, end ending) error {
+	end.ended = false // The acceptance is about a later change, which may come back.
+	t := TraceReport{TraceID: known.TraceID, TargetTraceID: known.TargetTraceID}
+	t.end(end)
+	r.report(t)
+	if end.state != checkpoint.Failed && end.state != checkpoint.Accepted {
 		return nil
 	}
-	return r.settle(ctx, rec, end.state, end.reason, end.detail)
+	known.Reason, known.Detail, known.RunID = end.reason, end.detail, r.job.RunID
+	return r.job.Checkpoint.UpdateFailed(ctx, known)
 }
 
 // settle records the end of a trace that is not written.
-func (r *run) settle(ctx context.Context, rec checkpoint.Record, st checkpoint.State, reason checkpoint.Reason, detail string) error {
-	rec.State, rec.Reason, rec.Detail, rec.RunID = st, reason, detail, r.job.RunID
-	r.report(reportOf(&rec))
+func (r *run) settle(ctx context.Context, rec checkpoint.Record, end ending) error {
+	rec.State, rec.Reason, rec.Detail, rec.RunID = end.state, end.reason, end.detail, r.job.RunID
+	t := reportOf(&rec)
+	t.end(end)
+	r.report(t)
 	return r.job.Checkpoint.Put(ctx, rec)
 }
 

@@ -104,7 +104,7 @@ func (r *Recorder) trace(t TraceReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.summary.count(t)
-	if r.onTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 || t.Reason != "" || t.Attachments > 0) {
+	if r.onTrace != nil && (t.State != checkpoint.Migrated || len(t.Notes) > 0 || t.Reason != "" || t.Attachments > 0 || t.AcceptanceEnded) {
 		r.onTrace(t)
 	}
 }

@@ -37,8 +37,16 @@ type TraceReport struct {
 	Notes         []convert.Note    `json:"notes,omitempty"`
 	Attachments   int               `json:"attachments,omitempty"` // that spans refer to and that stay at the source
 
+	Accepted        *checkpoint.Acceptance `json:"accepted,omitempty"`         // of a trace whose state is Accepted
+	AcceptanceEnded bool                   `json:"acceptance_ended,omitempty"` // nobody needs to accept any more that it is not migrated
+
 	updated   bool // it was migrated before
 	unchanged bool // and is in the target as it is at the source
+}
+
+// end says what becomes of a trace that is not written.
+func (t *TraceReport) end(e ending) {
+	t.State, t.Reason, t.Detail, t.Accepted, t.AcceptanceEnded = e.state, e.reason, e.detail, e.accepted, e.ended
 }
 
 // Summary is the result of a run.
@@ -60,11 +68,15 @@ type Summary struct {
 	Deferred int64 `json:"traces_deferred"`
 	Skipped  int64 `json:"traces_skipped"`
 	Failed   int64 `json:"traces_failed"`
+	Accepted int64 `json:"traces_accepted"` // failed, for reasons that somebody has accepted: no fault of the run
 	// NotReached counts listed traces of which nothing became before the run broke off. It may not have listed all.
 	NotReached      int64                       `json:"traces_not_reached"`
 	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"`
 	SkippedReasons  map[checkpoint.Reason]int64 `json:"skipped_reasons,omitempty"`
 	FailedReasons   map[checkpoint.Reason]int64 `json:"failed_reasons,omitempty"`
+	AcceptedReasons map[checkpoint.Reason]int64 `json:"accepted_reasons,omitempty"`
+	// AcceptancesEnded counts traces of which somebody had accepted that they can't be migrated, and that are now, or are gone.
+	AcceptancesEnded int64 `json:"acceptances_ended,omitempty"`
 	// RunLinksHidden counts experiments, and single runs, whose links the source does not show.
 	RunLinksHidden int64                      `json:"run_links_hidden,omitempty"`
 	Notes          map[convert.NoteCode]int64 `json:"notes,omitempty"` // values that were changed to fit
@@ -117,7 +129,7 @@ func (s *Summary) countAttachments(a *attachmentsOf) {
 
 // done is the number of traces that the run has finished with.
 func (s *Summary) done() int64 {
-	return s.Migrated + s.Updated + s.Present + s.Deferred + s.Skipped + s.Failed
+	return s.Migrated + s.Updated + s.Present + s.Deferred + s.Skipped + s.Failed + s.Accepted
 }
 
 // count counts what became of a trace.
@@ -141,6 +153,12 @@ func (s *Summary) count(t TraceReport) {
 	case checkpoint.Failed:
 		s.Failed++
 		increment(&s.FailedReasons, t.Reason)
+	case checkpoint.Accepted:
+		s.Accepted++
+		increment(&s.AcceptedReasons, t.Reason)
+	}
+	if t.AcceptanceEnded {
+		s.AcceptancesEnded++
 	}
 	for _, n := range t.Notes {
 		increment(&s.Notes, n.Code)

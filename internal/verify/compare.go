@@ -19,6 +19,9 @@ var errGone = errors.New("the source no longer has it")
 
 // compare reports what is found of a chunk's traces.
 func (v *verification) compare(ctx context.Context, traces []*trace) error {
+	if err := v.markAccepted(ctx, traces); err != nil {
+		return err
+	}
 	var asked []*trace
 	for _, t := range traces {
 		if t.kind == "" {
@@ -85,6 +88,7 @@ func (v *verification) sumAll(ctx context.Context, traces []*trace) (map[string]
 // done counts and reports what is found of a compared trace.
 func (v *verification) done(t *trace, kind Kind, detail string) {
 	kind, detail = v.withAttachments(t, kind, detail)
+	kind, detail = excuse(t.accepted, kind, detail)
 	v.report.Compared++
 	v.job.Progress.compared.Add(1)
 	if kind.Wrong() {
@@ -186,6 +190,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 				return context.Cause(ctx)
 			}
 			fresh[i] = v.expect(ctx, info, spans[0], t.links, t.known)
+			fresh[i].accepted = t.accepted
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}

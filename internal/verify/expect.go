@@ -23,6 +23,8 @@ type trace struct {
 	digest string            // of what the source lists of it, and of its links
 	rows   uctables.Trace
 
+	accepted *checkpoint.AcceptedTrace // that runs can't migrate it; nil if nobody has accepted that
+
 	kind   Kind // of one that needs no comparison, else ""
 	detail string
 

@@ -256,6 +256,7 @@ func TestJudge(t *testing.T) {
 		})
 	}
 	tried[Official] = true // by TestJudgeOfficial
+	tried[Accepted] = true // by TestExcuse: no evidence of source and target says so
 	for _, kind := range Kinds {
 		if !tried[kind] {
 			t.Errorf("no case ends in %s", kind)

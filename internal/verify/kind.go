@@ -21,10 +21,15 @@ const (
 
 	// Official is a trace that Databricks' own migration has moved. The target holds what that migration keeps.
 	Official Kind = "official"
+
+	// Accepted is a trace that is not at the target as it should be, because runs can't migrate it, which somebody has accepted.
+	Accepted Kind = "accepted"
 )
 
 // Kinds lists all kinds, in the order of a report.
-var Kinds = []Kind{Match, Pending, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official}
+var Kinds = []Kind{
+	Match, Pending, Missing, Incomplete, Differ, Duplicate, Unreadable, Changed, Newer, Open, Edited, Extra, Official, Accepted,
+}
 
 // Wrong says whether a kind means that the target is not what it should be.
 func (k Kind) Wrong() bool {

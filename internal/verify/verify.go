@@ -61,6 +61,9 @@ type Job struct {
 	Moved func(ctx context.Context, traceIDs []string) (map[string]bool, error)
 
 	CountFirst bool // count the traces beside the verification, for an ETA
+	// Accepted returns those of some traces of which somebody has accepted that runs can't migrate them, by a checkpoint; nil if
+	// there is none.
+	Accepted func(ctx context.Context, traceIDs []string) (map[string]*checkpoint.AcceptedTrace, error)
 
 	Progress  *Progress     // counts the traces compared; nil for a new one
 	OnFinding func(Finding) // is called for every trace that does not simply match; calls don't overlap
@@ -142,7 +145,7 @@ func Run(ctx context.Context, job Job) (Report, error) {
 		v.report.Outcome, v.report.Error = report.Failed, err.Error()
 	default:
 		k := v.report.Kinds
-		v.report.Equal = v.report.Compared > 0 && v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer] == 0
+		v.report.Equal = v.report.Compared > 0 && v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer]+k[Accepted] == 0
 	}
 	return v.report, err
 }
@@ -170,8 +173,8 @@ func (v *verification) run(ctx context.Context) error {
 	if err := v.compareAll(ctx); err != nil {
 		return err
 	}
-	for _, u := range v.unlistable {
-		v.found(Finding{TraceID: u.TraceID, Kind: Unreadable, Detail: u.Error()})
+	if err := v.findUnlistable(ctx); err != nil {
+		return err
 	}
 	if v.job.Sample > 0 {
 		return nil
