@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
@@ -221,6 +222,7 @@ func (p checkPrinter) summary(n map[preflight.Result]int) error {
 	if s.WouldRun {
 		verdict = "A run would go"
 	}
-	_, err := fmt.Fprintf(p.out, "%s: %d ok, %d warnings, %d failed, %d not checked.\n", verdict, s.OK, s.Warnings, s.Failed, s.NotChecked)
+	_, err := fmt.Fprintf(p.out, "%s: %d ok, %s, %d failed, %d not checked.\n", verdict, s.OK,
+		english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
 	return err
 }

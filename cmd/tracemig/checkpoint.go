@@ -55,7 +55,7 @@ never broken.`,
 // path is the file of the checkpoint that the flags name.
 func (a *app) path(o pairOptions) (string, error) {
 	if o.checkpoint != "" {
-		return o.checkpoint, nil
+		return o.checkpoint, checkCheckpoint(o.checkpoint)
 	}
 	path, _, err := a.pair(o, o.connector(a, a.terminal.Logger("text", 0)))
 	return path, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/config"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/grants"
@@ -76,6 +77,10 @@ func (c *connector) databricks(profile string) (*config.Config, error) {
 		return cfg, nil
 	}
 	cfg, err := databricks.Load(databricks.Options{Host: c.host, Profile: profile})
+	if errors.Is(err, databricks.ErrNoWorkspace) && c.trackingURI == "" {
+		return nil, advice.With(databricks.ErrNoWorkspace, "Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST; "+
+			"if the source is an MLflow server, name that with --tracking-uri")
+	}
 	if err != nil {
 		return nil, err
 	}

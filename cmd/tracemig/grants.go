@@ -16,6 +16,9 @@ import (
 // printGrants prints the statements that grant what a run needs. Where the flags name both the location and the principal, no
 // workspace is asked.
 func (a *app) printGrants(o checkOptions) error {
+	if o.target == "" {
+		return errNoLocation
+	}
 	// No source is read, so what the environment says of one does not matter.
 	o.source = cmp.Or(o.source, "none")
 	if o.checkURI(a) != nil {

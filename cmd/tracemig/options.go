@@ -58,6 +58,8 @@ func (o *runOptions) comparisonFlag() string {
 		return "differ"
 	case o.files.extra != "":
 		return "extra"
+	case o.allowEmpty:
+		return "allow-empty"
 	}
 	return ""
 }

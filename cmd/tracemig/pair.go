@@ -59,6 +59,9 @@ func (o *pairOptions) problems() []error {
 	} else if err := checkTarget(o.target); err != nil {
 		all = append(all, err)
 	}
+	if err := checkCheckpoint(o.checkpoint); err != nil {
+		all = append(all, err)
+	}
 	if err := checkHost(o.host); err != nil {
 		all = append(all, err)
 	}
@@ -95,6 +98,9 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 // pair finds the source and target that the flags name, as checkpoints name them, and the path of their checkpoint. Where the
 // flags name only a checkpoint, its pair is read from it.
 func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pair, err error) {
+	if err := checkCheckpoint(o.checkpoint); err != nil {
+		return "", p, err
+	}
 	if o.checkpoint != "" && o.source == "" && o.target == "" {
 		s, err := checkpoint.OpenReadOnly(a.stop, o.checkpoint)
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -22,10 +23,17 @@ func checkTarget(ref string) error {
 		if rest, authority := strings.CutPrefix(path, "//"); authority && !strings.HasPrefix(rest, "/") {
 			return usageError("--target %q names a host, as file:// does; write file:./%s", ref, rest)
 		}
-		if _, err := deltalake.Open(path, deltalake.Options{}); err != nil {
-			return usageError("--target %v", err)
+		_, err := deltalake.Open(path, deltalake.Options{})
+		switch {
+		case err == nil:
+			return nil
+		case path == "":
+			return usageError("--target %q names no folder and no prefix for its tables; write file:FOLDER/PREFIX, such as file:./lake/agent", ref)
+		case errors.Is(err, deltalake.ErrNoPrefix):
+			return usageError("--target %q names a folder and no prefix for its tables; write file:FOLDER/PREFIX, such as file:%s/agent", ref,
+				strings.TrimRight(path, "/"))
 		}
-		return nil
+		return usageError("--target %v", err)
 	}
 	if scheme.MatchString(ref) {
 		return usageError("--target %q: tables can't be written there; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX", ref)
@@ -40,6 +48,21 @@ func checkTarget(ref string) error {
 		return usageError("--%v", err)
 	}
 	return nil
+}
+
+// errNoLocation is the error of commands that take no tables on this machine.
+var errNoLocation = usageError("--target is missing; write catalog.schema.prefix, or an experiment that is bound to such a location")
+
+// checkCheckpoint refuses a folder in the place of a checkpoint's file.
+func checkCheckpoint(path string) error {
+	if !isDir(path) {
+		return nil
+	}
+	file := filepath.Join(path, "checkpoint.db")
+	if found, _ := filepath.Glob(filepath.Join(path, "*.db")); len(found) > 0 {
+		file = found[0]
+	}
+	return usageError("--checkpoint %q is a folder; name the file in it, such as %s", path, file)
 }
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]+:/`)

@@ -50,7 +50,10 @@ func (a *app) rehearse(o runOptions) error {
 	if !sampled { // no source is read, so what the environment says of one does not matter
 		o.source, o.trackingURI = "none", "databricks"
 	}
-	if o.local() {
+	if o.target == "" {
+		return errNoLocation
+	}
+	if _, folder := folder(o.target); folder || o.local() {
 		return usageError("rehearse tries a SQL warehouse; for local tables there is tracemig demo")
 	}
 	_, log, err := a.prepare(o)

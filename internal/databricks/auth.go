@@ -87,6 +87,9 @@ func (neutralEnvironment) Configure(cfg *config.Config) error {
 	return nil
 }
 
+// ErrNoWorkspace says that neither options, environment nor .databrickscfg name a workspace.
+var ErrNoWorkspace = errors.New("no Databricks workspace is named")
+
 // hostCheck is the last loader. It refuses a wrong host before the SDK sends it anything, also one at which nothing listens.
 type hostCheck struct{}
 
@@ -94,7 +97,7 @@ func (hostCheck) Name() string { return "host-check" }
 
 func (hostCheck) Configure(cfg *config.Config) error {
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
-		return &hostError{advice.With(errors.New("no Databricks workspace is named"),
+		return &hostError{advice.With(ErrNoWorkspace,
 			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST")}
 	}
 	address := cfg.Host

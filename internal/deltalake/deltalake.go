@@ -12,6 +12,7 @@ package deltalake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -41,12 +42,17 @@ var _ interface {
 	target.Marker
 } = (*Lake)(nil)
 
+// ErrNoPrefix says that a path is a folder, and no prefix of tables in one.
+var ErrNoPrefix = errors.New("names no table prefix")
+
 // Open names the tables and does not look for them; Check does. The path is what follows "file:" in a target, such
 // as ./lake/agent for the directories ./lake/agent_otel_spans, ./lake/agent_otel_annotations and so on.
+//
+// The error is ErrNoPrefix where path is only a folder.
 func Open(path string, options Options) (*Lake, error) {
 	base := filepath.Base(path)
 	if path == "" || path[len(path)-1] == filepath.Separator || base == "." || base == ".." || strings.HasSuffix(path, "/.") {
-		return nil, fmt.Errorf("%q names no table prefix: write file:<directory>/<prefix>, such as file:./lake/agent", path)
+		return nil, fmt.Errorf("%q %w: write file:FOLDER/PREFIX, such as file:./lake/agent", path, ErrNoPrefix)
 	}
 	if !utf8.ValidString(path) || strings.ContainsRune(path, 0) {
 		return nil, fmt.Errorf("%q is no path", path)

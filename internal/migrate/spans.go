@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -116,8 +118,9 @@ func (r *run) replaceSpans(ctx context.Context, units []*unit, old target.Times)
 		n += len(u.changedSpans)
 		if !r.job.UpdateSpans {
 			u.report.Reason = ReasonSpansChanged
-			u.report.Detail = fmt.Sprintf("%d spans have other values at the source now: %s; "+
-				"tracemig repair --deep --update-spans puts them in the place of the rows", len(u.changedSpans), spanIDs(u.changedSpans))
+			u.report.Detail = fmt.Sprintf("%s with other values at the source now: %s; "+
+				"tracemig repair --deep --update-spans puts the new ones in the place of the rows",
+				english.Plural(len(u.changedSpans), "span", ""), spanIDs(u.changedSpans))
 		}
 	}
 	r.recorder.spansDiffer(n, r.job.UpdateSpans)

@@ -314,7 +314,7 @@ func (c *check) traces(l *listing) {
 		c.failed(CodeTraces, l.err, "")
 	case len(l.unlistable) > 0:
 		c.warning(CodeTraces, "Look at it at the source and correct or delete it; a run reports each and migrates the others",
-			"%d are listed, and the source has %d that it can't list, the first so: %v", l.traces, len(l.unlistable), l.unlistable[0])
+			"%d listed, and the source has %d that it can't list, the first so: %v", l.traces, len(l.unlistable), l.unlistable[0])
 	case l.traces == 0:
 		c.warning(CodeTraces, "Check the experiment and the window: a run would do nothing", "there is no trace")
 	default:

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -17,7 +19,8 @@ import (
 func (r *rehearsal) noDuplicates(ctx context.Context) error {
 	spans, annotations, err := r.w.CountDuplicates(ctx, target.AllTimes)
 	if err == nil && spans+annotations > 0 {
-		err = wrongf("%d spans and %d annotations are there more than once", spans, annotations)
+		err = wrongf("%s and %s are there more than once",
+			english.Plural(int(spans), "span", ""), english.Plural(int(annotations), "annotation", ""))
 	}
 	return err
 }
@@ -56,7 +59,8 @@ func (r *rehearsal) readBack(ctx context.Context, traces ...*uctables.Trace) err
 		return err
 	}
 	if wrong == nil && len(spans)+len(notes) > 0 {
-		wrong = wrongf("%d spans and %d annotations of %d traces are not there", len(spans), len(notes), len(traces))
+		wrong = wrongf("%s and %s of %s are not there",
+			english.Plural(len(spans), "span", ""), english.Plural(len(notes), "annotation", ""), english.Plural(len(traces), "trace", ""))
 	}
 	return wrong
 }
@@ -240,8 +244,8 @@ func (r *rehearsal) twoWriters(ctx context.Context, m map[string]any) (string, e
 		return "", err
 	}
 	m["rounds"], m["waits"] = rounds, r.waited()-before
-	return fmt.Sprintf("two writers of the same rows, %d times: each row is there once; they had to wait for each other %d times",
-		rounds, r.waited()-before), nil
+	return fmt.Sprintf("two writers of the same rows, %d times: each row is there once; they had to wait for each other %s",
+		rounds, english.Plural(int(r.waited()-before), "time", "")), nil
 }
 
 // lostAnswer stops waiting for the answers to statements, and sends them again.
@@ -343,5 +347,6 @@ func (r *rehearsal) sample(ctx context.Context, m map[string]any) (string, error
 	if traces == 0 {
 		return "", errors.New("the source shows no trace that has ended")
 	}
-	return fmt.Sprintf("%d traces of the source with %d spans are there as they were written", traces, spans), nil
+	return fmt.Sprintf("%s of the source with %s are there as they were written",
+		english.Plural(traces, "trace", ""), english.Plural(spans, "span", "")), nil
 }

@@ -132,11 +132,11 @@ func (v *verification) proveFilesOf(ctx context.Context, t *trace) error {
 	var problems []string
 	if len(differ) > 0 {
 		t.filesKind = Differ
-		problems = append(problems, fmt.Sprintf("%d attachments are other files than were copied: %s", len(differ), some(differ)))
+		problems = append(problems, fmt.Sprintf("%s not as copied: %s", do(len(differ), "attachment", "is", "are"), some(differ)))
 	}
 	if len(lost) > 0 {
 		t.filesKind = Incomplete
-		problems = append(problems, fmt.Sprintf("%d attachments are not where they were copied to: %s", len(lost), some(lost)))
+		problems = append(problems, fmt.Sprintf("%s no longer there: %s", do(len(lost), "attachment", "is", "are"), some(lost)))
 	}
 	t.filesDetail = strings.Join(problems, "; ")
 	return nil

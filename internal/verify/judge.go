@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/go-json-experiment/json"
 
 	"github.com/tracemig/tracemig/internal/digest"
@@ -74,7 +75,7 @@ func (e *evidence) rows() (Kind, string) {
 	meta := e.metadata()
 	switch {
 	case meta == nil && e.have.spans.Rows < e.want.spans:
-		return Incomplete, fmt.Sprintf("%d of %d spans, and no METADATA row", e.have.spans.Rows, e.want.spans)
+		return Incomplete, fmt.Sprintf("%d of %s, and no METADATA row", e.have.spans.Rows, english.Plural(e.want.spans, "span", ""))
 	case meta == nil:
 		return Incomplete, "its METADATA row is missing; its spans may be of another writer"
 	}
@@ -97,7 +98,7 @@ func (e *evidence) rows() (Kind, string) {
 		spans = compareSpans(e.want.rows.Spans, e.spans, e.deep)
 	}
 	if len(spans.lost) > 0 && changed && e.have.spans.Rows >= of.Spans {
-		return Changed, fmt.Sprintf("%d spans came after it was migrated", len(spans.lost))
+		return Changed, english.Plural(len(spans.lost), "span", "") + " came after it was migrated"
 	}
 	if kind, detail := e.wrong(&spans, &diff, changed); kind != "" {
 		return kind, detail
@@ -124,21 +125,21 @@ func (e *evidence) wrong(spans *comparison, diff *resync.Difference, changed boo
 			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
-	add(len(spans.lost), "%d of %d spans are missing: %s", len(spans.lost), e.want.spans, some(spans.lost))
-	add(len(spans.foreign), "%d spans are not the source's: %s", len(spans.foreign), some(spans.foreign))
-	add(len(spans.differ), "%d spans differ: %s", len(spans.differ), some(spans.differ))
-	add(spans.links, "Databricks' own migration has lost %d links of its spans: "+
+	add(len(spans.lost), "%d of %s missing: %s", len(spans.lost), do(e.want.spans, "span", "is", "are"), some(spans.lost))
+	add(len(spans.foreign), "%s not the source's: %s", do(len(spans.foreign), "span", "is", "are"), some(spans.foreign))
+	add(len(spans.differ), "%s: %s", do(len(spans.differ), "span", "differs", "differ"), some(spans.differ))
+	add(spans.links, "Databricks' own migration has lost %s of its spans: "+
 		"DELETE FROM %s WHERE trace_id = '%s', and tracemig repair writes the spans anew",
-		spans.links, e.table, e.want.rows.TraceID)
-	add(len(diff.Twice), "of %d tags there are two live rows, of which readers show either: %s", len(diff.Twice), some(diff.Twice))
-	add(len(diff.Ahead), "%d annotations have an updated_at that is yet to come, so that no edit would be seen: %s",
-		len(diff.Ahead), some(diff.Ahead))
+		english.Plural(spans.links, "link", ""), e.table, e.want.rows.TraceID)
+	add(len(diff.Twice), "of %s there are two live rows, of which readers show either: %s", english.Plural(len(diff.Twice), "tag", ""), some(diff.Twice))
+	add(len(diff.Ahead), "%s an updated_at that is yet to come, so that no edit would be seen: %s",
+		do(len(diff.Ahead), "annotation", "has", "have"), some(diff.Ahead))
 	missing := len(spans.lost) > 0
 	if !changed && !diff.Official {
 		lost, stale := annotations(diff)
 		missing = missing || len(lost) > 0
-		add(len(lost), "%d annotations are missing: %s", len(lost), some(lost))
-		add(len(stale), "%d annotations differ: %s", len(stale), some(stale))
+		add(len(lost), "%s missing: %s", do(len(lost), "annotation", "is", "are"), some(lost))
+		add(len(stale), "%s: %s", do(len(stale), "annotation", "differs", "differ"), some(stale))
 	}
 	switch {
 	case missing:
@@ -147,6 +148,11 @@ func (e *evidence) wrong(spans *comparison, diff *resync.Difference, changed boo
 		return Differ, strings.Join(problems, "; ")
 	}
 	return "", ""
+}
+
+// do is a number of things and what they do, such as "1 span differs" and "2 spans differ".
+func do(n int, thing, one, more string) string {
+	return english.Plural(n, thing, "") + " " + english.PluralWord(n, one, more)
 }
 
 // right says why the sums differ although nothing is wrong.
@@ -159,7 +165,7 @@ func (e *evidence) right(spans *comparison, diff *resync.Difference, changed boo
 	case spans.official > 0:
 		return Official, "its spans are those of Databricks' own migration"
 	case diff.Kept > 0:
-		return Edited, fmt.Sprintf("%d annotations", diff.Kept)
+		return Edited, english.Plural(diff.Kept, "annotation", "")
 	}
 	return Match, "" // Only the digests differed: in digits of doubles, or in what others have added.
 }

@@ -133,22 +133,22 @@ func rowsOf(now, later int64) map[string]judged {
 		"METADATA of another writer": {target: metadata(`{}`), kind: Differ, says: "not written by tracemig"},
 		"METADATA can't be read":     {target: metadata(`7`), kind: Differ, says: "can't be read"},
 
-		"an attribute":         {target: attributes(`{"n":8,"d":0.5}`), kind: Differ, says: "1 spans differ: 0000000000000001"},
-		"an integer, a double": {target: attributes(`{"n":7.0,"d":0.5}`), kind: Differ, says: "1 spans differ"},
-		"a date":               {target: func(r *rows) { r.span("root").Date++ }, kind: Differ, says: "1 spans differ"},
-		"no date":              {target: func(r *rows) { r.span("root").Date = uctables.NoDate }, kind: Differ, says: "1 spans differ"},
-		"a kind":               {target: func(r *rows) { r.span("root").Kind = "SPAN_KIND_SERVER" }, kind: Differ, says: "1 spans differ"},
+		"an attribute":         {target: attributes(`{"n":8,"d":0.5}`), kind: Differ, says: "1 span differs: 0000000000000001"},
+		"an integer, a double": {target: attributes(`{"n":7.0,"d":0.5}`), kind: Differ, says: "1 span differs"},
+		"a date":               {target: func(r *rows) { r.span("root").Date++ }, kind: Differ, says: "1 span differs"},
+		"no date":              {target: func(r *rows) { r.span("root").Date = uctables.NoDate }, kind: Differ, says: "1 span differs"},
+		"a kind":               {target: func(r *rows) { r.span("root").Kind = "SPAN_KIND_SERVER" }, kind: Differ, says: "1 span differs"},
 		"a span besides": {
 			target: func(r *rows) { s := *r.span("root"); s.SpanID = "00000000000000ff"; r.spans = append(r.spans, &s) },
-			kind:   Differ, says: "1 spans are not the source's: 00000000000000ff",
+			kind:   Differ, says: "1 span is not the source's: 00000000000000ff",
 		},
 		"a tag's value": {
 			target: func(r *rows) { r.annotation("a").Value = uctables.JSON(`"2"`) },
-			kind:   Differ, says: "1 annotations differ: TAG a",
+			kind:   Differ, says: "1 annotation differs: TAG a",
 		},
 		"a tag's created_at": {
 			target: func(r *rows) { r.annotation("a").CreatedAtMicros-- },
-			kind:   Differ, says: "1 annotations differ: TAG a",
+			kind:   Differ, says: "1 annotation differs: TAG a",
 		},
 		"feedback's created_at": {target: func(r *rows) { r.annotation("good").CreatedAtMicros-- }, kind: Differ, says: "FEEDBACK good"},
 		"METADATA's created_at": {target: func(r *rows) { r.annotation("metadata").CreatedAtMicros-- }, kind: Differ, says: "METADATA metadata"},
@@ -172,20 +172,20 @@ func rowsOf(now, later int64) map[string]judged {
 				metadata(`{"tracemig.source_trace_id":"tr-` + hex + `","tracemig.spans":1}`)(r)
 				r.drop("child")
 			},
-			kind: Changed, says: "1 spans came after it was migrated",
+			kind: Changed, says: "1 span came after it was migrated",
 		},
 		"edited at the target": {
 			target: func(r *rows) { a := r.annotation("a"); a.Value, a.UpdatedAtMicros = uctables.JSON(`"2"`), later },
-			kind:   Edited, says: "1 annotations",
+			kind:   Edited, says: "1 annotation",
 		},
 		"deleted at the target": {
 			target: func(r *rows) { a := r.annotation("a"); a.DeletedAtMicros, a.UpdatedAtMicros = &later, later },
-			kind:   Edited, says: "1 annotations",
+			kind:   Edited, says: "1 annotation",
 		},
 
 		"moved officially, links lost": {
 			target: (*rows).official,
-			kind:   Differ, says: "lost 1 links of its spans: DELETE FROM m.a.p_otel_spans WHERE trace_id = '" + hex + "'",
+			kind:   Differ, says: "lost 1 link of its spans: DELETE FROM m.a.p_otel_spans WHERE trace_id = '" + hex + "'",
 		},
 		"moved officially, a span lost": {
 			target: func(r *rows) { r.official(); r.drop("child") },

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/tracemig/tracemig/internal/digest"
 	"github.com/tracemig/tracemig/internal/target"
 )
@@ -104,9 +106,9 @@ func (s *sums) nothing() bool { return s.spans.Rows == 0 && len(s.annotations) =
 func (s *sums) duplicate() string {
 	switch {
 	case s.spans.Rows > s.spans.Spans:
-		return fmt.Sprintf("%d rows for %d spans", s.spans.Rows, s.spans.Spans)
+		return fmt.Sprintf("%d rows for %s", s.spans.Rows, english.Plural(s.spans.Spans, "span", ""))
 	case s.spans.RecordIDs < s.spans.Spans:
-		return fmt.Sprintf("%d record_id for %d spans", s.spans.RecordIDs, s.spans.Spans)
+		return fmt.Sprintf("%d record_id for %s", s.spans.RecordIDs, english.Plural(s.spans.Spans, "span", ""))
 	}
 	for _, a := range s.annotations {
 		if a.Copies > 1 {
