@@ -44,7 +44,7 @@ func TestAttachmentsFlag(t *testing.T) {
 // The summary says that attachments stay at the source, of which traces, and what to do about it.
 func TestAttachmentsInWords(t *testing.T) {
 	var out strings.Builder
-	p := newTextPrinter(&out)
+	p := newTextPrinter(newResults(&out))
 	p.trace(migrate.TraceReport{TraceID: "tr-1", State: "migrated", Attachments: 2})
 	p.summary(migrate.Summary{AttachmentsLeft: 1234, AttachmentTraces: 56})
 	for _, want := range []string{

@@ -57,6 +57,7 @@ type app struct {
 	terminal *terminal.Terminal
 	waits    *retry.Waits // what waits for another try
 	getenv   func(string) string
+	args     []string // of the command line, without the program's name
 	environ  []string // all variables, as os.Environ has them
 
 	// stop ends at the first signal: from then on nothing new is begun. ctx ends when the user can't wait, see interrupts.
@@ -73,8 +74,9 @@ func realMain() int {
 	}
 	a := &app{
 		stdout: newResults(os.Stdout), terminal: terminal.New(os.Stderr, os.Getenv), waits: &retry.Waits{},
-		getenv: os.Getenv, environ: os.Environ(),
+		getenv: os.Getenv, environ: os.Environ(), args: os.Args[1:],
 	}
+	a.stdout.color = terminal.Colored(os.Stdout, os.Getenv)
 	ctx, cancel := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(ctx)
 	defer cancel()

@@ -12,11 +12,13 @@ import (
 // printer writes results to standard output, and nothing else goes there. Its errors are those of writing. The first one
 // stays: every later call returns it too.
 type printer interface {
+	reads(experiment string) // names the source of what follows
 	trace(migrate.TraceReport) error
 	summary(migrate.Summary) error
 	plan(migrate.Plan) error
 	finding(verify.Finding) error
 	report(verify.Report) error
+	next(next) error // the command that is to follow
 }
 
 // printer returns the printer for --output.
@@ -30,8 +32,9 @@ func (o *runOptions) printer(out *results) printer {
 // results is standard output. It keeps the first error of a write and returns it from then on, so that no command ends well
 // whose results were lost, wherever it printed them.
 type results struct {
-	out io.Writer
-	err error
+	out   io.Writer
+	color bool // it is a terminal that shows colors
+	err   error
 }
 
 func newResults(out io.Writer) *results { return &results{out: out} }
@@ -92,6 +95,12 @@ func (p jsonPrinter) report(r verify.Report) error {
 		verify.Report
 	}{"verification", r})
 }
+
+// reads is for people: programs know an experiment by its ID.
+func (p jsonPrinter) reads(string) {}
+
+// next is for people: programs know what to do by the exit code.
+func (p jsonPrinter) next(next) error { return nil }
 
 // line writes v in one line.
 func (p jsonPrinter) line(v any) error {

@@ -81,7 +81,7 @@ func (s *session) run(w mlflowclient.Window) error {
 		return s.failed(err)
 	}
 	s.terminal.Block()
-	printErr := s.out.summary(*summary)
+	printErr := cmp.Or(s.out.summary(*summary), s.tellNext(s.afterRun(summary)))
 	if summary.Outcome == report.Failed {
 		return err
 	}

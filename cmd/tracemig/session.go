@@ -71,6 +71,7 @@ func (s *session) open() error {
 		return err
 	}
 	s.experiment, s.named = experiment.ID, experiment.Name
+	s.out.reads(experiment.Name)
 	if s.target, err = conn.target(s.stop, o.target); err != nil {
 		return err
 	}

@@ -188,10 +188,10 @@ func printStates(w *textWriter, st *pairStatus) {
 			if r.Traces > 1 {
 				more = fmt.Sprintf(", … (--list %s lists all)", state)
 			}
-			w.subrow(string(r.Reason), "%s  %s%s", group(r.Traces), plain(r.Example), more)
-			if r.Detail != "" {
-				w.detail(plain(r.Detail))
-			}
+			why := inWords(r.Reason)
+			w.subrow(why.words, "%s  %s%s", group(r.Traces), plain(r.Example), more)
+			w.detail(why.means)
+			w.detail(plain(r.Detail))
 			if a := r.Accepted; a != nil {
 				w.detail(fmt.Sprintf("accepted by %s at %s: %s", plain(a.By), a.At.Format(time.RFC3339), plain(a.Why)))
 			}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/report"
@@ -29,8 +31,27 @@ func (p printable) Write(b []byte) (int, error) {
 
 // textWriter writes lines for people. It keeps the first error of a write, after which it writes nothing.
 type textWriter struct {
-	out io.Writer
-	err error
+	out   io.Writer
+	color bool
+	err   error
+}
+
+// lead writes a line that begins with words in a style. The words are tracemig's own, or printable.
+func (w *textWriter) lead(style terminal.Style, words, format string, args ...any) {
+	if w.err != nil {
+		return
+	}
+	words = string(terminal.Printable([]byte(words)))
+	if w.color {
+		words = style.Paint(words)
+	}
+	out := w.out
+	if safe, ok := out.(printable); ok { // which would take the colors away
+		out = safe.out
+	}
+	if _, w.err = io.WriteString(out, words); w.err == nil {
+		w.printf(format+"\n", args...)
+	}
 }
 
 func (w *textWriter) printf(format string, args ...any) {
@@ -49,21 +70,37 @@ func (w *textWriter) subrow(name, format string, args ...any) {
 	w.printf("    %-20s %s\n", name, fmt.Sprintf(format, args...))
 }
 
-// detail writes a line that explains the one above.
-func (w *textWriter) detail(text string) { w.printf("      %s\n", text) }
+// detail writes a line that explains the one above. Empty text is left out.
+func (w *textWriter) detail(text string) {
+	if text != "" {
+		w.printf("        %s\n", text)
+	}
+}
 
 // textPrinter writes for people. It keeps a few trace IDs of each reason to name them in the summary.
 type textPrinter struct {
 	textWriter
 	examples map[string][]string
 	details  map[string]string
+
+	experiment string // name of the source's experiment; empty where it is not known
 }
 
 // examplesShown is how many trace IDs a reason names. One more is kept, which tells whether there are more.
 const examplesShown = 5
 
-func newTextPrinter(out io.Writer) *textPrinter {
-	return &textPrinter{textWriter: textWriter{out: printable{out}}, examples: map[string][]string{}, details: map[string]string{}}
+func newTextPrinter(out *results) *textPrinter {
+	return &textPrinter{
+		textWriter: textWriter{out: printable{out}, color: out.color}, examples: map[string][]string{}, details: map[string]string{},
+	}
+}
+
+func (p *textPrinter) reads(experiment string) { p.experiment = experiment }
+
+// next prints the command that is to follow.
+func (p *textPrinter) next(n next) error {
+	p.lead(terminal.Strong, "Next", ", %s:\n  %s", n.why, n)
+	return p.err
 }
 
 func (p *textPrinter) trace(t migrate.TraceReport) error {
@@ -118,7 +155,9 @@ func part(source string, s shard.Shard) string {
 }
 
 func (p *textPrinter) summary(s migrate.Summary) error {
-	p.printf("%s → %s: %s\n", part(s.Source, s.Shard), s.Target, s.Outcome)
+	style, words := verdictOfRun(&s)
+	p.lead(style, words, "")
+	p.pair(s.Source, s.Shard, s.Target)
 	p.row("run", "%s", s.RunID)
 	p.tracesOf(&s)
 	p.spansOf(&s)
@@ -140,46 +179,129 @@ func (p *textPrinter) summary(s migrate.Summary) error {
 	return p.err
 }
 
-// tracesOf says what became of the traces.
+// pair names the source and the target.
+func (p *textPrinter) pair(source string, s shard.Shard, target string) {
+	name := part(source, s)
+	if p.experiment != "" {
+		name = p.experiment + " (" + name + ")"
+	}
+	p.row("source", "%s", name)
+	p.row("target", "%s", target)
+}
+
+// count is a number of things, such as "1 trace" or "2,000 traces".
+func count(n int64, thing string) string {
+	return group(n) + " " + english.PluralWord(int(n), thing, "")
+}
+
+// verdictOfRun says in a sentence how a run ended.
+func verdictOfRun(s *migrate.Summary) (terminal.Style, string) {
+	style := terminal.OK
+	switch {
+	case s.Outcome == report.Failed, s.Outcome == report.Partial:
+		style = terminal.Failed
+	case s.Outcome == report.Interrupted, s.Skipped > 0:
+		style = terminal.Warning
+	}
+	begin := map[report.Outcome]string{report.Failed: "The run failed: ", report.Interrupted: "Interrupted: "}[s.Outcome]
+	there := s.Migrated + s.Updated + s.Present
+	switch {
+	case s.Listed == 0 && s.Outcome == report.Done:
+		return terminal.Warning, "Nothing to move: the source lists no traces."
+	case s.Listed == 0:
+		return style, begin + "no trace was listed."
+	case there == s.Listed && there == 1:
+		return style, begin + "The one trace is in " + s.Target + "."
+	}
+	be := "are"
+	if there == 1 {
+		be = "is"
+	}
+	of := fmt.Sprintf("%s of %s %s in %s", group(there), count(s.Listed, "trace"), be, s.Target)
+	if there == s.Listed {
+		of = fmt.Sprintf("all %s are in %s", count(there, "trace"), s.Target)
+	}
+	return style, begin + upperIfFirst(begin, of) + rest(s) + "."
+}
+
+func upperIfFirst(before, s string) string {
+	if before == "" {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// rest says what became of the traces that are not in the target.
+func rest(s *migrate.Summary) string {
+	var parts []string
+	add := func(n int64, one, more string) {
+		if n == 1 {
+			parts = append(parts, "1 "+one)
+		} else if n > 1 {
+			parts = append(parts, group(n)+" "+more)
+		}
+	}
+	add(s.Deferred, "waits for a later run", "wait for a later run")
+	add(s.Skipped, "was skipped", "were skipped")
+	add(s.Failed, "failed", "failed")
+	add(s.Accepted, "can't be migrated, as was accepted", "can't be migrated, as was accepted")
+	add(s.NotReached, "was not reached", "were not reached")
+	if s.Duplicates != nil {
+		add(*s.Duplicates, "row is there twice", "rows are there twice")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(parts, ", ")
+}
+
+// tracesOf says what became of the traces that were listed: the numbers below add up to it.
 func (p *textPrinter) tracesOf(s *migrate.Summary) {
-	p.row("traces migrated", "%s", group(s.Migrated))
+	p.row("traces listed", "%s", group(s.Listed))
+	p.subrow("migrated", "%s", group(s.Migrated))
 	if s.Updated > 0 {
-		p.row("traces updated", "%s, changed at the source since", group(s.Updated))
+		p.subrow("updated", "%s, changed at the source since", group(s.Updated))
 	}
-	if s.TakenOver > 0 {
-		p.subrow("taken over", "%s, which Databricks' own migration had moved", group(s.TakenOver))
-	}
-	if s.ReadFast > 0 {
-		p.subrow("read fast", "%s: tracemig verify --deep reads them exactly, and finds what that form does not hold", group(s.ReadFast))
-	}
-	if s.LargeForClients > 0 {
-		p.subrow("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location",
-			group(s.LargeForClients))
-	}
-	p.row("already there", "%s", group(s.Present))
+	p.subrow("already there", "%s", group(s.Present))
 	p.reasons(checkpoint.Deferred, s.Deferred, s.DeferredReasons)
 	p.reasons(checkpoint.Skipped, s.Skipped, s.SkippedReasons)
 	p.reasons(checkpoint.Failed, s.Failed, s.FailedReasons)
 	if s.Accepted > 0 {
 		p.reasons(checkpoint.Accepted, s.Accepted, s.AcceptedReasons)
 	}
+	if s.NotReached > 0 {
+		p.subrow("not reached", "%s, before the run broke off", group(s.NotReached))
+	}
+	// Which shard a trace belongs to may show only when it is read.
+	switch other := s.Listed - s.Handled() - s.NotReached; {
+	case other > 0:
+		p.subrow("of other shards", "%s", group(other))
+	case other < 0:
+		p.subrow("listed by others", "−%s", group(-other))
+	}
 	if s.AcceptancesEnded > 0 {
 		p.row("acceptances ended", "%s, of traces that are migrated or gone now%s", group(s.AcceptancesEnded), p.ids("acceptance ended"))
 	}
-	if s.NotReached > 0 {
-		p.row("not reached", "%s of the %s listed, before the run broke off", group(s.NotReached), group(s.Listed))
+	if s.TakenOver > 0 {
+		p.row("taken over", "%s, which Databricks' own migration had moved", group(s.TakenOver))
+	}
+	if s.ReadFast > 0 {
+		p.row("read fast", "%s: tracemig verify --deep reads them exactly, and finds what that form does not hold", group(s.ReadFast))
+	}
+	if s.LargeForClients > 0 {
+		p.row("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location",
+			group(s.LargeForClients))
 	}
 }
 
 // reasons says how many traces are in a state, and why.
 func (p *textPrinter) reasons(state checkpoint.State, n int64, reasons map[checkpoint.Reason]int64) {
-	p.row(string(state), "%s", group(n))
-	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-		key := string(state) + " " + string(reason)
-		p.subrow(string(reason), "%s%s", group(reasons[reason]), p.ids(key))
-		if d := p.details[key]; d != "" {
-			p.detail(d)
-		}
+	p.subrow(string(state), "%s", group(n))
+	for _, code := range slices.Sorted(maps.Keys(reasons)) {
+		key, why := string(state)+" "+string(code), inWords(code)
+		p.printf("      %-18s %s%s\n", why.words, group(reasons[code]), p.ids(key))
+		p.detail(why.means)
+		p.detail(p.details[key])
 	}
 }
 
@@ -245,7 +367,9 @@ func (p *textPrinter) finding(f verify.Finding) error {
 }
 
 func (p *textPrinter) report(r verify.Report) error {
-	p.printf("%s → %s: %s\n", part(r.Source, r.Shard), r.Target, verdict(&r))
+	style, words := verdict(&r)
+	p.lead(style, words+".", "")
+	p.pair(r.Source, r.Shard, r.Target)
 	depth := "keys and annotations' IDs; --deep compares values"
 	if r.Deep {
 		depth = "every value"
@@ -269,31 +393,34 @@ func (p *textPrinter) report(r verify.Report) error {
 }
 
 // verdict is the result of a verification in a few words.
-func verdict(r *verify.Report) string {
+func verdict(r *verify.Report) (terminal.Style, string) {
+	wrong, pending, compared := r.Wrong(), r.Kinds[verify.Pending], count(r.Compared, "trace")
 	switch {
+	case r.Outcome == report.Interrupted:
+		return terminal.Warning, "Interrupted: " + compared + " compared"
 	case r.Outcome != report.Done:
-		return string(r.Outcome)
+		return terminal.Failed, "The verification failed: " + compared + " compared"
 	case r.Compared == 0:
-		return "nothing compared"
+		return terminal.Warning, "Nothing compared, so nothing is proven: the source lists no traces"
 	case r.Equal && r.Sample > 0:
-		return "sample equal"
+		return terminal.OK, "Sample equal: " + compared
 	case r.Equal:
-		return "equal"
-	case r.Wrong() == r.Kinds[verify.Pending] && r.Wrong() > 0:
-		return fmt.Sprintf("NOT COMPLETE: %s of %s not moved; run again", group(r.Kinds[verify.Pending]), group(r.Compared))
-	case r.Wrong() > 0:
-		return "NOT EQUAL"
+		return terminal.OK, "Equal: " + compared
+	case wrong == pending && wrong > 0:
+		return terminal.Failed, fmt.Sprintf("NOT COMPLETE: %s of %s not moved", group(pending), compared)
+	case wrong > 0:
+		return terminal.Failed, fmt.Sprintf("NOT EQUAL: %s of %s", group(wrong), compared)
 	case r.Kinds[verify.Unreadable] > 0:
-		return "not all proven"
+		return terminal.Failed, fmt.Sprintf("Not all proven: the source does not give %s of %s", group(r.Kinds[verify.Unreadable]), compared)
 	}
 	but := ""
 	if n := r.Kinds[verify.Accepted]; n > 0 {
 		but = fmt.Sprintf(" but %s accepted, which can't be migrated", group(n))
 	}
 	if r.Kinds[verify.Changed]+r.Kinds[verify.Newer] == 0 {
-		return "equal" + but
+		return terminal.OK, "Equal: " + compared + but
 	}
-	return "nothing lost" + but + "; the next run follows what is new"
+	return terminal.OK, "Nothing lost: " + compared + " compared" + but + "; the next run follows what is new"
 }
 
 // kinds says how many traces were found to be of each kind.
@@ -304,9 +431,7 @@ func (p *textPrinter) kinds(counts map[verify.Kind]int64) {
 			continue
 		}
 		p.subrow(string(k), "%s%s", group(n), p.ids(string(k)))
-		if d := p.details[string(k)]; d != "" {
-			p.detail(d)
-		}
+		p.detail(p.details[string(k)])
 	}
 }
 
@@ -326,7 +451,8 @@ func notLookedFor(which runlinks.Scope, hidden int64) (texts []string) {
 }
 
 func (p *textPrinter) plan(pl migrate.Plan) error {
-	p.printf("%s → %s: dry run, nothing was written\n", part(pl.Source, pl.Shard), pl.Target)
+	p.lead(terminal.Strong, "Dry run", ": nothing was written.")
+	p.pair(pl.Source, pl.Shard, pl.Target)
 	if pl.CreatesTables {
 		p.printf("  the tables are missing and would be made\n")
 	}

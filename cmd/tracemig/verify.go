@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 		return s.failed(err)
 	}
 	s.terminal.Block()
-	printErr := s.out.report(r)
+	printErr := cmp.Or(s.out.report(r), s.tellNext(s.afterVerification(&r)))
 	switch {
 	case err != nil:
 		return err

@@ -129,6 +129,9 @@ func (r *run) listPending(ctx context.Context, yield func(*mlflow.TraceInfo) err
 func (r *run) pending(ctx context.Context, rec checkpoint.Record, yield func(*mlflow.TraceInfo) error) error {
 	info, err := r.job.Source.TraceInfo(ctx, rec.TraceID)
 	if source.Gone(err) {
+		if r.shard.Has(rec.TraceID, "") {
+			r.recorder.addListed() // by an earlier run
+		}
 		accepted, err := r.job.Checkpoint.Acceptances(ctx, []string{rec.TraceID})
 		if err != nil {
 			return err

@@ -69,6 +69,9 @@ func mustRun(t testingT, j Job) Summary {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got := s.Handled() + s.NotReached; got != s.Listed && s.Shard.Count == 0 {
+		t.Errorf("%d traces were listed, and %d are told of: %+v", s.Listed, got, s)
+	}
 	return s
 }
 

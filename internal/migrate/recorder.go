@@ -33,7 +33,7 @@ func (r *Recorder) Counts() report.Counts {
 	defer r.mu.Unlock()
 	s := &r.summary
 	return report.Counts{
-		Phase: r.phase, Listed: s.Listed, Total: r.total, Read: r.read, Done: s.done(), Present: s.Present, Known: r.known, Failed: s.Failed,
+		Phase: r.phase, Listed: s.Listed, Total: r.total, Read: r.read, Done: s.Handled(), Present: s.Present, Known: r.known, Failed: s.Failed,
 		Spans: s.SpansWritten, Annotations: s.AnnotationsWritten, Bytes: s.Bytes,
 		Blocked: r.blocked.Total(), Starved: r.starved.Total(),
 	}
@@ -56,7 +56,7 @@ func (r *Recorder) end(err error, interrupted bool) Summary {
 	defer r.mu.Unlock()
 	s := &r.summary
 	if err != nil || interrupted {
-		s.NotReached = max(0, s.Listed-s.done())
+		s.NotReached = max(0, s.Listed-s.Handled())
 	}
 	s.Seconds = time.Since(s.Started).Seconds()
 	if s.Seconds > 0 {

@@ -127,8 +127,8 @@ func (s *Summary) countAttachments(a *attachmentsOf) {
 	s.AttachmentBytes += a.bytes
 }
 
-// done is the number of traces that the run has finished with.
-func (s *Summary) done() int64 {
+// Handled is the number of traces that the run has finished with.
+func (s *Summary) Handled() int64 {
 	return s.Migrated + s.Updated + s.Present + s.Deferred + s.Skipped + s.Failed + s.Accepted
 }
 
