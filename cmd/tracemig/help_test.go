@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -106,5 +107,27 @@ func TestArguments(t *testing.T) {
 		if err := c.Args(c, []string{"x", "y", "z"}); err == nil || !endsWith(err, exitUsage) {
 			t.Errorf("%s x y z: %v, want wrong usage in words of our own: noArguments or commandsOnly", c.CommandPath(), err)
 		}
+	}
+}
+
+// TestCompletedFlags holds that what shells complete are flags, and that flags which name a file have files completed.
+func TestCompletedFlags(t *testing.T) {
+	root := testRoot(io.Discard)
+	for flag := range flagWords {
+		if len(commandsWith(root, flag)) == 0 {
+			t.Errorf("there are words for --%s, which no command has", flag)
+		}
+	}
+	for flag := range lookUps {
+		if len(commandsWith(root, flag)) == 0 {
+			t.Errorf("values of --%s are looked up, and no command has it", flag)
+		}
+	}
+	for _, c := range allCommands(root) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if strings.HasPrefix(f.Usage, "file ") && !slices.Contains(fileFlags, f.Name) {
+				t.Errorf("%s --%s names a file; add it to fileFlags in complete.go", c.CommandPath(), f.Name)
+			}
+		})
 	}
 }

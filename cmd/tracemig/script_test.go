@@ -167,7 +167,8 @@ func workspace(folder string) http.Handler {
 			{"full_name":"main.agents.billing_otel_spans"}]}`,
 		"/api/2.0/sql/warehouses": `{"warehouses":[{"id":"12ab","name":"Evil \u001b[2J one","state":"STOPPED"},{"id":"34cd","state":"RUNNING"}]}`,
 		"/api/2.0/mlflow/experiments/search": `{"experiments":[{"experiment_id":"7","name":"/Shared/agent"},
-			{"experiment_id":"8","name":"/Shared/agent-uc","tags":[{"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.support"}]}]}`,
+			{"experiment_id":"8","name":"/Shared/agent-uc","tags":[
+			{"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.support"}]}]}`,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]

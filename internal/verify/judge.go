@@ -131,7 +131,8 @@ func (e *evidence) wrong(spans *comparison, diff *resync.Difference, changed boo
 	add(spans.links, "Databricks' own migration has lost %s of its spans: "+
 		"DELETE FROM %s WHERE trace_id = '%s', and tracemig repair writes the spans anew",
 		english.Plural(spans.links, "link", ""), e.table, e.want.rows.TraceID)
-	add(len(diff.Twice), "of %s there are two live rows, of which readers show either: %s", english.Plural(len(diff.Twice), "tag", ""), some(diff.Twice))
+	add(len(diff.Twice), "of %s there are two live rows, of which readers show either: %s", english.Plural(len(diff.Twice), "tag", ""),
+		some(diff.Twice))
 	add(len(diff.Ahead), "%s an updated_at that is yet to come, so that no edit would be seen: %s",
 		do(len(diff.Ahead), "annotation", "has", "have"), some(diff.Ahead))
 	missing := len(spans.lost) > 0
