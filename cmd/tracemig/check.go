@@ -84,7 +84,7 @@ func (a *app) check(o checkOptions) error {
 	defer parts.close()
 	out := checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
 	counts := map[preflight.Result]int{}
-	preflight.Run(a.stop, preflight.Job{
+	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
 		Databricks: conn.inDatabricks(), Local: o.local(),
 		Workspace:  func() (preflight.Workspace, error) { return conn.workspace() },
@@ -92,7 +92,14 @@ func (a *app) check(o checkOptions) error {
 		Target:     parts.target,
 		Checkpoint: parts.checkpoint,
 		Listed:     parts.listed,
-	}, func(f preflight.Finding) {
+	}
+	if conn.inDatabricks() && !conn.oneIdentity() {
+		ofSource := func() (preflight.Workspace, error) { return conn.sourceWorkspace() }
+		if job.SourceWorkspace = ofSource; o.local() {
+			job.Workspace, job.SourceWorkspace = ofSource, nil
+		}
+	}
+	preflight.Run(a.stop, job, func(f preflight.Finding) {
 		a.terminal.Block()
 		counts[f.Result]++
 		_ = out.finding(f) // its error stays: summary returns it

@@ -213,8 +213,14 @@ func (c *connector) preflight(ctx context.Context, needs []grants.Grant) error {
 	return err
 }
 
-func (c *connector) workspace() (*databricks.Workspace, error) {
-	cfg, err := c.ofTarget()
+// workspace is that of the target.
+func (c *connector) workspace() (*databricks.Workspace, error) { return workspaceOf(c.ofTarget()) }
+
+func (c *connector) sourceWorkspace() (*databricks.Workspace, error) {
+	return workspaceOf(c.ofSource())
+}
+
+func workspaceOf(cfg *config.Config, err error) (*databricks.Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +272,7 @@ func tableMissing(err error) bool {
 
 func userAgent() string { return "tracemig/" + version }
 
-// files opens the files of the workspace's volumes.
+// files opens the files of volumes, which are in the workspace of the target.
 func (c *connector) files() (*databricks.Files, error) {
 	cfg, err := c.ofTarget()
 	if err != nil {

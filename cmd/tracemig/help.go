@@ -48,16 +48,7 @@ var flagHelp = regexp.MustCompile(`(?m)^ {2}(?:-\w, | {4})--([\w-]+)`)
 // flagUsages is the help of flags in their groups, as pflag lays it out for all of them together, so that the texts stand below
 // each other.
 func flagUsages(flags *pflag.FlagSet) string {
-	sorted := pflag.NewFlagSet("", pflag.ContinueOnError)
-	sorted.SortFlags = false
-	for _, g := range flagGroups {
-		for name := range strings.FieldsSeq(g.flags) {
-			if f := flags.Lookup(name); f != nil {
-				sorted.AddFlag(f)
-			}
-		}
-	}
-	sorted.AddFlagSet(flags)
+	sorted := inHelpOrder(flags)
 	var b strings.Builder
 	last := ""
 	for line := range strings.Lines(sorted.FlagUsagesWrapped(helpColumns)) {
@@ -74,6 +65,21 @@ func flagUsages(flags *pflag.FlagSet) string {
 		b.WriteString(line)
 	}
 	return b.String()
+}
+
+// inHelpOrder are the same flags, in the order of their groups.
+func inHelpOrder(flags *pflag.FlagSet) *pflag.FlagSet {
+	sorted := pflag.NewFlagSet("", pflag.ContinueOnError)
+	sorted.SortFlags = false
+	for _, g := range flagGroups {
+		for name := range strings.FieldsSeq(g.flags) {
+			if f := flags.Lookup(name); f != nil {
+				sorted.AddFlag(f)
+			}
+		}
+	}
+	sorted.AddFlagSet(flags)
+	return sorted
 }
 
 // newHelpCommand is cobra's, but that a command that there is not is wrong usage.

@@ -47,6 +47,16 @@ type runOptions struct {
 	sourceName string // the source's identity in place of its address, which changes from one demo to the next
 }
 
+// enumerations are the values of flags that have only a few.
+var enumerations = map[string][]string{
+	"output":     {"text", "json"},
+	"log-format": {"text", "json"},
+	"log-level":  {"debug", "info", "warn", "error"},
+	"read":       {string(mlflowclient.Exact), string(mlflowclient.Fast)},
+	"run-links":  {string(runlinks.OfSource), string(runlinks.OfAll), string(runlinks.None)},
+	"stage":      {"auto"},
+}
+
 // comparisonFlag names a given flag that says how source and target are compared; empty where there is none.
 func (o *runOptions) comparisonFlag() string {
 	switch {

@@ -109,6 +109,13 @@ func (o *pairOptions) checkURI(a *app) error {
 	if conn.inDatabricks() {
 		return nil
 	}
+	if o.sourceProfile != "" {
+		name := "--tracking-uri names"
+		if o.trackingURI == "" {
+			name = "MLFLOW_TRACKING_URI names"
+		}
+		return usageError("--source-profile is for a source in Databricks, and %s an MLflow server; leave one of them out", name)
+	}
 	c, err := mlflowclient.NewServer(conn.trackingURI, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: conn.insecureHTTP})
 	if err != nil {
 		name := "--tracking-uri"

@@ -31,12 +31,12 @@ func brokenRules[O any](o O, rules []rule[O]) (all []error) {
 // runRules are the rules for run, and for the commands that have some of its flags.
 var runRules = []rule[*runOptions]{
 	{
-		broken: func(o *runOptions) bool { return o.output != "text" && o.output != "json" },
+		broken: func(o *runOptions) bool { return !slices.Contains(enumerations["output"], o.output) },
 		says:   "--output %q is neither text nor json",
 		value:  func(o *runOptions) string { return o.output },
 	},
 	{
-		broken: func(o *runOptions) bool { return o.logFormat != "text" && o.logFormat != "json" },
+		broken: func(o *runOptions) bool { return !slices.Contains(enumerations["log-format"], o.logFormat) },
 		says:   "--log-format %q is neither text nor json",
 		value:  func(o *runOptions) string { return o.logFormat },
 	},
@@ -67,7 +67,7 @@ var runRules = []rule[*runOptions]{
 		says:   "--sample can't be negative",
 	},
 	{
-		broken: func(o *runOptions) bool { return o.stage != "" && o.stage != "auto" },
+		broken: func(o *runOptions) bool { return o.stage != "" && !slices.Contains(enumerations["stage"], o.stage) },
 		says:   "--stage %q: the one value is auto",
 		value:  func(o *runOptions) string { return o.stage },
 	},

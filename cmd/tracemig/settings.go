@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,12 +47,13 @@ func checkConfig(a *app, path string) (*config.File, config.Problems, error) {
 	for _, p := range file.Pairs {
 		scratch := &cobra.Command{}
 		o := newRunOptions(scratch)
-		problems = append(problems, file.Set(scratch.Flags(), p.Name, p.Settings)...)
+		problems = append(problems, file.Set(scratch.Flags(), p)...)
 		if o.trackingURI == "" {
 			o.read = mlflowclient.Exact // whether the source is one for --read fast may be up to the environment
 		}
 		problems = append(problems, problemsOfPair(a, file, p, scratch, o)...)
 	}
+	problems = append(problems, file.Collisions()...)
 	return file, problems.Sorted(), nil
 }
 
@@ -61,14 +63,16 @@ func problemsOfPair(a *app, file *config.File, p config.Pair, c *cobra.Command, 
 	source, target := c.Flags().Lookup("source").Value.String(), c.Flags().Lookup("target")
 	template := target.Value.String()
 	expanded, err := config.TargetOf(template, source)
-	if err != nil {
+	if err != nil && !p.Wrong["source"] {
 		return append(all, problemOf(file, p, c.Flags(), err))
 	}
 	set := func(value string) { _ = target.Value.Set(value) } // any text can be a target
 	set(expanded)
 	o.given(c)
 	for _, err := range o.problems(a) {
-		all = append(all, problemOf(file, p, c.Flags(), err))
+		if !slices.ContainsFunc(config.Named(c.Flags(), err.Error()), func(f *pflag.Flag) bool { return p.Wrong[f.Name] }) {
+			all = append(all, problemOf(file, p, c.Flags(), err))
+		}
 	}
 	if config.IsPattern(source) {
 		set(template)
@@ -127,7 +131,7 @@ func readPairs[O commandOptions](a *app, c *cobra.Command, path string, fresh fu
 		}
 	}
 	given := config.CommandLine(c.Flags())
-	_ = file.Set(c.Flags(), "", file.Defaults) // what is wrong with them checkConfig has found
+	file.SetDefaults(c.Flags())
 	var all []optionsOfPair[O]
 	for _, p := range file.Pairs {
 		scratch := &cobra.Command{}
@@ -135,7 +139,7 @@ func readPairs[O commandOptions](a *app, c *cobra.Command, path string, fresh fu
 		if err := setFlags(a, scratch.Flags(), given); err != nil {
 			return nil, err
 		}
-		_ = file.Set(scratch.Flags(), p.Name, p.Settings)
+		_ = file.Set(scratch.Flags(), p) // checkConfig has found no problems
 		problems = append(problems, problemsOfPair(a, file, p, scratch, o)...)
 		all = append(all, optionsOfPair[O]{p.Name, p.Line, o, scratch.Flags()})
 	}

@@ -21,6 +21,7 @@ type Pair struct {
 	Name     string
 	Line     int                // in the file
 	Settings map[string]Setting // by the flag's name; those of the defaults too, where the pair has no value of its own
+	Wrong    map[string]bool    // flags whose values can't be used, which is a problem already
 }
 
 // Setting is the value of a flag as it stands in the file.

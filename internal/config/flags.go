@@ -14,6 +14,9 @@ import (
 // annotation keeps beside a flag where its value comes from.
 const annotation = "tracemig_origin"
 
+// Default is the origin of a value that nobody gave.
+const Default = "default"
+
 // Origin says where the value of a flag comes from: "--profile", "TRACEMIG_PROFILE", "tracemig.yaml:12" or "default".
 func Origin(f *pflag.Flag) string {
 	switch from := f.Annotations[annotation]; {
@@ -22,7 +25,7 @@ func Origin(f *pflag.Flag) string {
 	case f.Changed:
 		return "--" + f.Name
 	}
-	return "default"
+	return Default
 }
 
 // CommandLine are the values that were given on the command line.
@@ -59,18 +62,30 @@ func SetFromEnvironment(f *pflag.FlagSet, getenv func(string) string) (failed []
 // OfEnvironment says whether a flag can be given by a variable. Those that print something in place of a command can't.
 func OfEnvironment(flag string) bool { return flag != "help" && flag != "version" }
 
-// Set sets the flags that were not given to the values of a pair, or to the defaults. Flags that f does not have are left out.
-func (file *File) Set(f *pflag.FlagSet, pair string, settings map[string]Setting) (problems Problems) {
-	given := givenIn(f)
+// Set sets the flags that were not given to the values of a pair. Flags that f does not have are left out.
+func (file *File) Set(f *pflag.FlagSet, p Pair) (problems Problems) {
+	for name, err := range file.set(f, p.Settings) {
+		p.Wrong[name] = true
+		problems = append(problems, Problem{File: file.Path, Line: p.Settings[name].Line, Pair: p.Name, Text: Key(name) + " " + err.Error()})
+	}
+	return problems.Sorted()
+}
+
+// SetDefaults is Set for the defaults. What is wrong with them Set tells, since pairs have them too.
+func (file *File) SetDefaults(f *pflag.FlagSet) { file.set(f, file.Defaults) }
+
+// set sets flags, and gives the errors of those that can't have the value that the file has for them.
+func (file *File) set(f *pflag.FlagSet, settings map[string]Setting) map[string]error {
+	given, failed := givenIn(f), map[string]error{}
 	for name, s := range settings {
 		if f.Lookup(name) == nil || !given.free(name) {
 			continue
 		}
 		if err := set(f, name, s.Value, file.At(s.Line)); err != nil {
-			problems = append(problems, Problem{File: file.Path, Line: s.Line, Pair: pair, Text: Key(name) + " " + err.Error()})
+			failed[name] = err
 		}
 	}
-	return problems.Sorted()
+	return failed
 }
 
 // givenFlags are the flags that have values already, from something stronger.
@@ -90,6 +105,10 @@ func (g givenFlags) free(flag string) bool {
 // set sets a flag and notes where the value comes from. The error says what is wrong with the value.
 func set(f *pflag.FlagSet, name, value, from string) error {
 	err := f.Set(name, value)
+	if err != nil {
+		flag := f.Lookup(name)
+		_ = flag.Value.Set(flag.DefValue) // some have a part of the value
+	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return errors.New(BadValue(invalid))
 	}

@@ -45,7 +45,7 @@ func Read(path string, keys Keys) (*File, Problems, error) {
 
 // Parse is Read for the text of the file at path.
 func Parse(path string, text []byte, keys Keys) (*File, Problems) {
-	p := &parser{file: &File{Path: path, Defaults: map[string]Setting{}}, keys: keys}
+	p := &parser{file: &File{Path: path, Defaults: map[string]Setting{}}, keys: keys, wrongDefaults: map[string]bool{}}
 	p.parse(text)
 	return p.file, p.problems.Sorted()
 }
@@ -56,6 +56,8 @@ type parser struct {
 	problems Problems
 	pair     string // name of the one that is read
 	nodes    int
+
+	wrongDefaults map[string]bool // flags whose defaults can't be used
 }
 
 func (p *parser) problem(line int, suggestion, format string, args ...any) {
@@ -99,7 +101,7 @@ func (p *parser) top(n *yaml.Node) {
 		switch key {
 		case "defaults":
 			if !empty(v) {
-				p.settings(v, "defaults", OfPair, p.file.Defaults)
+				p.settings(v, "defaults", OfPair, p.file.Defaults, p.wrongDefaults)
 			}
 		case "pairs":
 			pairs = v
@@ -129,7 +131,7 @@ func (p *parser) top(n *yaml.Node) {
 
 // onePair reads a pair. lines are those of the names that were read.
 func (p *parser) onePair(n *yaml.Node, lines map[string]int) {
-	pair := Pair{Line: n.Line, Settings: map[string]Setting{}}
+	pair := Pair{Line: n.Line, Settings: map[string]Setting{}, Wrong: map[string]bool{}}
 	if resolved(n).Kind != yaml.MappingNode {
 		p.problem(n.Line, "write name: …, source: … and target: …", "a pair is no list of keys and values")
 		return
@@ -151,8 +153,13 @@ func (p *parser) onePair(n *yaml.Node, lines map[string]int) {
 	default:
 		lines[pair.Name] = n.Line
 	}
-	p.settings(n, "the pair", OfDefaults, pair.Settings)
+	p.settings(n, "the pair", OfDefaults, pair.Settings, pair.Wrong)
 	inherit(pair.Settings, p.file.Defaults)
+	for flag := range p.wrongDefaults {
+		if _, own := pair.Settings[flag]; !own {
+			pair.Wrong[flag] = true
+		}
+	}
 	p.file.Pairs = append(p.file.Pairs, pair)
 }
 
@@ -176,14 +183,17 @@ func inherit(own, defaults map[string]Setting) {
 	}
 }
 
-// settings reads keys and values of where into into. not is the place of keys that don't belong there.
-func (p *parser) settings(n *yaml.Node, where string, not Place, into map[string]Setting) {
+// settings reads keys and values of where into into, and notes those that are wrong. not is the place of keys that don't belong there.
+func (p *parser) settings(n *yaml.Node, where string, not Place, into map[string]Setting, wrong map[string]bool) {
 	p.eachKey(n, where, func(key string, k, v *yaml.Node) {
 		flag := strings.ReplaceAll(key, "_", "-")
 		place, known := p.keys[flag]
 		switch {
 		case key == "name" && not == OfDefaults:
 			return // read before the others
+		case key == "name":
+			p.problem(k.Line, "write it in each pair", "name can't be a default: it tells pairs apart")
+			return
 		case !known || strings.Contains(key, "-"):
 			p.problem(k.Line, p.suggest(key), "unknown key %s", printable(key))
 			return
@@ -196,6 +206,8 @@ func (p *parser) settings(n *yaml.Node, where string, not Place, into map[string
 		}
 		if text, ok := p.text(key, v); ok {
 			into[flag] = Setting{Value: text, Line: v.Line}
+		} else {
+			wrong[flag] = true
 		}
 	})
 }

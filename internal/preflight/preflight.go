@@ -49,6 +49,7 @@ type Code string
 // its probes are left out. CodeFolder is only for local targets, CodeViews and CodeOfficial only for others.
 const (
 	CodeIdentity    Code = "workspace.identity"
+	CodeAtSource    Code = "source.identity" // where it is another than the one above, which then is the target's
 	CodeCredentials Code = "source.credentials"
 	CodeExperiment  Code = "source.experiment"
 	CodeTraces      Code = "source.traces"
@@ -124,8 +125,10 @@ type Job struct {
 	Databricks bool                      // the source is in a Databricks workspace
 	Local      bool                      // the target is not in one, but on this machine
 	Workspace  func() (Workspace, error) // called where the source or the target is in one
-	Source     func() (Source, error)
-	Target     func(ctx context.Context) (Target, error)
+	// SourceWorkspace is that of the source, where it is reached with another identity than the target. It is nil for the same.
+	SourceWorkspace func() (Workspace, error)
+	Source          func() (Source, error)
+	Target          func(ctx context.Context) (Target, error)
 	// Checkpoint returns the path of the checkpoint, and the pair that it must belong to.
 	Checkpoint func(server, experimentID, target string) (path string, p checkpoint.Pair, err error)
 	// Listed is called with the number of traces listed so far. It may be nil.
@@ -140,6 +143,9 @@ type check struct {
 	ws    Workspace // nil where there is none, or it can't be asked
 	me    databricks.Identity
 
+	sourceWS       Workspace // the source's; nil where there is none, or it can't be asked
+	sourceIdentity Code      // of the probe that has asked it
+
 	experiment mlflowclient.Experiment // the source; zero where it can't be read
 }
 
@@ -151,7 +157,12 @@ func Run(ctx context.Context, job Job, yield func(Finding)) {
 		}
 	}}
 	if c.Databricks || !c.Local {
-		c.identity()
+		c.ws, c.me = c.identity(CodeIdentity, c.Job.Workspace)
+	}
+	c.sourceWS, c.sourceIdentity = c.ws, CodeIdentity
+	if c.Databricks && c.SourceWorkspace != nil {
+		c.sourceIdentity = CodeAtSource
+		c.sourceWS, _ = c.identity(CodeAtSource, c.SourceWorkspace)
 	}
 	server, experimentID := c.source()
 	target := c.target()
@@ -204,17 +215,20 @@ func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) 
 	return me, Finding{Code: CodeIdentity, Result: OK, Text: fmt.Sprintf("%s at %s (%s)", me.Name, ws.Host(), me.AuthType)}
 }
 
-func (c *check) identity() {
-	ws, err := c.Job.Workspace()
+// identity makes the probe of an identity. The workspace is nil where it can't be asked.
+func (c *check) identity(code Code, open func() (Workspace, error)) (Workspace, databricks.Identity) {
+	ws, err := open()
 	if err != nil {
-		c.failed(CodeIdentity, err, "")
-		return
+		c.failed(code, err, "")
+		return nil, databricks.Identity{}
 	}
 	me, f := Identity(c.ctx, ws)
+	f.Code = code
 	c.yield(f)
-	if f.Result != Failed {
-		c.ws, c.me = ws, me
+	if f.Result == Failed {
+		return nil, databricks.Identity{}
 	}
+	return ws, me
 }
 
 // source makes the probes of the source. It returns the server and the experiment's ID, by which the checkpoint is found; both
@@ -229,9 +243,9 @@ func (c *check) source() (server, experimentID string) {
 			c.notChecked(code, "%s", why)
 		}
 	}
-	if c.Databricks && c.ws == nil {
-		c.notChecked(CodeCredentials, "the workspace can't be asked, see %s", CodeIdentity)
-		skip(rest, "the workspace can't be asked, see "+string(CodeIdentity))
+	if c.Databricks && c.sourceWS == nil {
+		c.notChecked(CodeCredentials, "the workspace can't be asked, see %s", c.sourceIdentity)
+		skip(rest, "the workspace can't be asked, see "+string(c.sourceIdentity))
 		return "", ""
 	}
 	src, err := c.Job.Source()
@@ -241,7 +255,7 @@ func (c *check) source() (server, experimentID string) {
 		return "", ""
 	}
 	if c.Databricks {
-		c.ok(CodeCredentials, "those of the workspace, see %s", CodeIdentity)
+		c.ok(CodeCredentials, "those of the workspace, see %s", c.sourceIdentity)
 	} else {
 		c.ok(CodeCredentials, "%s for %s", src.Credentials(), src.Identity())
 	}

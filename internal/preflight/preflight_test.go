@@ -264,6 +264,31 @@ func TestProbes(t *testing.T) {
 				traceProbes, tableProbes, grantProbes, checkpointProbes),
 			says: map[Code]string{CodeIdentity: "Invalid access token", CodeLocation: "see workspace.identity"},
 		},
+		"two workspaces": {
+			change: func(b *fixture) {
+				b.job.SourceWorkspace = func() (Workspace, error) { return &workspace{}, nil }
+			},
+			says: map[Code]string{CodeAtSource: "ann at https://w", CodeCredentials: "see source.identity"},
+		},
+		"refused by the source": {
+			change: func(b *fixture) {
+				b.job.SourceWorkspace = func() (Workspace, error) {
+					return &workspace{meErr: fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused)}, nil
+				}
+			},
+			want: notChecked(map[Code]Result{CodeAtSource: Failed}, []Code{CodeCredentials, CodeExperiment, CodeOfficial}, traceProbes,
+				checkpointProbes),
+			says: map[Code]string{CodeCredentials: "see source.identity"},
+		},
+		"refused by the target": {
+			change: func(b *fixture) {
+				b.job.SourceWorkspace = func() (Workspace, error) { return &workspace{}, nil }
+				b.ws.meErr = fmt.Errorf("%w (Invalid access token)", databricks.ErrRefused)
+			},
+			want: notChecked(map[Code]Result{CodeIdentity: Failed}, []Code{CodeLocation, CodeWarehouse, CodeMayUse}, tableProbes, grantProbes,
+				checkpointProbes),
+			says: map[Code]string{CodeExperiment: "/Shared/agent has the ID 1", CodeLocation: "see workspace.identity"},
+		},
 		"nameless": {
 			change: func(b *fixture) { b.ws.meErr = databricks.ErrNoRight },
 			want:   notChecked(map[Code]Result{CodeIdentity: Warning}, grantProbes),
@@ -510,8 +535,9 @@ func TestProbes(t *testing.T) {
 			}
 			found := b.run(t)
 			expect(t, found, c.want, c.says)
-			if n := len(found); n != 23 && (n != 24 || b.target.Volume == nil && b.src.bound == "") {
-				t.Errorf("%d probes, want 23, and one for a volume", n)
+			more := b.target.Volume != nil || b.src.bound != "" || b.job.SourceWorkspace != nil
+			if n := len(found); n != 23 && (n != 24 || !more) {
+				t.Errorf("%d probes, want 23, and one for a volume or an identity of its own", n)
 			}
 			if _, err := os.Stat(filepath.Dir(b.path)); err == nil {
 				t.Errorf("the folder of %s exists, want nothing written", b.path)
