@@ -20,9 +20,9 @@ func newConfigCommand(a *app) *cobra.Command {
 		Use:   "config",
 		Short: "Check a file of pairs, and show what holds and where it comes from",
 		Long: `A file of pairs, tracemig.yaml, names sources and targets for run, verify, repair, check and status
-with --config. Each flag of tracemig run is a key of it, with underscores. A flag that is given beats
-its environment variable (TRACEMIG_WAREHOUSE_ID for --warehouse-id), which beats the file, in which a
-pair beats the defaults.`,
+with --config. Each flag of tracemig run is a key of it, with underscores. A flag that is given
+beats its environment variable (TRACEMIG_WAREHOUSE_ID for --warehouse-id), which beats the file, in
+which a pair beats the defaults.`,
 		Args: commandsOnly,
 		RunE: func(*cobra.Command, []string) error { return usageError("say what to do: check, show or schema") },
 	}
@@ -35,12 +35,13 @@ func newConfigCheckCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [--config FILE]",
 		Short: "Find all that is wrong with a file of pairs, without asking any server",
-		Long: `Read a file of pairs and tell all that is wrong with it, each with its line and what to do: keys that
-there are not, values that flags don't take, names that are there twice, pairs that would get into each
-other's way. Nothing is written, no server is asked, and no variable of the environment counts.
+		Long: `Read a file of pairs and tell all that is wrong with it, each with its line and what to do: keys
+that there are not, values that flags don't take, names that are there twice, pairs that would get
+into each other's way. Nothing is written, no server is asked, and the values of flags that the
+environment has do not count.
 
-The exit status is 0 when nothing is wrong and 2 when something is. -o json prints one line a problem
-("type":"problem") and a summary last.`,
+The exit status is 0 when nothing is wrong and 2 when something is. -o json prints one line a
+problem ("type":"problem") and a summary last.`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if !slices.Contains(enumerations["output"], output) {
@@ -128,10 +129,10 @@ func newConfigShowCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show [verify|repair|check|status] [--config FILE] [FLAGS]",
 		Short: "Show what holds for each pair, and where each value comes from",
-		Long: `Show the value of each flag of a command (run, if none is named), and where it comes from: the command
-line, an environment variable, a line of the file, or the default. With --config that is shown for each
-pair. The flags are those of the command. No server is asked. Users and passwords in addresses are left
-out. -o json prints one line a pair ("type":"settings").`,
+		Long: `Show the value of each flag of a command (run, if none is named), and where it comes from: the
+command line, an environment variable, a line of the file, or the default; with --config for each
+pair. It takes the flags of the command. No server is asked. Users and passwords in addresses are
+left out. -o json prints one line a pair ("type":"settings").`,
 		Example: `  tracemig config show --config tracemig.yaml
   tracemig config show verify --config tracemig.yaml --deep -o json
   TRACEMIG_PROFILE=prod tracemig config show status`,

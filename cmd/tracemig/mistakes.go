@@ -159,6 +159,9 @@ func unknownFlag(c *cobra.Command, e *pflag.NotExistError) error {
 // commandsWith are the commands from c downwards that have a flag.
 func commandsWith(c *cobra.Command, flag string) []string {
 	var all []string
+	if c.Hidden {
+		return nil
+	}
 	if f := c.LocalFlags().Lookup(flag); f != nil && !f.Hidden {
 		all = append(all, c.CommandPath())
 	}

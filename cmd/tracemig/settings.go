@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -84,6 +85,9 @@ func problemsOfPair(a *app, file *config.File, p config.Pair, c *cobra.Command, 
 // keys or variables.
 func problemOf(file *config.File, p config.Pair, f *pflag.FlagSet, err error) config.Problem {
 	text, next := advice.Split(err)
+	if at := strings.LastIndex(text, "; "); at > 0 && next == "" {
+		text, next = text[:at], text[at+2:]
+	}
 	problem := config.Problem{File: file.Path, Line: p.Line, Pair: p.Name}
 	for _, flag := range config.Named(f, text) {
 		if s, ok := p.Settings[flag.Name]; ok && config.Origin(flag) == file.At(s.Line) {

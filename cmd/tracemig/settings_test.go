@@ -42,7 +42,7 @@ pairs:
     concurrency: 4
     start_time_ms: 1760000000000
   - name: all
-    source: /Shared/agents/*
+    source: /Shared/teams/*
 `
 
 func TestReadPairs(t *testing.T) {
@@ -85,7 +85,7 @@ func TestReadPairs(t *testing.T) {
 			"source": "123456789012345678 by tracemig.yaml:13", "target": "file:./lake/sales by tracemig.yaml:14",
 			"start-time": " by default", "start-time-ms": "1760000000000 by tracemig.yaml:16",
 		}),
-		"all": with(map[string]string{"source": "/Shared/agents/* by tracemig.yaml:18", "target": "main.agents.{name} by tracemig.yaml:6"}),
+		"all": with(map[string]string{"source": "/Shared/teams/* by tracemig.yaml:18", "target": "main.agents.{name} by tracemig.yaml:6"}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what holds for the pairs: -want +got\n%s", diff)

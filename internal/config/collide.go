@@ -58,7 +58,7 @@ func (file *File) sharedFiles() (problems Problems) {
 			case other == p:
 				problems = append(problems, file.problem(p, flag, "name another", Key(flag)+" is the file of another key too"))
 			case other != nil:
-				problems = append(problems, file.problem(p, flag, "name another", Key(flag)+" is a file of pair "+other.Name+" too"))
+				problems = append(problems, file.problem(p, flag, "name another", Key(flag)+" is a file of "+other.named()+" too"))
 			default:
 				named[path] = p
 			}
@@ -118,14 +118,14 @@ func (m *moved) collides(other *moved) (suggestion, text string) {
 	}
 	switch {
 	case same && a == b && !m.otherShard(other):
-		return "leave one out, or give each a shard, such as 0/2 and 1/2", "it has the source and the target of pair " + other.Name
+		return "leave one out, or give each a shard, such as 0/2 and 1/2", "it has the source and the target of " + other.named()
 	case m.key == other.key && m.written != other.written:
 		return "write it in one way: checkpoints and rows name the tables",
-			fmt.Sprintf("target %s is that of pair %s, which writes it %s", printable(m.written), other.Name, printable(other.written))
+			fmt.Sprintf("target %s is that of %s, which writes it %s", printable(m.written), other.named(), printable(other.written))
 	case within(m.key, other.key):
-		return "choose another folder", "target lies in the folder of a table of pair " + other.Name
+		return "choose another folder", "target lies in the folder of a table of " + other.named()
 	case within(other.key, m.key):
-		return "choose another folder", "target has a table in whose folder that of pair " + other.Name + " lies"
+		return "choose another folder", "target has a table in whose folder lies that of " + other.named()
 	}
 	return "", ""
 }
@@ -154,6 +154,9 @@ func within(tables, others string) bool {
 		return strings.HasPrefix(tables, others+t.Suffix+string(filepath.Separator))
 	})
 }
+
+// named is how a problem of another pair names p.
+func (p *Pair) named() string { return fmt.Sprintf("pair %s in line %d", printable(p.Name), p.Line) }
 
 func (p *Pair) value(flag string) string { return p.Settings[flag].Value }
 

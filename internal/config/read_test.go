@@ -97,7 +97,7 @@ func TestParseProblems(t *testing.T) {
 		"a key twice":             {head + "  source: y\n", "f:5: pair a: source is there twice, in line 3 too; leave one out"},
 		"a list":                  {head + "  stage: [auto]\n", "f:5: pair a: stage has a list; write one value"},
 		"a map":                   {head + "  stage: {a: b}\n", "f:5: pair a: stage has keys and values below it; write one value"},
-		"no value":                {head + "  stage:\n", `f:5: pair a: stage has no value; write one, or leave the line out; "" takes a default away`},
+		"no value":                {head + "  stage:\n", `f:5: pair a: stage has no value; write one, or leave the line out; ""`},
 		"null":                    {head + "  stage: ~\n", "f:5: pair a: stage has no value"},
 		"a tag":                   {head + "  stage: !!binary aGk=\n", "f:5: pair a: stage has a value of the YAML type !!binary"},
 		"two lines":               {head + "  stage: |\n    a\n    b\n", "f:5: pair a: stage has a line break"},
@@ -150,7 +150,8 @@ func TestRead(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("defaults: &d {create: true}\npairs:\n- {name: a, source: x*, target: 'm.a.{name}', <<: *d}\n- name: b\n  source: x1\n  target: m.a.x1\n")
+	f.Add("defaults: &d {create: true}\n" +
+		"pairs:\n- {name: a, source: x*, target: 'm.a.{name}', <<: *d}\n- name: b\n  source: x1\n  target: m.a.x1\n")
 	f.Add("pairs:\n- &a\n  <<: *a\n- *a\n")
 	f.Add("? [a]\n: b\n")
 	f.Fuzz(func(t *testing.T, text string) {
