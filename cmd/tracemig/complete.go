@@ -15,18 +15,11 @@ import (
 	"github.com/tracemig/tracemig/internal/complete"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
-	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
-// flagWords are the values of flags that have only a few.
-var flagWords = map[string][]string{
-	"output":      {"text", "json"},
-	"log-level":   {"debug", "info", "warn", "error"},
-	"log-format":  {"text", "json"},
-	"read":        {string(mlflowclient.Exact), string(mlflowclient.Fast)},
-	"run-links":   {string(runlinks.OfSource), string(runlinks.OfAll), string(runlinks.None)},
-	"stage":       {"auto"},
+// someWords are some values of flags that have others too.
+var someWords = map[string][]string{
 	"attachments": {attachmentsNone, attachmentsInline},
 	"target":      {complete.Files},
 }
@@ -62,14 +55,14 @@ func (a *app) addCompletions(c *cobra.Command) {
 
 // complete finds what a value of a flag may become.
 func (a *app) complete(c *cobra.Command, flag, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	words := flagWords[flag]
+	words := slices.Concat(enumerations[flag], someWords[flag])
 	switch {
 	case flag == "list":
 		for _, s := range listedStates {
 			words = append(words, string(s))
 		}
 	case flag == "output" && c.Flag("list") != nil:
-		words = append(slices.Clone(words), "csv")
+		words = append(words, "csv")
 	case flag == "target" && !strings.Contains(c.Flag(flag).Usage, complete.Files):
 		words = nil // a command that takes no tables on this machine
 	}

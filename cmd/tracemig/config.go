@@ -136,7 +136,7 @@ left out. -o json prints one line a pair ("type":"settings").`,
 		Example: `  tracemig config show --config tracemig.yaml
   tracemig config show verify --config tracemig.yaml --deep -o json
   TRACEMIG_PROFILE=prod tracemig config show status`,
-		Args: noArguments, DisableFlagsInUseLine: true,
+		Args: noArguments, DisableFlagsInUseLine: true, Annotations: map[string]string{borrowedFlags: "true"},
 	}
 	showing(a, c, "run", newRunOptions)
 	add := func(name string) *cobra.Command {

@@ -156,10 +156,13 @@ func unknownFlag(c *cobra.Command, e *pflag.NotExistError) error {
 	return usageError("%s has no flag --%s", c.CommandPath(), name)
 }
 
+// borrowedFlags marks a command whose flags are those of another.
+const borrowedFlags = "tracemig_borrowed_flags"
+
 // commandsWith are the commands from c downwards that have a flag.
 func commandsWith(c *cobra.Command, flag string) []string {
 	var all []string
-	if c.Hidden {
+	if c.Annotations[borrowedFlags] != "" {
 		return nil
 	}
 	if f := c.LocalFlags().Lookup(flag); f != nil && !f.Hidden {

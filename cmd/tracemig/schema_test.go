@@ -92,7 +92,7 @@ func TestConfigSchema(t *testing.T) {
 		right bool
 	}{
 		"a pair":               {head, true},
-		"values of all kinds":  {head + "  create: true\n  concurrency: 4\n  search_rate: 2.5\n  settle: 1h\n  lock_wait: 600\n  read: fast\n", true},
+		"values of all kinds":  {head + "  create: true\n  concurrency: 4\n  search_rate: 2.5\n  lock_wait: 600\n  read: fast\n", true},
 		"no pairs":             {"defaults: {create: true}\n", false},
 		"an empty list":        {"pairs: []\n", false},
 		"no name":              {"pairs:\n- source: x\n", false},
