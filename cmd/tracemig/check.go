@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
+	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/terminal"
@@ -59,7 +61,7 @@ func newCheckOptions(c *cobra.Command) *checkOptions {
 	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
 		"warehouse-id", "checkpoint", "shard",
 		"create", "create-views", "staging-volume", "stage", "start-time-ms", "start-time", "end-time", "search-rate",
-		"output", "log-level", "log-format")
+		"output", "metrics-file", "log-level", "log-format")
 	f := c.Flags()
 	f.BoolVar(&o.printGrants, "print-grants", false, "only print the GRANT statements for the target's tables")
 	f.StringVar(&o.principal, "principal", "",
@@ -75,6 +77,15 @@ func (a *app) check(o checkOptions) error {
 	if err != nil {
 		return err
 	}
+	out, err := a.openOutlets(o.outletOptions, log)
+	if err != nil {
+		return err
+	}
+	return a.tell(out, o.named(), "check", a.probe(o, w, log))
+}
+
+// probe makes the probes and prints them.
+func (a *app) probe(o checkOptions, w mlflowclient.Window, log *slog.Logger) error {
 	conn := o.connector(a, log)
 	conn.limits = o.limits(conn.inDatabricks())
 	if _, err := conn.environment(); err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tracemig/tracemig/internal/metrics"
 )
 
 // docRoot is the root of the repository, seen from this package.
@@ -162,3 +164,21 @@ func receiver(d *ast.FuncDecl) string {
 	}
 	return ""
 }
+
+// TestDocsMetrics holds docs/operations.md against the metrics that there are.
+func TestDocsMetrics(t *testing.T) {
+	text := readDoc(t, filepath.Join(docRoot, "docs", "operations.md"))
+	for name := range metrics.Help {
+		if !strings.Contains(text, "\n| `"+name+"` | ") {
+			t.Errorf("operations.md has no row for %s", name)
+		}
+	}
+	for _, name := range metricName.FindAllString(text, -1) {
+		if metrics.Help[name] == "" {
+			t.Errorf("operations.md names %s, which there is not", name)
+		}
+	}
+}
+
+// metricName matches the names of tracemig's metrics.
+var metricName = regexp.MustCompile(`\btracemig_[a-z_]+\b`)

@@ -17,6 +17,7 @@ import (
 
 type runOptions struct {
 	pairOptions
+	outletOptions
 	create, createViews      bool
 	dryRun                   bool
 	startMs                  int64
@@ -106,6 +107,7 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addStagingFlags(c)
 	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
+	o.outletOptions.addFlags(c)
 }
 
 // addSome adds the named flags of run to another command, with the help that they have in run.

@@ -25,7 +25,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.given(c)
-			return a.withSession(*o, (*session).repair)
+			return a.withSession(*o, "repair", (*session).repair)
 		},
 	}
 	o = newRepairOptions(c)
@@ -44,6 +44,7 @@ func newRepairOptions(c *cobra.Command) *runOptions {
 	o.addStagingFlags(c)
 	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
+	o.outletOptions.addFlags(c)
 	return &o
 }
 

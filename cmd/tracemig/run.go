@@ -54,7 +54,7 @@ func newRunOptions(c *cobra.Command) *runOptions {
 	return &o
 }
 
-func (a *app) run(o runOptions) error { return a.withSession(o, (*session).migrateAndVerify) }
+func (a *app) run(o runOptions) error { return a.withSession(o, "run", (*session).migrateAndVerify) }
 
 // migrateAndVerify migrates or plans, verifies and repairs, as the options say, and prints the results.
 func (s *session) migrateAndVerify(w mlflowclient.Window) error {
@@ -136,6 +136,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	job.RunID, job.Checkpoint = runID, store
 	job.OnTrace = func(t migrate.TraceReport) { _ = s.out.trace(t) } // its error stays: summary returns it
 	before := s.source.Stats()
+	s.watchRun(job.Recorder, before)
 	shown := s.startProgress(job.Recorder.Counts)
 	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
 	shown.Close()
@@ -143,9 +144,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if ended := sum.Outcome == report.Done || sum.Outcome == report.Partial; ended && sum.InWindow == 0 {
 		s.noTraces(w)
 	}
-	stats := s.source.Stats()
-	sum.Requests, sum.Retries = stats.Requests-before.Requests, stats.Retries-before.Retries
-	sum.ThrottledSeconds = (stats.Throttled - before.Throttled).Seconds()
+	addStats(&sum, before, s.source.Stats())
 
 	text, _ := json.Marshal(sum) // it holds only numbers and texts, so there is no error
 	record.End, record.Outcome, record.Summary = time.Now(), sum.Outcome, string(text)
@@ -155,6 +154,12 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 		s.log.Warn("the end of the run could not be noted in the checkpoint", "error", ferr)
 	}
 	return &sum, err
+}
+
+// addStats adds to a summary what the source's client has done since before.
+func addStats(sum *migrate.Summary, before, now mlflowclient.Stats) {
+	sum.Requests, sum.Retries = now.Requests-before.Requests, now.Retries-before.Retries
+	sum.ThrottledSeconds = (now.Throttled - before.Throttled).Seconds()
 }
 
 // plan makes and prints the plan of a dry run. It writes nothing: a checkpoint that does not exist is made as a temporary one.

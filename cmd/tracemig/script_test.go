@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "full": full, "closedpipe": closedPipe, "small": small, "code": code,
-			"complete": completeWord, "cfg": writeConfig,
+			"scrape": scrape, "complete": completeWord, "cfg": writeConfig,
 		},
 	})
 }
@@ -253,4 +254,25 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("the keys %q are not in snake_case: %s", wrongKeys(v), line)
 		}
 	}
+}
+
+// scrape LOG asks for the metrics whose address is in the file LOG, and writes them into the file scraped. With ! it wants no answer.
+func scrape(ts *testscript.TestScript, neg bool, args []string) {
+	await(ts, false, []string{args[0], "/metrics"})
+	resp, err := http.Get(regexp.MustCompile(`http://\S+/metrics`).FindString(ts.ReadFile(args[0])))
+	if neg {
+		if err == nil {
+			ts.Fatalf("it still answers: %s", resp.Status)
+		}
+		return
+	}
+	if err != nil || resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%v, %v", resp, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = os.WriteFile(ts.MkAbs("scraped"), b, 0o600)
+	}
+	ts.Check(err)
 }

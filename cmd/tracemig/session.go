@@ -9,6 +9,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/attachments"
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/metrics"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
@@ -31,19 +32,41 @@ type session struct {
 	target     target.Writer
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
+	outlets    *outlets
+	told       metrics.Pair // what the metrics are told of the pair
 
 	attachments attachments.Policy
 }
 
-// openSession opens source and target. With --output json an error is printed as a summary too.
-func (a *app) openSession(o runOptions, out printer, log *slog.Logger) (*session, error) {
-	s := &session{app: a, opts: o, out: out, plainLog: log}
-	s.nextRun()
-	if err := s.open(); err != nil {
-		s.close()
-		return nil, s.failed(err)
+// withSession opens what the options name, and runs do, the command of that name.
+func (a *app) withSession(o runOptions, command string, do func(*session, mlflowclient.Window) error) error {
+	w, log, err := a.prepare(o)
+	if err != nil {
+		return err
 	}
-	return s, nil
+	out, err := a.openOutlets(o.outletOptions, log)
+	if err != nil {
+		return err
+	}
+	s := &session{app: a, opts: o, plainLog: log, outlets: out, told: o.named()}
+	s.out = observer{o.printer(a.stdout), s}
+	err = s.do(w, do)
+	if !o.dryRun {
+		s.told.Known = s.remembered()
+		err = a.tell(out, s.told, command, err)
+	}
+	return out.end(err, out.close())
+}
+
+// do opens source and target, and runs f. With --output json an error of opening is printed as a summary too.
+func (s *session) do(w mlflowclient.Window, f func(*session, mlflowclient.Window) error) error {
+	s.nextRun()
+	defer s.close()
+	if err := s.open(); err != nil {
+		return s.failed(err)
+	}
+	s.told.Info = &metrics.Info{Source: s.pair.Source, Target: s.pair.Target, Version: version}
+	return f(s, w)
 }
 
 // nextRun gives the next run its ID.
@@ -104,12 +127,14 @@ func (s *session) close() {
 
 // failed returns err. With --output json it prints err as a summary first: the last line is then a summary, whatever happened.
 func (s *session) failed(err error) error {
-	if s.opts.output != "json" {
-		return err
-	}
-	_ = s.out.summary(migrate.Summary{ // where it can't be written, err still says what went wrong
+	sum := migrate.Summary{
 		Source: s.opts.source, Target: s.opts.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC(),
-	})
+	}
+	if s.opts.output == "json" {
+		_ = s.out.summary(sum) // where it can't be written, err still says what went wrong
+	} else {
+		s.outlets.summaries.summary(sum)
+	}
 	return err
 }
 

@@ -21,6 +21,7 @@ var filePlaces = config.Keys{
 	"checkpoint": config.OfPair, "missing-on-target": config.OfPair, "differ": config.OfPair, "extra": config.OfPair,
 	// What belongs to the process.
 	"output": config.OfDefaults, "log-level": config.OfDefaults, "log-format": config.OfDefaults, "parallel": config.OfDefaults,
+	"metrics-file": config.OfDefaults, "metrics-addr": config.OfDefaults, "summary-file": config.OfDefaults,
 }
 
 // neverInFile are the flags of run that say which file it is, or what to do just this once.

@@ -45,7 +45,7 @@ migration), accepted (runs can't migrate it, which tracemig accept has noted).
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.given(c)
-			return a.withSession(*o, (*session).verify)
+			return a.withSession(*o, "verify", (*session).verify)
 		},
 	}
 	o = newVerifyOptions(c)
@@ -65,21 +65,8 @@ func newVerifyOptions(c *cobra.Command) *runOptions {
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
+	o.outletOptions.addFlags(c)
 	return &o
-}
-
-// withSession opens the source and target that the options name, and runs do.
-func (a *app) withSession(o runOptions, do func(*session, mlflowclient.Window) error) error {
-	w, log, err := a.prepare(o)
-	if err != nil {
-		return err
-	}
-	s, err := a.openSession(o, o.printer(a.stdout), log)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return do(s, w)
 }
 
 // verify compares a window and prints what it finds. The error is an *exitError with exitFound when something is wrong.
@@ -102,6 +89,13 @@ func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 		return printErr
 	case r.Outcome == report.Interrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
+	}
+	return s.verdict(&r)
+}
+
+// verdict is nil where a verification that came to its end found nothing wrong.
+func (s *session) verdict(r *verify.Report) error {
+	switch {
 	case r.Wrong() > 0, r.Compared == 0 && !s.opts.allowEmpty:
 		return &exitError{code: exitFound}
 	case r.Kinds[verify.Unreadable] > 0:
@@ -142,6 +136,7 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 		_ = s.out.finding(f) // its error stays: report returns it
 		lists.add(f)
 	}
+	s.watchVerification(job.Progress)
 	shown := s.startProgress(job.Progress.Counts)
 	r, err := compare(s.stop, job)
 	shown.Close()

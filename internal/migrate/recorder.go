@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -37,6 +38,17 @@ func (r *Recorder) Counts() report.Counts {
 		Spans: s.SpansWritten, Annotations: s.AnnotationsWritten, Bytes: s.Bytes,
 		Blocked: r.blocked.Total(), Starved: r.starved.Total(),
 	}
+}
+
+// Summary is what the run has done so far; of how it ended it knows nothing.
+func (r *Recorder) Summary() Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.summary
+	s.DeferredReasons, s.SkippedReasons = maps.Clone(s.DeferredReasons), maps.Clone(s.SkippedReasons)
+	s.FailedReasons, s.Notes = maps.Clone(s.FailedReasons), maps.Clone(s.Notes)
+	s.Seconds = time.Since(s.Started).Seconds()
+	return s
 }
 
 // begin notes which run this is.
