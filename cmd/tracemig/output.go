@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+
+	"golang.org/x/term"
 
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/verify"
@@ -45,6 +48,19 @@ func (r *results) Write(p []byte) (n int, err error) {
 	}
 	n, r.err = r.out.Write(p)
 	return n, r.err
+}
+
+// width is how many columns the terminal has that r is; 0 where it is none.
+func (r *results) width() int {
+	f, ok := r.out.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // finish closes the output and returns what kept results from being written. Some file systems report only at closing that

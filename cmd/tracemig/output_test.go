@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/convert"
@@ -158,7 +159,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 		"text summary": func(r *results) error { return newTextPrinter(r).summary(migrate.Summary{}) },
 		"text plan":    func(r *results) error { return newTextPrinter(r).plan(migrate.Plan{}) },
 		"text report":  func(r *results) error { return newTextPrinter(r).report(verify.Report{}) },
-		"status line":  func(r *results) error { return printStatusLine(r, &pairStatus{}) },
+		"status table": func(r *results) error { return printStatusTable(r, make([]pairStatus, 1), 0, time.Now()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := newResults(&failingWriter{err: syscall.EPIPE})

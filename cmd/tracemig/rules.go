@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -133,6 +134,19 @@ var statusRules = []rule[*statusOptions]{
 	{
 		broken: func(o *statusOptions) bool { return o.listing() && o.all() },
 		says:   "--list and --map are for one source and target; name them, or their --checkpoint",
+	},
+	{
+		broken: func(o *statusOptions) bool { return o.listing() && o.maxAge != "" },
+		says:   "--max-age is for runs, and --list and --map list traces; give one of them",
+	},
+	{
+		broken: func(o *statusOptions) bool {
+			now := time.Now()
+			fresh, ok := ago(o.maxAge, now)
+			return o.maxAge != "" && (!ok || !fresh.Before(now))
+		},
+		says:  "--max-age %q is no age above 0; write 26h or 2d",
+		value: func(o *statusOptions) string { return o.maxAge },
 	},
 	{
 		broken: func(o *statusOptions) bool { return o.shard.Count > 0 && o.all() },

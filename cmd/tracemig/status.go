@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +20,7 @@ type statusOptions struct {
 	pairOptions
 	list   string
 	idMap  bool
+	maxAge string
 	output string
 }
 
@@ -28,13 +33,18 @@ func newStatusCommand(a *app) *cobra.Command {
 and up to which request time the source is covered. A run whose process is gone without having
 noted its end is shown as killed. Nothing is written.
 
-With --checkpoint alone no server is asked. Without any flag there is one line for each checkpoint
-of the default folder. A checkpoint that is gone is told from the target's tables, which know the
-migrated and skipped traces, not the runs nor what was deferred or failed.
+With --checkpoint alone no server is asked. Without any flag there is a table with a line for each
+checkpoint of the default folder: the traces by state, how long ago the last successful run was, how
+the last run ended, and what to look at. A checkpoint that is gone is told from the target's tables,
+which know the migrated and skipped traces, not the runs nor what was deferred or failed.
+
+With --max-age the exit code is 4 where the last successful run is older, or there never was one: a
+run that looked at its whole window and failed with no trace that is not accepted.
 
 With --list and --map there is one line a trace: CSV has a header, JSON lines have a "type".`,
 		Example: `  tracemig status
   tracemig status --source /Shared/support-agent --target main.agents.support
+  tracemig status --max-age 26h
   tracemig status --checkpoint ./checkpoint.db --list failed -o json
   tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv`,
 		Args: noArguments,
@@ -51,6 +61,8 @@ func newStatusOptions(c *cobra.Command) *statusOptions {
 	f := c.Flags()
 	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred, failed or accepted")
 	f.BoolVar(&o.idMap, "map", false, "list old and new ID of every trace that is in the target")
+	f.StringVar(&o.maxAge, "max-age", "",
+		"end with 4 where the last successful run ended longer ago than this `age`, such as 26h or 2d, and name what is stale")
 	f.StringVarP(&o.output, "output", "o", o.output, "text or json; csv too with --list and --map")
 	return o
 }
@@ -77,8 +89,12 @@ func (a *app) status(o statusOptions) error {
 	if err := firstOf(o.problems(a)); err != nil {
 		return err
 	}
+	var fresh time.Time
+	if o.maxAge != "" {
+		fresh, _ = ago(o.maxAge, time.Now())
+	}
 	if o.all() {
-		return a.statusOfAll(o.output)
+		return a.statusOfAll(&o, fresh)
 	}
 	conn := o.connector(a, a.terminal.Logger("text", 0))
 	path, pair, err := a.pair(o.pairOptions, conn)
@@ -109,10 +125,16 @@ func (a *app) status(o statusOptions) error {
 		return a.listTraces(s, checkpoint.State(o.list), o.output)
 	case o.idMap:
 		return a.listIDs(s, o.output)
-	case o.output == "json":
-		return a.statusAsJSON(s, path, fromTarget)
 	}
-	return a.statusAsText(s, path, fromTarget)
+	show := a.statusAsText
+	if o.output == "json" {
+		show = a.statusAsJSON
+	}
+	st, err := show(s, path, fromTarget, fresh)
+	if err != nil {
+		return err
+	}
+	return foundStale([]pairStatus{st}, o.maxAge)
 }
 
 // temporary makes a temporary checkpoint and fills it from the target's tables.
@@ -133,39 +155,64 @@ func (a *app) temporary(ref string, conn *connector, pair checkpoint.Pair) (*che
 	return s, nil
 }
 
-// statusOfAll prints one line for each checkpoint of the default folder. Its error tells of those that can't be read; the
-// others are printed all the same.
-func (a *app) statusOfAll(output string) error {
+// statusOfAll prints a line for each checkpoint of the default folder. Its error tells of those that can't be read, and of those
+// that are stale; the others are printed all the same.
+func (a *app) statusOfAll(o *statusOptions, fresh time.Time) error {
 	dir, paths, err := checkpoint.InDefaultDir(a.getenv)
 	if err != nil {
 		return err
 	}
 	if len(paths) == 0 {
+		if o.maxAge != "" {
+			return &exitError{exitFound, advice.With(fmt.Errorf("there are no checkpoints in %s, so no run of this user here is known", dir),
+				"Name one with --checkpoint, or a --source and --target")}
+		}
 		a.terminal.Logger("text", 0).Info("there are no checkpoints; name one with --checkpoint, or a --source and --target", "folder", dir)
+		return nil
 	}
+	var all []pairStatus
 	var failed []error
 	for _, path := range paths {
-		st, err := a.statusOf(path)
+		st, err := a.statusOf(path, fresh)
 		switch {
 		case a.stop.Err() != nil:
 			return a.stop.Err()
 		case err != nil:
 			failed = append(failed, err)
-			continue
-		case output == "json":
-			err = jsonPrinter{a.stdout}.line(st)
 		default:
-			err = printStatusLine(a.stdout, &st)
+			all = append(all, st)
 		}
-		if err != nil {
+	}
+	slices.SortFunc(all, func(a, b pairStatus) int {
+		return cmp.Or(strings.Compare(a.name(), b.name()), strings.Compare(a.Target, b.Target), strings.Compare(a.Checkpoint, b.Checkpoint))
+	})
+	if err := a.printAll(o, all); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return errors.Join(append(failed, staleError(all, o.maxAge))...)
+	}
+	return foundStale(all, o.maxAge)
+}
+
+// printAll prints a line for each of several pairs.
+func (a *app) printAll(o *statusOptions, all []pairStatus) error {
+	if o.output != "json" {
+		if len(all) == 0 {
+			return nil
+		}
+		return printStatusTable(a.stdout, all, a.stdout.width(), time.Now())
+	}
+	for i := range all {
+		if err := (jsonPrinter{a.stdout}).line(&all[i]); err != nil {
 			return err
 		}
 	}
-	return errors.Join(failed...)
+	return nil
 }
 
 // statusOf is the status of the checkpoint at path, with its last run.
-func (a *app) statusOf(path string) (pairStatus, error) {
+func (a *app) statusOf(path string, fresh time.Time) (pairStatus, error) {
 	s, err := checkpoint.OpenReadOnly(a.stop, path)
 	if err != nil {
 		return pairStatus{}, err
@@ -179,5 +226,6 @@ func (a *app) statusOf(path string) (pairStatus, error) {
 		return nil
 	})
 	st.LastRun = last
+	st.judge(fresh)
 	return st, err
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -117,20 +116,29 @@ func timeOf(ms *int64) *time.Time {
 }
 
 // statusAsJSON prints a line for each run, and one for the checkpoint.
-func (a *app) statusAsJSON(s *checkpoint.Store, path string, fromTarget bool) error {
+func (a *app) statusAsJSON(s *checkpoint.Store, path string, fromTarget bool, fresh time.Time) (pairStatus, error) {
 	out := jsonPrinter{a.stdout}
-	st, err := a.pairStatus(s, path, fromTarget, func(r runStatus) error { return out.line(r) })
+	var last *runStatus
+	st, err := a.pairStatus(s, path, fromTarget, func(r runStatus) error {
+		if last == nil {
+			last = &r
+		}
+		return out.line(r)
+	})
 	if err != nil {
-		return err
+		return st, err
 	}
-	return out.line(st)
+	st.judge(fresh)
+	err = out.line(st) // without the last run, which has a line of its own
+	st.LastRun = last
+	return st, err
 }
 
 // runsShown is how many runs the text shows: a nightly job makes many.
 const runsShown = 10
 
 // statusAsText prints the checkpoint and its latest runs for people.
-func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool) error {
+func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool, fresh time.Time) (pairStatus, error) {
 	var recent []runStatus
 	st, err := a.pairStatus(s, path, fromTarget, func(r runStatus) error {
 		if len(recent) < runsShown {
@@ -139,8 +147,9 @@ func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool) er
 		return nil
 	})
 	if err != nil {
-		return err
+		return st, err
 	}
+	st.judge(fresh)
 	b := bufio.NewWriter(a.stdout)
 	w := &textWriter{out: b}
 	name := st.Source
@@ -166,8 +175,14 @@ func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool) er
 	if c := st.Covered; c != nil {
 		w.row("covered", "%s by run %s", interval(c.From, &c.Until), c.RunID)
 	}
+	if !st.FromTarget {
+		w.row("last success", "%s", st.success(time.Now()))
+	}
 	printRuns(w, recent, st.Runs)
-	return cmp.Or(w.err, b.Flush())
+	if len(recent) > 0 {
+		st.LastRun = &recent[0]
+	}
+	return st, cmp.Or(w.err, b.Flush())
 }
 
 // printStates prints how many traces are in each state, and why.
@@ -223,18 +238,6 @@ func printRuns(w *textWriter, recent []runStatus, total int64) {
 	if err := cmp.Or(t.err, table.Flush()); w.err == nil {
 		w.err = err
 	}
-}
-
-// printStatusLine prints the status of one of several checkpoints in one line.
-func printStatusLine(out io.Writer, st *pairStatus) error {
-	last := "no run yet"
-	if r := st.LastRun; r != nil {
-		last = "last run " + r.Started.Format(time.RFC3339) + " " + string(r.Outcome)
-	}
-	_, err := fmt.Fprintf(out, "%s → %s: %s migrated, %s deferred, %s skipped, %s failed; %s\n", part(st.Source, st.Shard), st.Target,
-		group(st.Traces[checkpoint.Migrated]), group(st.Traces[checkpoint.Deferred]),
-		group(st.Traces[checkpoint.Skipped]), group(st.Traces[checkpoint.Failed]), last)
-	return err
 }
 
 // plain replaces what is not printable in s, which comes from the source: it must not break the line or steer the terminal.

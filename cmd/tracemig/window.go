@@ -17,13 +17,8 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.DateOnly, s); err == nil {
 		return t, nil
 	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for unit, days := range map[string]int{"d": 1, "w": 7} {
-		if n, err := strconv.Atoi(strings.TrimSuffix(s, unit)); err == nil && strings.HasSuffix(s, unit) && n >= 0 {
-			return now.AddDate(0, 0, -n*days), nil
-		}
+	if t, ok := ago(s, now); ok {
+		return t, nil
 	}
 	// A number may be a time since 1970; its size tells the unit, as for --start-time-ms.
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -32,6 +27,19 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usageError("--%s %q is no time; write 2026-01-31T12:00:00Z, 2026-01-31, or an age such as 36h or 7d", flag, s)
+}
+
+// ago reads an age before now such as 36h, 7d or 2w.
+func ago(s string, now time.Time) (t time.Time, ok bool) {
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), true
+	}
+	for unit, days := range map[string]int{"d": 1, "w": 7} {
+		if n, err := strconv.Atoi(strings.TrimSuffix(s, unit)); err == nil && strings.HasSuffix(s, unit) && n >= 0 {
+			return now.AddDate(0, 0, -n*days), true
+		}
+	}
+	return t, false
 }
 
 // earliest is a time before which no trace was requested: there was no MLflow yet.
