@@ -113,9 +113,11 @@ func TestArguments(t *testing.T) {
 // TestCompletedFlags holds that what shells complete are flags, and that flags which name a file have files completed.
 func TestCompletedFlags(t *testing.T) {
 	root := testRoot(io.Discard)
-	for flag := range flagWords {
-		if len(commandsWith(root, flag)) == 0 {
-			t.Errorf("there are words for --%s, which no command has", flag)
+	for _, words := range []map[string][]string{enumerations, someWords} {
+		for flag := range words {
+			if len(commandsWith(root, flag)) == 0 {
+				t.Errorf("there are words for --%s, which no command has", flag)
+			}
 		}
 	}
 	for flag := range lookUps {
