@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize/english"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
@@ -93,7 +94,7 @@ func (a *app) probe(o checkOptions, w mlflowclient.Window, log *slog.Logger) err
 	}
 	parts := checkedParts{a: a, o: &o, conn: conn}
 	defer parts.close()
-	out := checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
+	out := &checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
 	counts := map[preflight.Result]int{}
 	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
@@ -197,28 +198,54 @@ func (p *checkedParts) target(ctx context.Context) (preflight.Target, error) {
 type checkSummary struct {
 	Type       string `json:"type"`
 	WouldRun   bool   `json:"would_run"`
+	Locked     bool   `json:"locked,omitempty"` // not now: another run has the checkpoint
 	OK         int    `json:"ok"`
 	Warnings   int    `json:"warnings"`
 	Failed     int    `json:"failed"`
 	NotChecked int    `json:"not_checked"`
 }
 
-// checkPrinter writes findings as they come. It uses no colors.
+// checkPrinter writes findings as they come. As text, probes that could not be made for want of the same other one share a line.
 type checkPrinter struct {
 	json bool
 	jsonPrinter
+
+	unmade []preflight.Finding // that need the same probe, and are not written yet
+	locked bool                // another run has the checkpoint
 }
 
-func (p checkPrinter) finding(f preflight.Finding) error {
+func (p *checkPrinter) finding(f preflight.Finding) error {
+	p.locked = p.locked || f.Code == preflight.CodeLock && f.Result == preflight.Warning
 	if p.json {
 		return p.line(struct {
 			Type string `json:"type"`
 			preflight.Finding
 		}{"probe", f})
 	}
-	w := textWriter{out: printable{p.out}}
-	w.printf("%-11s  %-18s  %s\n", f.Result, f.Code, f.Text)
-	const indent = "                                 "
+	if len(p.unmade) > 0 && p.unmade[0].Needs != f.Needs {
+		if err := p.tellUnmade(); err != nil {
+			return err
+		}
+	}
+	if f.Needs != "" {
+		p.unmade = append(p.unmade, f)
+		return nil
+	}
+	return p.tell(f)
+}
+
+var resultStyles = map[preflight.Result]terminal.Style{
+	preflight.OK: terminal.OK, preflight.Warning: terminal.Warning, preflight.Failed: terminal.Failed, preflight.NotChecked: terminal.Faint,
+}
+
+// probeIndent is how far the text of a finding is from the left.
+const probeIndent = 33
+
+// tell writes one finding.
+func (p *checkPrinter) tell(f preflight.Finding) error {
+	w := newTextWriter(p.out)
+	w.lead(resultStyles[f.Result], fmt.Sprintf("%-11s", f.Result), "  %-18s  %s", f.Code, f.Text)
+	indent := strings.Repeat(" ", probeIndent)
 	if f.Next != "" {
 		w.printf("%s→ %s.\n", indent, f.Next)
 	}
@@ -228,19 +255,47 @@ func (p checkPrinter) finding(f preflight.Finding) error {
 	return w.err
 }
 
-func (p checkPrinter) summary(n map[preflight.Result]int) error {
+// tellUnmade writes one line for all probes that could not be made.
+func (p *checkPrinter) tellUnmade() error {
+	unmade := p.unmade
+	p.unmade = nil
+	switch len(unmade) {
+	case 0:
+		return nil
+	case 1:
+		return p.tell(unmade[0])
+	}
+	codes := make([]string, len(unmade))
+	for i, f := range unmade {
+		codes[i] = string(f.Code)
+	}
+	w := newTextWriter(p.out)
+	w.lead(resultStyles[preflight.NotChecked], fmt.Sprintf("%-11s", preflight.NotChecked), "  %d more probes need %s:", len(unmade), unmade[0].Needs)
+	const indent = "             "
+	for line := range strings.Lines(text.WrapSoft(strings.Join(codes, ", "), 98-len(indent))) {
+		w.printf("%s%s\n", indent, strings.TrimSpace(line))
+	}
+	return w.err
+}
+
+func (p *checkPrinter) summary(n map[preflight.Result]int) error {
 	s := checkSummary{
-		Type: "summary", WouldRun: n[preflight.Failed] == 0,
+		Type: "summary", WouldRun: n[preflight.Failed] == 0, Locked: p.locked,
 		OK: n[preflight.OK], Warnings: n[preflight.Warning], Failed: n[preflight.Failed], NotChecked: n[preflight.NotChecked],
 	}
 	if p.json {
 		return p.line(s)
 	}
-	verdict := "A run would fail"
-	if s.WouldRun {
-		verdict = "A run would go"
+	style, verdict := terminal.OK, "A run would go"
+	switch {
+	case !s.WouldRun:
+		style, verdict = terminal.Failed, "A run would fail"
+	case s.Locked:
+		style, verdict = terminal.Warning, "A run would have to wait for the one that has the checkpoint"
 	}
-	_, err := fmt.Fprintf(p.out, "%s: %d ok, %s, %d failed, %d not checked.\n", verdict, s.OK,
-		english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
-	return err
+	w := newTextWriter(p.out)
+	if w.err = p.tellUnmade(); w.err == nil {
+		w.lead(style, verdict, ": %d ok, %s, %d failed, %d not checked.", s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
+	}
+	return w.err
 }

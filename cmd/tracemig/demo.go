@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/replay"
 	"github.com/tracemig/tracemig/testdata/sample"
 )
@@ -63,7 +65,7 @@ func (a *app) demo(folder string) error {
 	o.sourceName = "tracemig demo"
 	fmt.Fprintf(a.terminal, "tracemig run --tracking-uri %s --source %s --target %s\n\n", o.trackingURI, o.source, o.target)
 	if err := a.run(o); err != nil {
-		return err
+		return inDemo(err)
 	}
 	spans, annotations := prefix+"_otel_spans", prefix+"_otel_annotations"
 	absolute, err := filepath.Abs(spans) // Spark refuses a relative path after delta.
@@ -75,6 +77,27 @@ func (a *app) demo(folder string) error {
 			"Run the demo again: nothing is new, so nothing is written.\n",
 		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, absolute, absolute))
 	return err
+}
+
+// demoError is an error of a run with a next step that the demo has too: it has none of the flags of run.
+type demoError struct {
+	error
+	text string
+}
+
+func (e *demoError) Error() string { return e.text }
+func (e *demoError) Unwrap() error { return e.error }
+
+// inDemo is the error of a run as the demo tells it.
+func inDemo(err error) error {
+	if ee, coded := errors.AsType[*exitError](err); coded && ee.err == nil {
+		return err
+	}
+	problem, next := advice.Split(err)
+	if !strings.Contains(next, "--") {
+		return err
+	}
+	return &demoError{err, advice.Join(problem, "Name another folder, as in tracemig demo FOLDER")}
 }
 
 // quoted is s as it is written between the quotes of an SQL string.

@@ -39,7 +39,7 @@ var reasons = map[checkpoint.Reason]reason{
 
 	mlflowclient.MissingLost:       {"spans were lost", "it had spans, and the source has none any more: " + afterSkip},
 	mlflowclient.MissingNever:      {"never had spans", "nothing says that it ever had any: its annotations are migrated"},
-	mlflowclient.MissingIncomplete: {"spans are missing", "it reported more than the source has: they are awaited for a day, then " + afterSkip},
+	mlflowclient.MissingIncomplete: {"spans are missing", "it reported more than there are: they are awaited for a day, then " + afterSkip},
 	mlflowclient.MissingArchived:   {"archived", "its spans are where the source does not serve them: " + afterSkip},
 
 	checkpoint.Reason(convert.NoTrace):      {"not a trace", "the source lists something without an ID; " + triedAgain},

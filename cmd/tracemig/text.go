@@ -36,6 +36,8 @@ type textWriter struct {
 	err   error
 }
 
+func newTextWriter(out *results) textWriter { return textWriter{out: printable{out}, color: out.color} }
+
 // lead writes a line that begins with words in a style. The words are tracemig's own, or printable.
 func (w *textWriter) lead(style terminal.Style, words, format string, args ...any) {
 	if w.err != nil {
@@ -91,7 +93,7 @@ const examplesShown = 5
 
 func newTextPrinter(out *results) *textPrinter {
 	return &textPrinter{
-		textWriter: textWriter{out: printable{out}, color: out.color}, examples: map[string][]string{}, details: map[string]string{},
+		textWriter: newTextWriter(out), examples: map[string][]string{}, details: map[string]string{},
 	}
 }
 

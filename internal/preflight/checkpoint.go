@@ -21,7 +21,7 @@ func (c *check) checkpoint(server, experimentID, target string) {
 	if err != nil {
 		for _, code := range []Code{CodeCheckpoint, CodeLock, CodeStateDisk} {
 			if errors.Is(err, errNoPair) {
-				c.notChecked(code, "%v", err)
+				c.needs(c.unknown, err.Error(), code)
 			} else {
 				c.failed(code, err, "")
 			}

@@ -38,6 +38,7 @@ type Finding struct {
 	Code   Code     `json:"code"` // one of the Code constants, or of those that begin with CodeTable and CodeGrant
 	Result Result   `json:"result"`
 	Text   string   `json:"text"`             // one sentence without its full stop
+	Needs  Code     `json:"needs,omitempty"`  // the probe that has to go well before this one can be made
 	Next   string   `json:"next,omitempty"`   // what to do, without a full stop
 	Grants []string `json:"grants,omitempty"` // SQL statements that do it, without semicolons
 }
@@ -147,6 +148,7 @@ type check struct {
 	sourceIdentity Code      // of the probe that has asked it
 
 	experiment mlflowclient.Experiment // the source; zero where it can't be read
+	unknown    Code                    // the probe for want of which source or target is not known; empty where both are
 }
 
 // Run makes all probes and calls yield with each one's finding. It ends early only with ctx.
@@ -175,6 +177,13 @@ func (c *check) ok(code Code, format string, args ...any) {
 
 func (c *check) notChecked(code Code, format string, args ...any) {
 	c.yield(Finding{Code: code, Result: NotChecked, Text: fmt.Sprintf(format, args...)})
+}
+
+// needs says that a probe can't be made, because another one has found why.
+func (c *check) needs(needed Code, why string, codes ...Code) {
+	for _, code := range codes {
+		c.yield(Finding{Code: code, Result: NotChecked, Needs: needed, Text: why + ", see " + string(needed)})
+	}
 }
 
 func (c *check) warning(code Code, next, format string, args ...any) {
@@ -238,21 +247,18 @@ func (c *check) source() (server, experimentID string) {
 	if !c.Databricks {
 		rest = slices.DeleteFunc(rest, func(code Code) bool { return code == CodeCap })
 	}
-	skip := func(codes []Code, why string) {
-		for _, code := range codes {
-			c.notChecked(code, "%s", why)
-		}
+	skip := func(needed Code, why string, codes ...Code) (server, experimentID string) {
+		c.unknown = needed
+		c.needs(needed, why, codes...)
+		return "", ""
 	}
 	if c.Databricks && c.sourceWS == nil {
-		c.notChecked(CodeCredentials, "the workspace can't be asked, see %s", c.sourceIdentity)
-		skip(rest, "the workspace can't be asked, see "+string(c.sourceIdentity))
-		return "", ""
+		return skip(c.sourceIdentity, "the workspace can't be asked", append([]Code{CodeCredentials}, rest...)...)
 	}
 	src, err := c.Job.Source()
 	if err != nil {
 		c.failed(CodeCredentials, err, "")
-		skip(rest, "the source can't be asked, see "+string(CodeCredentials))
-		return "", ""
+		return skip(CodeCredentials, "the source can't be asked", rest...)
 	}
 	if c.Databricks {
 		c.ok(CodeCredentials, "those of the workspace, see %s", c.sourceIdentity)
@@ -262,8 +268,7 @@ func (c *check) source() (server, experimentID string) {
 	experiment, err := src.Experiment(c.ctx, c.Experiment)
 	if err != nil {
 		c.failed(CodeExperiment, err, "")
-		skip(rest[1:], "the experiment can't be read, see "+string(CodeExperiment))
-		return "", ""
+		return skip(CodeExperiment, "the experiment can't be read", rest[1:]...)
 	}
 	if experiment.LifecycleStage == "deleted" {
 		c.warning(CodeExperiment, "Restore it if its traces are gone", "%s (%s) is deleted", experiment.Name, experiment.ID)
@@ -347,7 +352,7 @@ func (c *check) traceLimit(l *listing) {
 	part := c.Window.StartMs != nil || c.Window.EndMs != nil
 	switch {
 	case l.err != nil:
-		c.notChecked(CodeCap, "the traces can't be counted, see %s", CodeTraces)
+		c.needs(CodeTraces, "the traces can't be counted", CodeCap)
 	case l.traces >= traceCap*9/10:
 		c.warning(CodeCap, "Migrate before it is full, or ask Databricks for a higher limit",
 			"%d traces are near the %d that an experiment takes by default: new ones will be refused", l.traces, traceCap)

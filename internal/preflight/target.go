@@ -34,7 +34,7 @@ func locationCodes() []Code { return append(tableCodes(), CodeViews, CodeOfficia
 
 // target makes the probes of the target. It returns the target's name, empty where it is not known.
 func (c *check) target() string {
-	skip := func(why string) {
+	skip := func(needed Code, why string, more ...Code) string {
 		codes := tableCodes()
 		if !c.Local {
 			codes = append([]Code{CodeWarehouse, CodeMayUse}, locationCodes()...)
@@ -42,21 +42,17 @@ func (c *check) target() string {
 				codes = append(codes, grantCode(g))
 			}
 		}
-		for _, code := range codes {
-			c.notChecked(code, "%s", why)
-		}
+		c.unknown = needed
+		c.needs(needed, why, append(more, codes...)...)
+		return ""
 	}
 	if !c.Local && c.ws == nil {
-		why := "the workspace can't be asked, see " + string(CodeIdentity)
-		c.notChecked(CodeLocation, "%s", why)
-		skip(why)
-		return ""
+		return skip(CodeIdentity, "the workspace can't be asked", CodeLocation)
 	}
 	t, err := c.Job.Target(c.ctx)
 	if err != nil {
 		c.failed(CodeLocation, err, "")
-		skip("the target is not known, see " + string(CodeLocation))
-		return ""
+		return skip(CodeLocation, "the target is not known")
 	}
 	if t.Location == nil {
 		c.local(t)
@@ -114,9 +110,7 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		for _, code := range append([]Code{CodeMayUse}, locationCodes()...) {
-			c.notChecked(code, "no warehouse is named, see %s", CodeWarehouse)
-		}
+		c.needs(CodeWarehouse, "no warehouse is named", append([]Code{CodeMayUse}, locationCodes()...)...)
 		return missing
 	}
 	warehouse, stateErr := c.ws.Warehouse(c.ctx, id)
@@ -151,9 +145,7 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 		c.yield(f)
 	}
 	if err != nil {
-		for _, code := range locationCodes() {
-			c.notChecked(code, "the warehouse can't be used, see %s", CodeWarehouse)
-		}
+		c.needs(CodeWarehouse, "the warehouse can't be used", locationCodes()...)
 	}
 	return missing
 }
@@ -192,7 +184,7 @@ func (c *check) views(t Target, tables target.TableChecker) {
 func (c *check) official(t Target, tables target.TableChecker) {
 	asked, ok := tables.(target.LocationReader)
 	if c.experiment.ID == "" || !ok {
-		c.notChecked(CodeOfficial, "the source experiment is not known, see %s", CodeExperiment)
+		c.needs(CodeExperiment, "the source experiment is not known", CodeOfficial)
 		return
 	}
 	skipped, err := asked.OfficialSkips(c.ctx, c.experiment.ID)
@@ -290,11 +282,11 @@ func (c *check) grants(t Target, missing map[Code]bool) {
 		absent := g.Securable == "TABLE" && missing[table]
 		switch {
 		case c.me.Name == "":
-			c.notChecked(code, "it is not known who asks, see %s", CodeIdentity)
+			c.needs(CodeIdentity, "it is not known who asks", code)
 		case absent && c.Create:
 			c.ok(code, "the table will be made, and belong to %s", c.me.Name)
 		case absent:
-			c.notChecked(code, "the table does not exist, see %s", CodeTable+table)
+			c.needs(CodeTable+table, "the table does not exist", code)
 		default:
 			if g.Securable == "SCHEMA" {
 				g.Privileges = append(g.Privileges, create...)
