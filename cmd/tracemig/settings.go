@@ -22,10 +22,11 @@ var filePlaces = config.Keys{
 	// What belongs to the process.
 	"output": config.OfDefaults, "log-level": config.OfDefaults, "log-format": config.OfDefaults, "parallel": config.OfDefaults,
 	"metrics-file": config.OfDefaults, "metrics-addr": config.OfDefaults, "summary-file": config.OfDefaults,
+	"max-duration": config.OfDefaults,
 }
 
 // neverInFile are the flags of run that say which file it is, or what to do just this once.
-var neverInFile = map[string]bool{"config": true, "only": true, "dry-run": true, "help": true}
+var neverInFile = map[string]bool{"config": true, "only": true, "dry-run": true, "limit": true, "help": true}
 
 // configKeys are the flags whose values may stand in a file of pairs: those of run.
 func configKeys() config.Keys {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,7 +72,8 @@ func (file *File) sharedFiles() (problems Problems) {
 type moved struct {
 	*Pair
 	source  string
-	server  string // that the source is in
+	pattern *regexp.Regexp // of the source; nil where that names one experiment
+	server  string         // that the source is in
 	target  string
 	key     string // the same for the same tables, but for the {name} of a pattern
 	written string // the tables, as checkpoints and rows name them
@@ -83,6 +85,9 @@ func (p *Pair) moved() moved {
 	m.server = strings.Join([]string{uri, p.value("workspace"), p.profile("source-profile"), p.value("host")}, "\x00")
 	if expanded, err := TargetOf(m.target, m.source); err == nil && !IsPattern(m.source) {
 		m.target = expanded
+	}
+	if IsPattern(m.source) {
+		m.pattern = compiled(m.source)
 	}
 	m.key, m.written = p.tables(m.target)
 	return m
@@ -106,15 +111,19 @@ func (p *Pair) tables(target string) (key, written string) {
 func (m *moved) collides(other *moved) (suggestion, text string) {
 	a, b := m.key, other.key
 	same := m.server == other.server
-	switch mine, theirs := IsPattern(m.source), IsPattern(other.source); {
+	switch {
 	case !same || m.source == other.source:
 		same = same && m.source == other.source
-	case mine == theirs:
+	case (m.pattern == nil) == (other.pattern == nil):
 		same = false // of two patterns it can't be told
-	case mine:
-		same, a = Matches(m.source, other.source), m.tablesFor(other.source)
+	case m.pattern != nil:
+		if same = m.pattern.MatchString(other.source); same {
+			a = m.tablesFor(other.source)
+		}
 	default:
-		same, b = Matches(other.source, m.source), other.tablesFor(m.source)
+		if same = other.pattern.MatchString(m.source); same {
+			b = other.tablesFor(m.source)
+		}
 	}
 	switch {
 	case same && a == b && !m.otherShard(other):

@@ -16,12 +16,14 @@ const nameMark = "{name}"
 func IsPattern(source string) bool { return strings.Contains(source, "*") }
 
 // Matches says whether an experiment's name is one of a pattern.
-func Matches(pattern, name string) bool {
+func Matches(pattern, name string) bool { return compiled(pattern).MatchString(name) }
+
+func compiled(pattern string) *regexp.Regexp {
 	parts := strings.Split(pattern, "*")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])
 	}
-	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `[^/]*`) + `$`).MatchString(name)
+	return regexp.MustCompile(`(?s)^` + strings.Join(parts, `[^/]*`) + `$`)
 }
 
 // TargetOf is target without its {name}, for a source that names one experiment. For a pattern it is an example.
