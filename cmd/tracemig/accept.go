@@ -185,8 +185,13 @@ func (a *app) acceptIn(s *checkpoint.Store, path string, o *acceptOptions, trace
 	if err != nil && (!refused || o.output != "json") {
 		return err
 	}
+	name, nameErr := s.SourceName(a.stop)
+	if nameErr != nil {
+		return nameErr
+	}
+	p := s.Pair()
 	if o.output != "json" {
-		return printAccepted(&textWriter{out: printable{a.stdout}}, s.Pair(), o.undo, done)
+		return printAccepted(&textWriter{out: printable{a.stdout}}, part(cmp.Or(name, p.Source), p.Shard)+" → "+p.Target, o.undo, done)
 	}
 	out := jsonPrinter{a.stdout}
 	for _, t := range done {
@@ -198,9 +203,8 @@ func (a *app) acceptIn(s *checkpoint.Store, path string, o *acceptOptions, trace
 			return err
 		}
 	}
-	p := s.Pair()
 	sum := acceptSummary{
-		Type: "accept", Source: p.Source, Target: p.Target, Shard: p.Shard, Checkpoint: path, Undo: o.undo, Traces: len(done),
+		Type: "accept", Source: p.Source, SourceName: name, Target: p.Target, Shard: p.Shard, Checkpoint: path, Undo: o.undo, Traces: len(done),
 	}
 	if refused {
 		sum.Wrong = len(wrong.Wrong)
@@ -228,6 +232,7 @@ type acceptedLine struct {
 type acceptSummary struct {
 	Type       string      `json:"type"`
 	Source     string      `json:"source"`
+	SourceName string      `json:"source_name,omitempty"`
 	Target     string      `json:"target"`
 	Shard      shard.Shard `json:"shard,omitzero"`
 	Checkpoint string      `json:"checkpoint"`
@@ -236,20 +241,19 @@ type acceptSummary struct {
 	Wrong      int         `json:"traces_wrong"` // if there are any, nothing was changed
 }
 
-// printAccepted says for people which traces are accepted now, or no longer.
-func printAccepted(w *textWriter, p checkpoint.Pair, undo bool, traces []checkpoint.AcceptedTrace) error {
+// printAccepted says for people which traces of a pair are accepted now, or no longer.
+func printAccepted(w *textWriter, pair string, undo bool, traces []checkpoint.AcceptedTrace) error {
 	for _, t := range traces {
-		w.printf("  %s  %s  %s\n", t.TraceID, t.Reason, cmp.Or(plain(t.Detail), "-"))
+		w.printf("  %s  %s: %s\n", t.TraceID, inWords(t.Reason).words, cmp.Or(plain(t.Detail), "-"))
 	}
 	n := "1 trace"
 	if len(traces) != 1 {
 		n = group(int64(len(traces))) + " traces"
 	}
 	if undo {
-		w.printf("%s → %s: %s no longer accepted; a failure counts as one again\n", part(p.Source, p.Shard), p.Target, n)
+		w.printf("%s: %s no longer accepted; a failure counts as one again\n", pair, n)
 	} else {
-		w.printf("%s → %s: %s accepted; runs go on trying them, and tell of them as accepted, not as failed\n",
-			part(p.Source, p.Shard), p.Target, n)
+		w.printf("%s: %s accepted; runs go on trying, and count a failure as accepted\n", pair, n)
 	}
 	return w.err
 }

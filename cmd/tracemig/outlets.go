@@ -189,12 +189,8 @@ func (s *session) remembered() *metrics.Known {
 		return nil
 	}
 	k := &metrics.Known{At: time.Now(), Traces: map[string]int64{}}
-	st, err := store.Status(s.ctx, s.path, func(r checkpoint.Run) error {
-		if r.Outcome == report.Done && r.End.After(k.LastSuccess) {
-			k.LastSuccess = r.End
-		}
-		return nil
-	})
+	st, err := store.Status(s.ctx, s.path, func(checkpoint.Run) error { return nil })
+	k.LastSuccess = st.LastDone
 	if err != nil {
 		s.log.Warn("what the checkpoint knows is missing in the metrics", "error", err)
 		return nil

@@ -159,7 +159,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 		"text summary": func(r *results) error { return newTextPrinter(r).summary(migrate.Summary{}) },
 		"text plan":    func(r *results) error { return newTextPrinter(r).plan(migrate.Plan{}) },
 		"text report":  func(r *results) error { return newTextPrinter(r).report(verify.Report{}) },
-		"status table": func(r *results) error { return printStatusTable(r, make([]pairStatus, 1), 0, time.Now()) },
+		"status table": func(r *results) error { return statusTable{now: time.Now()}.print(r, make([]pairStatus, 1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := newResults(&failingWriter{err: syscall.EPIPE})

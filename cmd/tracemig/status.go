@@ -201,7 +201,7 @@ func (a *app) printAll(o *statusOptions, all []pairStatus) error {
 		if len(all) == 0 {
 			return nil
 		}
-		return printStatusTable(a.stdout, all, a.stdout.width(), time.Now())
+		return statusTable{a.stdout.width(), a.stdout.color, time.Now()}.print(a.stdout, all)
 	}
 	for i := range all {
 		if err := (jsonPrinter{a.stdout}).line(&all[i]); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/shard"
+	"github.com/tracemig/tracemig/internal/terminal"
 )
 
 var tableNow = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -38,14 +39,14 @@ func somePairs() []pairStatus {
 func TestStatusTable(t *testing.T) {
 	shown := func(width int) string {
 		var b strings.Builder
-		if err := printStatusTable(&b, somePairs(), width, tableNow); err != nil {
+		if err := (statusTable{width: width, now: tableNow}).print(&b, somePairs()); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
 	}
 	golden := filepath.Join("testdata", "status_table.txt")
 	if *update {
-		if err := os.WriteFile(golden, []byte(shown(0)+"\n"+shown(110)), 0o644); err != nil {
+		if err := os.WriteFile(golden, []byte(shown(0)+"\n"+shown(110)+"\n"+shown(80)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +54,7 @@ func TestStatusTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(string(want), shown(0)+"\n"+shown(110)); d != "" {
+	if d := cmp.Diff(string(want), shown(0)+"\n"+shown(110)+"\n"+shown(80)); d != "" {
 		t.Errorf("in a pipe, and at 110 columns (-want +got; -update writes them):\n%s", d)
 	}
 	got := shown(110)
@@ -70,11 +71,40 @@ func TestStatusTable(t *testing.T) {
 	if strings.Contains(got, "accepted") || strings.Contains(got, "2026") {
 		t.Errorf("at 110 columns there are columns that say nothing:\n%s", got)
 	}
+	narrow := shown(80)
+	for line := range strings.Lines(narrow) {
+		if w := text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n")); w > 80 {
+			t.Errorf("a line of %d columns, want at most 80: %s", w, line)
+		}
+	}
 	if wide := shown(400); !strings.Contains(wide, somePairs()[1].Target) {
 		t.Errorf("at 400 columns a name is cut:\n%s", wide)
 	}
-	if tiny := shown(20); !strings.Contains(tiny, "support-agent"[2:]) { // nothing can be done: it breaks the lines
+	if tiny := shown(20); !strings.Contains(tiny, "ort-agent") { // nothing can be done: it breaks the lines
 		t.Errorf("at 20 columns:\n%s", tiny)
+	}
+}
+
+// Colors change nothing but colors.
+func TestStatusTableInColor(t *testing.T) {
+	var plain, painted strings.Builder
+	all := somePairs()
+	all[1].judge(tableNow)
+	for b, color := range map[*strings.Builder]bool{&plain: false, &painted: true} {
+		if err := (statusTable{width: 100, color: color, now: tableNow}).print(b, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(plain.String(), text.StripEscape(painted.String())); d != "" {
+		t.Errorf("without its colors (-want +got):\n%s", d)
+	}
+	for _, want := range []string{
+		terminal.Strong.Paint("source"), terminal.OK.Paint("done"), terminal.Warning.Paint("partial"), terminal.Failed.Paint("never"),
+		terminal.Failed.Paint("1"),
+	} {
+		if !strings.Contains(painted.String(), want) {
+			t.Errorf("%q is missing in %q", want, painted.String())
+		}
 	}
 }
 

@@ -417,7 +417,7 @@ func verdict(r *verify.Report) (terminal.Style, string) {
 	}
 	but := ""
 	if n := r.Kinds[verify.Accepted]; n > 0 {
-		but = fmt.Sprintf(" but %s accepted, which can't be migrated", group(n))
+		but = fmt.Sprintf(", but for %s that can't be migrated, as was accepted", group(n))
 	}
 	if r.Kinds[verify.Changed]+r.Kinds[verify.Newer] == 0 {
 		return terminal.OK, "Equal: " + compared + but
