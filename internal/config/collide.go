@@ -107,24 +107,24 @@ func (p *Pair) tables(target string) (key, written string) {
 	return strings.Join([]string{key, p.profile("target-profile"), p.value("host")}, "\x00"), written
 }
 
+// together gives the tables of two pairs for the experiments that both move; it is false where they move none, as far as is known.
+func (m *moved) together(other *moved) (mine, theirs string, same bool) {
+	switch {
+	case m.server != other.server:
+		return "", "", false
+	case m.source == other.source:
+		return m.key, other.key, true
+	case m.pattern != nil && other.pattern == nil && m.pattern.MatchString(other.source):
+		return m.tablesFor(other.source), other.key, true
+	case m.pattern == nil && other.pattern != nil && other.pattern.MatchString(m.source):
+		return m.key, other.tablesFor(m.source), true
+	}
+	return "", "", false // of two patterns it can't be told
+}
+
 // collides says in what m is in the way of another, if it is.
 func (m *moved) collides(other *moved) (suggestion, text string) {
-	a, b := m.key, other.key
-	same := m.server == other.server
-	switch {
-	case !same || m.source == other.source:
-		same = same && m.source == other.source
-	case (m.pattern == nil) == (other.pattern == nil):
-		same = false // of two patterns it can't be told
-	case m.pattern != nil:
-		if same = m.pattern.MatchString(other.source); same {
-			a = m.tablesFor(other.source)
-		}
-	default:
-		if same = other.pattern.MatchString(m.source); same {
-			b = other.tablesFor(m.source)
-		}
-	}
+	a, b, same := m.together(other)
 	switch {
 	case same && a == b && !m.otherShard(other):
 		return "leave one out, or give each a shard, such as 0/2 and 1/2", "it has the source and the target of " + other.named()
