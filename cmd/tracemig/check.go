@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize/english"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
@@ -244,10 +244,10 @@ const probeIndent = 33
 // tell writes one finding.
 func (p *checkPrinter) tell(f preflight.Finding) error {
 	w := newTextWriter(p.out)
-	w.lead(resultStyles[f.Result], fmt.Sprintf("%-11s", f.Result), "  %-18s  %s", f.Code, f.Text)
+	w.lead(resultStyles[f.Result], fmt.Sprintf("%-11s", f.Result), "  %-18s  %s", f.Code, w.wrap(probeIndent, f.Text))
 	indent := strings.Repeat(" ", probeIndent)
 	if f.Next != "" {
-		w.printf("%s→ %s.\n", indent, f.Next)
+		w.printf("%s→ %s.\n", indent, w.wrap(probeIndent+2, f.Next))
 	}
 	for _, g := range f.Grants {
 		w.printf("%s  %s;\n", indent, g)
@@ -272,9 +272,7 @@ func (p *checkPrinter) tellUnmade() error {
 	w := newTextWriter(p.out)
 	w.lead(resultStyles[preflight.NotChecked], fmt.Sprintf("%-11s", preflight.NotChecked), "  %d more probes need %s:", len(unmade), unmade[0].Needs)
 	const indent = "             "
-	for line := range strings.Lines(text.WrapSoft(strings.Join(codes, ", "), 98-len(indent))) {
-		w.printf("%s%s\n", indent, strings.TrimSpace(line))
-	}
+	w.printf("%s%s\n", indent, terminal.Wrap(strings.Join(codes, ", "), len(indent), cmp.Or(w.width, 100)))
 	return w.err
 }
 
@@ -295,7 +293,7 @@ func (p *checkPrinter) summary(n map[preflight.Result]int) error {
 	}
 	w := newTextWriter(p.out)
 	if w.err = p.tellUnmade(); w.err == nil {
-		w.lead(style, verdict, ": %d ok, %s, %d failed, %d not checked.", s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
+		w.verdict(style, verdict, ": %d ok, %s, %d failed, %d not checked.", s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
 	}
 	return w.err
 }

@@ -143,15 +143,19 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 		"plan":    func(r *results) error { return jsonPrinter{r}.plan(migrate.Plan{}) },
 		"finding": func(r *results) error { return jsonPrinter{r}.finding(verify.Finding{}) },
 		"report":  func(r *results) error { return jsonPrinter{r}.report(verify.Report{}) },
-		"probe":   func(r *results) error { return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{}) },
-		"probes":  func(r *results) error { return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(kinds) },
+		"probe": func(r *results) error {
+			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{})
+		},
+		"probes": func(r *results) error { return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(kinds) },
 		"step": func(r *results) error {
 			return rehearsalPrinter{true, strings.NewReplacer(), jsonPrinter{r}}.step(rehearsal.Step{})
 		},
 		"text probe": func(r *results) error {
 			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{Next: "n"})
 		},
-		"text probes": func(r *results) error { return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(kinds) },
+		"text probes": func(r *results) error {
+			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(kinds)
+		},
 		"text steps": func(r *results) error {
 			_, err := rehearsalPrinter{false, strings.NewReplacer(), jsonPrinter{r}}.summary("kind", nil, 0)
 			return err

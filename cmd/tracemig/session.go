@@ -151,6 +151,9 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 
 // lock takes the checkpoint's lock and opens the checkpoint. release undoes both.
 func (s *session) lock(runID string) (store *checkpoint.Store, release func(), err error) {
+	if held, holder, err := checkpoint.Held(s.path); s.opts.lockWait > 0 && held && err == nil {
+		s.log.Info("waiting for the run that has the checkpoint", "holder", holder.String(), "for", time.Duration(s.opts.lockWait))
+	}
 	lock, err := checkpoint.TakeLock(s.stop, s.path, time.Duration(s.opts.lockWait), checkpoint.ThisProcess(runID))
 	if err != nil {
 		return nil, nil, err

@@ -151,7 +151,7 @@ func (a *app) statusAsText(s *checkpoint.Store, path string, fromTarget bool, fr
 	}
 	st.judge(fresh)
 	b := bufio.NewWriter(a.stdout)
-	w := &textWriter{out: b}
+	w := &textWriter{out: b, width: a.stdout.width()}
 	name := st.Source
 	if st.SourceName != "" {
 		name = plain(st.SourceName) + " (" + name + ")"

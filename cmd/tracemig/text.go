@@ -33,13 +33,34 @@ func (p printable) Write(b []byte) (int, error) {
 type textWriter struct {
 	out   io.Writer
 	color bool
+	width int // lines are broken between words where that many columns are full; 0 for never
 	err   error
 }
 
-func newTextWriter(out *results) textWriter { return textWriter{out: printable{out}, color: out.color} }
+func newTextWriter(out *results) textWriter {
+	return textWriter{out: printable{out}, color: out.color, width: out.width()}
+}
 
-// lead writes a line that begins with words in a style. The words are tracemig's own, or printable.
+// lead writes a line that begins with words in a style.
 func (w *textWriter) lead(style terminal.Style, words, format string, args ...any) {
+	w.paint(style, words)
+	w.printf(format+"\n", args...)
+}
+
+// marks stand before verdicts where there are colors. The words have none: not every color can be read on every ground.
+var marks = map[terminal.Style]string{terminal.OK: "✓", terminal.Warning: "!", terminal.Failed: "✗"}
+
+// verdict writes a line that says how something ended.
+func (w *textWriter) verdict(style terminal.Style, words, format string, args ...any) {
+	if w.color {
+		w.paint(style, marks[style])
+		words = " " + words
+	}
+	w.lead(terminal.Strong, words, format, args...)
+}
+
+// paint writes words in a style.
+func (w *textWriter) paint(style terminal.Style, words string) {
 	if w.err != nil {
 		return
 	}
@@ -51,9 +72,7 @@ func (w *textWriter) lead(style terminal.Style, words, format string, args ...an
 	if safe, ok := out.(printable); ok { // which would take the colors away
 		out = safe.out
 	}
-	if _, w.err = io.WriteString(out, words); w.err == nil {
-		w.printf(format+"\n", args...)
-	}
+	_, w.err = io.WriteString(out, words)
 }
 
 func (w *textWriter) printf(format string, args ...any) {
@@ -62,20 +81,25 @@ func (w *textWriter) printf(format string, args ...any) {
 	}
 }
 
+// wrap is text that begins behind an indent, and goes on there in further lines where one is too narrow.
+func (w *textWriter) wrap(indent int, text string) string {
+	return terminal.Wrap(string(terminal.Printable([]byte(text))), indent, w.width)
+}
+
 // row writes a line of a name and what there is to say of it.
 func (w *textWriter) row(name, format string, args ...any) {
-	w.printf("  %-22s %s\n", name, fmt.Sprintf(format, args...))
+	w.printf("  %-22s %s\n", name, w.wrap(25, fmt.Sprintf(format, args...)))
 }
 
 // subrow writes a line about a part of what the row above tells of.
 func (w *textWriter) subrow(name, format string, args ...any) {
-	w.printf("    %-20s %s\n", name, fmt.Sprintf(format, args...))
+	w.printf("    %-20s %s\n", name, w.wrap(25, fmt.Sprintf(format, args...)))
 }
 
 // detail writes a line that explains the one above. Empty text is left out.
 func (w *textWriter) detail(text string) {
 	if text != "" {
-		w.printf("        %s\n", text)
+		w.printf("        %s\n", w.wrap(8, text))
 	}
 }
 
@@ -158,7 +182,7 @@ func part(source string, s shard.Shard) string {
 
 func (p *textPrinter) summary(s migrate.Summary) error {
 	style, words := verdictOfRun(&s)
-	p.lead(style, words, "")
+	p.verdict(style, words, "")
 	p.pair(s.Source, s.Shard, s.Target)
 	p.row("run", "%s", s.RunID)
 	p.tracesOf(&s)
@@ -209,7 +233,7 @@ func verdictOfRun(s *migrate.Summary) (terminal.Style, string) {
 	there := s.Migrated + s.Updated + s.Present
 	switch {
 	case s.Listed == 0 && s.Outcome == report.Done:
-		return terminal.Warning, "Nothing to move: the source lists no traces."
+		return terminal.Warning, "Nothing to move: no trace was listed."
 	case s.Listed == 0:
 		return style, begin + "no trace was listed."
 	case there == s.Listed && there == 1:
@@ -301,7 +325,7 @@ func (p *textPrinter) reasons(state checkpoint.State, n int64, reasons map[check
 	p.subrow(string(state), "%s", group(n))
 	for _, code := range slices.Sorted(maps.Keys(reasons)) {
 		key, why := string(state)+" "+string(code), inWords(code)
-		p.printf("      %-18s %s%s\n", why.words, group(reasons[code]), p.ids(key))
+		p.printf("      %-18s %s\n", why.words, p.wrap(25, group(reasons[code])+p.ids(key)))
 		p.detail(why.means)
 		p.detail(p.details[key])
 	}
@@ -370,7 +394,7 @@ func (p *textPrinter) finding(f verify.Finding) error {
 
 func (p *textPrinter) report(r verify.Report) error {
 	style, words := verdict(&r)
-	p.lead(style, words+".", "")
+	p.verdict(style, words+".", "")
 	p.pair(r.Source, r.Shard, r.Target)
 	depth := "keys and annotations' IDs; --deep compares values"
 	if r.Deep {
@@ -403,7 +427,7 @@ func verdict(r *verify.Report) (terminal.Style, string) {
 	case r.Outcome != report.Done:
 		return terminal.Failed, "The verification failed: " + compared + " compared"
 	case r.Compared == 0:
-		return terminal.Warning, "Nothing compared, so nothing is proven: the source lists no traces"
+		return terminal.Warning, "Nothing compared, so nothing is proven: no trace was listed"
 	case r.Equal && r.Sample > 0:
 		return terminal.OK, "Sample equal: " + compared
 	case r.Equal:

@@ -40,7 +40,7 @@ func TestVerdictOfRun(t *testing.T) {
 		{migrate.Summary{Outcome: report.Failed}, terminal.Failed, "The run failed: no trace was listed."},
 		{migrate.Summary{Outcome: report.Interrupted, Listed: 2, Migrated: 1, NotReached: 1}, terminal.Warning,
 			"Interrupted: 1 of 2 traces is in T; 1 was not reached."},
-		{migrate.Summary{Outcome: report.Done}, terminal.Warning, "Nothing to move: the source lists no traces."},
+		{migrate.Summary{Outcome: report.Done}, terminal.Warning, "Nothing to move: no trace was listed."},
 	} {
 		test.s.Target = "T"
 		style, got := verdictOfRun(&test.s)
@@ -68,7 +68,7 @@ func TestVerdictOfVerification(t *testing.T) {
 			"Not all proven: the source does not give 1 of 40 traces"},
 		{verify.Report{Outcome: report.Done, Compared: 40, Kinds: kinds(verify.Newer, 1)}, terminal.OK,
 			"Nothing lost: 40 traces compared; the next run follows what is new"},
-		{verify.Report{Outcome: report.Done}, terminal.Warning, "Nothing compared, so nothing is proven: the source lists no traces"},
+		{verify.Report{Outcome: report.Done}, terminal.Warning, "Nothing compared, so nothing is proven: no trace was listed"},
 		{verify.Report{Outcome: report.Interrupted, Compared: 1}, terminal.Warning, "Interrupted: 1 trace compared"},
 		{verify.Report{Outcome: report.Failed}, terminal.Failed, "The verification failed: 0 traces compared"},
 	} {
@@ -125,7 +125,7 @@ Next, to see why:
 		got := b.String()
 		if color {
 			verdict, _, _ := strings.Cut(want, "\n")
-			want = strings.Replace(want, verdict, "\x1b[31m"+verdict+"\x1b[0m", 1)
+			want = strings.Replace(want, verdict, "\x1b[31m✗\x1b[0m\x1b[1m "+verdict+"\x1b[0m", 1)
 			want = strings.Replace(want, "Next", "\x1b[1mNext\x1b[0m", 1)
 		}
 		if d := cmp.Diff(want, got); d != "" {

@@ -90,7 +90,7 @@ const unknown = "–"
 
 func (p *Progress) block() []terminal.Line {
 	c := &p.meter.now.counts
-	lines := []terminal.Line{{Name: phases[c.Phase]}}
+	lines := []terminal.Line{{Name: phases[c.Phase], Style: terminal.Strong}}
 	switch c.Phase {
 	case report.Preparing:
 		lines[0].Text = "reading what the target has, and the links to runs"
@@ -101,7 +101,7 @@ func (p *Progress) block() []terminal.Line {
 		lines = append(lines, p.written())
 	default:
 		lines[0].Text = p.traces()
-		lines = append(lines, p.written(), terminal.Line{Name: "bound by", Text: or(p.meter.bound(p.watched.Target))})
+		lines = append(lines, p.written(), terminal.Line{Name: "bound by", Style: terminal.Strong, Text: or(p.meter.bound(p.watched.Target))})
 	}
 	if w := p.waiting(); w != "" {
 		lines = append(lines, terminal.Line{Name: "waiting", Text: w, Style: terminal.Warning})
@@ -136,7 +136,7 @@ func (p *Progress) traces() string {
 // written says what was written, or compared.
 func (p *Progress) written() terminal.Line {
 	c := &p.meter.now.counts
-	l := terminal.Line{Name: "written", Text: fmt.Sprintf("%s spans, %s annotations", humanize.Comma(c.Spans), humanize.Comma(c.Annotations))}
+	l := terminal.Line{Name: "written", Style: terminal.Strong, Text: fmt.Sprintf("%s spans, %s annotations", humanize.Comma(c.Spans), humanize.Comma(c.Annotations))}
 	wrong := "failed"
 	if c.Phase == report.Verifying {
 		l.Name, wrong = "compared", "found wrong"

@@ -144,3 +144,36 @@ func TestAfter(t *testing.T) {
 		}
 	}
 }
+
+// Who watches is told until when an operation is tried again: after faults for the budget, as long as a service is busy for an hour.
+func TestWaitsTellUntilWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{Initial: time.Second, Max: 2 * time.Second, Budget: 10 * time.Second}
+		for _, c := range []struct {
+			err  error
+			most time.Duration
+		}{{Again(errBusy, 0), p.Budget}, {Busy(errBusy, 0), time.Hour}, {Lost(errBusy), time.Hour}} {
+			began := time.Now()
+			var last Wait
+			Do(t.Context(), p, func(context.Context) error { return c.err }, func(w Wait) {
+				if last = w; w.Until != began.Add(c.most) || w.Err != errBusy {
+					t.Errorf("%v until %v, want %v until %v", w.Err, w.Until.Sub(began), errBusy, c.most)
+				}
+			})
+			if took := time.Since(began); took > c.most || took < c.most-4*time.Second || last == (Wait{}) {
+				t.Errorf("given up after %v, want soon before %v", took, c.most)
+			}
+		}
+	})
+}
+
+func TestNobodyIsToldOfWaits(t *testing.T) {
+	var w *Waits
+	o := w.Operation()
+	o.Waits("nothing", Wait{})
+	o.Over()
+	w.Watch(true)
+	if _, ok := w.Longest(); ok || w.Watched() {
+		t.Error("nil waits for something")
+	}
+}

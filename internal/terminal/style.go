@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"os"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
@@ -35,6 +36,32 @@ func (style Style) Paint(s string) string {
 		return s
 	}
 	return text.Escape(s, colors[style].EscapeSeq())
+}
+
+// Wrap breaks s between words so that it fits into a column of a screen that is so wide, behind an indent. A word that is
+// longer is left whole. It leaves s as it is where width is 0, or too little for a column.
+func Wrap(s string, indent, width int) string {
+	room := width - indent
+	if width == 0 || room < 20 || text.StringWidthWithoutEscSequences(s) <= room {
+		return s
+	}
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Split(s, " ") {
+		w := text.StringWidthWithoutEscSequences(word)
+		switch {
+		case i == 0:
+		case at+1+w > room:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = 0
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += w
+	}
+	return b.String()
 }
 
 // Colored says whether what is written to f is shown with colors: f is a terminal, TERM is not dumb, and NO_COLOR

@@ -31,7 +31,7 @@ type Terminal struct {
 type Line struct {
 	Name  string // stands before the text; empty for none
 	Text  string
-	Style Style // of the text
+	Style Style // of the name: not every color can be read on every ground
 }
 
 // New makes a Terminal of f. It shows a status block if f is a terminal and TERM is not dumb.
@@ -135,9 +135,9 @@ func (t *Terminal) draw(b *bytes.Buffer) {
 	for _, l := range t.block {
 		name, room := "", width-1
 		if l.Name != "" {
-			name, room = t.paint(Strong, text.Pad(l.Name, nameWidth, ' ')), room-nameWidth
+			name, room = t.paint(l.Style, text.Pad(l.Name, nameWidth, ' ')), room-nameWidth
 		}
-		b.WriteString(name + t.paint(l.Style, text.Snip(oneLine(l.Text), room, "…")) + "\n")
+		b.WriteString(name + text.Snip(oneLine(l.Text), room, "…") + "\n")
 	}
 }
 

@@ -135,3 +135,21 @@ func TestPrintable(t *testing.T) {
 		t.Errorf("the block shows %q, want %q", got, want)
 	}
 }
+
+// A text goes on in its column, between words.
+func TestWrap(t *testing.T) {
+	const long = "a sentence of some words that is longer than its column, /a/path/that/is/longer/than/all, 日本語 日本語"
+	want := "a sentence of some\n" +
+		"   words that is longer\n" +
+		"   than its column,\n" +
+		"   /a/path/that/is/longer/than/all,\n" +
+		"   日本語 日本語"
+	if d := cmp.Diff(want, Wrap(long, 3, 24)); d != "" {
+		t.Error(d)
+	}
+	for _, width := range []int{0, 22, 1000} { // no terminal, one that has no room for a column, and one with room for all
+		if got := Wrap(long, 3, width); got != long {
+			t.Errorf("width %d: %q, want it as it was", width, got)
+		}
+	}
+}
