@@ -45,11 +45,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
   tracemig check --target main.agents.support --print-grants --principal migration@example.com`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.given(c)
-			if o.printGrants {
-				return a.printGrants(*o)
-			}
-			return a.check(*o)
+			return onPairs(a, c, o, newCheckOptions, (*app).check)
 		},
 	}
 	o = newCheckOptions(c)
@@ -60,7 +56,7 @@ With --print-grants only the GRANT statements are printed that a principal needs
 func newCheckOptions(c *cobra.Command) *checkOptions {
 	o := &checkOptions{runOptions: defaultRunOptions()}
 	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
-		"warehouse-id", "checkpoint", "shard",
+		"warehouse-id", "checkpoint", "shard", "config", "only", "parallel",
 		"create", "create-views", "staging-volume", "stage", "start-time-ms", "start-time", "end-time", "search-rate",
 		"output", "metrics-file", "log-level", "log-format")
 	f := c.Flags()
@@ -70,7 +66,15 @@ func newCheckOptions(c *cobra.Command) *checkOptions {
 	return o
 }
 
-func (a *app) check(o checkOptions) error {
+func (o *checkOptions) copied() *checkOptions {
+	c := *o
+	return &c
+}
+
+func (a *app) check(o *checkOptions) error {
+	if o.printGrants {
+		return a.printGrants(*o)
+	}
 	if o.principal != "" {
 		return usageError("--principal goes with --print-grants")
 	}
@@ -82,17 +86,16 @@ func (a *app) check(o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.tell(out, o.named(), "check", a.probe(o, w, log))
+	return a.tell(out, a.named(&o.pairOptions), "check", a.probe(o, w, log))
 }
 
 // probe makes the probes and prints them.
-func (a *app) probe(o checkOptions, w mlflowclient.Window, log *slog.Logger) error {
+func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) error {
 	conn := o.connector(a, log)
-	conn.limits = o.limits(conn.inDatabricks())
 	if _, err := conn.environment(); err != nil {
 		return err
 	}
-	parts := checkedParts{a: a, o: &o, conn: conn}
+	parts := checkedParts{a: a, o: o, conn: conn}
 	defer parts.close()
 	out := &checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
 	counts := map[preflight.Result]int{}
@@ -119,6 +122,7 @@ func (a *app) probe(o checkOptions, w mlflowclient.Window, log *slog.Logger) err
 	if err := a.stop.Err(); err != nil {
 		return err
 	}
+	a.row.probed(counts)
 	if err := out.summary(counts); err != nil {
 		return err
 	}

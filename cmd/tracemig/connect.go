@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,8 +41,8 @@ type connector struct {
 	limits          mlflowclient.Limits
 	getenv          func(string) string
 	log             *slog.Logger
-	identities      sync.Mutex
-	databricksIDs   map[string]*config.Config // by profile
+	identities      *identities
+	servers         *mlflowclient.Servers // shared with the clients of other pairs; nil for none
 	waits           *retry.Waits
 }
 
@@ -71,24 +70,12 @@ func (c *connector) oneIdentity() bool {
 }
 
 func (c *connector) databricks(profile string) (*config.Config, error) {
-	c.identities.Lock() // the files of attachments are opened by the goroutine that needs them first
-	defer c.identities.Unlock()
-	if cfg := c.databricksIDs[profile]; cfg != nil {
-		return cfg, nil
-	}
-	cfg, err := databricks.Load(databricks.Options{Host: c.host, Profile: profile})
+	cfg, err := c.identities.of(databricks.Options{Host: c.host, Profile: profile})
 	if errors.Is(err, databricks.ErrNoWorkspace) && c.trackingURI == "" {
 		return nil, advice.With(databricks.ErrNoWorkspace, "Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST; "+
 			"if the source is an MLflow server, name that with --tracking-uri")
 	}
-	if err != nil {
-		return nil, err
-	}
-	if c.databricksIDs == nil {
-		c.databricksIDs = map[string]*config.Config{}
-	}
-	c.databricksIDs[profile] = cfg
-	return cfg, nil
+	return cfg, err
 }
 
 // inDatabricks says whether the source is in a workspace of Databricks.
@@ -120,7 +107,9 @@ func (c *connector) environment() (*mlflowclient.Environment, error) {
 
 // source opens the client that reads. For an open-source server it does not look up Databricks credentials.
 func (c *connector) source() (*mlflowclient.Client, error) {
-	opts := mlflowclient.Options{Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP, Waits: c.waits}
+	opts := mlflowclient.Options{
+		Servers: c.servers, Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP, Waits: c.waits,
+	}
 	env, err := c.environment()
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (a *app) demo(folder string) error {
 	// The checkpoint goes by the source's name, and the server's port differs each time.
 	o.sourceName = "tracemig demo"
 	fmt.Fprintf(a.terminal, "tracemig run --tracking-uri %s --source %s --target %s\n\n", o.trackingURI, o.source, o.target)
-	if err := a.run(o); err != nil {
+	if err := a.run(&o); err != nil {
 		return inDemo(err)
 	}
 	spans, annotations := prefix+"_otel_spans", prefix+"_otel_annotations"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -60,8 +61,21 @@ type app struct {
 	args     []string // of the command line, without the program's name
 	environ  []string // all variables, as os.Environ has them
 
+	// together is what several pairs share, and row tells of the one of them that is worked on; nil where there is one pair alone.
+	together *together
+	row      *pairRow
+
 	// stop ends at the first signal: from then on nothing new is begun. ctx ends when the user can't wait, see interrupts.
 	ctx, stop context.Context
+}
+
+// logger is a log of level and above. Where several pairs are worked on, its lines name the pair.
+func (a *app) logger(format string, level slog.Level) *slog.Logger {
+	log := a.terminal.Logger(format, level)
+	if a.row != nil {
+		log = log.With("pair", a.row.Pair)
+	}
+	return log
 }
 
 func main() { os.Exit(realMain()) }

@@ -17,6 +17,7 @@ import (
 
 type runOptions struct {
 	pairOptions
+	pairsOptions
 	outletOptions
 	create, createViews      bool
 	dryRun                   bool
@@ -84,6 +85,7 @@ func defaultRunOptions() runOptions {
 
 func (o *runOptions) addFlags(c *cobra.Command) {
 	o.pairOptions.addFlags(c)
+	o.pairsOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.create, "create", false,
 		"make the target's tables where they are missing: only where there is no service, which makes them when an experiment is created with "+
@@ -171,6 +173,25 @@ func (o *runOptions) volume(l uctables.Location) (*uctables.Volume, error) {
 		return nil, nil
 	}
 	return &v, err
+}
+
+func (o *runOptions) copied() *runOptions {
+	c := *o
+	return &c
+}
+
+func (o *runOptions) outside() outletOptions { return o.outletOptions }
+
+func (o *runOptions) inMemory() (bytesInFlight int64, attachments bool) {
+	return int64(o.bytesInFlight), o.attachments != attachmentsNone
+}
+
+func (o *runOptions) connector(a *app, log *slog.Logger) *connector {
+	c := o.pairOptions.connector(a, log)
+	c.clustering = o.clustering
+	c.volume, c.makeVolume, c.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
+	c.limits = o.limits(c.inDatabricks())
+	return c
 }
 
 // given completes the options from which flags of c were given.
@@ -280,5 +301,5 @@ func (a *app) prepare(o runOptions) (w mlflowclient.Window, log *slog.Logger, er
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(o.logLevel)) // it is right: problems has looked at it
 	w, err = o.window()
-	return w, a.terminal.Logger(o.logFormat, level), err
+	return w, a.logger(o.logFormat, level), err
 }

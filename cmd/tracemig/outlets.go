@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,10 +38,24 @@ type outlets struct {
 	server    *metrics.Server
 	summaries *summaryFile
 	log       *slog.Logger
+	shared    bool // with other pairs: they are not to be closed
+}
+
+// of are the same outlets for one of several pairs.
+func (o *outlets) of(pair string, log *slog.Logger) *outlets {
+	one := *o
+	one.log, one.shared = log, true
+	if o.summaries != nil {
+		one.summaries = &summaryFile{&results{out: o.summaries, pair: pair}}
+	}
+	return &one
 }
 
 // openOutlets opens what o names. Its errors are wrong usage: nothing was read yet.
 func (a *app) openOutlets(o outletOptions, log *slog.Logger) (_ *outlets, err error) {
+	if a.together != nil {
+		return a.together.outlets.of(a.row.Pair, log), nil
+	}
 	out := &outlets{set: metrics.NewSet(), log: log}
 	defer func() {
 		if err != nil {
@@ -75,6 +90,9 @@ func outletError(flag string, err error, next string) error {
 
 // close closes what is open. Its error is that of the summaries.
 func (o *outlets) close() error {
+	if o.shared {
+		return nil
+	}
 	if o.server != nil {
 		o.server.Close()
 	}
@@ -90,10 +108,23 @@ func (o *outlets) put(p metrics.Pair) error {
 	if o.file == nil {
 		return nil
 	}
-	if err := o.file.Write(o.set, nil); err != nil {
-		return advice.With(fmt.Errorf("the metrics could not be written: %w", err), "Make room, or name another file with --metrics-file")
+	return o.written(o.file.Write(o.set, nil))
+}
+
+// written is the error of writing the file of metrics, in words; nil for none.
+func (o *outlets) written(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return advice.With(fmt.Errorf("the metrics could not be written: %w", err), "Make room, or name another file with --metrics-file")
+}
+
+// forget takes experiments that vanished out of the file of metrics: an alert on a pair that is not moved any more would never end.
+func (o *overview) forget(out *outlets) error {
+	if out.file == nil || len(o.gone) == 0 || !o.reports() {
+		return nil
+	}
+	return out.written(out.file.Write(out.set, func(pair string) bool { return !slices.Contains(o.gone, pair) }))
 }
 
 // end is how a command ends that ended with err before its outlets failed with more, which may be nil. It can't end well, or with
@@ -120,8 +151,11 @@ func (a *app) tell(o *outlets, p metrics.Pair, command string, err error) error 
 
 // named is the pair of o as metrics name it: by what the user calls it, since nothing else is known of it before it is opened, and
 // the same in every run.
-func (o *pairOptions) named() metrics.Pair {
+func (a *app) named(o *pairOptions) metrics.Pair {
 	p := metrics.Pair{Name: o.source + " → " + o.target}
+	if a.row != nil {
+		p.Name = a.row.Pair
+	}
 	if o.shard.Count > 0 {
 		p.Shard = o.shard.String()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -25,24 +26,33 @@ type printer interface {
 }
 
 // printer returns the printer for --output.
-func (o *runOptions) printer(out *results) printer {
-	if o.output == "json" {
-		return jsonPrinter{out}
+func (a *app) printer(o *runOptions) printer {
+	var p printer = jsonPrinter{a.stdout}
+	if o.output != "json" {
+		p = newTextPrinter(a.stdout)
 	}
-	return newTextPrinter(out)
+	if a.row != nil {
+		p = pairPrinter{p, a.row}
+	}
+	return p
 }
 
 // results is standard output. It keeps the first error of a write and returns it from then on, so that no command ends well
 // whose results were lost, wherever it printed them.
 type results struct {
 	out   io.Writer
-	color bool // it is a terminal that shows colors
-	err   error
+	color bool   // it is a terminal that shows colors
+	pair  string // name of the pair that lines of JSON tell of; empty where there is one alone
+
+	mu  sync.Mutex // so that each Write is whole
+	err error
 }
 
 func newResults(out io.Writer) *results { return &results{out: out} }
 
 func (r *results) Write(p []byte) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err != nil {
 		return 0, r.err
 	}
@@ -123,6 +133,14 @@ func (p jsonPrinter) line(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("print a result as JSON: %w", err)
+	}
+	if p.out.pair != "" {
+		named, err := json.Marshal(map[string]string{"pair": p.out.pair})
+		if err != nil {
+			return fmt.Errorf("print the name of a pair as JSON: %w", err)
+		}
+		named[len(named)-1] = ','
+		b = append(named, b[1:]...)
 	}
 	_, err = p.out.Write(append(b, '\n'))
 	return err

@@ -80,6 +80,12 @@ func firstOf(problems []error) error {
 	return problems[0]
 }
 
+func (o *pairOptions) ends() *pairOptions { return o }
+
+func (o *pairOptions) outside() outletOptions { return outletOptions{} }
+
+func (o *pairOptions) inMemory() (bytesInFlight int64, attachments bool) { return 0, false }
+
 // local says whether the target is tables on this machine.
 func (o *pairOptions) local() bool { return strings.HasPrefix(o.target, "file:") }
 
@@ -88,11 +94,15 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 	if uri == "" {
 		uri = a.getenv("MLFLOW_TRACKING_URI")
 	}
-	return &connector{
+	c := &connector{
 		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP,
 		sourceProfile: cmp.Or(o.sourceProfile, o.profile), targetProfile: cmp.Or(o.targetProfile, o.profile), host: o.host,
-		warehouseID: o.warehouseID, getenv: a.getenv, log: log, waits: a.waits,
+		warehouseID: o.warehouseID, getenv: a.getenv, log: log, waits: a.waits, identities: &identities{},
 	}
+	if a.together != nil {
+		c.servers, c.identities = &a.together.servers, &a.together.identities
+	}
+	return c
 }
 
 // pair finds the source and target that the flags name, as checkpoints name them, and the path of their checkpoint. Where the

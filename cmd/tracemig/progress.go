@@ -8,7 +8,10 @@ import (
 )
 
 // startProgress shows how far the session's run or verification is, until it is closed.
-func (s *session) startProgress(counts func() report.Counts) *progress.Progress {
+func (s *session) startProgress(counts func() report.Counts) interface{ Close() } {
+	if s.together != nil {
+		return s.together.shown.show(counts, s.source.Stats)
+	}
 	target := "the SQL warehouse"
 	if s.opts.local() {
 		target = "writing the tables' files"

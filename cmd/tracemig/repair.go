@@ -24,8 +24,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 ` + exitStatus,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.given(c)
-			return a.withSession(*o, "repair", (*session).repair)
+			return onPairs(a, c, o, newRepairOptions, func(a *app, o *runOptions) error { return a.withSession(*o, "repair", (*session).repair) })
 		},
 	}
 	o = newRepairOptions(c)
@@ -36,6 +35,7 @@ differ get a newer version. No row is deleted or overwritten, but for spans that
 func newRepairOptions(c *cobra.Command) *runOptions {
 	o := defaultRunOptions()
 	o.pairOptions.addFlags(c)
+	o.pairsOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)

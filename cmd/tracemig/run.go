@@ -40,7 +40,7 @@ failure, run the same command again: nothing is lost and nothing is written twic
 			if name := o.comparisonFlag(); name != "" && !o.verify && !o.repair {
 				return usageError("--%s says how to compare, which a run does with --verify or --repair; add one of them, or leave it out", name)
 			}
-			return a.run(*o)
+			return onPairs(a, c, o, newRunOptions, (*app).run)
 		},
 	}
 	o = newRunOptions(c)
@@ -54,7 +54,7 @@ func newRunOptions(c *cobra.Command) *runOptions {
 	return &o
 }
 
-func (a *app) run(o runOptions) error { return a.withSession(o, "run", (*session).migrateAndVerify) }
+func (a *app) run(o *runOptions) error { return a.withSession(*o, "run", (*session).migrateAndVerify) }
 
 // migrateAndVerify migrates or plans, verifies and repairs, as the options say, and prints the results.
 func (s *session) migrateAndVerify(w mlflowclient.Window) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/pem"
 	"flag"
@@ -14,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -73,14 +75,14 @@ func TestScripts(t *testing.T) {
 }
 
 // serve starts the servers of a script, and sets variables to their addresses. $URI serves the experiment as recorded, $TLS by
-// https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace, until there is
-// $WORK/healed. $LISTED lists traces, and
-// redirects requests for spans to a login page. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets
-// none end while there is $WORK/held. $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers.
+// https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace, until there is $WORK/healed.
+// $LISTED lists traces, and redirects requests for spans to a login page. $MANY has several experiments with the same traces, see
+// many. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets none end while there is $WORK/held.
+// $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers.
 func serve(env *testscript.Env, experiment http.Handler) error {
 	for name, h := range map[string]http.Handler{
-		"URI": experiment, "BROKEN": broken(experiment, env.WorkDir), "LISTED": listed(experiment), "SLOW": slow(experiment, env.WorkDir),
-		"WORKSPACE": workspace(env.WorkDir), "SILENT": http.HandlerFunc(silent),
+		"URI": experiment, "BROKEN": broken(experiment, env.WorkDir), "LISTED": listed(experiment), "MANY": many(experiment, env.WorkDir),
+		"SLOW": slow(experiment, env.WorkDir), "WORKSPACE": workspace(env.WorkDir), "SILENT": http.HandlerFunc(silent),
 	} {
 		s := httptest.NewServer(h)
 		env.Defer(s.Close)
@@ -117,6 +119,46 @@ func listed(experiment http.Handler) http.Handler {
 			w.Header().Set("Location", "https://login.example/?state=secret-word")
 			w.WriteHeader(http.StatusFound)
 			return
+		}
+		experiment.ServeHTTP(w, r)
+	})
+}
+
+// many serves the experiments of the file experiments, each with the traces of the recorded one: an ID and a name a line.
+func many(experiment http.Handler, folder string) http.Handler {
+	type one struct {
+		ID    string `json:"experiment_id"`
+		Name  string `json:"name"`
+		Stage string `json:"lifecycle_stage"`
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		all := []one{}
+		b, _ := os.ReadFile(filepath.Join(folder, "experiments"))
+		for line := range strings.Lines(string(b)) {
+			id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+			all = append(all, one{id, name, "active"})
+		}
+		q := r.URL.Query()
+		switch path.Base(r.URL.Path) {
+		case "get", "get-by-name":
+			for _, e := range all {
+				if e.ID == q.Get("experiment_id") || e.Name == q.Get("experiment_name") {
+					json.NewEncoder(w).Encode(map[string]one{"experiment": e})
+					return
+				}
+			}
+			experiment.ServeHTTP(w, r)
+			return
+		case "search":
+			if strings.HasSuffix(r.URL.Path, "experiments/search") {
+				json.NewEncoder(w).Encode(map[string][]one{"experiments": all})
+				return
+			}
+			body, _ := io.ReadAll(r.Body)
+			for _, e := range all {
+				body = bytes.ReplaceAll(body, []byte(strconv.Quote(e.ID)), []byte(`"1"`))
+			}
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		}
 		experiment.ServeHTTP(w, r)
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tracemig/tracemig/internal/attachments"
+	"github.com/tracemig/tracemig/internal/budget"
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/metrics"
 	"github.com/tracemig/tracemig/internal/migrate"
@@ -48,8 +49,8 @@ func (a *app) withSession(o runOptions, command string, do func(*session, mlflow
 	if err != nil {
 		return err
 	}
-	s := &session{app: a, opts: o, plainLog: log, outlets: out, told: o.named()}
-	s.out = observer{o.printer(a.stdout), s}
+	s := &session{app: a, opts: o, plainLog: log, outlets: out, told: a.named(&o.pairOptions)}
+	s.out = observer{a.printer(&o), s}
 	err = s.do(w, do)
 	if !o.dryRun {
 		s.told.Known = s.remembered()
@@ -80,11 +81,10 @@ func (s *session) nextRun() {
 
 func (s *session) open() error {
 	o := &s.opts
-	boundMemory(s.getenv, int64(o.bytesInFlight))
+	if s.together == nil {
+		boundMemory(s.getenv, int64(o.bytesInFlight))
+	}
 	conn := o.connector(s.app, s.log)
-	conn.clustering = o.clustering
-	conn.volume, conn.makeVolume, conn.statementBytes = o.volume, o.stage != "", int64(o.statementBytes)
-	conn.limits = o.limits(conn.inDatabricks())
 	var err error
 	if s.source, err = conn.source(); err != nil {
 		return err
@@ -125,11 +125,14 @@ func (s *session) close() {
 	}
 }
 
+// failedSummary is the summary of a command that failed before it had one.
+func failedSummary(o *pairOptions, err error) migrate.Summary {
+	return migrate.Summary{Source: o.source, Target: o.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC()}
+}
+
 // failed returns err. With --output json it prints err as a summary first: the last line is then a summary, whatever happened.
 func (s *session) failed(err error) error {
-	sum := migrate.Summary{
-		Source: s.opts.source, Target: s.opts.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC(),
-	}
+	sum := failedSummary(&s.opts.pairOptions, err)
 	if s.opts.output == "json" {
 		_ = s.out.summary(sum) // where it can't be written, err still says what went wrong
 	} else {
@@ -145,8 +148,17 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
 		Window: w, Read: o.read, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
 		UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle), Attachments: s.attachments,
-		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
+		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), Memory: s.memory(),
+		CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
 	}
+}
+
+// memory is what all runs of the process share; nil for one alone.
+func (s *session) memory() *budget.Memory {
+	if s.together == nil {
+		return nil
+	}
+	return s.together.memory
 }
 
 // lock takes the checkpoint's lock and opens the checkpoint. release undoes both.

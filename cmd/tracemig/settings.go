@@ -17,8 +17,8 @@ import (
 // filePlaces are the flags of run that don't stand just anywhere in a file of pairs.
 var filePlaces = config.Keys{
 	"source": config.Anywhere, "target": config.Anywhere,
-	// A file that a pair alone can have.
-	"checkpoint": config.OfPair, "missing-on-target": config.OfPair, "differ": config.OfPair, "extra": config.OfPair,
+	// A file that a pair alone can have, and a part of its traces.
+	"checkpoint": config.OfPair, "shard": config.OfPair, "missing-on-target": config.OfPair, "differ": config.OfPair, "extra": config.OfPair,
 	// What belongs to the process.
 	"output": config.OfDefaults, "log-level": config.OfDefaults, "log-format": config.OfDefaults, "parallel": config.OfDefaults,
 	"metrics-file": config.OfDefaults, "metrics-addr": config.OfDefaults, "summary-file": config.OfDefaults,

@@ -18,6 +18,7 @@ import (
 
 type statusOptions struct {
 	pairOptions
+	pairsOptions
 	list   string
 	idMap  bool
 	maxAge string
@@ -48,7 +49,12 @@ With --list and --map there is one line a trace: CSV has a header, JSON lines ha
   tracemig status --checkpoint ./checkpoint.db --list failed -o json
   tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return a.status(*o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.config != "" && o.listing() {
+				return usageError("--list and --map are for one source and target; name them in the place of --config")
+			}
+			return onPairs(a, c, o, newStatusOptions, (*app).status)
+		},
 	}
 	o = newStatusOptions(c)
 	return c
@@ -57,7 +63,8 @@ With --list and --map there is one line a trace: CSV has a header, JSON lines ha
 // newStatusOptions adds the flags of status to c.
 func newStatusOptions(c *cobra.Command) *statusOptions {
 	o := &statusOptions{output: "text"}
-	o.addFlags(c)
+	o.pairOptions.addFlags(c)
+	o.pairsOptions.addFlags(c)
 	f := c.Flags()
 	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred, failed or accepted")
 	f.BoolVar(&o.idMap, "map", false, "list old and new ID of every trace that is in the target")
@@ -69,6 +76,11 @@ func newStatusOptions(c *cobra.Command) *statusOptions {
 
 // all says whether the flags name no pair, which means all checkpoints of the default folder.
 func (o *statusOptions) all() bool { return o.source == "" && o.target == "" && o.checkpoint == "" }
+
+func (o *statusOptions) copied() *statusOptions {
+	c := *o
+	return &c
+}
 
 // given has nothing to complete.
 func (o *statusOptions) given(*cobra.Command) {}
@@ -85,7 +97,7 @@ func (o *statusOptions) problems(*app) []error {
 // listing says whether traces are to be listed.
 func (o *statusOptions) listing() bool { return o.list != "" || o.idMap }
 
-func (a *app) status(o statusOptions) error {
+func (a *app) status(o *statusOptions) error {
 	if err := firstOf(o.problems(a)); err != nil {
 		return err
 	}
@@ -94,15 +106,18 @@ func (a *app) status(o statusOptions) error {
 		fresh, _ = ago(o.maxAge, time.Now())
 	}
 	if o.all() {
-		return a.statusOfAll(&o, fresh)
+		return a.statusOfAll(o, fresh)
 	}
-	conn := o.connector(a, a.terminal.Logger("text", 0))
+	conn := o.connector(a, a.logger("text", 0))
 	path, pair, err := a.pair(o.pairOptions, conn)
 	if errors.Is(err, fs.ErrNotExist) {
 		return advice.With(err, "Check the path, or name --source and --target to be told from the target's tables")
 	}
 	if err != nil {
 		return err
+	}
+	if a.row != nil {
+		return a.statusOfOne(path, pair, o.output, fresh)
 	}
 	s, err := checkpoint.OpenReadOnly(a.stop, path)
 	fromTarget := errors.Is(err, fs.ErrNotExist)
@@ -207,6 +222,29 @@ func (a *app) printAll(o *statusOptions, all []pairStatus) error {
 		if err := (jsonPrinter{a.stdout}).line(&all[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// statusOfOne notes the status of one of several pairs, which are printed together, and prints its line of JSON. Of one without a
+// checkpoint the target is not asked.
+func (a *app) statusOfOne(path string, pair checkpoint.Pair, output string, fresh time.Time) error {
+	st, err := a.statusOf(path, fresh)
+	if errors.Is(err, fs.ErrNotExist) {
+		st, err = pairStatus{
+			Type: "status", Source: pair.Source, Target: pair.Target, Shard: pair.Shard, Checkpoint: path,
+			Traces: map[checkpoint.State]int64{}, Reasons: []reasonCount{},
+		}, nil
+		st.judge(fresh)
+	}
+	if err != nil {
+		return err
+	}
+	st.pair = a.row.Pair
+	a.row.status = &st
+	a.row.summaries++
+	if output == "json" {
+		return jsonPrinter{a.stdout}.line(st)
 	}
 	return nil
 }

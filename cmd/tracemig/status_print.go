@@ -21,6 +21,7 @@ type pairStatus struct {
 	Source     string                     `json:"source"`
 	SourceName string                     `json:"source_name,omitempty"` // the experiment's, when a run last asked for it
 	Target     string                     `json:"target"`
+	pair       string                     // its name in a file of pairs; empty where there is none
 	Shard      shard.Shard                `json:"shard,omitzero"`
 	Checkpoint string                     `json:"checkpoint"`
 	FromTarget bool                       `json:"from_target"` // there is no checkpoint, so the target's tables were read

@@ -63,8 +63,13 @@ func statusColumns() []statusColumn {
 	}
 }
 
-// name is the source in words, as far as the checkpoint knows them.
-func (st *pairStatus) name() string { return part(plain(cmp.Or(st.SourceName, st.Source)), st.Shard) }
+// name is that of the pair, or the source in words, as far as the checkpoint knows them.
+func (st *pairStatus) name() string {
+	if st.pair != "" {
+		return plain(st.pair)
+	}
+	return part(plain(cmp.Or(st.SourceName, st.Source)), st.Shard)
+}
 
 func (st *pairStatus) lastSuccess() string {
 	if st.Success == nil {
@@ -194,6 +199,9 @@ type statusTable struct {
 
 func (t statusTable) print(out io.Writer, all []pairStatus) error {
 	columns := statusColumns()
+	if slices.ContainsFunc(all, func(st pairStatus) bool { return st.pair != "" }) {
+		columns[0].title = "pair"
+	}
 	if t.width > 0 {
 		columns = slices.DeleteFunc(columns, func(c statusColumn) bool { return !c.shown(all) })
 	}

@@ -22,7 +22,7 @@ func statusOf(t *testing.T, o statusOptions) string {
 	var stdout bytes.Buffer
 	getenv := func(string) string { return "" }
 	a := &app{stdout: newResults(&stdout), terminal: terminal.New(nil, getenv), getenv: getenv, ctx: t.Context(), stop: t.Context()}
-	if err := a.status(o); err != nil {
+	if err := a.status(&o); err != nil {
 		t.Fatal(err)
 	}
 	return stdout.String()

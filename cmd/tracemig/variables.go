@@ -66,7 +66,7 @@ func (a *app) warner(c *cobra.Command) *slog.Logger {
 	if f := c.Flags().Lookup("log-format"); f != nil {
 		format = f.Value.String()
 	}
-	return a.terminal.Logger(format, slog.LevelWarn)
+	return a.logger(format, slog.LevelWarn)
 }
 
 // withVariables adds to an error of wrong usage which of the flags that it names have their values from the environment.

@@ -44,8 +44,7 @@ migration), accepted (runs can't migrate it, which tracemig accept has noted).
   tracemig verify --source 1234 --target main.agents.support --sample 1000 --missing-on-target ids`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.given(c)
-			return a.withSession(*o, "verify", (*session).verify)
+			return onPairs(a, c, o, newVerifyOptions, func(a *app, o *runOptions) error { return a.withSession(*o, "verify", (*session).verify) })
 		},
 	}
 	o = newVerifyOptions(c)
@@ -56,6 +55,7 @@ migration), accepted (runs can't migrate it, which tracemig accept has noted).
 func newVerifyOptions(c *cobra.Command) *runOptions {
 	o := defaultRunOptions()
 	o.pairOptions.addFlags(c)
+	o.pairsOptions.addFlags(c)
 	f := c.Flags()
 	f.BoolVar(&o.deep, "deep", false, "compare every value")
 	f.IntVar(&o.sample, "sample", 0, "compare only so many traces, taken at random")
@@ -128,7 +128,7 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 	job := verify.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
 		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.opts.runLinks, ServiceName: s.opts.serviceName,
-		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight),
+		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight), Memory: s.memory(),
 		Covered: known.covered, Reach: known.reach, Moved: known.moved, Accepted: known.accepted,
 		CountFirst: s.terminal.Interactive(), Progress: &verify.Progress{},
 	}

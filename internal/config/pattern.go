@@ -38,19 +38,23 @@ func TargetOf(target, source string) (string, error) {
 	return TargetFor(target, source, source)
 }
 
-// TargetFor is target for the experiment of a name that matches source, or is source: {name} is the name from that part of its path
-// on in which those that match differ, as a table prefix.
+// Part is the name of an experiment from that part of its path on in which those that match the source differ. Of a source that names
+// one experiment it is the last part.
+func Part(source, name string) string {
+	name = strings.TrimRight(name, "/")
+	fixed := name
+	if IsPattern(source) {
+		fixed, _, _ = strings.Cut(source, "*")
+	}
+	return name[min(len(name), strings.LastIndexByte(fixed, '/')+1):]
+}
+
+// TargetFor is target for the experiment of a name that matches source, or is source: {name} is the name's Part, as a table prefix.
 func TargetFor(target, source, name string) (string, error) {
 	if !strings.Contains(target, nameMark) {
 		return target, nil
 	}
-	name = strings.TrimRight(name, "/")
-	from := strings.LastIndexByte(name, '/') + 1
-	if IsPattern(source) {
-		fixed, _, _ := strings.Cut(source, "*")
-		from = min(len(name), strings.LastIndexByte(fixed, '/')+1)
-	}
-	prefix := Prefix(name[from:])
+	prefix := Prefix(Part(source, name))
 	if prefix == "" {
 		return "", advice.With(fmt.Errorf("the name of the experiment %q has no letter of the English alphabet and no digit, of which "+
 			"a table prefix could be made", name), "give it a pair of its own, with a --target without "+nameMark)

@@ -108,4 +108,5 @@ func TestRunLinksOfOtherExperiments(t *testing.T) {
 	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), note) {
 		t.Errorf("verify: %v, want success and %q in:\n%s", err, note, out)
 	}
+	fx.runPattern(m.URI, "/e2e/"+t.Name(), int64(len(c.Expected)))
 }

@@ -14,55 +14,81 @@ const flushAfter = 5 * time.Second
 // when somebody waits for the bytes it holds, here or in another run. It then goes on growing until the writer is free: so
 // commits stay large where writing is what takes the time.
 func (r *run) batch(ctx context.Context, units <-chan *unit, batches chan<- []*unit) error {
-	var b collected
-	due := false
-	flush := func() error {
-		if len(b.units) == 0 {
-			return nil
-		}
-		r.recorder.blocked.Begin()
-		err := send(ctx, batches, b.units)
-		r.recorder.blocked.End()
-		b, due = collected{}, false
-		return err
-	}
+	c := &collector{r: r, batches: batches}
 	timer := time.NewTimer(flushAfter) // since the batch's first unit
 	defer timer.Stop()
 	for {
-		var free chan<- []*unit
-		var starved, attachmentsStarved <-chan struct{}
-		switch {
-		case due:
-			free = batches
-		case len(b.units) > 0:
-			starved, attachmentsStarved = r.bytes.Starved(), r.attachmentBytes.Starved()
-		}
+		free, starved, attachmentsStarved := c.wants()
 		select {
 		case u, ok := <-units:
 			if !ok {
-				return flush()
+				return c.flush(ctx)
 			}
-			if !b.fits(u, r.limits()) {
-				if err := flush(); err != nil {
+			if !c.fits(u, r.limits()) {
+				if err := c.flush(ctx); err != nil {
 					return err
 				}
 			}
-			if len(b.units) == 0 {
+			if len(c.units) == 0 {
 				timer.Reset(flushAfter)
 			}
-			b.add(u)
-		case free <- b.units:
-			b, due = collected{}, false
+			c.add(u)
+		case free <- c.units:
+			c.taken()
 		case <-timer.C:
-			due = len(b.units) > 0
+			c.wait()
 		case <-starved:
-			due = true
+			c.wait()
 		case <-attachmentsStarved:
-			due = true
+			c.wait()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// collector collects a batch and hands it to the writer.
+type collector struct {
+	collected
+	r       *run
+	batches chan<- []*unit
+	due     bool // the batch waits for the writer
+}
+
+// wants are the channels that the batch waits for: that to the writer once it is due, and before that, unless it is empty, those that
+// say that somebody waits for what it holds.
+func (c *collector) wants() (free chan<- []*unit, starved, attachmentsStarved <-chan struct{}) {
+	switch {
+	case c.due:
+		return c.batches, nil, nil
+	case len(c.units) > 0:
+		return nil, c.r.bytes.Starved(), c.r.attachmentBytes.Starved()
+	}
+	return nil, nil, nil
+}
+
+// wait notes that the batch waits for the writer, unless it is empty.
+func (c *collector) wait() {
+	if !c.due && len(c.units) > 0 {
+		c.due = true
+		c.r.recorder.blocked.Begin()
+	}
+}
+
+// taken notes that the writer has the batch, and begins another one.
+func (c *collector) taken() {
+	c.r.recorder.blocked.End()
+	c.collected, c.due = collected{}, false
+}
+
+// flush hands over the batch, if it is not empty.
+func (c *collector) flush(ctx context.Context) error {
+	if len(c.units) == 0 {
+		return nil
+	}
+	c.wait()
+	defer c.taken()
+	return send(ctx, c.batches, c.units)
 }
 
 // limits is what one batch may hold. The target may learn to take less, so they are asked for each time.

@@ -19,8 +19,9 @@ import (
 type Watched struct {
 	Counts func() report.Counts
 	Source func() mlflowclient.Stats
-	Target string       // what the target is called where it bounds the rate
-	Waits  *retry.Waits // what waits for another try; may be nil
+	Pairs  func() string // which pairs it is of, where there are several; nil for one
+	Target string        // what the target is called where it bounds the rate
+	Waits  *retry.Waits  // what waits for another try; may be nil
 }
 
 // Progress shows something until it is closed.
@@ -102,6 +103,9 @@ func (p *Progress) block() []terminal.Line {
 	default:
 		lines[0].Text = p.traces()
 		lines = append(lines, p.written(), terminal.Line{Name: "bound by", Style: terminal.Strong, Text: or(p.meter.bound(p.watched.Target))})
+	}
+	if p.watched.Pairs != nil {
+		lines = append(lines, terminal.Line{Name: "pairs", Text: p.watched.Pairs()})
 	}
 	if w := p.waiting(); w != "" {
 		lines = append(lines, terminal.Line{Name: "waiting", Text: w, Style: terminal.Warning})
@@ -201,6 +205,9 @@ func (p *Progress) line() {
 	}
 	if b := p.meter.bound(p.watched.Target); b != "" {
 		args = append(args, "bound_by", b)
+	}
+	if p.watched.Pairs != nil {
+		args = append(args, "pairs", p.watched.Pairs())
 	}
 	if w := p.waiting(); w != "" {
 		args = append(args, "waiting", w)
