@@ -274,7 +274,8 @@ func (p *checkPrinter) tellUnmade() error {
 		codes[i] = string(f.Code)
 	}
 	w := newTextWriter(p.out)
-	w.lead(resultStyles[preflight.NotChecked], fmt.Sprintf("%-11s", preflight.NotChecked), "  %d more probes need %s:", len(unmade), unmade[0].Needs)
+	w.lead(resultStyles[preflight.NotChecked], fmt.Sprintf("%-11s", preflight.NotChecked),
+		"  %d more probes need %s:", len(unmade), unmade[0].Needs)
 	const indent = "             "
 	w.printf("%s%s\n", indent, terminal.Wrap(strings.Join(codes, ", "), len(indent), cmp.Or(w.width, 100)))
 	return w.err
@@ -297,7 +298,8 @@ func (p *checkPrinter) summary(n map[preflight.Result]int) error {
 	}
 	w := newTextWriter(p.out)
 	if w.err = p.tellUnmade(); w.err == nil {
-		w.verdict(style, verdict, ": %d ok, %s, %d failed, %d not checked.", s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
+		w.verdict(style, verdict, ": %d ok, %s, %d failed, %d not checked.",
+			s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
 	}
 	return w.err
 }

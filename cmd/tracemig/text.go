@@ -56,7 +56,7 @@ func (w *textWriter) verdict(style terminal.Style, words, format string, args ..
 		w.paint(style, marks[style])
 		words = " " + words
 	}
-	w.lead(terminal.Strong, words, format, args...)
+	w.lead(terminal.Strong, w.wrap(2, words), format, args...)
 }
 
 // paint writes words in a style.

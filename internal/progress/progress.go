@@ -124,7 +124,10 @@ func or(s string) string {
 func (p *Progress) traces() string {
 	c := &p.meter.now.counts
 	text := humanize.Comma(c.Done) + " traces"
-	if c.Total > 0 {
+	if c.Done == 0 && c.Read > 0 {
+		text = humanize.Comma(c.Read) + " traces read, none written yet"
+	}
+	if c.Total > 0 && c.Done > 0 {
 		text = fmt.Sprintf("%s of %s traces (%d %%)", humanize.Comma(c.Done), humanize.Comma(c.Total), min(100*c.Done/c.Total, 100))
 	}
 	rate, eta := "rate "+unknown, unknown
@@ -140,7 +143,8 @@ func (p *Progress) traces() string {
 // written says what was written, or compared.
 func (p *Progress) written() terminal.Line {
 	c := &p.meter.now.counts
-	l := terminal.Line{Name: "written", Style: terminal.Strong, Text: fmt.Sprintf("%s spans, %s annotations", humanize.Comma(c.Spans), humanize.Comma(c.Annotations))}
+	text := fmt.Sprintf("%s spans, %s annotations", humanize.Comma(c.Spans), humanize.Comma(c.Annotations))
+	l := terminal.Line{Name: "written", Style: terminal.Strong, Text: text}
 	wrong := "failed"
 	if c.Phase == report.Verifying {
 		l.Name, wrong = "compared", "found wrong"
