@@ -16,6 +16,7 @@ import (
 	"github.com/tracemig/tracemig/internal/pairs"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -281,6 +282,17 @@ var columns = map[string][3]string{
 	"check": {"", "failed", ""},
 }
 
+// styleOf is how the outcome of a pair with an exit code looks.
+func styleOf(code int) terminal.Style {
+	switch code {
+	case exitOK:
+		return terminal.OK
+	case exitPartial, 5:
+		return terminal.Warning
+	}
+	return terminal.Failed
+}
+
 // table prints a line for each pair, and one for all.
 func (o *overview) table(l *pairsLine) error {
 	head := columns[o.command]
@@ -321,6 +333,11 @@ func (o *overview) table(l *pairsLine) error {
 	})
 	if width := o.stdout.width(); width > 0 {
 		cutTo(width, rows, func(column int) bool { return column < 2 })
+	}
+	if o.stdout.color {
+		for i := range l.Results {
+			rows[i+1][1] = styleOf(l.Results[i].ExitCode).Paint(rows[i+1][1])
+		}
 	}
 	text := layOut(rows, func(column int) bool { return column > 1 }) + "\n"
 	if _, err := io.WriteString(o.stdout, text); err != nil || o.command != "run" || o.dryRun || l.ExitCode != exitOK {
