@@ -148,3 +148,28 @@ func TestLookAt(t *testing.T) {
 		}
 	}
 }
+
+func TestStale(t *testing.T) {
+	before, after := tableNow.Add(-time.Millisecond), tableNow.Add(time.Millisecond)
+	for _, c := range []struct {
+		name    string
+		success *time.Time
+		fresh   time.Time
+		want    *bool
+	}{
+		{"nobody asks", &before, time.Time{}, nil},
+		{"never", nil, tableNow, new(true)},
+		{"too old", &before, tableNow, new(true)},
+		{"just in time", &tableNow, tableNow, new(false)},
+		{"newer", &after, tableNow, new(false)},
+	} {
+		st := pairStatus{Success: c.success}
+		st.judge(c.fresh)
+		if d := cmp.Diff(c.want, st.Stale); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+		if err := foundStale([]pairStatus{st, {}}, "1h"); (err != nil) != (c.want != nil && *c.want) || err != nil && !endsWith(err, exitFound) {
+			t.Errorf("%s: error %v", c.name, err)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func TestUnlistable(t *testing.T) {
 	}
 	check := exec.Command(binary(t), append(append([]string{"check"}, fx.sourceFlags...), fx.targetFlags...)...)
 	check.Env, check.Dir = fx.env, fx.baseDir
-	const note = "11 are listed, and the source has 1 that it can't list"
+	const note = "11 listed, and the source has 1 that it can't list"
 	if out, err := check.Output(); err != nil || !strings.Contains(string(out), note) {
 		t.Errorf("check: %s (%v), want %q", out, err, note)
 	}
@@ -45,9 +45,21 @@ func TestUnlistable(t *testing.T) {
 	if s := fx.mustRun(3, "--start-time", "1h").summary; s.FailedReasons["unlistable"] != 1 {
 		t.Errorf("a later window: %+v, want one trace failed as unlistable", s)
 	}
+	// Accepted, it is no fault any more, until it can be listed.
+	accept := exec.Command(binary(t), append(append([]string{"accept", bad, "--reason", "known"}, fx.sourceFlags...), fx.targetFlags...)...)
+	accept.Env, accept.Dir = fx.env, fx.baseDir
+	if out, err := accept.CombinedOutput(); err != nil {
+		t.Errorf("accept: %s (%v)", out, err)
+	}
+	if s := fx.mustRun(0).summary; s.Failed != 0 || s.AcceptedReasons["unlistable"] != 1 {
+		t.Errorf("accepted: %+v, want it accepted as unlistable and none failed", s)
+	}
+	if v := fx.verify("verify", 0); v.findings[bad] != verify.Accepted || v.report.Kinds[verify.Match] != 11 {
+		t.Errorf("verify: %v, want 11 traces to match and %s to be accepted", v, bad)
+	}
 	m.SetFeedback(t, bad, "0.5")
-	if s := fx.mustRun(0).summary; s.Migrated != 1 || s.Failed != 0 {
-		t.Errorf("once it can be listed: %+v, want it migrated and none failed", s)
+	if s := fx.mustRun(0).summary; s.Migrated != 1 || s.Failed != 0 || s.AcceptancesEnded != 1 {
+		t.Errorf("once it can be listed: %+v, want it migrated, none failed, and the acceptance ended", s)
 	}
 	// A migrated trace that can no longer be listed stays as it is.
 	m.SetFeedback(t, bad, "NaN")
