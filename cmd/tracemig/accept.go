@@ -205,6 +205,7 @@ func (a *app) acceptIn(s *checkpoint.Store, path string, o *acceptOptions, trace
 	}
 	sum := acceptSummary{
 		Type: "accept", Source: p.Source, SourceName: name, Target: p.Target, Shard: p.Shard, Checkpoint: path, Undo: o.undo, Traces: len(done),
+		ending: ending{Version: version, ExitCode: exitCode(err, nil, false)},
 	}
 	if refused {
 		sum.Wrong = len(wrong.Wrong)
@@ -214,7 +215,10 @@ func (a *app) acceptIn(s *checkpoint.Store, path string, o *acceptOptions, trace
 			}
 		}
 	}
-	return errors.Join(err, out.line(sum))
+	if printErr := out.line(sum); err == nil || printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	return reported{err}
 }
 
 // acceptedLine is a trace that accept was asked for, as JSON.
@@ -239,6 +243,7 @@ type acceptSummary struct {
 	Undo       bool        `json:"undo"`
 	Traces     int         `json:"traces_changed"`
 	Wrong      int         `json:"traces_wrong"` // if there are any, nothing was changed
+	ending
 }
 
 // printAccepted says for people which traces of a pair are accepted now, or no longer.

@@ -46,7 +46,7 @@ func TestAttachmentsInWords(t *testing.T) {
 	var out strings.Builder
 	p := newTextPrinter(newResults(&out))
 	p.trace(migrate.TraceReport{TraceID: "tr-1", State: "migrated", Attachments: 2})
-	p.summary(migrate.Summary{AttachmentsLeft: 1234, AttachmentTraces: 56})
+	p.summary(migrate.Summary{AttachmentsLeft: 1234, AttachmentTraces: 56}, ending{})
 	for _, want := range []string{
 		"1,234 of 56 traces  tr-1", "their bytes stay at the source and would be lost with it", "--attachments FOLDER",
 	} {
@@ -55,12 +55,12 @@ func TestAttachmentsInWords(t *testing.T) {
 		}
 	}
 	out.Reset()
-	p.summary(migrate.Summary{AttachmentsCopied: 3, AttachmentBytes: 1500})
+	p.summary(migrate.Summary{AttachmentsCopied: 3, AttachmentBytes: 1500}, ending{})
 	if got := out.String(); !strings.Contains(got, "3, 1.5 kB, copied to files") || strings.Contains(got, "left") {
 		t.Errorf("the summary says, want what was copied and nothing left:\n%s", got)
 	}
 	out.Reset()
-	p.report(verify.Report{AttachmentsProven: 7, AttachmentsLeft: 8, AttachmentTraces: 2})
+	p.report(verify.Report{AttachmentsProven: 7, AttachmentsLeft: 8, AttachmentTraces: 2}, ending{})
 	for _, want := range []string{"proven     7", "8 of 2 traces: their bytes are at the source alone"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, &out)

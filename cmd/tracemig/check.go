@@ -123,13 +123,14 @@ func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) er
 		return err
 	}
 	a.row.probed(counts)
-	if err := out.summary(counts); err != nil {
+	var end error
+	if counts[preflight.Failed] > 0 {
+		end = &exitError{code: exitFound}
+	}
+	if err := out.summary(counts, endingOf("", w, end)); err != nil {
 		return err
 	}
-	if counts[preflight.Failed] > 0 {
-		return &exitError{code: exitFound}
-	}
-	return nil
+	return end
 }
 
 // checkedParts opens the parts of a run that check looks at, each when a probe needs it.
@@ -207,6 +208,13 @@ type checkSummary struct {
 	Warnings   int    `json:"warnings"`
 	Failed     int    `json:"failed"`
 	NotChecked int    `json:"not_checked"`
+	ending
+}
+
+// probeLine is the finding of a probe as JSON.
+type probeLine struct {
+	Type string `json:"type"`
+	preflight.Finding
 }
 
 // checkPrinter writes findings as they come. As text, probes that could not be made for want of the same other one share a line.
@@ -221,10 +229,7 @@ type checkPrinter struct {
 func (p *checkPrinter) finding(f preflight.Finding) error {
 	p.locked = p.locked || f.Code == preflight.CodeLock && f.Result == preflight.Warning
 	if p.json {
-		return p.line(struct {
-			Type string `json:"type"`
-			preflight.Finding
-		}{"probe", f})
+		return p.line(probeLine{"probe", f})
 	}
 	if len(p.unmade) > 0 && p.unmade[0].Needs != f.Needs {
 		if err := p.tellUnmade(); err != nil {
@@ -281,10 +286,11 @@ func (p *checkPrinter) tellUnmade() error {
 	return w.err
 }
 
-func (p *checkPrinter) summary(n map[preflight.Result]int) error {
+func (p *checkPrinter) summary(n map[preflight.Result]int, e ending) error {
 	s := checkSummary{
 		Type: "summary", WouldRun: n[preflight.Failed] == 0, Locked: p.locked,
 		OK: n[preflight.OK], Warnings: n[preflight.Warning], Failed: n[preflight.Failed], NotChecked: n[preflight.NotChecked],
+		ending: e,
 	}
 	if p.json {
 		return p.line(s)

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/repair"
 )
 
@@ -22,18 +24,21 @@ is new. It only saves work: the target decides what is there.`,
 		Args: commandsOnly,
 		RunE: func(c *cobra.Command, _ []string) error { return usageError("say what to do: path, rebuild or unlock") },
 	}
-	add := func(do func(pairOptions) error, c2 *cobra.Command) {
+	var lockWait duration
+	add := func(do func(pairOptions) error, c2 *cobra.Command) *cobra.Command {
 		var o pairOptions
 		c2.Args = noArguments
 		c2.RunE = func(*cobra.Command, []string) error { return do(o) }
 		o.addFlags(c2)
 		c.AddCommand(c2)
+		return c2
 	}
 	add(a.checkpointPath, &cobra.Command{
 		Use:   "path --source EXPERIMENT --target TARGET",
 		Short: "Print where the checkpoint is, or would be",
 	})
-	add(a.rebuildCheckpoint, &cobra.Command{
+	rebuild := func(o pairOptions) error { return a.rebuildCheckpoint(o, time.Duration(lockWait)) }
+	add(rebuild, &cobra.Command{
 		Use:   "rebuild [--source EXPERIMENT --target TARGET | --checkpoint FILE]",
 		Short: "Fill the checkpoint anew from the target",
 		Long: `Forget what the checkpoint knows of the target and fill it from the target's tables, under the lock
@@ -41,7 +46,7 @@ of a run. A run does that by itself when the file is gone or the tables were mad
 only where rows were deleted from the tables, or others were put into their place, since.
 
 Runs, and traces that wait for a later run (deferred, failed), are remembered.`,
-	})
+	}).Flags().Var(&lockWait, "lock-wait", lockWaitHelp)
 	add(a.unlockCheckpoint, &cobra.Command{
 		Use:   "unlock [--source EXPERIMENT --target TARGET | --checkpoint FILE]",
 		Short: "Say who holds the checkpoint, and clear up after one that was killed",
@@ -69,7 +74,7 @@ func (a *app) checkpointPath(o pairOptions) error {
 	return err
 }
 
-func (a *app) rebuildCheckpoint(o pairOptions) error {
+func (a *app) rebuildCheckpoint(o pairOptions, lockWait time.Duration) error {
 	conn := o.connector(a, a.terminal.Logger("text", 0))
 	path, pair, err := a.pair(o, conn)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,7 +88,7 @@ func (a *app) rebuildCheckpoint(o pairOptions) error {
 		return err
 	}
 	defer tables.Close()
-	traces, err := repair.Rebuild(a.ctx, a.stop, path, pair, tables, uuid.Must(uuid.NewV7()).String())
+	traces, err := repair.Rebuild(a.ctx, a.stop, path, lockWait, pair, tables, uuid.Must(uuid.NewV7()).String())
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (a *app) unlockCheckpoint(o pairOptions) error {
 	}
 	killed, err := checkpoint.ClearLock(a.stop, path, checkpoint.ThisProcess("unlock"))
 	if locked, ok := errors.AsType[*checkpoint.LockedError](err); ok {
-		return advice.With(fmt.Errorf("checkpoint %s is in use by %s", path, locked.Holder),
+		return advice.With(fault.With(fmt.Errorf("checkpoint %s is in use by %s", path, locked.Holder), fault.Locked),
 			"A lock ends with its process: wait for it, or stop it. If its machine is gone and a file server keeps the lock, "+
 				"give runs another file with --checkpoint: it is filled from the target")
 	}

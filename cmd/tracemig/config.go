@@ -67,6 +67,7 @@ type configSummary struct {
 	File     string `json:"file"`
 	Pairs    int    `json:"pairs"`
 	Problems int    `json:"problems"`
+	ending
 }
 
 func (a *app) configCheck(path string, asJSON bool) error {
@@ -81,15 +82,17 @@ func (a *app) configCheck(path string, asJSON bool) error {
 			_, err = fmt.Fprintln(printable{a.stdout}, p)
 		}
 	}
+	var end error
+	if len(problems) > 0 {
+		end = reported{usageError("%s has %s", path, counted(len(problems), "problem"))}
+	}
 	if asJSON {
-		err = jsonPrinter{a.stdout}.line(configSummary{"summary", path, len(file.Pairs), len(problems)})
+		e := ending{Version: version, ExitCode: exitCode(end, nil, false)}
+		err = jsonPrinter{a.stdout}.line(configSummary{"summary", path, len(file.Pairs), len(problems), e})
 	} else if len(problems) == 0 {
 		_, err = fmt.Fprintf(printable{a.stdout}, "%s: %s, nothing is wrong\n", path, counted(len(file.Pairs), "pair"))
 	}
-	if err == nil && len(problems) > 0 {
-		err = usageError("%s has %s", path, counted(len(problems), "problem"))
-	}
-	return err
+	return cmp.Or(err, end)
 }
 
 // counted is a number of things.

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -72,9 +73,9 @@ func (a *app) whoAmI(conn *connector) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("who is it for? Name a principal with --principal, or log in: %w", err)
 	}
-	me, f := preflight.Identity(a.stop, ws)
+	me, f, err := preflight.Identity(a.stop, ws)
 	if f.Result != preflight.OK {
-		return "", advice.With(errors.New(f.Text), "Name a principal with --principal")
+		return "", advice.With(fault.With(errors.New(f.Text), fault.Of(err)), "Name a principal with --principal")
 	}
 	return me.Name, nil
 }

@@ -56,9 +56,10 @@ func runInProcess(t *testing.T, args ...string) (migrate.Summary, int, uint64) {
 	}
 	defer errOut.Close()
 	getenv := func(string) string { return "" }
-	a := &app{stdout: newResults(&out), terminal: terminal.New(errOut, getenv), getenv: getenv, ctx: t.Context(), stop: t.Context()}
+	a := &app{
+		stdout: newResults(&out), terminal: terminal.New(errOut, getenv), getenv: getenv, args: args, ctx: t.Context(), stop: t.Context(),
+	}
 	root := newRootCommand(a)
-	root.SetArgs(args)
 
 	ctx, stop := context.WithCancel(t.Context())
 	most := make(chan uint64)

@@ -14,17 +14,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/terminal"
 )
 
-// Exit codes. The help of the root command and the README list them.
+// Exit codes. The help of the root command and the README list them. Those of errors, such as 12 for credentials, are in package
+// fault.
 const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
 	exitPartial     = 3
 	exitFound       = 4
+	exitStopped     = 5
 	exitInterrupted = 130
 )
 
@@ -41,6 +44,14 @@ func (e *exitError) Error() string {
 	return e.err.Error()
 }
 func (e *exitError) Unwrap() error { return e.err }
+
+// Fault says that the usage was wrong, where it was.
+func (e *exitError) Fault() fault.Kind {
+	if e.code == exitUsage {
+		return fault.Usage
+	}
+	return ""
+}
 
 // endsWith says whether err ends the program with a code.
 func endsWith(err error, code int) bool {
@@ -122,17 +133,22 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 		}
 		return err
 	}
+	root.SetArgs(a.args)
 	used, err := root.ExecuteContextC(a.ctx)
+	if err != nil && !began {
+		err = &exitError{exitUsage, err} // cobra refused flags or arguments
+	}
 	err = withVariables(err, used)
 	if perr := stopProfile(); err == nil {
 		err = perr
 	}
 	a.terminal.Block()
+	a.sayFailure(used, err, cancelled())
 	lost := a.stdout.finish()
 	if lost != nil && errors.Is(err, lost) {
 		err = nil // sayLost says it
 	}
-	code := exitCode(err, lost, began, cancelled())
+	code := exitCode(err, lost, cancelled())
 	if lost != nil {
 		a.sayLost(lost)
 	}
@@ -140,24 +156,25 @@ func (a *app) execute(root *cobra.Command, cancelled func() bool) int {
 	return code
 }
 
-// exitCode is the code for the error of a command, and for lost, which kept its results from being written. began says
-// whether the command began; else cobra refused its flags or arguments.
-func exitCode(err, lost error, began, cancelled bool) int {
-	code := exitFailed
+// exitCode is the code for the error of a command, and for lost, which kept its results from being written.
+func exitCode(err, lost error, cancelled bool) int {
 	ee, coded := errors.AsType[*exitError](err)
+	var code int
 	switch {
-	case err == nil && lost == nil:
-		return exitOK
 	case err == nil:
+		code = exitOK
 	case coded:
 		code = ee.code
-	case !began:
-		code = exitUsage
 	case cancelled:
 		code = exitInterrupted
+	default:
+		code = fault.Of(err).ExitCode()
 	}
-	if lost != nil && code != exitUsage && code != exitInterrupted {
-		return exitFailed // the other codes refer to the results
+	switch code {
+	case exitOK, exitPartial, exitFound, exitStopped: // they refer to the results
+		if lost != nil {
+			return exitFailed
+		}
 	}
 	return code
 }
@@ -181,6 +198,8 @@ func (a *app) sayError(err error, code int, used *cobra.Command) {
 	case err == nil, coded && ee.err == nil:
 	case code == exitInterrupted:
 		fmt.Fprintln(a.terminal, "Interrupted. Run the same command again to go on.")
+	case code == exitStopped:
+		fmt.Fprintf(a.terminal, "%s. Run the same command again to go on.\n", upperIfFirst("", err.Error()))
 	default:
 		a.sayProblem(err)
 		if code == exitUsage {

@@ -117,7 +117,9 @@ func command(name string, args flags, more ...string) []string {
 func (s *session) afterRun(sum *migrate.Summary) next {
 	o := &s.opts
 	switch {
-	case sum.Outcome == report.Failed, sum.Outcome == report.Interrupted:
+	case sum.Stopped == report.AtLimit && (o.verify || o.repair): // a comparison follows
+		return next{}
+	case sum.Outcome != report.Done && sum.Outcome != report.Partial:
 		return s.again("to go on where it ended")
 	case sum.Failed > 0:
 		return next{"to see each that failed, and why", command("status", o.pairOptions.args(), "--list", "failed")}

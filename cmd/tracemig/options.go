@@ -25,6 +25,8 @@ type runOptions struct {
 	hasStartMs               bool
 	startTime, endTime       string
 	lockWait                 duration
+	maxDuration              duration
+	limit                    int64
 	runLinks                 runlinks.Scope
 	noResync                 bool
 	updateSpans              bool
@@ -101,6 +103,8 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addSpanFlags(c)
 	f.BoolVar(&o.clustering, "clustering", false, "cluster new file: tables as the service does; delta-rs can't append to such tables")
 	f.Var(&o.lockWait, "lock-wait", lockWaitHelp)
+	f.Int64Var(&o.limit, "limit", 0,
+		"stop after so many traces that are new, for a trial; with --verify or --repair only what lies before is compared")
 	f.BoolVar(&o.verify, "verify", false, "compare source and target after the run, as tracemig verify does")
 	f.BoolVar(&o.deep, "deep", false, "with --verify: compare every value")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "with --verify or --repair: no trace to compare is no fault")
@@ -109,7 +113,14 @@ func (o *runOptions) addFlags(c *cobra.Command) {
 	o.addStagingFlags(c)
 	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
+	o.addTimeFlag(c)
 	o.outletOptions.addFlags(c)
+}
+
+// addTimeFlag adds the flag of commands that may end before they have looked at everything, so that the next one goes on.
+func (o *runOptions) addTimeFlag(c *cobra.Command) {
+	c.Flags().Var(&o.maxDuration, "max-duration",
+		"finish what is in flight, and end with exit code 5, so long after the start: 50m, 1h30m, or seconds")
 }
 
 // addSome adds the named flags of run to another command, with the help that they have in run.

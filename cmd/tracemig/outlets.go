@@ -145,7 +145,7 @@ func (a *app) tell(o *outlets, p metrics.Pair, command string, err error) error 
 	if !o.asked() {
 		return err
 	}
-	p.Command = &metrics.Command{Name: command, ExitCode: exitCode(err, a.stdout.err, true, a.stop.Err() != nil), Ended: time.Now()}
+	p.Command = &metrics.Command{Name: command, ExitCode: exitCode(err, a.stdout.err, a.stop.Err() != nil), Ended: time.Now()}
 	return o.end(err, o.put(p))
 }
 
@@ -168,21 +168,24 @@ type observer struct {
 	s *session
 }
 
-func (p observer) summary(sum migrate.Summary) error {
-	if sum.RunID != "" { // else no run began
-		p.s.told.Run = runMetrics(&sum)
-		p.s.outlets.set.Put(p.s.told)
-	}
-	p.s.outlets.summaries.summary(sum)
-	return p.printer.summary(sum)
+func (p observer) summary(sum migrate.Summary, e ending) error {
+	p.s.told.Run = runMetrics(&sum)
+	p.s.outlets.set.Put(p.s.told)
+	p.s.outlets.summaries.summary(sum, e)
+	return p.printer.summary(sum, e)
 }
 
-func (p observer) report(r verify.Report) error {
+func (p observer) failure(f failureLine) error {
+	p.s.outlets.summaries.failure(f)
+	return p.printer.failure(f)
+}
+
+func (p observer) report(r verify.Report, e ending) error {
 	p.s.told.Verify = verifyMetrics(&r)
 	p.s.told.Verify.Passed = r.Outcome == report.Done && p.s.verdict(&r) == nil
 	p.s.outlets.set.Put(p.s.told)
-	p.s.outlets.summaries.report(r)
-	return p.printer.report(r)
+	p.s.outlets.summaries.report(r, e)
+	return p.printer.report(r, e)
 }
 
 // watchRun has the metrics follow a run. before is what the source's client had done before it.

@@ -18,11 +18,12 @@ import (
 type printer interface {
 	reads(experiment string) // names the source of what follows
 	trace(migrate.TraceReport) error
-	summary(migrate.Summary) error
-	plan(migrate.Plan) error
+	summary(migrate.Summary, ending) error
+	plan(migrate.Plan, ending) error
 	finding(verify.Finding) error
-	report(verify.Report) error
-	next(next) error // the command that is to follow
+	report(verify.Report, ending) error
+	failure(failureLine) error // of a command that has none of the others
+	next(next) error           // the command that is to follow
 }
 
 // printer returns the printer for --output.
@@ -84,42 +85,56 @@ func (r *results) finish() error {
 	return r.err
 }
 
+// The lines of run and verify as JSON. What else is printed as JSON has its type where it is made; schemas_test.go lists all.
+type (
+	traceLine struct {
+		Type string `json:"type"`
+		migrate.TraceReport
+	}
+	summaryLine struct {
+		Type string `json:"type"`
+		migrate.Summary
+		ending
+	}
+	planLine struct {
+		Type string `json:"type"`
+		migrate.Plan
+		ending
+	}
+	findingLine struct {
+		Type string `json:"type"`
+		verify.Finding
+	}
+	verificationLine struct {
+		Type string `json:"type"`
+		verify.Report
+		ending
+	}
+)
+
 // jsonPrinter writes one JSON object a line, with the key "type"; the summary or the plan is the last.
 type jsonPrinter struct{ out *results }
 
 func (p jsonPrinter) trace(t migrate.TraceReport) error {
-	return p.line(struct {
-		Type string `json:"type"`
-		migrate.TraceReport
-	}{"trace", t})
+	return p.line(traceLine{"trace", t})
 }
 
-func (p jsonPrinter) summary(s migrate.Summary) error {
-	return p.line(struct {
-		Type string `json:"type"`
-		migrate.Summary
-	}{"summary", s})
+func (p jsonPrinter) summary(s migrate.Summary, e ending) error {
+	return p.line(summaryLine{"summary", s, e})
 }
 
-func (p jsonPrinter) plan(pl migrate.Plan) error {
-	return p.line(struct {
-		Type string `json:"type"`
-		migrate.Plan
-	}{"plan", pl})
+func (p jsonPrinter) plan(pl migrate.Plan, e ending) error {
+	return p.line(planLine{"plan", pl, e})
 }
 
 func (p jsonPrinter) finding(f verify.Finding) error {
-	return p.line(struct {
-		Type string `json:"type"`
-		verify.Finding
-	}{"finding", f})
+	return p.line(findingLine{"finding", f})
 }
 
-func (p jsonPrinter) report(r verify.Report) error {
-	return p.line(struct {
-		Type string `json:"type"`
-		verify.Report
-	}{"verification", r})
+func (p jsonPrinter) failure(f failureLine) error { return p.line(f) }
+
+func (p jsonPrinter) report(r verify.Report, e ending) error {
+	return p.line(verificationLine{"verification", r, e})
 }
 
 // reads is for people: programs know an experiment by its ID.

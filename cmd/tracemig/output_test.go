@@ -139,14 +139,16 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 	kinds := map[preflight.Result]int{preflight.OK: 1}
 	for name, print := range map[string]func(*results) error{
 		"trace":   func(r *results) error { return jsonPrinter{r}.trace(migrate.TraceReport{}) },
-		"summary": func(r *results) error { return jsonPrinter{r}.summary(migrate.Summary{}) },
-		"plan":    func(r *results) error { return jsonPrinter{r}.plan(migrate.Plan{}) },
+		"summary": func(r *results) error { return jsonPrinter{r}.summary(migrate.Summary{}, ending{}) },
+		"plan":    func(r *results) error { return jsonPrinter{r}.plan(migrate.Plan{}, ending{}) },
 		"finding": func(r *results) error { return jsonPrinter{r}.finding(verify.Finding{}) },
-		"report":  func(r *results) error { return jsonPrinter{r}.report(verify.Report{}) },
+		"report":  func(r *results) error { return jsonPrinter{r}.report(verify.Report{}, ending{}) },
 		"probe": func(r *results) error {
 			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{})
 		},
-		"probes": func(r *results) error { return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(kinds) },
+		"probes": func(r *results) error {
+			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(kinds, ending{})
+		},
 		"step": func(r *results) error {
 			return rehearsalPrinter{true, strings.NewReplacer(), jsonPrinter{r}}.step(rehearsal.Step{})
 		},
@@ -154,15 +156,14 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{Next: "n"})
 		},
 		"text probes": func(r *results) error {
-			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(kinds)
+			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(kinds, ending{})
 		},
 		"text steps": func(r *results) error {
-			_, err := rehearsalPrinter{false, strings.NewReplacer(), jsonPrinter{r}}.summary("kind", nil, 0)
-			return err
+			return rehearsalPrinter{false, strings.NewReplacer(), jsonPrinter{r}}.summary("kind", nil, 0, nil)
 		},
-		"text summary": func(r *results) error { return newTextPrinter(r).summary(migrate.Summary{}) },
-		"text plan":    func(r *results) error { return newTextPrinter(r).plan(migrate.Plan{}) },
-		"text report":  func(r *results) error { return newTextPrinter(r).report(verify.Report{}) },
+		"text summary": func(r *results) error { return newTextPrinter(r).summary(migrate.Summary{}, ending{}) },
+		"text plan":    func(r *results) error { return newTextPrinter(r).plan(migrate.Plan{}, ending{}) },
+		"text report":  func(r *results) error { return newTextPrinter(r).report(verify.Report{}, ending{}) },
 		"status table": func(r *results) error { return statusTable{now: time.Now()}.print(r, make([]pairStatus, 1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +190,7 @@ func TestSummaryReturnsErrorsOfTraces(t *testing.T) {
 		}
 	}
 	out.out = &failingWriter{takes: 100}
-	if err := p.summary(migrate.Summary{}); !errors.Is(err, syscall.ENOSPC) {
+	if err := p.summary(migrate.Summary{}, ending{}); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("error %v of the summary, want %v", err, syscall.ENOSPC)
 	}
 }

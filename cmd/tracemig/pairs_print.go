@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/config"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/pairs"
 	"github.com/tracemig/tracemig/internal/preflight"
@@ -22,7 +23,10 @@ import (
 
 // worstFirst are the exit codes, the worst first: that of a command that works on several pairs is the worst of theirs. A signal beats
 // all, since not all was looked at. What kept a pair from its end comes before what was found of one that came to it.
-var worstFirst = []int{exitInterrupted, exitUsage, exitFailed, 12, 13, 11, exitPartial, exitFound, 5, exitOK}
+var worstFirst = []int{
+	exitInterrupted, exitUsage, exitFailed, fault.Credentials.ExitCode(), fault.Unreachable.ExitCode(), fault.Locked.ExitCode(),
+	exitPartial, exitFound, exitStopped, exitOK,
+}
 
 // worst is the worse of two exit codes.
 func worst(a, b int) int {
@@ -40,7 +44,7 @@ func worst(a, b int) int {
 
 // outcomes say in a word how a pair ended, by the exit code that it would have had alone. Those that are not here have failed.
 var outcomes = map[int]string{
-	exitOK: "done", exitPartial: "partial", exitFound: "found", 5: "stopped", exitInterrupted: "interrupted",
+	exitOK: "done", exitPartial: "partial", exitFound: "found", exitStopped: "stopped", exitInterrupted: "interrupted",
 }
 
 // notBegun is the outcome of a pair that a signal has kept from beginning.
@@ -48,27 +52,25 @@ const notBegun = "not_begun"
 
 // pairRow is how a command ended with one pair: a line of the table, and an element of the last line of JSON.
 type pairRow struct {
-	Pair     string  `json:"pair"`
-	Outcome  string  `json:"outcome"` // done, partial, found, stopped, interrupted, failed or not_begun
-	ExitCode int     `json:"exit_code"`
-	Traces   int64   `json:"traces"` // that were moved or updated; of verify those that were compared
-	Wrong    int64   `json:"wrong"`  // traces that failed, or are not as they should be; of check the probes that failed
-	Spans    int64   `json:"spans"`  // that were written; of verify those that were compared
-	Bytes    int64   `json:"bytes"`  // that were written
-	Seconds  float64 `json:"seconds"`
-	Error    string  `json:"error,omitempty"`
+	Pair     string        `json:"pair"`
+	Outcome  string        `json:"outcome"` // done, partial, found, stopped, interrupted, failed or not_begun
+	ExitCode int           `json:"exit_code"`
+	Traces   int64         `json:"traces"` // that were moved or updated; of verify those that were compared
+	Wrong    int64         `json:"wrong"`  // traces that failed, or are not as they should be; of check the probes that failed
+	Spans    int64         `json:"spans"`  // that were written; of verify those that were compared
+	Bytes    int64         `json:"bytes"`  // that were written
+	Seconds  float64       `json:"seconds"`
+	Error    *report.Error `json:"error,omitempty"`
 
-	status    *pairStatus // of the command status
-	failed    int64       // traces, of runs
-	moved     bool        // there was a run
-	summaries int         // that were printed
+	status *pairStatus // of the command status
+	failed int64       // traces, of runs
+	moved  bool        // there was a run
 }
 
 // probed notes what check has found.
 func (r *pairRow) probed(n map[preflight.Result]int) {
 	if r != nil {
 		r.Wrong = int64(n[preflight.Failed])
-		r.summaries++
 	}
 }
 
@@ -78,30 +80,27 @@ type pairPrinter struct {
 	row *pairRow
 }
 
-func (p pairPrinter) summary(s migrate.Summary) error {
+func (p pairPrinter) summary(s migrate.Summary, e ending) error {
 	r := p.row
 	r.moved = true
-	r.summaries++
 	r.Traces, r.Spans, r.Bytes = s.Migrated+s.Updated, s.SpansWritten+s.SpansUpdated, s.Bytes
 	r.failed = s.Failed
 	r.Wrong = r.failed
-	return p.printer.summary(s)
+	return p.printer.summary(s, e)
 }
 
-func (p pairPrinter) plan(pl migrate.Plan) error {
-	p.row.summaries++
+func (p pairPrinter) plan(pl migrate.Plan, e ending) error {
 	p.row.Traces, p.row.Spans, p.row.Bytes = pl.ToMigrate, pl.Spans, pl.Bytes
-	return p.printer.plan(pl)
+	return p.printer.plan(pl, e)
 }
 
-func (p pairPrinter) report(v verify.Report) error {
+func (p pairPrinter) report(v verify.Report, e ending) error {
 	r := p.row
-	r.summaries++
 	r.Wrong = r.failed + v.Wrong() + v.Kinds[verify.Unreadable]
 	if !r.moved {
 		r.Traces, r.Spans = v.Compared, v.Spans
 	}
-	return p.printer.report(v)
+	return p.printer.report(v, e)
 }
 
 // next is printed only of a pair of which something is wrong: end prints one for all.
@@ -162,21 +161,19 @@ func (o *overview) one(row *pairRow, ends *pairOptions, do func(*app) error) {
 	}
 	err := do(&a)
 	row.Seconds = time.Since(began).Seconds()
-	row.ExitCode = exitCode(err, nil, true, o.stop.Err() != nil)
+	row.ExitCode = exitCode(err, nil, o.stop.Err() != nil)
 	if row.Outcome = outcomes[row.ExitCode]; row.Outcome == "" {
 		row.Outcome = string(report.Failed)
 	}
 	if ee, coded := errors.AsType[*exitError](err); err != nil && !(coded && ee.err == nil) {
-		row.Error = err.Error()
-		if row.ExitCode != exitInterrupted {
-			o.log.Error(row.Error, "pair", row.Pair)
+		if row.ExitCode != exitInterrupted && row.ExitCode != exitStopped {
+			row.Error = report.ErrorOf(err)
+			o.log.Error(err.Error(), "pair", row.Pair)
 		}
 	}
 	switch {
-	case o.json && row.summaries == 0 && err != nil:
-		sum := failedSummary(ends, err)
-		sum.Outcome = report.Outcome(row.Outcome)
-		_ = jsonPrinter{a.stdout}.summary(sum) // o.stdout keeps its error
+	case o.json && err != nil && !isReported(err):
+		_ = jsonPrinter{a.stdout}.failure(failure(ends, err, ending{Version: version, ExitCode: row.ExitCode})) // o.stdout keeps its error
 	case text.Len() > 0: // whole, so that the texts of pairs don't mix
 		_, _ = fmt.Fprintf(o.stdout, "pair %s\n%s\n", plain(row.Pair), text.Bytes())
 	}
@@ -188,7 +185,7 @@ func (o *overview) failed(a *app, ends *pairOptions, err error) error {
 		return err
 	}
 	out := o.together.outlets.of(a.row.Pair, o.log)
-	out.summaries.summary(failedSummary(ends, err))
+	out.summaries.failure(failure(ends, err, ending{Version: version, ExitCode: exitCode(err, nil, o.stop.Err() != nil)}))
 	return a.tell(out, a.named(ends), o.command, err)
 }
 
@@ -204,6 +201,7 @@ type pairsLine struct {
 	Spans    int64          `json:"spans"`
 	Bytes    int64          `json:"bytes"`
 	Seconds  float64        `json:"seconds"`
+	Version  string         `json:"version"`   // of tracemig
 	ExitCode int            `json:"exit_code"` // the worst of the pairs
 	Results  []pairRow      `json:"results"`
 }
@@ -212,6 +210,7 @@ type pairsLine struct {
 func (o *overview) end() error {
 	l := pairsLine{
 		Type: "pairs", Command: o.command, Config: o.config, Pairs: len(o.rows), Outcomes: map[string]int{}, Results: o.rows,
+		Version: version,
 		Seconds: time.Since(o.began).Seconds(),
 	}
 	for i := range o.rows {
@@ -242,9 +241,9 @@ func (o *overview) end() error {
 	case err != nil:
 		return err
 	case l.ExitCode == exitInterrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
+		return reported{&exitError{exitInterrupted, errors.New("interrupted")}}
 	case l.ExitCode != exitOK:
-		return &exitError{l.ExitCode, stale}
+		return reported{&exitError{l.ExitCode, stale}}
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func overTest(t *testing.T, a *app, path string, do func(*app, *runOptions) erro
 		t.Fatal(err)
 	}
 	err := onPairs(a, c, o, newRunOptions, do)
-	return stdout.String(), exitCode(err, nil, true, a.stop.Err() != nil)
+	return stdout.String(), exitCode(err, nil, a.stop.Err() != nil)
 }
 
 // So many pairs are worked on at the same time as --parallel says; none stops the others, and each has its own results whole.
@@ -82,7 +82,8 @@ func TestPairsInParallel(t *testing.T) {
 				return err
 			}
 		}
-		if err := out.summary(migrate.Summary{Source: o.source, Migrated: 2, Updated: 1, Failed: 1, SpansWritten: 7, Bytes: 5}); err != nil {
+		sum := migrate.Summary{Source: o.source, Migrated: 2, Updated: 1, Failed: 1, SpansWritten: 7, Bytes: 5}
+		if err := out.summary(sum, ending{}); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -90,7 +91,7 @@ func TestPairsInParallel(t *testing.T) {
 		mu.Unlock()
 		switch a.row.Pair {
 		case "b":
-			return errors.New("broken")
+			return reported{errors.New("broken")}
 		case "c":
 			return &exitError{code: exitPartial}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/rehearsal"
+	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -114,15 +116,24 @@ func (a *app) runRehearsal(job rehearsal.Job, kind string, out rehearsalPrinter)
 	if len(steps) == 0 && err != nil {
 		return err
 	}
-	allOK, printErr := out.summary(kind, steps, time.Since(began))
-	switch {
-	case err != nil:
-		return err
-	case printErr != nil:
+	end := a.endOfRehearsal(steps, err)
+	if printErr := out.summary(kind, steps, time.Since(began), end); err == nil && printErr != nil {
 		return printErr
+	}
+	return end
+}
+
+// endOfRehearsal is the error with which the command ends after some steps. err is what broke them off.
+func (a *app) endOfRehearsal(steps []rehearsal.Step, err error) error {
+	wrong := func(s rehearsal.Step) bool { return s.Result != rehearsal.OK }
+	switch {
+	case err != nil && a.stop.Err() != nil:
+		return reported{&exitError{exitInterrupted, err}}
+	case err != nil:
+		return reported{err}
 	case a.stop.Err() != nil:
-		return &exitError{exitInterrupted, errors.New("interrupted; the scratch tables are dropped")}
-	case !allOK:
+		return reported{&exitError{exitInterrupted, errors.New("interrupted; the scratch tables are dropped")}}
+	case slices.ContainsFunc(steps, wrong):
 		return &exitError{code: exitFound}
 	}
 	return nil
@@ -175,13 +186,16 @@ type rehearsalPrinter struct {
 	jsonPrinter
 }
 
+// stepLine is a step as JSON.
+type stepLine struct {
+	Type string `json:"type"`
+	rehearsal.Step
+}
+
 func (p rehearsalPrinter) step(s rehearsal.Step) error {
 	s.Text = p.hide.Replace(s.Text)
 	if p.json {
-		return p.line(struct {
-			Type string `json:"type"`
-			rehearsal.Step
-		}{"step", s})
+		return p.line(stepLine{"step", s})
 	}
 	_, err := fmt.Fprintf(printable{p.out}, "%-7s  %-20s  %s\n", s.Result, s.Name, s.Text)
 	return err
@@ -189,28 +203,44 @@ func (p rehearsalPrinter) step(s rehearsal.Step) error {
 
 // rehearsed is the last line of rehearse as JSON.
 type rehearsed struct {
-	Type      string  `json:"type"`
-	Version   string  `json:"version"`
-	Warehouse string  `json:"warehouse"` // its kind
-	OK        int     `json:"ok"`
-	Wrong     int     `json:"wrong"`
-	Failed    int     `json:"failed"`
-	Left      int     `json:"left"`
-	Seconds   float64 `json:"seconds"`
+	Type      string        `json:"type"`
+	Version   string        `json:"version"`
+	Warehouse string        `json:"warehouse"` // its kind
+	OK        int           `json:"ok"`
+	Wrong     int           `json:"wrong"`
+	Failed    int           `json:"failed"`
+	Left      int           `json:"left"`
+	Seconds   float64       `json:"seconds"`
+	ExitCode  int           `json:"exit_code"`
+	Error     *report.Error `json:"error,omitempty"` // what broke it off
 }
 
-// summary prints how many steps went how, and says whether all went well.
-func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time.Duration) (allOK bool, err error) {
+// summary prints how many steps went how. end is the error with which the command ends.
+func (p rehearsalPrinter) summary(kind string, steps []rehearsal.Step, took time.Duration, end error) error {
 	n := map[rehearsal.Result]int{}
 	for _, s := range steps {
 		n[s.Result]++
 	}
-	r := rehearsed{"rehearsal", version, kind, n[rehearsal.OK], n[rehearsal.Wrong], n[rehearsal.Failed], n[rehearsal.Left], took.Seconds()}
-	if p.json {
-		err = p.line(r)
-	} else {
-		_, err = fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s.\n",
-			r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
+	r := rehearsed{
+		"rehearsal", version, kind, n[rehearsal.OK], n[rehearsal.Wrong], n[rehearsal.Failed], n[rehearsal.Left], took.Seconds(),
+		exitCode(end, nil, false), p.hidden(end),
 	}
-	return r.OK == len(steps), err
+	if p.json {
+		return p.line(r)
+	}
+	_, err := fmt.Fprintf(p.out, "tracemig %s on a warehouse of kind %s: %d ok, %d wrong, %d failed, %d left, in %.0f s.\n",
+		r.Version, r.Warehouse, r.OK, r.Wrong, r.Failed, r.Left, r.Seconds)
+	return err
+}
+
+// hidden tells the failure that a rehearsal ended with, without names; nil for none.
+func (p rehearsalPrinter) hidden(end error) *report.Error {
+	if _, coded := errors.AsType[*exitError](end); coded {
+		return nil
+	}
+	e := report.ErrorOf(end)
+	if e != nil {
+		e.Message, e.Next = p.hide.Replace(e.Message), p.hide.Replace(e.Next)
+	}
+	return e
 }

@@ -44,6 +44,7 @@ func newRepairOptions(c *cobra.Command) *runOptions {
 	o.addStagingFlags(c)
 	o.addAttachmentFlags(c)
 	o.addReadFlags(c)
+	o.addTimeFlag(c)
 	o.outletOptions.addFlags(c)
 	return &o
 }
@@ -55,14 +56,14 @@ func (s *session) repair(w mlflowclient.Window) error {
 		return err
 	}
 	s.log.Info("writing again what was found", "traces", found)
-	if err := s.run(w); err != nil && !endsWith(err, exitPartial) {
+	if _, err := s.run(w); err != nil && !endsWith(err, exitPartial) {
 		return err
 	}
 	err = s.verify(w)
 	if endsWith(err, exitFound) {
-		return &exitError{exitFound, fmt.Errorf("spans that the target has stay as they are. "+
+		return reported{&exitError{exitFound, fmt.Errorf("spans that the target has stay as they are. "+
 			"tracemig repair --deep --update-spans puts those that differ in the place of their rows; to have all spans of a trace "+
-			"written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)}
+			"written anew, delete them (DELETE FROM %s_otel_spans WHERE trace_id = '…') and run tracemig repair again", s.target)}}
 	}
 	return err
 }
@@ -71,11 +72,11 @@ func (s *session) repair(w mlflowclient.Window) error {
 func (s *session) reopenWrong(w mlflowclient.Window) (found int, err error) {
 	store, release, err := s.lock("repair")
 	if err != nil {
-		return 0, s.failed(err)
+		return 0, err
 	}
 	defer release()
 	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source, "repair"); err != nil {
-		return 0, s.failed(err)
+		return 0, err
 	}
 	err = s.verifyBy(w, func(ctx context.Context, job verify.Job) (r verify.Report, err error) {
 		found, r, err = repair.Reopen(s.ctx, ctx, store, job)

@@ -10,6 +10,10 @@ const exitStatus = `EXIT STATUS
   2    wrong usage
   3    done, but some traces failed, or rows are there twice: see the summary
   4    something wrong was found: see the report of check, verify, repair or rehearse
+  5    stopped at --max-duration or --limit: the next run goes on
+  11   locked: another run works with the same checkpoint
+  12   no credentials, or not the permissions that it takes
+  13   the source, the workspace or the SQL warehouse can't be reached
   130  interrupted: run the same command again to go on`
 
 func newRootCommand(a *app) *cobra.Command {

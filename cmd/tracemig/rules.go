@@ -97,6 +97,18 @@ var runRules = []rule[*runOptions]{
 		says:   "--dry-run writes nothing to verify or repair; run tracemig verify",
 	},
 	{
+		broken: func(o *runOptions) bool { return o.limit != 0 && o.dryRun },
+		says:   "--limit bounds what is moved, and --dry-run moves nothing; leave one of them out",
+	},
+	{
+		broken: func(o *runOptions) bool { return o.limit < 0 },
+		says:   "--limit can't be negative",
+	},
+	{
+		broken: func(o *runOptions) bool { return o.maxDuration < 0 },
+		says:   "--max-duration can't be negative",
+	},
+	{
 		broken: func(o *runOptions) bool { return o.settle < 0 },
 		says:   "--settle can't be negative",
 	},

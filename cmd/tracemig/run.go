@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"time"
 
@@ -61,8 +60,11 @@ func (s *session) migrateAndVerify(w mlflowclient.Window) error {
 	if s.opts.dryRun {
 		return s.plan(w)
 	}
-	err := s.run(w)
-	if err != nil && !endsWith(err, exitPartial) {
+	summary, err := s.run(w)
+	switch {
+	case endsWith(err, exitStopped) && summary.Stopped == report.AtLimit:
+		w = s.upToLimit(w, summary.Reached)
+	case err != nil && !endsWith(err, exitPartial):
 		return err
 	}
 	switch {
@@ -74,27 +76,30 @@ func (s *session) migrateAndVerify(w mlflowclient.Window) error {
 	return err
 }
 
-// run migrates a window. Its error is nil, an *exitError, or what kept it from looking at every trace.
-func (s *session) run(w mlflowclient.Window) error {
+// upToLimit is the part of a window in which a run that stopped at --limit has looked at all traces. What follows it compares
+// that, and writes what is wrong there.
+func (s *session) upToLimit(w mlflowclient.Window, reached time.Time) mlflowclient.Window {
+	end := reached.UnixMilli()
+	w.EndMs = &end
+	s.opts.limit = 0
+	s.opts.allowEmpty = true // traces of the same millisecond may be on both sides of the limit
+	return w
+}
+
+// run migrates a window. Its error is nil, an *exitError, or what kept it from looking at every trace. The summary is nil when
+// no run began.
+func (s *session) run(w mlflowclient.Window) (*migrate.Summary, error) {
 	summary, err := s.migrate(w)
 	if summary == nil {
-		return s.failed(err)
+		return nil, err
 	}
 	s.terminal.Block()
-	printErr := cmp.Or(s.out.summary(*summary), s.tellNext(s.afterRun(summary)))
-	if summary.Outcome == report.Failed {
-		return err
+	end := endWith(summary.Outcome, summary.Stopped, err)
+	printErr := cmp.Or(s.out.summary(*summary, endingOf(s.named, w, end)), s.tellNext(s.afterRun(summary)))
+	if summary.Outcome == report.Failed || printErr == nil {
+		return summary, end
 	}
-	if printErr != nil {
-		return printErr
-	}
-	switch summary.Outcome {
-	case report.Interrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case report.Partial:
-		return &exitError{code: exitPartial}
-	}
-	return nil
+	return summary, printErr
 }
 
 // migrate runs the pipeline under the checkpoint's lock. The summary is nil when no run began.
@@ -138,7 +143,7 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	before := s.source.Stats()
 	s.watchRun(job.Recorder, before)
 	shown := s.startProgress(job.Recorder.Counts)
-	sum, err := migrate.Run(s.ctx, s.stop.Done(), job)
+	sum, err := migrate.Run(s.ctx, s.stop, job)
 	shown.Close()
 	s.recordStatementBytes(store)
 	if ended := sum.Outcome == report.Done || sum.Outcome == report.Partial; ended && sum.InWindow == 0 {
@@ -170,16 +175,16 @@ func (s *session) plan(w mlflowclient.Window) error {
 	}
 	store, err := checkpoint.Open(s.stop, path, s.pair)
 	if err != nil {
-		return s.failed(err)
+		return err
 	}
 	defer store.Close()
 	job := s.job(w)
 	job.Checkpoint = store
 	p, err := migrate.MakePlan(s.stop, job, s.opts.create)
 	if err != nil {
-		return s.failed(err)
+		return err
 	}
-	err = s.out.plan(p)
+	err = s.out.plan(p, endingOf(s.named, w, nil))
 	if p.Listed == 0 {
 		s.noTraces(w)
 	}

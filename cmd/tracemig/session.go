@@ -14,7 +14,6 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
-	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -49,9 +48,13 @@ func (a *app) withSession(o runOptions, command string, do func(*session, mlflow
 	if err != nil {
 		return err
 	}
-	s := &session{app: a, opts: o, plainLog: log, outlets: out, told: a.named(&o.pairOptions)}
+	limited, release := a.withinTime(time.Duration(o.maxDuration), func() {
+		log.Info("the time of --max-duration is over: finishing what is in flight")
+	})
+	defer release()
+	s := &session{app: limited, opts: o, plainLog: log, outlets: out, told: a.named(&o.pairOptions)}
 	s.out = observer{a.printer(&o), s}
-	err = s.do(w, do)
+	err = s.failed(w, limited.stopped(s.do(w, do)), a.stop.Err() != nil)
 	if !o.dryRun {
 		s.told.Known = s.remembered()
 		err = a.tell(out, s.told, command, err)
@@ -59,12 +62,12 @@ func (a *app) withSession(o runOptions, command string, do func(*session, mlflow
 	return out.end(err, out.close())
 }
 
-// do opens source and target, and runs f. With --output json an error of opening is printed as a summary too.
+// do opens source and target, and runs f.
 func (s *session) do(w mlflowclient.Window, f func(*session, mlflowclient.Window) error) error {
 	s.nextRun()
 	defer s.close()
 	if err := s.open(); err != nil {
-		return s.failed(err)
+		return err
 	}
 	s.told.Info = &metrics.Info{Source: s.pair.Source, Target: s.pair.Target, Version: version}
 	return f(s, w)
@@ -125,22 +128,6 @@ func (s *session) close() {
 	}
 }
 
-// failedSummary is the summary of a command that failed before it had one.
-func failedSummary(o *pairOptions, err error) migrate.Summary {
-	return migrate.Summary{Source: o.source, Target: o.target, Outcome: report.Failed, Error: err.Error(), Started: time.Now().UTC()}
-}
-
-// failed returns err. With --output json it prints err as a summary first: the last line is then a summary, whatever happened.
-func (s *session) failed(err error) error {
-	sum := failedSummary(&s.opts.pairOptions, err)
-	if s.opts.output == "json" {
-		_ = s.out.summary(sum) // where it can't be written, err still says what went wrong
-	} else {
-		s.outlets.summaries.summary(sum)
-	}
-	return err
-}
-
 // job is a run as the options describe it.
 func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
@@ -148,8 +135,8 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
 		Window: w, Read: o.read, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
 		UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle), Attachments: s.attachments,
-		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), Memory: s.memory(),
-		CountFirst: s.terminal.Interactive(), Recorder: &migrate.Recorder{},
+		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), Memory: s.memory(), Limit: o.limit,
+		CountFirst: s.terminal.Interactive() && o.limit == 0, Recorder: &migrate.Recorder{},
 	}
 }
 

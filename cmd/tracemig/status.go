@@ -242,7 +242,6 @@ func (a *app) statusOfOne(path string, pair checkpoint.Pair, output string, fres
 	}
 	st.pair = a.row.Pair
 	a.row.status = &st
-	a.row.summaries++
 	if output == "json" {
 		return jsonPrinter{a.stdout}.line(st)
 	}

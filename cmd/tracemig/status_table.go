@@ -133,7 +133,7 @@ func staleError(all []pairStatus, maxAge string) error {
 // foundStale ends the command with the code for what was found, where pairs are stale.
 func foundStale(all []pairStatus, maxAge string) error {
 	if err := staleError(all, maxAge); err != nil {
-		return &exitError{exitFound, err}
+		return reported{&exitError{exitFound, err}}
 	}
 	return nil
 }

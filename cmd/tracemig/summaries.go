@@ -40,16 +40,22 @@ func cut(f *os.File) bool {
 	return err == nil && last[0] != '\n'
 }
 
-// summary and report append a line. The first error stays, see failed.
-func (s *summaryFile) summary(sum migrate.Summary) {
+// summary, report and failure append a line. The first error stays, see failed.
+func (s *summaryFile) summary(sum migrate.Summary, e ending) {
 	if s != nil {
-		_ = jsonPrinter{s.results}.summary(sum)
+		_ = jsonPrinter{s.results}.summary(sum, e)
 	}
 }
 
-func (s *summaryFile) report(r verify.Report) {
+func (s *summaryFile) report(r verify.Report, e ending) {
 	if s != nil {
-		_ = jsonPrinter{s.results}.report(r)
+		_ = jsonPrinter{s.results}.report(r, e)
+	}
+}
+
+func (s *summaryFile) failure(f failureLine) {
+	if s != nil {
+		_ = jsonPrinter{s.results}.failure(f)
 	}
 }
 

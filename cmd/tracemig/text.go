@@ -180,7 +180,7 @@ func part(source string, s shard.Shard) string {
 	return source + " (shard " + s.String() + ")"
 }
 
-func (p *textPrinter) summary(s migrate.Summary) error {
+func (p *textPrinter) summary(s migrate.Summary, _ ending) error {
 	style, words := verdictOfRun(&s)
 	p.verdict(style, words, "")
 	p.pair(s.Source, s.Shard, s.Target)
@@ -226,10 +226,12 @@ func verdictOfRun(s *migrate.Summary) (terminal.Style, string) {
 	switch {
 	case s.Outcome == report.Failed, s.Outcome == report.Partial:
 		style = terminal.Failed
-	case s.Outcome == report.Interrupted, s.Skipped > 0:
+	case s.Outcome == report.Interrupted, s.Outcome == report.Stopped, s.Skipped > 0:
 		style = terminal.Warning
 	}
-	begin := map[report.Outcome]string{report.Failed: "The run failed: ", report.Interrupted: "Interrupted: "}[s.Outcome]
+	begin := map[report.Outcome]string{
+		report.Failed: "The run failed: ", report.Interrupted: "Interrupted: ", report.Stopped: stoppedAt(s.Stopped) + ": ",
+	}[s.Outcome]
 	there := s.Migrated + s.Updated + s.Present
 	switch {
 	case s.Listed == 0 && s.Outcome == report.Done:
@@ -249,6 +251,9 @@ func verdictOfRun(s *migrate.Summary) (terminal.Style, string) {
 	}
 	return style, begin + upperIfFirst(begin, of) + rest(s) + "."
 }
+
+// stoppedAt says at which limit something stopped, as the beginning of a sentence.
+func stoppedAt(at report.Stop) string { return upperIfFirst("", (&report.StopError{At: at}).Error()) }
 
 func upperIfFirst(before, s string) string {
 	if before == "" {
@@ -387,12 +392,15 @@ func (p *textPrinter) attachmentsOf(s *migrate.Summary) {
 	}
 }
 
+// failure is for programs: people are told the error itself.
+func (p *textPrinter) failure(failureLine) error { return p.err }
+
 func (p *textPrinter) finding(f verify.Finding) error {
 	p.example(string(f.Kind), f.TraceID, f.Detail)
 	return p.err
 }
 
-func (p *textPrinter) report(r verify.Report) error {
+func (p *textPrinter) report(r verify.Report, _ ending) error {
 	style, words := verdict(&r)
 	p.verdict(style, words+".", "")
 	p.pair(r.Source, r.Shard, r.Target)
@@ -424,6 +432,8 @@ func verdict(r *verify.Report) (terminal.Style, string) {
 	switch {
 	case r.Outcome == report.Interrupted:
 		return terminal.Warning, "Interrupted: " + compared + " compared"
+	case r.Outcome == report.Stopped:
+		return terminal.Warning, stoppedAt(r.Stopped) + ": " + compared + " compared"
 	case r.Outcome != report.Done:
 		return terminal.Failed, "The verification failed: " + compared + " compared"
 	case r.Compared == 0:
@@ -476,7 +486,7 @@ func notLookedFor(which runlinks.Scope, hidden int64) (texts []string) {
 	return texts
 }
 
-func (p *textPrinter) plan(pl migrate.Plan) error {
+func (p *textPrinter) plan(pl migrate.Plan, _ ending) error {
 	p.lead(terminal.Strong, "Dry run", ": nothing was written.")
 	p.pair(pl.Source, pl.Shard, pl.Target)
 	if pl.CreatesTables {

@@ -93,7 +93,7 @@ func TestSummaryInWords(t *testing.T) {
 		out.color = color
 		p := newTextPrinter(out)
 		p.trace(migrate.TraceReport{TraceID: "tr-1", State: checkpoint.Failed, Reason: migrate.ReasonFetch, Detail: "it is \x1b[31mdamaged"})
-		p.summary(s)
+		p.summary(s, ending{})
 		p.next(next{"to see why", []string{"status", "--source", "it's a", "--list", "failed"}})
 		want := `1,040 of 1,055 traces are in T; 2 wait for a later run, 1 was skipped, 2 failed, 10 were not reached.
   source                 http://s#1

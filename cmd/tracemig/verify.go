@@ -12,6 +12,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/target"
@@ -65,6 +66,7 @@ func newVerifyOptions(c *cobra.Command) *runOptions {
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
+	o.addTimeFlag(c)
 	o.outletOptions.addFlags(c)
 	return &o
 }
@@ -78,19 +80,26 @@ func (s *session) verify(w mlflowclient.Window) error {
 func (s *session) verifyBy(w mlflowclient.Window, compare comparison) error {
 	r, err := s.compare(w, compare)
 	if err != nil && r.Outcome == "" {
-		return s.failed(err)
+		return err
 	}
 	s.terminal.Block()
-	printErr := cmp.Or(s.out.report(r), s.tellNext(s.afterVerification(&r)))
+	end := s.endOfVerification(&r, err)
+	printErr := cmp.Or(s.out.report(r, endingOf(s.named, w, end)), s.tellNext(s.afterVerification(&r)))
+	if err != nil || printErr == nil {
+		return end
+	}
+	return printErr
+}
+
+// endOfVerification is the error with which a command ends after the report r. err is what kept it from looking at all.
+func (s *session) endOfVerification(r *verify.Report, err error) error {
 	switch {
 	case err != nil:
-		return err
-	case printErr != nil:
-		return printErr
-	case r.Outcome == report.Interrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
+		return endWith(report.Failed, "", err)
+	case r.Outcome != report.Done:
+		return endWith(r.Outcome, r.Stopped, nil)
 	}
-	return s.verdict(&r)
+	return s.verdict(r)
 }
 
 // verdict is nil where a verification that came to its end found nothing wrong.
@@ -110,7 +119,7 @@ type comparison func(context.Context, verify.Job) (verify.Report, error)
 func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Report, error) {
 	err := s.target.Check(s.stop)
 	if missing, ok := errors.AsType[*target.TableError](err); ok && missing.Missing {
-		err = advice.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem),
+		err = advice.With(fault.With(fmt.Errorf("%s %s: there is nothing to verify", missing.Table, missing.Problem), fault.TableMissing),
 			"Move the traces with tracemig run first")
 	}
 	if err != nil {

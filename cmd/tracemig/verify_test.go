@@ -24,7 +24,7 @@ func TestReportOfRunLinks(t *testing.T) {
 		{runlinks.OfAll, 3, hidden},
 	} {
 		var out strings.Builder
-		newTextPrinter(newResults(&out)).report(verify.Report{Outcome: report.Done, RunLinks: c.which, RunLinksHidden: c.hidden})
+		newTextPrinter(newResults(&out)).report(verify.Report{Outcome: report.Done, RunLinks: c.which, RunLinksHidden: c.hidden}, ending{})
 		for _, text := range []string{elsewhere, none, hidden} {
 			if strings.Contains(out.String(), text) != (text == c.says) {
 				t.Errorf("%s, %d hidden: of the three texts want only %q, got\n%s", c.which, c.hidden, c.says, out.String())

@@ -114,7 +114,7 @@ func TestTwoWorkspaces(t *testing.T) {
 			var out strings.Builder
 			a := &app{stdout: newResults(&out), terminal: terminal.New(stderr, getenv), getenv: getenv, ctx: t.Context(), stop: t.Context()}
 			root := newRootCommand(a)
-			root.SetArgs(append([]string{"check", "--source", "/Shared/source", "--target", ref, "--warehouse-id", "w1"}, flags...))
+			a.args = append([]string{"check", "--source", "/Shared/source", "--target", ref, "--warehouse-id", "w1"}, flags...)
 			if code := a.execute(root, func() bool { return false }); code != exitFound {
 				t.Errorf("exit code %d, want %d: the stand-ins have no traces and no tables\n%s", code, exitFound, out.String())
 			}

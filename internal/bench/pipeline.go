@@ -34,7 +34,7 @@ func migrateInto(target target.Writer, s *replay.Synthetic, url string, limits m
 		return sum, err
 	}
 	defer store.Close()
-	sum, err = migrate.Run(ctx, nil, migrate.Job{
+	sum, err = migrate.Run(ctx, ctx, migrate.Job{
 		RunID: "bench", Source: source, ExperimentID: replay.SyntheticID, SourceName: name, Target: target, Checkpoint: store,
 		RunLinks: runlinks.OfSource, Resync: true, Fetchers: migrate.DefaultFetchers, BytesInFlight: migrate.DefaultBytesInFlight,
 		Recorder: &migrate.Recorder{},

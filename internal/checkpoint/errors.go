@@ -10,6 +10,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/disk"
+	"github.com/tracemig/tracemig/internal/fault"
 )
 
 // DamagedError says that the file is not a checkpoint that can be read.
@@ -27,6 +28,9 @@ func (e *DamagedError) NextStep() string {
 	return "Move the file away and run again: it is rebuilt from the target"
 }
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Fault says that the checkpoint is at fault.
+func (e *DamagedError) Fault() fault.Kind { return fault.Checkpoint }
 
 // OtherPairError says that the checkpoint belongs to another source, target or shard.
 type OtherPairError struct {
@@ -56,6 +60,9 @@ func (e *OtherPairError) NextStep() string {
 	return "Name another file with --checkpoint, or leave the flag out"
 }
 
+// Fault says that the checkpoint is at fault.
+func (e *OtherPairError) Fault() fault.Kind { return fault.Checkpoint }
+
 // LockedError says that another run works with the same checkpoint.
 type LockedError struct {
 	Path   string
@@ -70,6 +77,9 @@ func (e *LockedError) Error() string {
 func (e *LockedError) NextStep() string {
 	return "Wait for it with --lock-wait 10m, or give this run a checkpoint of its own with --checkpoint"
 }
+
+// Fault says that the checkpoint is locked.
+func (e *LockedError) Fault() fault.Kind { return fault.Locked }
 
 // How to have the file in another place.
 const (
@@ -120,10 +130,10 @@ func (s *Store) refused(err error) error {
 	}
 	switch e.Code() & 0xff { // the other bits of an extended code say where it happened
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
-		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
+		return advice.With(fault.With(fmt.Errorf("%s can't be written: %w", s.name(), err), fault.Disk),
 			"Make room on its disk, or "+s.relocate+", and run the same command again")
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return advice.With(fmt.Errorf("%s can't be written: %w", s.name(), err),
+		return advice.With(fault.With(fmt.Errorf("%s can't be written: %w", s.name(), err), fault.Disk),
 			"Change the permissions of the file and its folder, or "+s.relocate)
 	case sqlite3.SQLITE_BUSY:
 		return advice.With(fmt.Errorf("%s is in use by another program: %w", s.name(), err), "Close it, and run the same command again")

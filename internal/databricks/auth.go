@@ -16,6 +16,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/logger"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 )
 
 // Options are what the user says about a workspace. Empty ones come from the environment and from .databrickscfg.
@@ -51,13 +52,13 @@ func Load(opts Options) (*config.Config, error) {
 	if err := cfg.EnsureResolved(); err != nil {
 		if h, ok := errors.AsType[*hostError](err); ok {
 			if opts.Profile != "" && cfg.Host == "" {
-				return nil, advice.With(fmt.Errorf("profile %q names no Databricks workspace", opts.Profile),
+				return nil, advice.With(fault.With(fmt.Errorf("profile %q names no Databricks workspace", opts.Profile), fault.Credentials),
 					"Look for it in .databrickscfg, or make it with: databricks auth login")
 			}
 			return nil, h
 		}
 		//nolint:staticcheck // Databricks is a name
-		return nil, advice.With(fmt.Errorf("Databricks credentials: %w", err),
+		return nil, advice.With(fault.With(fmt.Errorf("Databricks credentials: %w", err), fault.Credentials),
 			"Name a profile of .databrickscfg with --profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN")
 	}
 	if cfg.RateLimitPerSecond == 0 {
@@ -88,7 +89,7 @@ func (neutralEnvironment) Configure(cfg *config.Config) error {
 }
 
 // ErrNoWorkspace says that neither options, environment nor .databrickscfg name a workspace.
-var ErrNoWorkspace = errors.New("no Databricks workspace is named")
+var ErrNoWorkspace = fault.With(errors.New("no Databricks workspace is named"), fault.Credentials)
 
 // hostCheck is the last loader. It refuses a wrong host before the SDK sends it anything, also one at which nothing listens.
 type hostCheck struct{}

@@ -12,6 +12,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/ml"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -53,13 +54,13 @@ func ResolveTarget(ctx context.Context, cfg *config.Config, ref string) (Target,
 	e, err := experiment(ctx, ml.NewExperiments(c), ref)
 	switch {
 	case errors.Is(err, apierr.ErrNotFound):
-		return Target{}, advice.With(fmt.Errorf("target %q: %w in %s", ref, ErrNoExperiment, cfg.Host),
+		return Target{}, advice.With(fault.With(fmt.Errorf("target %q: %w in %s", ref, ErrNoExperiment, cfg.Host), fault.NotFound),
 			"Check the name, or name the tables as catalog.schema.prefix")
 	case errors.Is(err, apierr.ErrPermissionDenied):
-		return Target{}, advice.With(fmt.Errorf("target %q: the workspace refuses to show the experiment: %w", ref, err),
+		return Target{}, advice.With(fmt.Errorf("target %q: the workspace refuses to show the experiment: %w", ref, faulty(cfg, err)),
 			"Ask its owner for CAN READ, or name the tables as catalog.schema.prefix")
 	case err != nil:
-		return Target{}, fmt.Errorf("target %q: read the experiment: %w", ref, err)
+		return Target{}, fmt.Errorf("target %q: read the experiment: %w", ref, faulty(cfg, err))
 	}
 	tags := map[string]string{}
 	for _, t := range e.Tags {

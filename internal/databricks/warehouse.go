@@ -14,6 +14,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/sql"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
@@ -92,7 +93,7 @@ func ensureRunning(ctx context.Context, cfg *config.Config, id string, progress 
 		case sql.StateStopped:
 			// The wait of the SDK's Start is not used: it ends after 20 minutes and says nothing meanwhile.
 			if _, err := h.api.Start(ctx, sql.StartRequest{Id: id}); err != nil {
-				return advice.With(fmt.Errorf("SQL warehouse %s: start it: %w", id, err),
+				return advice.With(fmt.Errorf("SQL warehouse %s: start it: %w", id, faulty(cfg, err)),
 					"Ask for CAN USE on it, or start it by hand")
 			}
 		}
@@ -136,14 +137,16 @@ func (h *warehouseClient) state(ctx context.Context) (sql.State, error) {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case errors.Is(err, apierr.ErrNotFound):
-		return "", advice.With(fmt.Errorf("there is no SQL warehouse %s in %s", h.id, h.cfg.Host), "Check --warehouse-id")
+		return "", advice.With(fault.With(fmt.Errorf("there is no SQL warehouse %s in %s", h.id, h.cfg.Host), fault.NotFound),
+			"Check --warehouse-id")
 	case unauthenticated(err):
-		return "", advice.With(fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w", h.id, err),
+		return "", advice.With(fmt.Errorf("the workspace does not accept the credentials for SQL warehouse %s: %w", h.id, faulty(h.cfg, err)),
 			"Log in again, or check the token")
 	case errors.Is(err, apierr.ErrPermissionDenied):
-		return "", advice.With(fmt.Errorf("the workspace refuses SQL warehouse %s: %w", h.id, err), "Ask for CAN USE on it")
+		return "", advice.With(fmt.Errorf("the workspace refuses SQL warehouse %s: %w", h.id, faulty(h.cfg, err)),
+			"Ask for CAN USE on it")
 	case err != nil:
-		return "", advice.With(fmt.Errorf("SQL warehouse %s: read its state: %w", h.id, err), "Run again later")
+		return "", advice.With(fmt.Errorf("SQL warehouse %s: read its state: %w", h.id, faulty(h.cfg, err)), "Run again later")
 	}
 	return state, nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/config"
+
+	"github.com/tracemig/tracemig/internal/fault"
 )
 
 // Workspace asks a workspace what a migration may do there. Its requests only read.
@@ -170,8 +172,10 @@ func send(
 	err := c.Do(ctx, method, path, headers, query, body, into)
 	api, ok := errors.AsType[*apierr.APIError](err)
 	switch {
-	case !ok || ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return err
+	case !ok:
+		return faulty(c.Config, err)
 	case RefusesToken(api.StatusCode, api.Message),
 		api.StatusCode == http.StatusForbidden && invalidToken.MatchString(api.Message):
 		return &workspaceError{ErrRefused, api}
@@ -180,7 +184,7 @@ func send(
 	case api.StatusCode == http.StatusNotFound:
 		return &workspaceError{ErrNotThere, api}
 	}
-	return err
+	return faulty(c.Config, err)
 }
 
 // workspaceError is ErrRefused, ErrNoRight or ErrNotThere with the workspace's own words.
@@ -196,3 +200,8 @@ func (e *workspaceError) Error() string {
 	return e.is.Error() + " (" + strings.TrimRight(e.api.Message, ". ") + ")"
 }
 func (e *workspaceError) Unwrap() error { return e.is }
+
+// Fault is what the workspace refused for.
+func (e *workspaceError) Fault() fault.Kind {
+	return map[error]fault.Kind{ErrRefused: fault.Credentials, ErrNoRight: fault.Permission, ErrNotThere: fault.NotFound}[e.is]
+}

@@ -27,7 +27,7 @@ func (s *snapshot) check(t uctables.Table) (part uctables.Table, err error) {
 		part, clause = partOf(s.meta.SchemaString, t)
 	}
 	if clause != "" {
-		return part, &problem{clause, "Migrate into a new path, or make the table anew with --create."}
+		return part, &problem{clause, "Migrate into a new path, or move this one away: tracemig run makes it anew."}
 	}
 	return part, nil
 }

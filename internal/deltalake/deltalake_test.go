@@ -123,8 +123,8 @@ func TestConcurrentCreate(t *testing.T) {
 func TestMissing(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "agent"))
 	err := l.Check(t.Context())
-	if _, ok := errors.AsType[*target.TableError](err); !ok || !strings.Contains(err.Error(), "--create") {
-		t.Errorf("error %v, want a TableError that names --create", err)
+	if _, ok := errors.AsType[*target.TableError](err); !ok || !strings.Contains(err.Error(), "tracemig run") {
+		t.Errorf("error %v, want a TableError that names tracemig run", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(l.path)); err != nil || len(entries) > 0 {
 		t.Errorf("Check left %v, error %v; want nothing", entries, err)

@@ -39,7 +39,7 @@ func (t *table) wrap(err error) error {
 	}
 	if errors.Is(err, errNoTable) {
 		return &target.TableError{
-			Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Run again with --create to make it.",
+			Table: t.log.dir, Missing: true, Problem: "is no Delta table yet", Next: "Move traces into it with tracemig run, which makes it.",
 		}
 	}
 	if p, ok := errors.AsType[*problem](err); ok {

@@ -189,14 +189,14 @@ func TestCheck(t *testing.T) {
 			opts: rig.FrontOptions{NoWarehouseUse: true},
 			code: 4, probe: "warehouse.use", result: preflight.Failed,
 			text: []string{"no CAN USE on warehouse rig", "grant CAN USE"},
-			run:  1, says: "CAN USE on the warehouse", all: 5,
+			run:  12, says: "CAN USE on the warehouse", all: 5,
 			notTried: []preflight.Code{"target.views"},
 		},
 		"stopped and not to be used": {
 			opts: rig.FrontOptions{NoWarehouseUse: true, WarehouseState: "STOPPED"},
 			code: 4, probe: "warehouse.state", result: preflight.Failed,
 			text: []string{"start it", "CAN USE"},
-			run:  1, says: "Ask for CAN USE on it", all: 2,
+			run:  12, says: "Ask for CAN USE on it", all: 2,
 			notTried: []preflight.Code{"table.spans"},
 		},
 		"stopped": {
@@ -209,7 +209,7 @@ func TestCheck(t *testing.T) {
 			env:  [2]string{"DATABRICKS_TOKEN", "wrong"},
 			code: 4, probe: "workspace.identity", result: preflight.Failed,
 			text: []string{"does not accept the credentials (Invalid access token)", "of type pat", "make a new token"},
-			run:  1, says: "credentials",
+			run:  12, says: "credentials",
 			notTried: []preflight.Code{"source.credentials", "source.traces", "target.location", "table.spans", "grant.spans", "checkpoint.file"},
 		},
 		"a window without traces": {

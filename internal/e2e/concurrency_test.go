@@ -61,12 +61,12 @@ func TestSameCheckpoint(t *testing.T) {
 	first := fx.start()
 	<-held
 
-	refused := fx.mustRun(1)
+	refused := fx.mustRun(11)
 	holder := fmt.Sprintf("process %d", first.cmd.Process.Pid)
-	if !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.summary.Error, "--lock-wait") {
+	if !strings.Contains(refused.stderr, holder) || !strings.Contains(refused.message(), "--lock-wait") {
 		t.Errorf("the refusal is %s\nwant it to name %s and --lock-wait", refused.stderr, holder)
 	}
-	refused = fx.mustRun(1, "--lock-wait", "1ms")
+	refused = fx.mustRun(11, "--lock-wait", "1ms")
 	if !strings.Contains(refused.stderr, "in use") {
 		t.Errorf("the refusal is %s\nwant it to contain %q", refused.stderr, "in use")
 	}

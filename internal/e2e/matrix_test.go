@@ -164,8 +164,8 @@ func sourceEventsSection(sec *section, m *rig.MLflow) {
 		name, storage := event[0], event[1]
 		set := func(storage string) { fx.front.Set(sec.t, map[string]any{"storage": storage}) }
 		o := sec.runEvent(name, func() { set(storage) }, func() { set("") })
-		if o.code != 1 || o.summary.Failed != 0 || !strings.Contains(o.summary.Error, "inside its network") {
-			sec.t.Errorf("%s: exit code %d, %+v; want exit code 1, no failed trace and an error with %q",
+		if o.code != 13 || o.summary.Failed != 0 || !strings.Contains(o.message(), "inside its network") {
+			sec.t.Errorf("%s: exit code %d, %+v; want exit code 13, no failed trace and an error with %q",
 				name, o.code, o.summary, "inside its network")
 		}
 	}
@@ -403,8 +403,8 @@ func (sec *section) runDamagedCheckpoints() {
 		}
 		o := fx.run(flags...)
 		sec.record(damage.what, "", sec.checkRun(c, o, func() outcome {
-			if !strings.Contains(o.summary.Error, "Move the file away") {
-				sec.t.Errorf("%s: the error is %q, want it to contain %q", damage.what, o.summary.Error, "Move the file away")
+			if !strings.Contains(o.message(), "Move the file away") {
+				sec.t.Errorf("%s: the error is %q, want it to contain %q", damage.what, o.message(), "Move the file away")
 			}
 			for _, end := range []string{"", "-wal", "-shm"} {
 				_ = os.Rename(path+end, path+end+".away")

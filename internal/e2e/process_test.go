@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/migrate"
 )
 
@@ -25,6 +26,14 @@ type outcome struct {
 	summary        migrate.Summary
 	traces         []migrate.TraceReport
 	stdout, stderr string
+}
+
+// message is what the summary says of a failure; empty for none.
+func (o *outcome) message() string {
+	if o.summary.Error == nil {
+		return ""
+	}
+	return advice.Join(o.summary.Error.Message, o.summary.Error.Next)
 }
 
 // process is a run that has been started.

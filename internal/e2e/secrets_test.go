@@ -59,12 +59,12 @@ func TestSecrets(t *testing.T) {
 	for _, try := range []try{
 		{"user and password", authorized, []int{0}},
 		{"token", tokened, []int{0}},
-		{"password in the address", inURL, []int{0, 1, 2}},
-		{"wrong token", refused, []int{1}},
+		{"password in the address", inURL, []int{0, 1, 2, 12}},
+		{"wrong token", refused, []int{12}},
 		{"workspace", workspace, []int{0}},
-		{"downloads forbidden", forbidden, []int{1, 3}},
+		{"downloads forbidden", forbidden, []int{1, 3, 12, 13}},
 		{"client secret", machine, []int{0}},
-		{"wrong token of a workspace", denied, []int{1}},
+		{"wrong token of a workspace", denied, []int{12}},
 		{"killed", killed, []int{-1}},
 	} {
 		s := try.fx.start()

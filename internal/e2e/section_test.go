@@ -123,7 +123,7 @@ func (sec *section) checkRun(c cell, o outcome, again func() outcome) string {
 	if o.code == 0 {
 		return sameRun
 	}
-	message := o.summary.Error
+	message := o.message()
 	if o.code == 3 {
 		for _, trace := range o.traces {
 			if trace.State == "failed" {
@@ -131,8 +131,9 @@ func (sec *section) checkRun(c cell, o outcome, again func() outcome) string {
 			}
 		}
 	}
-	if o.code != 1 && o.code != 3 || message == "" || strings.Contains(message, "\n") {
-		sec.t.Errorf("%s: exit code %d with message %q, want 1 or 3 with a message of one line\n%s", where, o.code, message, tail(o.stderr))
+	if !slices.Contains([]int{1, 3, 12, 13}, o.code) || message == "" || strings.Contains(message, "\n") {
+		sec.t.Errorf("%s: exit code %d with message %q, want 1, 3, 12 or 13 with a message of one line\n%s",
+			where, o.code, message, tail(o.stderr))
 	}
 	sec.checkNoPartialTraces(c, where)
 	message = normalizeMessage(sec.fixture, message)

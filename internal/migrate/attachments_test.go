@@ -156,7 +156,7 @@ func TestAttachmentsAreCopiedBeforeMetadata(t *testing.T) {
 	run := func() (Summary, error) {
 		j := job(src, m, c)
 		j.Attachments = attachments.Policy{Source: pictures, Files: &attachments.Files{}, Folder: folder}
-		return Run(context.Background(), nil, j)
+		return Run(context.Background(), context.Background(), j)
 	}
 	m.limits.Rows = 4 // several commits
 	for _, crash := range []int{1, 1, 2} {
@@ -341,7 +341,7 @@ func TestAttachmentsOfInterruptedRun(t *testing.T) {
 	m.crashAt = 1 // after the annotations
 	j := job(src, m, c)
 	j.Attachments = attachments.Policy{Source: pictures, Files: &attachments.Files{}, Folder: t.TempDir()}
-	if _, err := Run(context.Background(), nil, j); !errors.Is(err, errCrash) {
+	if _, err := Run(context.Background(), context.Background(), j); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
 	j = job(src, m, c)

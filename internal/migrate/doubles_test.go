@@ -32,7 +32,7 @@ func TestCountsDoubles(t *testing.T) {
 	tables.want[targetID(0)] = 2
 	j := job(src, tables.memory, c)
 	j.Target = tables
-	s, err := Run(t.Context(), nil, j)
+	s, err := Run(t.Context(), t.Context(), j)
 	if err != nil || s.Outcome != report.Partial || s.Duplicates == nil || *s.Duplicates != 3 || len(tables.asked) != 1 {
 		t.Errorf("%+v, %v, asked %v", s, err, tables.asked)
 	}
@@ -47,13 +47,13 @@ func TestCountsDoubles(t *testing.T) {
 		t.Errorf("asked for %v, want %v", tables.asked[0], at)
 	}
 	j.Recorder = &Recorder{}
-	if s, err := Run(t.Context(), nil, j); err != nil || s.Outcome != report.Done || s.Duplicates != nil || len(tables.asked) != 1 {
+	if s, err := Run(t.Context(), t.Context(), j); err != nil || s.Outcome != report.Done || s.Duplicates != nil || len(tables.asked) != 1 {
 		t.Errorf("again: %+v, %v", s, err)
 	}
 	src.Add(1, "root")
 	tables.want[targetID(1)] = 1
 	j.Recorder, tables.err = &Recorder{}, errors.New("no answer")
-	if s, err := Run(t.Context(), nil, j); !errors.Is(err, tables.err) || s.Outcome != report.Failed || s.Migrated != 1 {
+	if s, err := Run(t.Context(), t.Context(), j); !errors.Is(err, tables.err) || s.Outcome != report.Failed || s.Migrated != 1 {
 		t.Errorf("without an answer: %+v, %v", s, err)
 	}
 }

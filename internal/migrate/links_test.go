@@ -93,7 +93,7 @@ func TestRunLinksRefused(t *testing.T) {
 	src, m := &refusing{Experiment: memsource.Experiment{}}, newMemory()
 	src.Add(0, "root")
 	j := job(src, m, newCheckpoint(t))
-	if _, err := Run(t.Context(), nil, j); err == nil || !strings.Contains(err.Error(), "run links") {
+	if _, err := Run(t.Context(), t.Context(), j); err == nil || !strings.Contains(err.Error(), "run links") {
 		t.Errorf("%v", err)
 	}
 }

@@ -36,7 +36,7 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 	flush := func() error {
 		todo, err := r.choose(ctx, chunk)
 		chunk = chunk[:0]
-		if err != nil {
+		if err != nil && !errors.Is(err, errLimit) {
 			return err
 		}
 		for _, t := range todo {
@@ -44,7 +44,7 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 				return err
 			}
 		}
-		return nil
+		return err
 	}
 	add := func(info *mlflow.TraceInfo) error {
 		if r.shard.Has(info.TraceID, "") { // Else another shard that looks at it counts it.
@@ -148,7 +148,8 @@ func (r *run) pending(ctx context.Context, rec checkpoint.Record, yield func(*ml
 }
 
 // choose looks infos up in the checkpoint and returns those to be read. It marks what earlier runs
-// left open as seen by this one, so that listPending leaves it out.
+// left open as seen by this one, so that listPending leaves it out. The error is errLimit, beside what is to be read all the
+// same, where the job's limit keeps it from taking them all.
 func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, error) {
 	c, err := classifierOf(ctx, &r.job, r.started, infos)
 	if err != nil {
@@ -156,9 +157,14 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 	}
 	var todo []listed
 	var seen []checkpoint.Record
+	var enough error
 	for _, info := range infos {
 		rec, known := c.known[info.TraceID]
 		a := c.classify(info)
+		if a == move && !known && !r.take(info) {
+			enough = errLimit
+			break
+		}
 		switch a {
 		case ignore:
 		case leave:
@@ -182,7 +188,21 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 			})
 		}
 	}
-	return todo, r.job.Checkpoint.Put(ctx, seen...)
+	if err := r.job.Checkpoint.Put(ctx, seen...); err != nil {
+		return nil, err
+	}
+	return todo, enough
+}
+
+// take says whether another trace that no earlier run has seen may be moved. Traces that earlier runs could not move are not
+// counted: they come first in each listing, and would use up the limit of every run.
+func (r *run) take(info *mlflow.TraceInfo) bool {
+	if r.job.Limit == 0 || r.taken < r.job.Limit {
+		r.taken++
+		return true
+	}
+	r.recorder.limit(info.RequestTime)
+	return false
 }
 
 // leaveOfficial is the record of a trace that Databricks' own migration has written under an ID that no

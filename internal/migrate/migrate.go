@@ -53,6 +53,7 @@ type Job struct {
 	ServiceName   string // resource attribute service.name of all spans; empty for none
 	Fetchers      int    // groups of traces read at the same time
 	BytesInFlight int64  // bound on payload bytes between reading and recording
+	Limit         int64  // how many traces that no earlier run has seen are taken, at most; 0 for no bound
 	CountFirst    bool   // count the window's traces beside the run, for an ETA
 
 	// Memory is what runs of one process may have in flight together, in place of BytesInFlight; nil for one run alone.
@@ -72,6 +73,9 @@ const (
 // errStopped is the cause of the end of reading when the user asked for it.
 var errStopped = errors.New("interrupted")
 
+// errLimit ends the listing once Job.Limit is reached.
+var errLimit = errors.New("as many new traces as there should be")
+
 // run is one run of a Job.
 type run struct {
 	job      Job
@@ -86,19 +90,20 @@ type run struct {
 
 	failures failures
 	claims   claims
+	taken    int64 // traces that no earlier run has seen; only the listing counts
 }
 
-// Run migrates what the job names and is new. When stop is closed it reads nothing more, finishes
-// what is in flight and returns a summary with report.Interrupted; when ctx ends it stops at once.
+// Run migrates what the job names and is new. When stop ends it reads nothing more, finishes
+// what is in flight and returns a summary with the outcome report.Ended; when ctx ends it stops at once.
 // The error, also told in the summary, is what kept the run from looking at every trace; a single
 // trace that can't be migrated is no error, but counted and reported.
-func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
+func Run(ctx, stop context.Context, job Job) (Summary, error) {
 	r := newRun(job)
 	reading, stopReading := context.WithCancelCause(ctx)
 	defer stopReading(nil)
 	go func() {
 		select {
-		case <-stop:
+		case <-stop.Done():
 			stopReading(errStopped)
 		case <-reading.Done():
 		}
@@ -113,7 +118,13 @@ func Run(ctx context.Context, stop <-chan struct{}, job Job) (Summary, error) {
 	if ctx.Err() != nil {
 		err = nil // The user ended the run, and so caused the error.
 	}
-	return r.recorder.end(err, stopped(reading) || ctx.Err() != nil), err
+	switch {
+	case ctx.Err() != nil:
+		return r.recorder.end(err, ctx), err
+	case stopped(reading):
+		return r.recorder.end(err, stop), err
+	}
+	return r.recorder.end(err, nil), err
 }
 
 func newRun(job Job) *run {
@@ -171,7 +182,7 @@ func (r *run) stages(ctx, reading context.Context) error {
 	g.Go(func() error {
 		defer close(traces)
 		err := r.list(reading, traces)
-		if stopped(reading) {
+		if stopped(reading) || errors.Is(err, errLimit) {
 			return nil
 		}
 		return err

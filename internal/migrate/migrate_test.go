@@ -65,7 +65,7 @@ func job(src source.Source, m *memory, c *checkpoint.Store) Job {
 
 func mustRun(t testingT, j Job) Summary {
 	t.Helper()
-	s, err := Run(context.Background(), nil, j)
+	s, err := Run(context.Background(), context.Background(), j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestSpansAreMadeReadyAhead(t *testing.T) {
 	j := job(src, m, newCheckpoint(t))
 	both := &meeting{statements: statements{m}, other: make(chan struct{})}
 	j.Target = both
-	if s, err := Run(t.Context(), nil, j); err != nil || s.Migrated != 2 || len(m.wrong) > 0 {
+	if s, err := Run(t.Context(), t.Context(), j); err != nil || s.Migrated != 2 || len(m.wrong) > 0 {
 		t.Errorf("%+v, %v, readers saw %v; want two traces", s, err, m.wrong)
 	}
 }
@@ -184,7 +184,7 @@ func (c crashes) run(t testingT) {
 		if c.ahead {
 			j.Target = statements{m}
 		}
-		if _, err := Run(context.Background(), nil, j); err != nil && !errors.Is(err, errCrash) {
+		if _, err := Run(context.Background(), context.Background(), j); err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
 		if c.lose[i] {
@@ -323,15 +323,15 @@ func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
 		src.Add(n, "ok")
 		m.want[targetID(n)] = 1
 	}
-	stop := make(chan struct{})
+	stop, interrupt := context.WithCancel(t.Context())
 	j := job(src, m, newCheckpoint(t))
 	j.Fetchers = 1
 	src.OnRead = func(n int) {
 		if n == 20 {
-			close(stop)
+			interrupt()
 		}
 	}
-	s, err := Run(context.Background(), stop, j)
+	s, err := Run(t.Context(), stop, j)
 	if err != nil || s.Outcome != report.Interrupted {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -341,6 +341,66 @@ func TestFirstInterruptFinishesWhatIsInFlight(t *testing.T) {
 	src.OnRead = nil
 	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.Spans()) != 200 {
 		t.Errorf("rerun: %+v", s)
+	}
+}
+
+// A run whose time is over ends as one that was interrupted does, and says why.
+func TestStopsAtTheEndOfItsTime(t *testing.T) {
+	src, m := &memsource.Experiment{}, newMemory()
+	for n := range 200 {
+		src.Add(n, "ok")
+		m.want[targetID(n)] = 1
+	}
+	stop, end := context.WithCancelCause(t.Context())
+	j := job(src, m, newCheckpoint(t))
+	j.Fetchers = 1
+	src.OnRead = func(n int) {
+		if n == 20 {
+			end(&report.StopError{At: report.AtMaxDuration})
+		}
+	}
+	s, err := Run(t.Context(), stop, j)
+	if err != nil || s.Outcome != report.Stopped || s.Stopped != report.AtMaxDuration {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := int64(len(m.Spans())); got < 20 || got != s.Migrated || s.Migrated+s.NotReached != s.Listed {
+		t.Errorf("%d spans written, %d traces recorded as migrated, %d of %d not reached", got, s.Migrated, s.NotReached, s.Listed)
+	}
+	src.OnRead = nil
+	if s := mustRun(t, job(src, m, j.Checkpoint)); s.Migrated+s.Present != 200 || len(m.Spans()) != 200 || s.Stopped != "" {
+		t.Errorf("rerun: %+v", s)
+	}
+}
+
+// A limit bounds how many new traces are taken. Traces that earlier runs have seen don't use it up, and each run goes on where
+// the one before has stopped.
+func TestLimit(t *testing.T) {
+	src, m := &memsource.Experiment{}, newMemory()
+	for n := range 12 {
+		src.Add(n, "ok")
+		m.want[targetID(n)] = 1
+	}
+	src.Spans[traceID(0)] = mlflowclient.Spans{Err: errors.New("500")}
+	j := job(src, m, newCheckpoint(t))
+	j.Limit = 5
+	for i, want := range []struct {
+		outcome                    report.Outcome
+		migrated, failed, excluded int64
+	}{{report.Stopped, 4, 1, 7}, {report.Stopped, 5, 1, 2}, {report.Partial, 2, 1, 0}} {
+		s := mustRun(t, j)
+		if s.Outcome != want.outcome || s.Migrated != want.migrated || s.Failed != want.failed || s.NotReached != want.excluded {
+			t.Errorf("run %d: %+v, want %+v", i, s, want)
+		}
+		at := src.Traces[min(5*(i+1), 11)].RequestTime
+		if want.outcome == report.Stopped && (s.Stopped != report.AtLimit || !s.Reached.Equal(at)) {
+			t.Errorf("run %d stopped at %q, having reached %v, want %v", i, s.Stopped, s.Reached, at)
+		}
+	}
+	// As many as there are is not too few.
+	j.Checkpoint, j.Limit = newCheckpoint(t), 12
+	src.Spans[traceID(0)] = src.Spans[traceID(1)]
+	if s := mustRun(t, j); s.Outcome == report.Stopped || s.Stopped != "" {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -356,7 +416,7 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 			cancel()
 		}
 	}
-	if s, err := Run(ctx, nil, j); err != nil || s.Outcome != report.Interrupted {
+	if s, err := Run(ctx, ctx, j); err != nil || s.Outcome != report.Interrupted {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -376,13 +436,13 @@ func TestBrokenSourceEndsTheRun(t *testing.T) {
 	src.Down = errors.New("connection refused")
 	j := job(src, m, newCheckpoint(t))
 	j.Fetchers = 1 // Others would go on reading while one asks whether the source works.
-	s, err := Run(t.Context(), nil, j)
+	s, err := Run(t.Context(), t.Context(), j)
 	if err == nil || s.Outcome != report.Failed || s.NotReached == 0 || s.Failed >= failuresInARow+4 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	src.Spans[traceID(0)] = mlflowclient.Spans{Err: &mlflowclient.APIError{Status: 401}}
 	src.Traces = src.Traces[:1]
-	if _, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t))); err == nil {
+	if _, err := Run(t.Context(), t.Context(), job(src, m, newCheckpoint(t))); err == nil {
 		t.Error("a refused token does not end the run")
 	}
 }
@@ -496,7 +556,7 @@ func TestListsAheadOfReading(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	if s, err := Run(ctx, nil, j); err != nil || s.Migrated != 400 {
+	if s, err := Run(ctx, ctx, j); err != nil || s.Migrated != 400 {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"time"
@@ -62,12 +63,18 @@ func (r *Recorder) begin(job *Job, started time.Time) {
 	r.writtenAt, r.onTrace = target.NoTimes, job.OnTrace
 }
 
-// end completes the summary. err is what kept the run from looking at every trace.
-func (r *Recorder) end(err error, interrupted bool) Summary {
+// limit notes that as many traces were taken as should be. reached is the request time of the first that was left.
+func (r *Recorder) limit(reached time.Time) {
+	r.change(func(s *Summary) { s.Stopped, s.Reached = report.AtLimit, reached })
+}
+
+// end completes the summary. err is what kept the run from looking at every trace, and stop, which is nil for a run that
+// came to its end, what the run ended early with.
+func (r *Recorder) end(err error, stop context.Context) Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.summary
-	if err != nil || interrupted {
+	if err != nil || stop != nil || s.Stopped != "" {
 		s.NotReached = max(0, s.Listed-s.Handled())
 	}
 	s.Seconds = time.Since(s.Started).Seconds()
@@ -76,9 +83,11 @@ func (r *Recorder) end(err error, interrupted bool) Summary {
 	}
 	switch {
 	case err != nil:
-		s.Outcome, s.Error = report.Failed, err.Error()
-	case interrupted:
-		s.Outcome = report.Interrupted
+		s.Outcome, s.Stopped, s.Error = report.Failed, "", report.ErrorOf(err)
+	case stop != nil:
+		s.Outcome, s.Stopped = report.Ended(stop)
+	case s.Stopped != "":
+		s.Outcome = report.Stopped
 	case s.Failed > 0, s.Duplicates != nil && *s.Duplicates > 0:
 		s.Outcome = report.Partial
 	default:

@@ -109,7 +109,7 @@ func TestChangeBetweenCrashAndRerun(t *testing.T) {
 	info.Tags["k"], info.Tags["gone"] = "1", "soon"
 	m.want[targetID(0)] = 1
 	m.crashAt = 1
-	if _, err := Run(t.Context(), nil, job(src, m, newCheckpoint(t))); !errors.Is(err, errCrash) {
+	if _, err := Run(t.Context(), t.Context(), job(src, m, newCheckpoint(t))); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
 	info.Tags["k"] = "2"

@@ -56,20 +56,23 @@ type Summary struct {
 	Target  string         `json:"target"`
 	Shard   shard.Shard    `json:"shard,omitzero"`
 	Outcome report.Outcome `json:"outcome"`
-	Error   string         `json:"error,omitempty"`
+	Stopped report.Stop    `json:"stopped,omitempty"` // the limit at which it stopped
+	Error   *report.Error  `json:"error,omitempty"`   // what kept it from looking at every trace
 	Started time.Time      `json:"started"`
 	Seconds float64        `json:"seconds"`
 
 	Listed   int64 `json:"traces_listed"`
 	InWindow int64 `json:"-"` // of Listed; the rest is what earlier runs left open outside of the window
-	Migrated int64 `json:"traces_migrated"`
-	Updated  int64 `json:"traces_updated"` // migrated before, changed at the source since
-	Present  int64 `json:"traces_already_there"`
-	Deferred int64 `json:"traces_deferred"`
-	Skipped  int64 `json:"traces_skipped"`
-	Failed   int64 `json:"traces_failed"`
-	Accepted int64 `json:"traces_accepted"` // failed, for reasons that somebody has accepted: no fault of the run
-	// NotReached counts listed traces of which nothing became before the run broke off. It may not have listed all.
+	// Reached is up to which request time, exclusive, a run that stopped at Job.Limit has looked at all traces.
+	Reached  time.Time `json:"-"`
+	Migrated int64     `json:"traces_migrated"`
+	Updated  int64     `json:"traces_updated"` // migrated before, changed at the source since
+	Present  int64     `json:"traces_already_there"`
+	Deferred int64     `json:"traces_deferred"`
+	Skipped  int64     `json:"traces_skipped"`
+	Failed   int64     `json:"traces_failed"`
+	Accepted int64     `json:"traces_accepted"` // failed, for reasons that somebody has accepted: no fault of the run
+	// NotReached counts listed traces of which nothing became before the run ended early. It may not have listed all.
 	NotReached      int64                       `json:"traces_not_reached"`
 	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"`
 	SkippedReasons  map[checkpoint.Reason]int64 `json:"skipped_reasons,omitempty"`

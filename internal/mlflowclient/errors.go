@@ -15,6 +15,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -64,6 +65,26 @@ func (e *APIError) NextStep() string {
 	return e.next
 }
 
+// Fault is what the status tells. A server in trouble, or one that has had too many requests, was asked again until there was
+// no more hope.
+func (e *APIError) Fault() fault.Kind {
+	switch {
+	case strings.HasPrefix(e.Path, signedPath):
+		return "" // StorageError tells what is the matter with the storage
+	case databricks.RefusesToken(e.Status, e.Message):
+		return fault.Credentials
+	case e.Status == http.StatusForbidden:
+		return fault.Permission
+	case e.Code == codeNotThere:
+		return fault.NotFound
+	case e.Code == codeDamaged, e.Status == http.StatusNotImplemented:
+		return ""
+	case e.internal(), e.Status == http.StatusTooManyRequests, e.Status >= 500:
+		return fault.Unreachable
+	}
+	return ""
+}
+
 // signedPath begins the Path of answers from signed addresses. The host follows it and the rest is left out,
 // because it holds the signature.
 const signedPath = "a signed address at "
@@ -93,6 +114,9 @@ func (e *NotFoundError) Error() string {
 func (e *NotFoundError) NextStep() string {
 	return "give its ID, or its full name (in Databricks the workspace path, such as /Users/me@example.com/agent)"
 }
+
+// Fault says that there is no such experiment.
+func (e *NotFoundError) Fault() fault.Kind { return fault.NotFound }
 
 // ListingError says that a server pages in a way that cannot be followed without losing traces.
 type ListingError struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/jsonscan"
 	"github.com/tracemig/tracemig/internal/retry"
 )
@@ -105,7 +106,7 @@ func (c *Client) newRequest(ctx context.Context, r request, u *url.URL) (*http.R
 	}
 	if c.authenticate != nil {
 		if err := c.authenticate(req); err != nil {
-			return nil, fmt.Errorf("authenticating at %s: %w", c.base.Host, err)
+			return nil, fault.With(fmt.Errorf("authenticating at %s: %w", c.base.Host, err), fault.Credentials)
 		}
 	}
 	return req, nil
@@ -118,7 +119,7 @@ func checkBody(check func([]byte) error, body []byte) error {
 	}
 	err := check(body)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return retry.Again(err, 0)
+		return retry.Again(fault.With(err, fault.Unreachable), 0)
 	}
 	return err
 }

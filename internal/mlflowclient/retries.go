@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/retry"
 )
 
@@ -133,7 +134,7 @@ func (c *Client) transient(err error) error {
 	if _, ok := errors.AsType[flate.CorruptInputError](err); ok || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
 		return fmt.Errorf("%w; the server sends what is not compressed as it says", err) // It would send the same again.
 	}
-	return retry.Again(err, 0)
+	return retry.Again(fault.With(err, fault.Unreachable), 0)
 }
 
 // unreachable tells whether the host's name does not exist, or nothing listens at its port.
@@ -150,5 +151,5 @@ func untrusted(err error) bool {
 		return true
 	}
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	return plain
+	return plain || errors.Is(err, http.ErrSchemeMismatch)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflow"
 )
 
@@ -77,6 +78,9 @@ func (e *StorageError) Error() string {
 func (e *StorageError) NextStep() string {
 	return "run inside its network, or have its firewall let this machine in"
 }
+
+// Fault says that the storage is not reachable.
+func (e *StorageError) Fault() fault.Kind { return fault.Unreachable }
 
 // A storage that has answered nothing yet is taken for unreachable after storageTries failures. They follow each other
 // within storageWait, whatever the retry policy says, because many traces wait for the answer.

@@ -203,15 +203,19 @@ func failure(code Code, err error, next string) Finding {
 	}
 }
 
-// Identity is the finding about the identity that the workspace knows, and that identity.
-func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) {
+// Identity is the identity that the workspace knows, and the finding about it. The error is the one that the finding tells of.
+func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding, error) {
 	me, err := ws.Me(ctx)
+	return me, identityFinding(ws, me, err), err
+}
+
+func identityFinding(ws Workspace, me databricks.Identity, err error) Finding {
 	switch {
 	case errors.Is(err, databricks.ErrRefused):
-		return me, failure(CodeIdentity, fmt.Errorf("%s: %w; they are of type %s", ws.Host(), err, me.AuthType),
+		return failure(CodeIdentity, fmt.Errorf("%s: %w; they are of type %s", ws.Host(), err, me.AuthType),
 			"Log in again, or make a new token: the one in use is wrong, expired or of another workspace")
 	case errors.Is(err, databricks.ErrNoRight), errors.Is(err, databricks.ErrNotThere):
-		return me, Finding{Code: CodeIdentity, Result: Warning,
+		return Finding{Code: CodeIdentity, Result: Warning,
 			Text: fmt.Sprintf("%s does not say who the credentials (%s) speak for: %v", ws.Host(), me.AuthType, err),
 			Next: "Compare the grants by hand: tracemig check --print-grants --principal NAME"}
 	case err != nil:
@@ -219,9 +223,9 @@ func Identity(ctx context.Context, ws Workspace) (databricks.Identity, Finding) 
 		if _, unreachable := errors.AsType[*url.Error](err); unreachable {
 			next = "Check the host and the network"
 		}
-		return me, failure(CodeIdentity, fmt.Errorf("%s can't be asked: %w", ws.Host(), err), next)
+		return failure(CodeIdentity, fmt.Errorf("%s can't be asked: %w", ws.Host(), err), next)
 	}
-	return me, Finding{Code: CodeIdentity, Result: OK, Text: fmt.Sprintf("%s at %s (%s)", me.Name, ws.Host(), me.AuthType)}
+	return Finding{Code: CodeIdentity, Result: OK, Text: fmt.Sprintf("%s at %s (%s)", me.Name, ws.Host(), me.AuthType)}
 }
 
 // identity makes the probe of an identity. The workspace is nil where it can't be asked.
@@ -231,7 +235,7 @@ func (c *check) identity(code Code, open func() (Workspace, error)) (Workspace, 
 		c.failed(code, err, "")
 		return nil, databricks.Identity{}
 	}
-	me, f := Identity(c.ctx, ws)
+	me, f, _ := Identity(c.ctx, ws)
 	f.Code = code
 	c.yield(f)
 	if f.Result == Failed {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/databricks"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/official"
 	"github.com/tracemig/tracemig/internal/tablesql"
@@ -344,14 +345,14 @@ func Granted(ctx context.Context, ws Workspace, me databricks.Identity, need gra
 }
 
 // Quick makes the probes that a run makes before it reads anything: whose credentials it has, and what they lack of needs. The
-// error says that the workspace does not accept the credentials, so that nothing else would work.
+// error says that the workspace does not answer, or does not accept the credentials, so that nothing else would work.
 func Quick(ctx context.Context, ws Workspace, needs []grants.Grant) (lacks []Finding, err error) {
-	me, f := Identity(ctx, ws)
+	me, f, err := Identity(ctx, ws)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case f.Result == Failed:
-		return nil, advice.With(errors.New(f.Text), f.Next)
+		return nil, advice.With(fault.With(errors.New(f.Text), fault.Of(err)), f.Next)
 	case f.Result != OK:
 		return []Finding{f}, nil
 	}

@@ -34,15 +34,16 @@ func Reopen(ctx, stop context.Context, store *checkpoint.Store, job verify.Job) 
 }
 
 // Rebuild forgets what the checkpoint at path knows of the target and fills it anew from the target's tables, as a run
-// of its own under the checkpoint's lock. It returns how many traces are in each state then. It ends early with stop.
+// of its own under the checkpoint's lock, for which it waits that long. It returns how many traces are in each state then. It
+// ends early with stop.
 func Rebuild(
-	ctx, stop context.Context, path string, pair checkpoint.Pair, tables target.Writer, runID string,
+	ctx, stop context.Context, path string, wait time.Duration, pair checkpoint.Pair, tables target.Writer, runID string,
 ) (map[checkpoint.State]int64, error) {
 	if err := tables.Check(stop); err != nil { // before anything is forgotten
 		return nil, err
 	}
 	h := checkpoint.ThisProcess(runID)
-	lock, err := checkpoint.TakeLock(stop, path, 0, h)
+	lock, err := checkpoint.TakeLock(stop, path, wait, h)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func Rebuild(
 	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
 	switch {
 	case stop.Err() != nil:
-		r.Outcome = report.Interrupted
+		r.Outcome, _ = report.Ended(stop)
 	case err != nil:
 		r.Outcome = report.Failed
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -114,3 +115,11 @@ func (e *TableError) Error() string { return fmt.Sprintf("%s %s. %s", e.Table, e
 
 // NextStep is Next.
 func (e *TableError) NextStep() string { return e.Next }
+
+// Fault says whether the table is missing, or is another one than it should be.
+func (e *TableError) Fault() fault.Kind {
+	if e.Missing {
+		return fault.TableMissing
+	}
+	return fault.TableDiffers
+}

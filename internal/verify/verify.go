@@ -74,10 +74,11 @@ type Report struct {
 	Source            string         `json:"source"`
 	Target            string         `json:"target"`
 	Shard             shard.Shard    `json:"shard,omitzero"`
-	Outcome           report.Outcome `json:"outcome"` // done, interrupted or failed
-	Equal             bool           `json:"equal"`   // the target has what the source has of all ended traces that were compared
+	Outcome           report.Outcome `json:"outcome"`           // done, stopped, interrupted or failed
+	Stopped           report.Stop    `json:"stopped,omitempty"` // the limit at which it stopped
+	Equal             bool           `json:"equal"`             // the target has what the source has of all ended traces that were compared
 	Sample            int            `json:"sample,omitempty"`
-	Error             string         `json:"error,omitempty"`
+	Error             *report.Error  `json:"error,omitempty"` // what kept it from looking at every trace
 	Deep              bool           `json:"deep"`
 	Started           time.Time      `json:"started"`
 	Seconds           float64        `json:"seconds"`
@@ -140,9 +141,10 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	v.report.Seconds = time.Since(began).Seconds()
 	switch {
 	case ctx.Err() != nil:
-		v.report.Outcome, err = report.Interrupted, nil
+		v.report.Outcome, v.report.Stopped = report.Ended(ctx)
+		err = nil
 	case err != nil:
-		v.report.Outcome, v.report.Error = report.Failed, err.Error()
+		v.report.Outcome, v.report.Error = report.Failed, report.ErrorOf(err)
 	default:
 		k := v.report.Kinds
 		v.report.Equal = v.report.Compared > 0 && v.report.Wrong()+k[Unreadable]+k[Changed]+k[Newer]+k[Accepted] == 0

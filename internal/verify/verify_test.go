@@ -239,7 +239,7 @@ func TestRunThatBreaksOff(t *testing.T) {
 	job := p.job()
 	errLost := errors.New("no answer")
 	job.Target = &broken{p.target, errLost}
-	if r, err := Run(t.Context(), job); !errors.Is(err, errLost) || r.Outcome != report.Failed || r.Error == "" || r.Equal {
+	if r, err := Run(t.Context(), job); !errors.Is(err, errLost) || r.Outcome != report.Failed || r.Error == nil || r.Equal {
 		t.Errorf("%+v, error %v, want %v and outcome %s", r, err, errLost, report.Failed)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

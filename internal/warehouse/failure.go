@@ -12,6 +12,7 @@ import (
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -120,7 +121,7 @@ var causes = []cause{
 	}},
 	{"no credentials", func(e *evidence) bool { return e.exchange.auth != nil }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused,
-			err: advice.With(e.sayf("no credentials for the SQL warehouse: %w", e.exchange.auth),
+			err: advice.With(e.faultf(fault.Credentials, "no credentials for the SQL warehouse: %w", e.exchange.auth),
 				"Log in again, or check the profile")}
 	}},
 	{"session closed", func(e *evidence) bool {
@@ -154,9 +155,14 @@ func (e *evidence) sayf(format string, args ...any) error {
 	return fmt.Errorf("%s: "+format, append([]any{e.table}, args...)...)
 }
 
+// faultf is sayf for an error of which the kind is known.
+func (e *evidence) faultf(k fault.Kind, format string, args ...any) error {
+	return fault.With(e.sayf(format, args...), k)
+}
+
 func sessionClosed(e *evidence) failure {
 	f := failure{outcome: outcomeNotRun, stopped: true,
-		err: advice.With(e.sayf("the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
+		err: advice.With(e.faultf(fault.Unreachable, "the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
 	if e.started() {
 		f.outcome = outcomeUnknown // The session ended while the driver asked how far the statement was.
 	}
@@ -169,7 +175,7 @@ func connectionBroken(e *evidence) failure {
 		why = io.ErrUnexpectedEOF // the head of the answer came, but not all of its body
 	}
 	f := failure{outcome: outcomeUnknown,
-		err: advice.With(e.sayf("the connection to SQL warehouse %s broke: %w", e.warehouse(), why),
+		err: advice.With(e.faultf(fault.Unreachable, "the connection to SQL warehouse %s broke: %w", e.warehouse(), why),
 			"Check the network and run again")}
 	switch {
 	case !e.exchange.statement:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -29,23 +30,23 @@ var httpCauses = []cause{
 	}},
 	{"token ended", func(e *evidence) bool { return e.exchange.tokenEnded }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
-			e.sayf("SQL warehouse %s says that the token has ended (%s), and there is no newer one", e.warehouse(), e.status()),
+			e.faultf(fault.Credentials, "SQL warehouse %s says that the token has ended (%s), and there is no newer one", e.warehouse(), e.status()),
 			"Log in again, or give a new token, and run again")}
 	}},
 	{"unauthorized", func(e *evidence) bool { return e.exchange.status == http.StatusUnauthorized }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
-			e.sayf("SQL warehouse %s does not accept the credentials (%s)", e.warehouse(), e.status()),
+			e.faultf(fault.Credentials, "SQL warehouse %s does not accept the credentials (%s)", e.warehouse(), e.status()),
 			"Log in again, or check the token")}
 	}},
 	// A wrong token is answered like this as well as a lack of rights.
 	{"forbidden", func(e *evidence) bool { return e.exchange.status == http.StatusForbidden }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
-			e.sayf("SQL warehouse %s may not be used with these credentials (%s)", e.warehouse(), e.status()),
+			e.faultf(fault.Permission, "SQL warehouse %s may not be used with these credentials (%s)", e.warehouse(), e.status()),
 			"Check the token, or ask for CAN USE on the warehouse")}
 	}},
 	{"not found", func(e *evidence) bool { return e.exchange.status == http.StatusNotFound }, func(e *evidence) failure {
 		return failure{outcome: outcomeRefused,
-			err: advice.With(e.sayf("there is no SQL warehouse %s (%s)", e.warehouse(), e.status()), "Check --warehouse-id")}
+			err: advice.With(e.faultf(fault.NotFound, "there is no SQL warehouse %s (%s)", e.warehouse(), e.status()), "Check --warehouse-id")}
 	}},
 	// A gateway may answer for a server that goes on working.
 	{"while it may run", func(e *evidence) bool {
@@ -74,5 +75,5 @@ func (e *evidence) status() string {
 
 // answers says which status the warehouse answers.
 func (e *evidence) answers() error {
-	return advice.With(e.sayf("SQL warehouse %s answers %s", e.warehouse(), e.status()), "Run again later")
+	return advice.With(e.faultf(fault.Unreachable, "SQL warehouse %s answers %s", e.warehouse(), e.status()), "Run again later")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/advice"
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/target"
 )
 
@@ -29,17 +30,17 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 			err: advice.With(e.sayf("SQL warehouse %s failed after the commit: %w", e.warehouse(), e.reported()), "Run again")}
 	},
 	noTable: func(e *evidence) failure {
-		return failure{outcome: outcomeRefused, err: advice.With(e.sayf("%w (%s)", errNoTable, e.report),
-			"Create an experiment with this location, or, where there is no service, run with --create")}
+		return failure{outcome: outcomeRefused, err: advice.With(e.faultf(fault.TableMissing, "%w (%s)", errNoTable, e.report),
+			"Create an experiment with this location, or, where there is no service, make the tables with tracemig run --create")}
 	},
 	noSchema: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
-			e.sayf("the catalog or schema does not exist (%s)", e.report),
+			e.faultf(fault.NotFound, "the catalog or schema does not exist (%s)", e.report),
 			"Check its name, or create it")}
 	},
 	noRight: func(e *evidence) failure {
 		return failure{outcome: outcomeRefused, err: advice.With(
-			e.sayf("you lack permissions: %w", e.reported()),
+			e.faultf(fault.Permission, "you lack permissions: %w", e.reported()),
 			"Have its owner run: "+strings.Join(e.w.grants(), "; "))}
 	},
 	badRow: func(e *evidence) failure {
@@ -70,16 +71,16 @@ var sqlFailures = map[meaning]func(*evidence) failure{
 	},
 	noSession: func(e *evidence) failure {
 		return failure{outcome: e.uncertain(), stopped: true,
-			err: advice.With(e.sayf("the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
+			err: advice.With(e.faultf(fault.Unreachable, "the session with SQL warehouse %s was closed by the server", e.warehouse()), "Run again")}
 	},
 	notReady: func(e *evidence) failure {
 		return failure{outcome: outcomeNotRun, stopped: true, busy: true, err: advice.With(
-			e.sayf("SQL warehouse %s is starting, or has no room for another statement", e.warehouse()),
+			e.faultf(fault.Unreachable, "SQL warehouse %s is starting, or has no room for another statement", e.warehouse()),
 			"Run again later, or use a larger one")}
 	},
 	transient: func(e *evidence) failure {
 		return failure{outcome: e.uncertain(), stopped: true,
-			err: advice.With(e.sayf("SQL warehouse %s is in trouble: %w", e.warehouse(), e.reported()), "Run again later")}
+			err: advice.With(e.faultf(fault.Unreachable, "SQL warehouse %s is in trouble: %w", e.warehouse(), e.reported()), "Run again later")}
 	},
 	cancelled: func(e *evidence) failure {
 		return failure{outcome: e.uncertain(), unrecognized: true, err: advice.With(

@@ -14,6 +14,7 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -455,6 +456,41 @@ func TestSQLFailuresAreComplete(t *testing.T) {
 		_, ok := sqlFailures[c.means]
 		if general := c.means == permanent || c.means == exhausted; ok == general {
 			t.Errorf("the meaning of %q has a failure: %t, want %t", c.names, ok, !general)
+		}
+	}
+}
+
+// What programs decide by is of the kind that the server's answer tells.
+func TestKindsOfFailures(t *testing.T) {
+	w := &Warehouse{}
+	w.opts.Location = uctables.Location{Catalog: "main", Schema: "agents", Prefix: "prod"}
+	status := func(status int) error {
+		return &statementError{requestError(errNotTaken), &exchange{statement: true, requests: 1, status: status}}
+	}
+	says := func(text string) error {
+		return &statementError{executionError{text: text}, &exchange{statement: true, requests: 1, status: http.StatusOK}}
+	}
+	for _, c := range []struct {
+		what string
+		err  error
+		want fault.Kind
+	}{
+		{"no login", &statementError{io.EOF, &exchange{auth: errors.New("no token")}}, fault.Credentials},
+		{"401", status(401), fault.Credentials},
+		{"403", status(403), fault.Permission},
+		{"404", status(404), fault.NotFound},
+		{"429", status(429), fault.Unreachable},
+		{"503", status(503), fault.Unreachable},
+		{"a broken connection", &statementError{requestError(io.EOF), &exchange{statement: true, err: io.EOF}}, fault.Unreachable},
+		{"a closed session", &statementError{errBadSession, &exchange{statement: true, noSession: true}}, fault.Unreachable},
+		{"no room", says("the cluster is not ready to accept connections"), fault.Unreachable},
+		{"a missing table", says("[TABLE_OR_VIEW_NOT_FOUND] x"), fault.TableMissing},
+		{"a missing schema", says("[SCHEMA_NOT_FOUND] x"), fault.NotFound},
+		{"a missing grant", says("[INSUFFICIENT_PERMISSIONS] x"), fault.Permission},
+		{"anything else", says("[DELTA_DUPLICATE_ACTIONS_FOUND] x"), fault.Other},
+	} {
+		if got := fault.Of(w.failure(t.Context(), uctables.Spans, 0, c.err).err); got != c.want {
+			t.Errorf("%s is of kind %s, want %s", c.what, got, c.want)
 		}
 	}
 }

@@ -84,7 +84,8 @@ func (t *Target) usable(ctx context.Context) error {
 		return err
 	}
 	if t.id == "" {
-		return &target.TableError{Table: "spans", Missing: true, Problem: "does not exist", Next: "Run again with --create to make it."}
+		return &target.TableError{Table: "spans", Missing: true, Problem: "does not exist",
+			Next: "Move traces into it with tracemig run, which makes it."}
 	}
 	return nil
 }
