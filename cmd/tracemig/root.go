@@ -9,7 +9,8 @@ const exitStatus = `EXIT STATUS
   1    failed: nothing more could be done, see the message
   2    wrong usage
   3    done, but some traces failed, or rows are there twice: see the summary
-  4    something wrong was found: see the report of check, verify, repair or rehearse
+  4    something wrong was found: see the report of check, verify, repair or rehearse;
+       or a pair is stale (status --max-age)
   5    stopped at --max-duration or --limit: the next run goes on
   11   locked: another run works with the same checkpoint
   12   no credentials, or not the permissions that it takes
