@@ -54,7 +54,7 @@ func (r *together) run(last func()) {
 			others.Add(1)
 		}
 		all.Go(func() {
-			s, err := Run(r.t.Context(), nil, j)
+			s, err := Run(r.t.Context(), r.t.Context(), j)
 			took := time.Since(began)
 			if !errors.Is(err, r.wants[i]) || err == nil && s.Migrated != tracesTogether || took >= flushAfter {
 				r.t.Errorf("run %d: %d traces migrated after %v, error %v; want %d, %v, and less than %v: half-full batches are written when "+
