@@ -30,6 +30,7 @@ with tempfile.TemporaryDirectory() as folder:
     }
     code = subprocess.run([program, *arguments], env=environment).returncode
 
-# Exit code 3 means that some traces failed, which another try would hardly change. The summary names them.
-if code not in (0, 3):
+# Exit code 3 means that some traces failed, which another try would hardly change: the summary names them. 5 is a limit that was
+# given, and the next run goes on.
+if code not in (0, 3, 5):
     sys.exit(f"tracemig {arguments[0]} ended with exit code {code}: see its output above")
