@@ -69,7 +69,7 @@ func (s *session) do(w mlflowclient.Window, f func(*session, mlflowclient.Window
 	if err := s.open(); err != nil {
 		return err
 	}
-	s.told.Info = &metrics.Info{Source: s.pair.Source, Target: s.pair.Target, Version: version}
+	s.told.Info = &metrics.Info{Source: s.pair.Source, SourceName: s.named, Target: s.pair.Target, Version: version}
 	return f(s, w)
 }
 

@@ -28,9 +28,10 @@ type Pair struct {
 
 // Info is what a pair's name stands for.
 type Info struct {
-	Source  string // the experiment at its server, as the checkpoint names it
-	Target  string
-	Version string // of tracemig
+	Source     string // the experiment at its server, as the checkpoint names it
+	SourceName string // the experiment's name
+	Target     string
+	Version    string // of tracemig
 }
 
 // Known is what the checkpoint knows of a pair.
@@ -99,7 +100,7 @@ const (
 
 // Help says of every metric what it means.
 var Help = map[string]string{
-	info:        "Always 1: the source, the target and tracemig's version behind the label pair.",
+	info:        "Always 1: the source, its name, the target and tracemig's version behind the label pair.",
 	lastSuccess: "When the last run ended that looked at its whole window and failed with no trace, as Unix time.",
 	traces:      "Traces that the checkpoint knows, by state: migrated, skipped, deferred, failed or accepted.",
 	newest:      "Latest request time of a trace at the target, as Unix time.",
@@ -187,7 +188,7 @@ func (p *Pair) gauge(name string, value float64, labels []string) prometheus.Met
 // collect emits what is known of p.
 func (p *Pair) collect(emit func(name string, value float64, labels ...string)) {
 	if i := p.Info; i != nil {
-		emit(info, 1, "source", i.Source, "target", i.Target, "version", i.Version)
+		emit(info, 1, "source", i.Source, "source_name", i.SourceName, "target", i.Target, "version", i.Version)
 	}
 	if p.Known != nil {
 		p.Known.collect(emit)

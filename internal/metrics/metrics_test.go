@@ -30,7 +30,7 @@ var at = time.Date(2026, 2, 3, 4, 5, 6, 700e6, time.UTC)
 func full(name, shard string) Pair {
 	return Pair{
 		Name: name, Shard: shard,
-		Info: &Info{Source: "https://example.com#1", Target: "main.agents.support", Version: "1.2.3"},
+		Info: &Info{Source: "https://example.com#1", SourceName: "/Shared/agent", Target: "main.agents.support", Version: "1.2.3"},
 		Known: &Known{
 			LastSuccess: at, Newest: at.Add(-90 * time.Second), At: at,
 			Traces: map[string]int64{"migrated": 38, "skipped": 1, "deferred": 1, "failed": 0},
