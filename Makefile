@@ -51,20 +51,20 @@ lint:
 	else echo "$$said" | tail -1 >&2; echo "golangci-lint is left out: it can't be had from here" >&2; fi
 
 # The examples, held against the programs that read them: alerts and queries by promtool, the workflow by actionlint, Kubernetes' and
-# Grafana's by the types of these (testdata/examples). None of this is in go.mod. Compiling all costs 200 s of processor time, once. The
-# tests of cmd/tracemig run the examples' command lines.
+# Grafana's by the types of these (testdata/examples). None of this is in go.mod. Compiling all costs 200 s of processor time, once; what
+# can't be had in four minutes is left out. The tests of cmd/tracemig run the examples' command lines.
 PROMTOOL = go run github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 examples:
 	@queries=$$(mktemp) && trap "rm -f $$queries" EXIT; \
 	tried() { name=$$1; shift; if said=$$("$$@" 2>&1); then return 0; fi; \
 		echo "$$said" | tail -1 >&2; echo "$$name is left out: it can't be had from here" >&2; return 1; }; \
-	if tried testdata/examples go -C testdata/examples mod download; then \
+	if tried testdata/examples timeout 240 go -C testdata/examples mod download; then \
 		go -C testdata/examples run . $(CURDIR)/examples $$queries; else rm $$queries; fi && \
-	if tried promtool $(PROMTOOL) --version; then \
+	if tried promtool timeout 240 $(PROMTOOL) --version; then \
 		$(PROMTOOL) check rules examples/prometheus/alerts.yml $$(ls $$queries 2>/dev/null) && \
 		$(PROMTOOL) test rules examples/prometheus/alerts_test.yml; fi && \
-	if tried actionlint $(ACTIONLINT) --version; then $(ACTIONLINT) -shellcheck= examples/github-actions/tracemig.yml; fi
+	if tried actionlint timeout 240 $(ACTIONLINT) --version; then $(ACTIONLINT) -shellcheck= examples/github-actions/tracemig.yml; fi
 
 # The binary for every platform, compiled without optimizing, which is faster. All six cost 590 s of processor time with an
 # empty build cache, 30 s after a change of internal/uctables, and 10 s when nothing has changed. make check PLATFORMS= leaves
