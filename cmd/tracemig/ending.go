@@ -137,22 +137,34 @@ func endWith(outcome report.Outcome, at report.Stop, err error) error {
 // processStart is when the program began, from which --max-duration counts.
 var processStart = time.Now()
 
-// withinTime is a with a stop that ends when the process is older than limit, which may be 0 for no end. Call release in the
-// end.
+// withinTime is a with a stop that ends when the process is older than limit, which may be 0 for no end. Of several pairs the limit is
+// one for all. Call release in the end.
 func (a *app) withinTime(limit time.Duration, ends func()) (limited *app, release func()) {
 	b := *a
-	if limit == 0 {
+	if limit == 0 || a.row != nil {
 		return &b, func() {}
 	}
 	stop, cancel := context.WithCancelCause(a.stop)
-	timer := time.AfterFunc(time.Until(processStart.Add(limit)), func() {
+	b.stop = stop
+	over := func() {
 		if stop.Err() == nil {
 			ends()
 		}
 		cancel(&report.StopError{At: report.AtMaxDuration})
-	})
-	b.stop = stop
+	}
+	left := time.Until(processStart.Add(limit))
+	if left <= 0 {
+		over()
+		return &b, func() { cancel(nil) }
+	}
+	timer := time.AfterFunc(left, over)
 	return &b, func() { timer.Stop(); cancel(nil) }
+}
+
+// interrupted says whether the user has ended the program, and not the end of its time.
+func (a *app) interrupted() bool {
+	_, stopped := errors.AsType[*report.StopError](context.Cause(a.stop))
+	return a.stop.Err() != nil && !stopped
 }
 
 // stopped is err with the exit code of a command that the end of its time has stopped, where that is the cause of err.

@@ -191,6 +191,8 @@ func (o *runOptions) copied() *runOptions {
 	return &c
 }
 
+func (o *runOptions) within() time.Duration { return time.Duration(o.maxDuration) }
+
 func (o *runOptions) outside() outletOptions { return o.outletOptions }
 
 func (o *runOptions) inMemory() (bytesInFlight int64, attachments bool) {

@@ -145,7 +145,7 @@ func (a *app) tell(o *outlets, p metrics.Pair, command string, err error) error 
 	if !o.asked() {
 		return err
 	}
-	p.Command = &metrics.Command{Name: command, ExitCode: exitCode(err, a.stdout.err, a.stop.Err() != nil), Ended: time.Now()}
+	p.Command = &metrics.Command{Name: command, ExitCode: exitCode(err, a.stdout.err, a.interrupted()), Ended: time.Now()}
 	return o.end(err, o.put(p))
 }
 

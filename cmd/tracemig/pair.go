@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,8 @@ func firstOf(problems []error) error {
 }
 
 func (o *pairOptions) ends() *pairOptions { return o }
+
+func (o *pairOptions) within() time.Duration { return 0 }
 
 func (o *pairOptions) outside() outletOptions { return outletOptions{} }
 

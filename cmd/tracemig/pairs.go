@@ -67,6 +67,7 @@ type ofPairs[O any] interface {
 	connector(a *app, log *slog.Logger) *connector     // opens them
 	inMemory() (bytesInFlight int64, attachments bool) // what the command asks for
 	outside() outletOptions                            // where it tells of itself besides
+	within() time.Duration                             // how long it may take; 0 for no end
 }
 
 // onPairs does do for what the flags of the command c name: a source and a target, or pairs of a file. o are its options, and
@@ -111,7 +112,11 @@ func overPairs[O ofPairs[O]](a *app, c *cobra.Command, common O, fresh func(*cob
 		return err
 	}
 	b.together.outlets = out
-	o := &overview{app: &b, pairsOptions: own, command: c.Name(), log: a.logOf(c), began: time.Now()}
+	limited, release := b.withinTime(common.within(), func() {
+		a.logOf(c).Info("the time of --max-duration is over: finishing what is in flight, and beginning no other pair")
+	})
+	defer release()
+	o := &overview{app: limited, pairsOptions: own, command: c.Name(), log: a.logOf(c), began: time.Now()}
 	o.json = c.Flag("output").Value.String() == "json"
 	if f := c.Flag("max-age"); f != nil {
 		o.maxAge = f.Value.String()
@@ -126,8 +131,8 @@ func overPairs[O ofPairs[O]](a *app, c *cobra.Command, common O, fresh func(*cob
 	return out.end(err, errors.Join(o.forget(out), out.close()))
 }
 
-// work does do for all tasks, so many at a time. One that fails does not stop the others; a signal keeps those that have not begun
-// from beginning.
+// work does do for all tasks, so many at a time. One that fails does not stop the others. A signal, or the end of the time, keeps
+// those that have not begun from beginning.
 func work[O ofPairs[O]](o *overview, tasks []task[O], do func(*app, O) error) error {
 	o.rows = make([]pairRow, len(tasks))
 	shown := &o.together.shown
@@ -218,9 +223,6 @@ func expand[O ofPairs[O]](o *overview, chosen, file []optionsOfPair[O]) ([]task[
 		}
 	}
 	_ = g.Wait() // each listing has its error
-	if err := o.stop.Err(); err != nil {
-		return nil, err
-	}
 	var all []pairs.Pair
 	for i := range listings {
 		all = append(all, listings[i].pairs...)

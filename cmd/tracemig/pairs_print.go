@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ var outcomes = map[int]string{
 	exitOK: "done", exitPartial: "partial", exitFound: "found", exitStopped: "stopped", exitInterrupted: "interrupted",
 }
 
-// notBegun is the outcome of a pair that a signal has kept from beginning.
+// notBegun is the outcome of a pair that a signal, or the end of the time, has kept from beginning.
 const notBegun = "not_begun"
 
 // pairRow is how a command ended with one pair: a line of the table, and an element of the last line of JSON.
@@ -161,7 +162,7 @@ func (o *overview) one(row *pairRow, ends *pairOptions, do func(*app) error) {
 	}
 	err := do(&a)
 	row.Seconds = time.Since(began).Seconds()
-	row.ExitCode = exitCode(err, nil, o.stop.Err() != nil)
+	row.ExitCode = exitCode(err, nil, o.interrupted())
 	if row.Outcome = outcomes[row.ExitCode]; row.Outcome == "" {
 		row.Outcome = string(report.Failed)
 	}
@@ -185,7 +186,7 @@ func (o *overview) failed(a *app, ends *pairOptions, err error) error {
 		return err
 	}
 	out := o.together.outlets.of(a.row.Pair, o.log)
-	out.summaries.failure(failure(ends, err, ending{Version: version, ExitCode: exitCode(err, nil, o.stop.Err() != nil)}))
+	out.summaries.failure(failure(ends, err, ending{Version: version, ExitCode: exitCode(err, nil, o.interrupted())}))
 	return a.tell(out, a.named(ends), o.command, err)
 }
 
@@ -216,7 +217,10 @@ func (o *overview) end() error {
 	for i := range o.rows {
 		r := &o.rows[i]
 		if r.Outcome == notBegun {
-			r.ExitCode = exitInterrupted
+			r.ExitCode = exitStopped
+			if o.interrupted() {
+				r.ExitCode = exitInterrupted
+			}
 		}
 		l.Outcomes[r.Outcome]++
 		l.Traces += r.Traces
@@ -242,6 +246,12 @@ func (o *overview) end() error {
 		return err
 	case l.ExitCode == exitInterrupted:
 		return reported{&exitError{exitInterrupted, errors.New("interrupted")}}
+	case l.ExitCode == exitStopped:
+		at, timed := errors.AsType[*report.StopError](context.Cause(o.stop))
+		if !timed {
+			at = &report.StopError{At: report.AtLimit}
+		}
+		return reported{&exitError{exitStopped, at}}
 	case l.ExitCode != exitOK:
 		return reported{&exitError{l.ExitCode, stale}}
 	}
@@ -286,7 +296,7 @@ func styleOf(code int) terminal.Style {
 	switch code {
 	case exitOK:
 		return terminal.OK
-	case exitPartial, 5:
+	case exitPartial, exitStopped:
 		return terminal.Warning
 	}
 	return terminal.Failed

@@ -54,7 +54,7 @@ func (a *app) withSession(o runOptions, command string, do func(*session, mlflow
 	defer release()
 	s := &session{app: limited, opts: o, plainLog: log, outlets: out, told: a.named(&o.pairOptions)}
 	s.out = observer{a.printer(&o), s}
-	err = s.failed(w, limited.stopped(s.do(w, do)), a.stop.Err() != nil)
+	err = s.failed(w, limited.stopped(s.do(w, do)), a.interrupted())
 	if !o.dryRun {
 		s.told.Known = s.remembered()
 		err = a.tell(out, s.told, command, err)
