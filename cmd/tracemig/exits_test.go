@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -191,7 +192,9 @@ func TestExitStatusIsComplete(t *testing.T) {
 	for _, k := range fault.Kinds {
 		codes[k.ExitCode] = true
 	}
-	lines := strings.Split(exitStatus, "\n")[1:]
+	lines := slices.DeleteFunc(strings.Split(exitStatus, "\n")[1:], func(line string) bool {
+		return strings.HasPrefix(line, "    ") // it goes on with the line before
+	})
 	for _, line := range lines {
 		var code int
 		if _, err := fmt.Sscan(line, &code); err != nil || !codes[code] {
