@@ -65,16 +65,18 @@ func (h *sentences) Handle(_ context.Context, r slog.Record) error {
 	return h.to.Say(style, lead, sentence(r.Message, attrs))
 }
 
-// sentence makes a sentence of a record. An attribute that the last word of the message names follows it; an error follows a
+// sentence makes a sentence of a record. The pair that it is about stands before it. An attribute that the last word of the message names follows it; an error follows a
 // colon, what to do next is a sentence of its own, and the others stand in parentheses.
 func sentence(message string, attrs []slog.Attr) string {
-	var named, problem, next string
+	var pair, named, problem, next string
 	var others []string
 	last := message[strings.LastIndexByte(message, ' ')+1:]
 	for _, a := range attrs {
 		value := valueText(a.Value)
 		switch {
 		case value == "":
+		case a.Key == "pair":
+			pair = value + ": "
 		case a.Key == last && named == "":
 			named = " " + value
 		case a.Key == "error":
@@ -85,7 +87,11 @@ func sentence(message string, attrs []slog.Attr) string {
 			others = append(others, strings.ReplaceAll(a.Key, "_", " ")+" "+value)
 		}
 	}
-	s := upperFirst(strings.TrimRight(message, ".")) + named
+	s := strings.TrimRight(message, ".")
+	if pair == "" {
+		s = upperFirst(s)
+	}
+	s = pair + s + named
 	if len(others) > 0 {
 		s += " (" + strings.Join(others, ", ") + ")"
 	}
@@ -103,7 +109,11 @@ func valueText(v slog.Value) string {
 	return fmt.Sprint(v.Any())
 }
 
+// upperFirst begins a sentence with an upper-case letter, unless its first word is an address or another name.
 func upperFirst(s string) string {
+	if first, _, _ := strings.Cut(s, " "); strings.ContainsAny(strings.TrimRight(first, ":,"), "./:_0123456789") {
+		return s
+	}
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[n:]
 }

@@ -59,7 +59,20 @@ func (t *Terminal) Say(style Style, lead, rest string) error {
 	if lead != "" {
 		lead = t.paint(style, lead) + " "
 	}
-	return t.above([]byte(lead + rest + "\n"))
+	said := lead + rest
+	if t.tty {
+		said = Wrap(said, 0, t.width())
+	}
+	return t.above([]byte(said + "\n"))
+}
+
+// width is how many columns the terminal has.
+func (t *Terminal) width() int {
+	width, _, err := term.GetSize(t.fd)
+	if err != nil || width < 20 {
+		return 80
+	}
+	return width
 }
 
 func (t *Terminal) paint(style Style, s string) string {
@@ -128,10 +141,7 @@ const nameWidth = 11
 
 // draw writes the block. It cuts lines at the terminal's width, because clear could not remove a wrapped line.
 func (t *Terminal) draw(b *bytes.Buffer) {
-	width, _, err := term.GetSize(t.fd)
-	if err != nil || width < 20 {
-		width = 80
-	}
+	width := t.width()
 	for _, l := range t.block {
 		name, room := "", width-1
 		if l.Name != "" {

@@ -84,6 +84,11 @@ func TestSentences(t *testing.T) {
 			"With more (run id 1, g.a b, g.c 2).\n"},
 		{true, func(l *slog.Logger) { l.Debug("not shown") }, ""},
 		{false, func(l *slog.Logger) { l.Info("nothing", "nothing", "") }, "Nothing.\n"},
+		{false, func(l *slog.Logger) { l.With("pair", "agents/a").Info("the run has begun", "id", 1) },
+			"agents/a: the run has begun (id 1).\n"},
+		{false, func(l *slog.Logger) { l.Error("http://host has no experiment 1") }, "Error: http://host has no experiment 1.\n"},
+		{false, func(l *slog.Logger) { l.Info(strings.Repeat("word ", 17) + "end") },
+			"Word " + strings.TrimSuffix(strings.Repeat("word ", 15), " ") + "\nword end.\n"},
 	} {
 		var b bytes.Buffer
 		test.log((&Terminal{out: &b, fd: -1, tty: true, color: test.color}).Logger("text", slog.LevelInfo))
