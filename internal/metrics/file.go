@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,15 +37,34 @@ func OpenFile(path string) (*File, error) {
 	}
 	probe.Close()
 	os.Remove(probe.Name())
+	lock, err := f.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
 	_, err = f.read()
 	return f, err
+}
+
+// lockTime bounds the wait for others, who have the lock for as long as they write a file of some pairs.
+const lockTime = time.Minute
+
+// lock keeps other processes from writing.
+func (f *File) lock() (*flock.Flock, error) {
+	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	return lock, nil
 }
 
 // Write puts the metrics of s into the file. A metric that s does not tell of a pair stays as it is; one of a pair that kept, if it
 // is not nil, does not want is removed. Who reads the file sees it as it was before or as it is after.
 func (f *File) Write(s *Set, kept func(pair string) bool) error {
-	lock := flock.New(f.path+".lock", flock.SetPermissions(0o600))
-	if err := lock.Lock(); err != nil {
+	lock, err := f.lock()
+	if err != nil {
 		return err
 	}
 	defer lock.Close()
