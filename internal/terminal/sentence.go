@@ -65,8 +65,9 @@ func (h *sentences) Handle(_ context.Context, r slog.Record) error {
 	return h.to.Say(style, lead, sentence(r.Message, attrs))
 }
 
-// sentence makes a sentence of a record. The pair that it is about stands before it. An attribute that the last word of the message names follows it; an error follows a
-// colon, what to do next is a sentence of its own, and the others stand in parentheses.
+// sentence makes a sentence of a record. The pair that it is about stands before it. An attribute that the last word of the
+// message names follows it; an error follows a colon, what to do next is a sentence of its own, and the others stand in
+// parentheses.
 func sentence(message string, attrs []slog.Attr) string {
 	var pair, named, problem, next string
 	var others []string
