@@ -40,7 +40,7 @@ warehouse is started, as a run would, since the tables can't be seen without.
 The exit status is 0 when a run would go and 4 when it would fail. -o json prints one line a probe
 ("type":"probe") and a summary last.
 
-With --print-grants only the GRANT statements are printed that a principal needs.`,
+With --print-grants only the statements are printed that give a principal what it needs.`,
 		Example: `  tracemig check --source /Shared/support-agent --target main.agents.support
   tracemig check --target main.agents.support --print-grants --principal migration@example.com`,
 		Args: noArguments,
@@ -57,10 +57,10 @@ func newCheckOptions(c *cobra.Command) *checkOptions {
 	o := &checkOptions{runOptions: defaultRunOptions()}
 	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
 		"warehouse-id", "checkpoint", "shard", "config", "only", "parallel",
-		"create", "create-views", "staging-volume", "stage", "start-time-ms", "start-time", "end-time", "search-rate",
+		"create", "create-views", "staging-volume", "stage", "ledger-table", "start-time-ms", "start-time", "end-time", "search-rate",
 		"output", "metrics-file", "log-level", "log-format")
 	f := c.Flags()
-	f.BoolVar(&o.printGrants, "print-grants", false, "only print the GRANT statements for the target's tables")
+	f.BoolVar(&o.printGrants, "print-grants", false, "only print the statements that grant what is needed, and make the ledger")
 	f.StringVar(&o.principal, "principal", "",
 		"who to grant to: a user, a group, or the application ID of a service principal (default the identity in use)")
 	return o
@@ -95,13 +95,14 @@ func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) er
 	if _, err := conn.environment(); err != nil {
 		return err
 	}
+	ledger, _ := o.ledger() // prepare has checked it
 	parts := checkedParts{a: a, o: o, conn: conn}
 	defer parts.close()
 	out := &checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
 	counts := map[preflight.Result]int{}
 	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
-		Databricks: conn.inDatabricks(), Local: o.local(),
+		Databricks: conn.inDatabricks(), Local: o.local(), Ledger: ledger,
 		Workspace:  func() (preflight.Workspace, error) { return conn.workspace() },
 		Source:     parts.source,
 		Target:     parts.target,

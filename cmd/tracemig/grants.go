@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/grants"
 	"github.com/tracemig/tracemig/internal/preflight"
+	"github.com/tracemig/tracemig/internal/tablesql"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -91,6 +93,17 @@ func (o *checkOptions) grants(l uctables.Location) ([]string, error) {
 		statements = append(statements, grants.ToMakeVolume(*v).Statement(o.principal))
 	case v != nil:
 		statements = append(statements, grants.ToStage(*v).Statement(o.principal))
+	}
+	ledger, err := o.ledger()
+	if err != nil || ledger == nil {
+		return statements, err
+	}
+	// Where its table is made by somebody else, the principal needs no CREATE TABLE.
+	statements = append(statements, tablesql.CreateLedger(*ledger))
+	for _, g := range grants.ToKeepLedger(*ledger) {
+		if s := g.Statement(o.principal); !slices.Contains(statements, s) {
+			statements = append(statements, s)
+		}
 	}
 	return statements, nil
 }

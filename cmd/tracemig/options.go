@@ -37,6 +37,7 @@ type runOptions struct {
 	allowEmpty               bool
 	files                    listFiles
 	stagingVolume, stage     string
+	ledgerTable              string
 	attachments              string
 	serviceName              string
 	clustering               bool
@@ -154,6 +155,8 @@ func (o *runOptions) addStagingFlags(c *cobra.Command) {
 			"then 128MiB unless given)")
 	f.Var(&o.statementBytes, "statement-bytes",
 		"rows of one SQL statement, at most, such as 4MiB (default 8MiB, or less where the warehouse was found to refuse that)")
+	f.StringVar(&o.ledgerTable, "ledger-table", "",
+		"table, CATALOG.SCHEMA.NAME, in which every run leaves a row through the target's SQL warehouse; made where it is missing")
 	f.StringVar(&o.stage, "stage", "", "auto: the same with a volume PREFIX_staging beside the tables, made where it is missing")
 }
 
@@ -217,7 +220,7 @@ func (o *runOptions) given(c *cobra.Command) {
 func (o *runOptions) problems(a *app) []error {
 	all := append(o.pairOptions.problems(), brokenRules(o, runRules)...)
 	for _, check := range []func() error{
-		o.checkTimes, o.checkVolume, o.validateAttachments, o.checkLevel,
+		o.checkTimes, o.checkVolume, o.validateAttachments, o.checkLevel, o.checkLedger,
 		func() error { return o.checkURI(a) },
 		func() error { return o.checkRead(a) },
 	} {

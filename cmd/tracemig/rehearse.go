@@ -15,6 +15,7 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/rehearsal"
 	"github.com/tracemig/tracemig/internal/report"
+	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/terminal"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -157,6 +158,7 @@ func scratchOpener(conn *connector, scratch uctables.Location, id string) opener
 		if err != nil {
 			return nil, err // wh would be a nil *Warehouse in an interface that is not nil
 		}
+		wh.SetMark(target.Mark{Version: version, RunID: "rehearsal"})
 		return wh, nil
 	}
 }

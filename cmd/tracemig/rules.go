@@ -64,6 +64,10 @@ var runRules = []rule[*runOptions]{
 		says:   "--statement-bytes is for tables in Unity Catalog; local ones are written without statements",
 	},
 	{
+		broken: func(o *runOptions) bool { return o.ledgerTable != "" && o.local() },
+		says:   "--ledger-table is written through the target's SQL warehouse, and a file: target has none; tracemig status shows its runs",
+	},
+	{
 		broken: func(o *runOptions) bool { return o.sample < 0 },
 		says:   "--sample can't be negative",
 	},

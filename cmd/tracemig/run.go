@@ -95,7 +95,9 @@ func (s *session) run(w mlflowclient.Window) (*migrate.Summary, error) {
 	}
 	s.terminal.Block()
 	end := endWith(summary.Outcome, summary.Stopped, err)
-	printErr := cmp.Or(s.out.summary(*summary, endingOf(s.named, w, end)), s.tellNext(s.afterRun(summary)))
+	told := endingOf(s.named, w, end)
+	printErr := cmp.Or(s.out.summary(*summary, told), s.tellNext(s.afterRun(summary)))
+	s.recordInLedger(summary, told)
 	if summary.Outcome == report.Failed || printErr == nil {
 		return summary, end
 	}
@@ -117,6 +119,9 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 		return nil, err
 	}
 	defer release()
+	if err := s.prepareLedger(); err != nil {
+		return nil, err
+	}
 	if err := s.prepareTables(missing); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,8 @@ type session struct {
 	pair       checkpoint.Pair
 	path       string // of the checkpoint
 	outlets    *outlets
-	told       metrics.Pair // what the metrics are told of the pair
+	told       metrics.Pair  // what the metrics are told of the pair
+	ledger     target.Ledger // nil where none is kept
 
 	attachments attachments.Policy
 }

@@ -234,6 +234,19 @@ func TestCheck(t *testing.T) {
 			},
 			run: 1, says: "name another location", all: 4,
 		},
+		"another table for a ledger": {
+			flags: []string{"--ledger-table", spans},
+			code:  4, probe: "table.ledger", result: preflight.Failed,
+			text: []string{"has no column run_id", "It is no ledger: name another table"},
+			run:  1, says: "has no column run_id",
+		},
+		"a ledger that can't be made": {
+			opts:  rig.FrontOptions{MissingGrants: []string{"spark_catalog.elsewhere"}},
+			flags: []string{"--ledger-table", "spark_catalog.elsewhere.runs"},
+			code:  4, probe: "grant.ledger", result: preflight.Failed,
+			text: []string{"GRANT USE SCHEMA, CREATE TABLE ON SCHEMA `spark_catalog`.`elsewhere`"},
+			run:  1, says: "spark_catalog.elsewhere.runs: the catalog or schema does not exist",
+		},
 		"beta form": {
 			flags: []string{"--target", differs},
 			code:  4, probe: "table.annotations", result: preflight.Failed,

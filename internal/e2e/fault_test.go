@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
@@ -47,15 +50,33 @@ func TestStorms(t *testing.T) {
 	sameRows(t, want.tables, fx.tables)
 }
 
-// TestAnswerCutOff has inserts take effect without an answer. The run finds out, and no row is written twice.
+// TestAnswerCutOff has inserts take effect without an answer. The run finds out, and no row is written twice, in the ledger neither.
 func TestAnswerCutOff(t *testing.T) {
 	t.Parallel()
 	m, c := fill(t, smallCases)
 	fx := newFixture(t, m.URI, c.Experiment).toWarehouse()
-	for _, table := range []string{"_otel_annotations", "_otel_spans"} {
+	for _, table := range []string{"_otel_annotations", "_otel_spans", "_runs"} {
 		fx.warehouse.Fault(t, rig.Fault{Match: "^INSERT INTO .*" + fx.prefix + table, Kind: rig.CutAfterEffect})
 	}
-	o := fx.mustRun(0)
+	ledger := "spark_catalog.default." + fx.prefix + "_runs"
+	fx.targetFlags = append(fx.targetFlags, "--ledger-table", ledger)
+	o := fx.mustRun(0, "--start-time", "2015-02-03")
+	marked := 0
+	for _, e := range fx.warehouse.Stats(t).Log {
+		if !strings.Contains(e.Statement, fx.prefix) {
+			continue
+		}
+		marked++
+		if e.Tags["tracemig_run_id"] != o.summary.RunID || e.Tags["tracemig_version"] == "" {
+			t.Errorf("a statement has the tags %v, want the run %s and its version: %s", e.Tags, o.summary.RunID, tail(e.Statement))
+		}
+		if e.Kind == "INSERT" && !strings.Contains(e.Statement, " run "+o.summary.RunID+", write ") {
+			t.Errorf("a statement ends in %s, want a comment with the run %s", tail(e.Statement), o.summary.RunID)
+		}
+	}
+	if marked == 0 {
+		t.Error("the warehouse has had no statement of the run, want some")
+	}
 	if o.summary.SpansPresent == 0 || o.summary.AnnotationsPresent == 0 {
 		t.Fatalf("want spans and annotations found present after answers were cut off: %+v", o.summary)
 	}
@@ -67,8 +88,19 @@ func TestAnswerCutOff(t *testing.T) {
 		t.Errorf("the tables have %v rows, want %d spans and %d annotations", rows[0], spans, annotations)
 	}
 	compareWithSource(t, c.Expected, fx.tables)
-	if s := fx.mustRun(0).summary; s.TargetWrites != 0 {
-		t.Errorf("second run: %+v, want no write", s)
+	again := fx.mustRun(0, "--shard", "0/1").summary
+	if again.TargetWrites != 0 {
+		t.Errorf("second run: %+v, want no write", again)
+	}
+	got := fx.warehouse.SQL(t, `SELECT run_id, source, source_name, target, shard, unix_micros(window_start), window_end IS NULL, outcome,
+		exit_code, traces_listed, traces_migrated, traces_already_there, spans_written, annotations_written, bytes,
+		get_json_object(summary, '$.run_id'), ended >= started, version IS NOT NULL, run_by LIKE '%@%' FROM `+ledger+` ORDER BY started`)
+	row := func(s migrate.Summary, shard, start any) []any {
+		return []any{s.RunID, s.Source, c.Experiment, s.Target, shard, start, true, "done",
+			int64(0), s.Listed, s.Migrated, s.Present, s.SpansWritten, s.AnnotationsWritten, s.Bytes, s.RunID, true, true, true}
+	}
+	if diff := cmp.Diff([][]any{row(s, nil, int64(1422921600_000_000)), row(again, "0/1", nil)}, got); diff != "" {
+		t.Errorf("the ledger (-want +got):\n%s", diff)
 	}
 }
 

@@ -63,6 +63,9 @@ func TestRehearse(t *testing.T) {
 			if step.Result != rehearsal.OK {
 				t.Errorf("step %+v, want result %s", step, rehearsal.OK)
 			}
+			if refused, told := step.Measured["query_tags_refused"]; step.Name == "commit time" && (!told || refused != false) {
+				t.Errorf("step %+v, want query tags that were not refused", step)
+			}
 		}
 	}
 	want := []string{"values", "commit time", "statement size", "results", "two writers", "lost answer",

@@ -49,6 +49,18 @@ func Statements(l uctables.Location, principal string) []string {
 	return g
 }
 
+// ToKeepLedger are the privileges that are needed to keep a ledger that is there.
+func ToKeepLedger(l uctables.Location) []Grant {
+	return append(toReach(l), Grant{[]string{"SELECT", "MODIFY"}, "TABLE", l.Name(uctables.Ledger), l.Quoted(uctables.Ledger.Suffix)})
+}
+
+// ToMakeLedger are the privileges that are needed to make a ledger. Its maker owns it.
+func ToMakeLedger(l uctables.Location) []Grant {
+	g := toReach(l)
+	g[1].Privileges = append(g[1].Privileges, "CREATE TABLE")
+	return g
+}
+
 // ToStage are the privileges that are needed to put files into the volume and to have statements read them.
 func ToStage(v uctables.Volume) Grant {
 	return Grant{[]string{"READ VOLUME", "WRITE VOLUME"}, "VOLUME", v.FullName(), v.Quoted()}

@@ -64,8 +64,8 @@ const (
 	CodeMayUse      Code = "warehouse.use"
 	CodeViews       Code = "target.views"
 	CodeOfficial    Code = "target.official"
-	CodeTable       Code = "table."      // and spans, annotations, logs, metrics
-	CodeGrant       Code = "grant."      // and catalog, schema, spans, annotations; volume where files are staged
+	CodeTable       Code = "table."      // and spans, annotations, logs, metrics; ledger where one is kept
+	CodeGrant       Code = "grant."      // and catalog, schema, spans, annotations; volume where files are staged; ledger where one is kept
 	CodeDisk        Code = "target.disk" // of a local target
 	CodeCheckpoint  Code = "checkpoint.file"
 	CodeLock        Code = "checkpoint.lock"
@@ -119,8 +119,9 @@ type Target struct {
 type Job struct {
 	Experiment  string // the source, as the user names it
 	Window      mlflowclient.Window
-	Create      bool // the run would make missing tables
-	CreateViews bool // and missing views
+	Create      bool               // the run would make missing tables
+	CreateViews bool               // and missing views
+	Ledger      *uctables.Location // of the run; nil for none
 	Now         time.Time
 
 	Databricks bool                      // the source is in a Databricks workspace

@@ -31,16 +31,25 @@ func tableCodes() (codes []Code) {
 }
 
 // locationCodes are the probes of a location in Unity Catalog that need its tables to be open.
-func locationCodes() []Code { return append(tableCodes(), CodeViews, CodeOfficial) }
+func (c *check) locationCodes() []Code {
+	codes := append(tableCodes(), CodeViews, CodeOfficial)
+	if c.Ledger != nil {
+		codes = append(codes, CodeTable+ledger)
+	}
+	return codes
+}
 
 // target makes the probes of the target. It returns the target's name, empty where it is not known.
 func (c *check) target() string {
 	skip := func(needed Code, why string, more ...Code) string {
 		codes := tableCodes()
 		if !c.Local {
-			codes = append([]Code{CodeWarehouse, CodeMayUse}, locationCodes()...)
+			codes = append([]Code{CodeWarehouse, CodeMayUse}, c.locationCodes()...)
 			for _, g := range grants.ToWrite(uctables.Location{}) {
 				codes = append(codes, grantCode(g))
+			}
+			if c.Ledger != nil {
+				codes = append(codes, CodeGrant+ledger)
 			}
 		}
 		c.unknown = needed
@@ -66,6 +75,7 @@ func (c *check) target() string {
 	}
 	missing := c.tables(t)
 	c.grants(t, missing)
+	c.ledgerGrants(missing[ledger])
 	return t.Name
 }
 
@@ -111,7 +121,7 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 	id, err := t.Warehouse()
 	if err != nil {
 		c.failed(CodeWarehouse, err, "")
-		c.needs(CodeWarehouse, "no warehouse is named", append([]Code{CodeMayUse}, locationCodes()...)...)
+		c.needs(CodeWarehouse, "no warehouse is named", append([]Code{CodeMayUse}, c.locationCodes()...)...)
 		return missing
 	}
 	warehouse, stateErr := c.ws.Warehouse(c.ctx, id)
@@ -140,13 +150,14 @@ func (c *check) tables(t Target) (missing map[Code]bool) {
 		}
 		inner.views(t, tables)
 		inner.official(t, tables)
+		missing[ledger] = inner.ledger(tables)
 	}
 	c.mayUse(id, ran)
 	for _, f := range found {
 		c.yield(f)
 	}
 	if err != nil {
-		c.needs(CodeWarehouse, "the warehouse can't be used", locationCodes()...)
+		c.needs(CodeWarehouse, "the warehouse can't be used", c.locationCodes()...)
 	}
 	return missing
 }

@@ -121,6 +121,9 @@ func (r *rehearsal) commitTime(ctx context.Context, m map[string]any) (string, e
 		}
 		took = append(took, time.Since(began))
 	}
+	if tags, ok := r.w.(target.TagSender); ok {
+		m["query_tags_refused"] = tags.TagsRefused()
+	}
 	slices.Sort(took)
 	r.commit = took[len(took)/2]
 	m["median_seconds"], m["least_seconds"] = r.commit.Seconds(), took[0].Seconds()

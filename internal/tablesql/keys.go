@@ -14,6 +14,7 @@ type key struct{ column, keepsOut string }
 var (
 	spanKey       = []key{equal("trace_id"), equal("span_id")}
 	annotationKey = []key{equal("annotation_id"), {"updated_at", "present.updated_at = timestamp_micros(incoming.r.updated_at)"}}
+	runKey        = []key{equal("run_id")}
 	newerKey      = []key{equal("annotation_id"), {"updated_at", "unix_micros(present.updated_at) > incoming.r.replaces"}}
 )
 

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden files")
 func TestSQL(t *testing.T) {
 	l := uctables.Location{Catalog: "main", Schema: "my-agents", Prefix: "prod"}
 	v := uctables.Volume{Catalog: "main", Schema: "my-agents", Name: "prod_staging"}
+	ledger := uctables.Location{Catalog: "ops", Schema: "my-runs", Prefix: "tracemig-ledger"}
 	const folder = "0123456789abcdef-0011223344556677"
 	texts := map[string]string{
 		"insert_spans":               InsertSpans(l, uctables.Spans),
@@ -52,6 +53,10 @@ func TestSQL(t *testing.T) {
 		"count_official_skips":       CountOfficialSkips(l),
 		"create_view_metadata":       Views(l)[0].Create,
 		"create_view_unified":        Views(l)[1].Create,
+		"create_ledger":              CreateLedger(ledger),
+		"describe_ledger":            DescribeTable(ledger, uctables.Ledger),
+		"insert_runs":                InsertRuns(ledger, uctables.Ledger),
+		"count_runs":                 CountRuns(ledger),
 	}
 	// A table with columns and fields that tracemig does not know, in another order, and one without an
 	// optional column.

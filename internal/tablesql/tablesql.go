@@ -4,7 +4,7 @@
 // Rows come in parameter ParamRows as JSON lines, or from files that hold such lines (lines.go). They are written idempotently
 // by their keys (keys.go, insert.go, replace.go). What the tables hold is read for comparison (read.go), and to find what an
 // earlier run, or Databricks' own migration, has migrated (migrated.go). Tables and volumes are made, described and dropped
-// (table.go); views are made and dropped (views.go).
+// (table.go); views are made and dropped (views.go). A ledger has a row for each run (ledger.go).
 //
 // Statements that write or read rows are made for a table as it really is, see uctables.Table.Actual.
 package tablesql

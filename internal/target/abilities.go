@@ -39,6 +39,11 @@ type Marker interface {
 	SetMark(m Mark)
 }
 
+// TagSender sends marks as query tags, which a workspace may refuse. Then it goes on without them.
+type TagSender interface {
+	TagsRefused() bool
+}
+
 // StatementSender writes by SQL statements, and learns how large a statement may be.
 type StatementSender interface {
 	// LimitStatements sets how many bytes of rows a statement may have, as an earlier run has learnt.
@@ -46,6 +51,21 @@ type StatementSender interface {
 	// StatementBytes is how many bytes of rows a statement may have after larger ones were refused. It is 0 as
 	// long as none was.
 	StatementBytes() int64
+}
+
+// LedgerKeeper can keep a ledger beside its tables, or wherever else it can write.
+type LedgerKeeper interface {
+	Ledger(name uctables.Location) Ledger
+}
+
+// Ledger is a table with one row for each run.
+type Ledger interface {
+	// Check returns a *TableError where the table is missing, or lacks columns. It writes nothing.
+	Check(ctx context.Context) error
+	// Create makes the table where it is missing.
+	Create(ctx context.Context) error
+	// Record adds the row of a run, unless the table has one of that run.
+	Record(ctx context.Context, run uctables.Run) error
 }
 
 // TableChecker can check each of its tables alone. The error is a *TableError where the table is missing or has another

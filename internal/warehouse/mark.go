@@ -30,6 +30,9 @@ func (w *Warehouse) SetMark(m target.Mark) {
 	w.marks.run, w.marks.commits = m, 0
 }
 
+// TagsRefused says whether the warehouse has refused query tags.
+func (w *Warehouse) TagsRefused() bool { return w.marks.untagged.Load() }
+
 // The names of the query tags. A workspace's other tools have tags too, and a name must not hold a dot or a hyphen.
 const (
 	tagVersion = "tracemig_version"

@@ -75,6 +75,9 @@ func TestMarks(t *testing.T) {
 					t.Errorf("statement %d has the tags %v, want %v", i, got.tags, want)
 				}
 			}
+			if got, want := w.TagsRefused(), !c.tagged[len(c.tagged)-1]; got != want {
+				t.Errorf("query tags are refused: %t, want %t", got, want)
+			}
 			if last := s.sent[len(s.sent)-1].text; !strings.HasSuffix(last, "\n"+lastOfRun) {
 				t.Errorf("the last statement ends in %q, want %s", last[max(0, len(last)-80):], lastOfRun)
 			}

@@ -71,6 +71,8 @@ var _ interface {
 	target.Stager
 	target.ViewCreator
 	target.Marker
+	target.TagSender
+	target.LedgerKeeper
 	target.StatementSender
 	target.TableChecker
 	target.LocationReader

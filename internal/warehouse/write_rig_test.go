@@ -4,6 +4,7 @@ package warehouse
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,9 +18,16 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// TestStatements looks at how Spark has a row, and at the marks of the statements that wrote it.
+// TestStatements looks at how Spark has a row, and at the marks of the statements that wrote it. The driver sends nothing else, such
+// as telemetry: it would ask for the feature flags of each session first.
 func TestStatements(t *testing.T) {
-	s, w := open(t, true)
+	s := rig.SharedWarehouse(t)
+	w := openWith(t, s, rig.TablePrefix(t), true, "", nil, func(r *http.Request) *http.Response {
+		if !strings.HasPrefix(r.URL.Path, "/sql/1.0/warehouses/") && r.URL.Path != "/api/2.0/sql/warehouses/rig" {
+			t.Errorf("a request to %s%s, want none but those of the SQL protocol and for the warehouse's state", r.URL.Host, r.URL.Path)
+		}
+		return nil
+	})
 	mark := target.Mark{Version: "v1.2.3", RunID: "run-7 */"}
 	w.SetMark(mark)
 	for _, rows := range [][]uctables.Span{spans(0, 20), spans(1, 2)} {
