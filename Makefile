@@ -80,6 +80,10 @@ cross:
 commands:
 	go test -run TestCommandReference ./cmd/tracemig -update
 
+# docs/schemas/output and docs/json.md anew, from the types that are printed as JSON.
+schemas:
+	go test -run TestSchemas ./cmd/tracemig -update
+
 # Known vulnerabilities in what the binary calls. Asks vuln.go.dev.
 vuln:
 	go run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./...

@@ -240,9 +240,9 @@ type acceptSummary struct {
 	Target     string      `json:"target"`
 	Shard      shard.Shard `json:"shard,omitzero"`
 	Checkpoint string      `json:"checkpoint"`
-	Undo       bool        `json:"undo"`
-	Traces     int         `json:"traces_changed"`
-	Wrong      int         `json:"traces_wrong"` // if there are any, nothing was changed
+	Undo       bool        `json:"undo"`           // acceptances were taken back
+	Traces     int         `json:"traces_changed"` // how many are accepted now, or with --undo no longer
+	Wrong      int         `json:"traces_wrong"`   // if there are any, nothing was changed
 	ending
 }
 

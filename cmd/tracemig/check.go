@@ -203,12 +203,12 @@ func (p *checkedParts) target(ctx context.Context) (preflight.Target, error) {
 // checkSummary is the last line of check as JSON.
 type checkSummary struct {
 	Type       string `json:"type"`
-	WouldRun   bool   `json:"would_run"`
+	WouldRun   bool   `json:"would_run"`        // no probe failed
 	Locked     bool   `json:"locked,omitempty"` // not now: another run has the checkpoint
-	OK         int    `json:"ok"`
-	Warnings   int    `json:"warnings"`
-	Failed     int    `json:"failed"`
-	NotChecked int    `json:"not_checked"`
+	OK         int    `json:"ok"`               // probes
+	Warnings   int    `json:"warnings"`         // probes
+	Failed     int    `json:"failed"`           // probes
+	NotChecked int    `json:"not_checked"`      // probes that could not be made
 	ending
 }
 

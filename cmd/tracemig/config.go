@@ -66,7 +66,7 @@ type configSummary struct {
 	Type     string `json:"type"`
 	File     string `json:"file"`
 	Pairs    int    `json:"pairs"`
-	Problems int    `json:"problems"`
+	Problems int    `json:"problems"` // how many things are wrong
 	ending
 }
 
@@ -190,14 +190,14 @@ type shown struct {
 	Type     string    `json:"type"`
 	Command  string    `json:"command"`
 	Pair     string    `json:"pair,omitempty"`
-	Settings []setting `json:"settings"`
+	Settings []setting `json:"settings"` // in the order of help
 }
 
 // setting is the value of a flag.
 type setting struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-	From  string `json:"from"` // as config.Origin says it, or the name of a variable that counts where the flag has no value
+	Key   string `json:"key"`   // name of the flag, with underscores
+	Value string `json:"value"` // secrets are left out
+	From  string `json:"from"`  // as config.Origin says it, or the name of a variable that counts where the flag has no value
 }
 
 // otherVariables are those that MLflow and Databricks have for what a flag says.

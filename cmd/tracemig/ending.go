@@ -17,8 +17,8 @@ import (
 type ending struct {
 	SourceName string         `json:"source_name,omitempty"` // the experiment's name; absent where it was not found out
 	Window     *windowPrinted `json:"window,omitempty"`      // the request times that were asked for
-	Version    string         `json:"version"`               // of tracemig
-	ExitCode   int            `json:"exit_code"`             // of a command that does only what this line tells of
+	Version    string         `json:"version"`               // version of tracemig
+	ExitCode   int            `json:"exit_code"`             // where more follows, that of a command that would end here
 }
 
 // windowPrinted is a window of request times as JSON.
@@ -35,12 +35,12 @@ func endingOf(sourceName string, w mlflowclient.Window, err error) ending {
 // failureLine is the last line of a command that failed, or was stopped, before it had results.
 type failureLine struct {
 	Type    string         `json:"type"`
-	Source  string         `json:"source,omitempty"` // as it was given
-	Target  string         `json:"target,omitempty"` // as it was given
-	Outcome report.Outcome `json:"outcome"`          // failed, stopped or interrupted
-	Stopped report.Stop    `json:"stopped,omitempty"`
-	Error   *report.Error  `json:"error,omitempty"` // only of a failure
-	Started time.Time      `json:"started"`         // of the process
+	Source  string         `json:"source,omitempty"`  // as it was given
+	Target  string         `json:"target,omitempty"`  // as it was given
+	Outcome report.Outcome `json:"outcome"`           // failed, stopped or interrupted
+	Stopped report.Stop    `json:"stopped,omitempty"` // the limit at which it stopped
+	Error   *report.Error  `json:"error,omitempty"`   // only of a failure
+	Started time.Time      `json:"started"`           // of the process
 	ending
 }
 

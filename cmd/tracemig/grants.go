@@ -111,5 +111,5 @@ func (o *checkOptions) grants(l uctables.Location) ([]string, error) {
 // grantPrinted is a statement of --print-grants as JSON.
 type grantPrinted struct {
 	Type      string `json:"type"`
-	Statement string `json:"statement"`
+	Statement string `json:"statement"` // SQL, without a semicolon
 }

@@ -2,14 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,72 +15,37 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/rehearsal"
+	"github.com/tracemig/tracemig/internal/schemas"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
-var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
-// wrongKeys are the keys of the JSON object v, and of objects in it, that are not in snake_case. The keys in traces_by_state come
-// from the source and are left out.
-func wrongKeys(v any) (wrong []string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, inner := range v {
-			if !snakeCase.MatchString(k) {
-				wrong = append(wrong, k)
-			}
-			if k != "traces_by_state" {
-				wrong = append(wrong, wrongKeys(inner)...)
-			}
-		}
-	case []any:
-		for _, inner := range v {
-			wrong = append(wrong, wrongKeys(inner)...)
-		}
-	}
-	return wrong
-}
-
-// keysOf walks a type that is printed as JSON and reports the fields whose keys would be their Go names.
-func keysOf(t *testing.T, typ reflect.Type, path string) {
-	if slices.ContainsFunc([]reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}, typ.Implements) {
-		return
-	}
-	switch typ.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		keysOf(t, typ.Elem(), path)
-	case reflect.Struct:
-		for f := range typ.Fields() {
-			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			switch {
-			case key == "-", f.PkgPath != "" && !f.Anonymous:
-			case f.Anonymous && key == "":
-				keysOf(t, f.Type, path)
-			case !snakeCase.MatchString(key):
-				t.Errorf("%s.%s is printed as %q, want snake_case", path, f.Name, key)
-			default:
-				keysOf(t, f.Type, path+"."+f.Name)
-			}
-		}
-	}
-}
-
-// What is printed as JSON has keys in snake_case, also where no test prints it. The command code in script_test.go checks what the
-// scripts print.
-func TestPrintedKeys(t *testing.T) {
-	for _, v := range []any{
-		migrate.TraceReport{}, migrate.Summary{}, migrate.Plan{}, verify.Finding{}, verify.Report{}, preflight.Finding{},
-		pairStatus{}, runStatus{}, reasonCount{}, coverage{}, tracePrinted{}, mapping{}, grantPrinted{}, checkSummary{},
-		rehearsal.Step{}, rehearsed{},
-	} {
-		typ := reflect.TypeOf(v)
-		keysOf(t, typ, typ.String())
-	}
+// A line that breaks its schema in any way is found.
+func TestLinesAgainstSchemas(t *testing.T) {
 	var b bytes.Buffer
-	report := migrate.TraceReport{TraceID: "tr-1", Notes: []convert.Note{{Code: convert.NonFinite, SpanID: "1", Key: "k", Detail: "d"}}}
+	report := migrate.TraceReport{
+		TraceID: "tr-1", State: checkpoint.Failed, Notes: []convert.Note{{Code: convert.NonFinite, SpanID: "1", Key: "k", Detail: "d"}},
+	}
 	jsonPrinter{newResults(&b)}.trace(report)
-	if want := `"notes":[{"code":"non_finite","span_id":"1","key":"k","detail":"d"}]`; !strings.Contains(b.String(), want) {
-		t.Errorf("%s lacks %s", b.String(), want)
+	good := b.String()
+	if want := `"notes":[{"code":"non_finite","span_id":"1","key":"k","detail":"d"}]`; !strings.Contains(good, want) {
+		t.Errorf("%s lacks %s", good, want)
+	}
+	if err := schemas.Lines("words for people\n" + good); err != nil {
+		t.Error(err)
+	}
+	for what, line := range map[string]string{
+		"another type":   strings.Replace(good, `"trace"`, `"tracing"`, 1),
+		"no type":        strings.Replace(good, `"type":"trace",`, "", 1),
+		"another key":    strings.Replace(good, `"span_id"`, `"SpanID"`, 1),
+		"a key too few":  strings.Replace(good, `"trace_id":"tr-1",`, "", 1),
+		"a key twice":    strings.Replace(good, `"trace_id":`, `"state":"failed","trace_id":`, 1),
+		"another value":  strings.Replace(good, `"failed"`, `"broken"`, 1),
+		"a number":       strings.Replace(good, `"tr-1"`, "1", 1),
+		"half of a line": good[:len(good)/2],
+	} {
+		if err := schemas.Lines(line); err == nil {
+			t.Errorf("%s is taken for right: %s", what, line)
+		}
 	}
 }
 

@@ -194,17 +194,17 @@ func (o *overview) failed(a *app, ends *pairOptions, err error) error {
 type pairsLine struct {
 	Type     string         `json:"type"`
 	Command  string         `json:"command"`
-	Config   string         `json:"config"`
+	Config   string         `json:"config"` // the file of pairs
 	Pairs    int            `json:"pairs"`
 	Outcomes map[string]int `json:"outcomes"` // how many pairs had each
 	Traces   int64          `json:"traces"`
-	Wrong    int64          `json:"wrong"`
-	Spans    int64          `json:"spans"`
+	Wrong    int64          `json:"wrong"` // of all pairs, as in results
+	Spans    int64          `json:"spans"` // of all pairs, as in results
 	Bytes    int64          `json:"bytes"`
 	Seconds  float64        `json:"seconds"`
 	Version  string         `json:"version"`   // of tracemig
 	ExitCode int            `json:"exit_code"` // the worst of the pairs
-	Results  []pairRow      `json:"results"`
+	Results  []pairRow      `json:"results"`   // of each pair
 }
 
 // end prints how all pairs ended. Its error has the worst of their exit codes.

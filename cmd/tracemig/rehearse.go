@@ -208,10 +208,10 @@ type rehearsed struct {
 	Type      string        `json:"type"`
 	Version   string        `json:"version"`
 	Warehouse string        `json:"warehouse"` // its kind
-	OK        int           `json:"ok"`
-	Wrong     int           `json:"wrong"`
-	Failed    int           `json:"failed"`
-	Left      int           `json:"left"`
+	OK        int           `json:"ok"`        // steps that went well
+	Wrong     int           `json:"wrong"`     // steps after which the tables held something else than they should
+	Failed    int           `json:"failed"`    // steps that could not be tried
+	Left      int           `json:"left"`      // steps that were left out, since it was stopped
 	Seconds   float64       `json:"seconds"`
 	ExitCode  int           `json:"exit_code"`
 	Error     *report.Error `json:"error,omitempty"` // what broke it off

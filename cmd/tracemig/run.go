@@ -131,7 +131,11 @@ func (s *session) migrate(w mlflowclient.Window) (*migrate.Summary, error) {
 	if err := s.prepareStatements(store); err != nil {
 		return nil, err
 	}
-	s.log.Info("the run has begun", "id", runID, "checkpoint", s.path)
+	began := []any{"run_id", runID, "checkpoint", s.path}
+	if s.opts.logFormat == "json" {
+		began = began[2:] // each line has the ID
+	}
+	s.log.Info("the run has begun", began...)
 
 	record := checkpoint.Run{
 		ID: runID, Start: time.Now(), By: checkpoint.ThisProcess(runID).By(), WindowStartMs: w.StartMs, WindowEndMs: w.EndMs,

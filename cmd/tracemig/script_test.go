@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tracemig/tracemig/internal/replay"
+	"github.com/tracemig/tracemig/internal/schemas"
 	"github.com/tracemig/tracemig/testdata/sample"
 )
 
@@ -290,10 +291,12 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
-	for line := range strings.Lines(ts.ReadFile("stdout")) {
-		var v map[string]any
-		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &v) == nil && len(wrongKeys(v)) > 0 {
-			ts.Fatalf("the keys %q are not in snake_case: %s", wrongKeys(v), line)
+	if err := schemas.Lines(ts.ReadFile("stdout")); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	for line := range strings.Lines(ts.ReadFile("stderr")) {
+		if err := schemas.Unique(line); strings.HasPrefix(line, `{"`) && err != nil {
+			ts.Fatalf("a line of the log: %v", err)
 		}
 	}
 }

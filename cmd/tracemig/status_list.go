@@ -67,7 +67,7 @@ func (a *app) listAccepted(s *checkpoint.Store, output string) error {
 type mapping struct {
 	Type    string `json:"type"`
 	TraceID string `json:"trace_id"`
-	NewID   string `json:"new_id"`
+	NewID   string `json:"new_id"` // at the target
 	Target  string `json:"target"`
 }
 

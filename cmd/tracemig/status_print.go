@@ -24,17 +24,17 @@ type pairStatus struct {
 	pair       string                     // its name in a file of pairs; empty where there is none
 	Shard      shard.Shard                `json:"shard,omitzero"`
 	Checkpoint string                     `json:"checkpoint"`
-	FromTarget bool                       `json:"from_target"` // there is no checkpoint, so the target's tables were read
-	Complete   bool                       `json:"complete"`    // it holds all that the target holds
-	UsedBy     string                     `json:"used_by,omitempty"`
+	FromTarget bool                       `json:"from_target"`       // there is no checkpoint, so the target's tables were read
+	Complete   bool                       `json:"complete"`          // it holds all that the target holds
+	UsedBy     string                     `json:"used_by,omitempty"` // process that has the checkpoint now
 	Traces     map[checkpoint.State]int64 `json:"traces"`
-	Reasons    []reasonCount              `json:"reasons"`
-	Newest     *time.Time                 `json:"newest_request_time,omitempty"`
-	Covered    *coverage                  `json:"covered,omitempty"`
-	Runs       int64                      `json:"runs"`
-	LastRun    *runStatus                 `json:"last_run,omitempty"`     // only in a status of all checkpoints
-	Success    *time.Time                 `json:"last_success,omitempty"` // when the last run ended whose outcome was done
-	Stale      *bool                      `json:"stale,omitempty"`        // that was longer ago than --max-age; nil without the flag
+	Reasons    []reasonCount              `json:"reasons"`                       // of traces that were not simply migrated
+	Newest     *time.Time                 `json:"newest_request_time,omitempty"` // of the traces that are in the target
+	Covered    *coverage                  `json:"covered,omitempty"`             // absent where no run has looked at its whole window
+	Runs       int64                      `json:"runs"`                          // how many there were
+	LastRun    *runStatus                 `json:"last_run,omitempty"`            // only in a status of all checkpoints
+	Success    *time.Time                 `json:"last_success,omitempty"`        // when the last run ended whose outcome was done
+	Stale      *bool                      `json:"stale,omitempty"`               // that was longer ago than --max-age; nil without the flag
 }
 
 type reasonCount struct {
@@ -55,17 +55,19 @@ type coverage struct {
 }
 
 type runStatus struct {
-	Type        string          `json:"type"`
-	RunID       string          `json:"run_id"`
-	Started     time.Time       `json:"started"`
-	Ended       *time.Time      `json:"ended,omitempty"`
-	By          string          `json:"by"`
-	WindowStart *time.Time      `json:"window_start,omitempty"`
-	WindowEnd   *time.Time      `json:"window_end,omitempty"`
-	Outcome     report.Outcome  `json:"outcome"`
-	Migrated    int64           `json:"traces_migrated"`
-	Failed      int64           `json:"traces_failed"`
-	Summary     json.RawMessage `json:"summary,omitempty"`
+	Type        string         `json:"type"`
+	RunID       string         `json:"run_id"`
+	Started     time.Time      `json:"started"`
+	Ended       *time.Time     `json:"ended,omitempty"`
+	By          string         `json:"by"`                     // user@host
+	WindowStart *time.Time     `json:"window_start,omitempty"` // inclusive; absent for no bound
+	WindowEnd   *time.Time     `json:"window_end,omitempty"`   // exclusive; absent for no bound
+	Outcome     report.Outcome `json:"outcome"`
+	Migrated    int64          `json:"traces_migrated"` // traces
+	Failed      int64          `json:"traces_failed"`   // traces
+	// Summary is as the run printed it, without the keys type, source_name, window, version and exit_code. It is absent while the
+	// run goes on.
+	Summary json.RawMessage `json:"summary,omitempty"`
 }
 
 // pairStatus reads what s tells, and calls onRun for each run, the latest first. path is where the checkpoint is, or would be.

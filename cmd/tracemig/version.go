@@ -52,9 +52,9 @@ func vcsCommit(info *debug.BuildInfo) string {
 type build struct {
 	Type     string `json:"type"`
 	Version  string `json:"version"`
-	Commit   string `json:"commit,omitempty"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
+	Commit   string `json:"commit,omitempty"` // that it was built from; ends in -dirty where files were changed
+	Go       string `json:"go"`               // version of Go
+	Platform string `json:"platform"`         // operating system and processor
 }
 
 func thisBuild() build {

@@ -13,7 +13,7 @@ type Acceptance struct {
 	For Reason    `json:"for"` // what the trace fails for
 	Why string    `json:"why"` // in the words of who accepted it
 	By  string    `json:"by"`  // user@host
-	At  time.Time `json:"at"`
+	At  time.Time `json:"at"`  // when
 }
 
 // AcceptedTrace is a trace with its acceptance. Its state is Accepted while the acceptance holds, and Migrated where the target

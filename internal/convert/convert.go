@@ -51,7 +51,7 @@ type Result struct {
 
 // Note reports something that the target does not hold as the source had it.
 type Note struct {
-	Code   NoteCode `json:"code"`
+	Code   NoteCode `json:"code"`              // what was done, see docs/tables.md
 	SpanID string   `json:"span_id,omitempty"` // of the row; "" outside spans
 	Key    string   `json:"key,omitempty"`     // attribute or field
 	Detail string   `json:"detail,omitempty"`  // what was done

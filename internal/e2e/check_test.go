@@ -11,6 +11,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/schemas"
 )
 
 // check runs the command check with the fixture's source and target, and returns its exit code and its findings by code.
@@ -24,6 +25,9 @@ func (fx *fixture) check(flags ...string) (int, map[preflight.Code]preflight.Fin
 	out, _ := cmd.Output()
 	if strings.Contains(string(out)+stderr.String(), fx.front.Token) {
 		fx.t.Errorf("the output shows the token, want it not to:\n%s%s", out, stderr.String())
+	}
+	if err := schemas.Lines(string(out)); err != nil {
+		fx.t.Error(err)
 	}
 	found := map[preflight.Code]preflight.Finding{}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")

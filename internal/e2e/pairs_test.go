@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tracemig/tracemig/internal/schemas"
 )
 
 // runPattern moves all experiments whose names begin with prefix, which the server has and which are not deleted, into local tables
@@ -38,6 +40,9 @@ func (fx *fixture) runPattern(uri, prefix string, moved int64) {
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
+		if err := schemas.Lines(string(out)); err != nil {
+			fx.t.Error(err)
+		}
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		var last struct {
 			Pairs         int

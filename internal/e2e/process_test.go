@@ -15,6 +15,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/schemas"
 )
 
 // runTimeout is the time after which a run counts as hung.
@@ -62,6 +63,9 @@ func (p *process) wait() outcome {
 	}
 	if o.code == -1 {
 		return o
+	}
+	if err := schemas.Lines(o.stdout); err != nil {
+		p.t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(o.stdout, "\n"), "\n")
 	for i, line := range lines {

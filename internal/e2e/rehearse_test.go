@@ -18,6 +18,7 @@ import (
 
 	"github.com/tracemig/tracemig/internal/rehearsal"
 	"github.com/tracemig/tracemig/internal/rig"
+	"github.com/tracemig/tracemig/internal/schemas"
 )
 
 var report = flag.Bool("report", false, "write docs/rehearsal.md from what TestRehearse prints")
@@ -48,6 +49,9 @@ func TestRehearse(t *testing.T) {
 	out, err := cmd.Output()
 	if err != nil {
 		t.Errorf("rehearse: %v, want success\n%s\n%s", err, out, tail(errOut.String()))
+	}
+	if err := schemas.Lines(string(out)); err != nil {
+		t.Error(err)
 	}
 	var names []string
 	for line := range strings.Lines(string(out)) {

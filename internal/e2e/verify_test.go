@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/schemas"
 	"github.com/tracemig/tracemig/internal/verify"
 )
 
@@ -44,6 +45,9 @@ func (fx *fixture) verify(verb string, code int, flags ...string) verification {
 		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
 			fx.t.Fatal(err)
 		}
+	}
+	if err := schemas.Lines(out.String()); err != nil {
+		fx.t.Error(err)
 	}
 	v := verification{findings: map[string]verify.Kind{}, details: map[string]string{}, stderr: errOut.String()}
 	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {

@@ -16,24 +16,25 @@ import (
 
 // Plan is what a run would do, found without reading a span or writing a row.
 type Plan struct {
-	Source         string                 `json:"source"`
-	Target         string                 `json:"target"`
-	Shard          shard.Shard            `json:"shard,omitzero"`
-	CreatesTables  bool                   `json:"creates_tables"`
-	Listed         int64                  `json:"traces_listed"`
-	ByState        map[mlflow.State]int64 `json:"traces_by_state"` // as the source reports them
-	Present        int64                  `json:"traces_already_there"`
-	Updated        int64                  `json:"traces_to_update"` // migrated before, changed since; of run links it does not know
-	Deferred       int64                  `json:"traces_deferred"`
-	ToMigrate      int64                  `json:"traces_to_migrate"`
-	ToTakeOver     int64                  `json:"traces_to_take_over"`         // of ToMigrate: Databricks' own migration has moved them
-	Unlistable     int64                  `json:"traces_unlistable,omitempty"` // the source has them and can't list them
-	Earliest       *time.Time             `json:"earliest_request_time,omitempty"`
-	Latest         *time.Time             `json:"latest_request_time,omitempty"`
-	Annotations    int64                  `json:"annotations_estimate"` // without run links set after the trace
-	Spans          int64                  `json:"spans_estimate"`
-	Bytes          int64                  `json:"bytes_estimate"` // of span JSON at the source
-	EstimatedSizes int64                  `json:"traces_of_unknown_size"`
+	Source        string                 `json:"source"`
+	Target        string                 `json:"target"`
+	Shard         shard.Shard            `json:"shard,omitzero"`
+	CreatesTables bool                   `json:"creates_tables"`                  // the tables are missing, and would be made
+	Listed        int64                  `json:"traces_listed"`                   // in the window
+	ByState       map[mlflow.State]int64 `json:"traces_by_state"`                 // as the source reports them
+	Present       int64                  `json:"traces_already_there"`            // the target has them as they are
+	Updated       int64                  `json:"traces_to_update"`                // migrated before, changed since; of run links it does not know
+	Deferred      int64                  `json:"traces_deferred"`                 // have not ended
+	ToMigrate     int64                  `json:"traces_to_migrate"`               // that are new, or could not be moved before
+	ToTakeOver    int64                  `json:"traces_to_take_over"`             // of ToMigrate: Databricks' own migration has moved them
+	Unlistable    int64                  `json:"traces_unlistable,omitempty"`     // the source has them and can't list them
+	Earliest      *time.Time             `json:"earliest_request_time,omitempty"` // of the listed traces
+	Latest        *time.Time             `json:"latest_request_time,omitempty"`   // of the listed traces
+	Annotations   int64                  `json:"annotations_estimate"`            // without run links set after the trace
+	Spans         int64                  `json:"spans_estimate"`                  // that would be written
+	Bytes         int64                  `json:"bytes_estimate"`                  // of span JSON at the source
+	// EstimatedSizes counts those of ToMigrate that don't tell their size, and are taken to be like the others.
+	EstimatedSizes int64 `json:"traces_of_unknown_size"`
 }
 
 // MakePlan lists the job's window and compares it with the checkpoint (job.Checkpoint, which it

@@ -34,7 +34,7 @@ type TraceReport struct {
 	State         checkpoint.State  `json:"state"`
 	Reason        checkpoint.Reason `json:"reason,omitempty"`
 	Detail        string            `json:"detail,omitempty"`
-	Notes         []convert.Note    `json:"notes,omitempty"`
+	Notes         []convert.Note    `json:"notes,omitempty"`       // on values that were changed to fit
 	Attachments   int               `json:"attachments,omitempty"` // that spans refer to and that stay at the source
 
 	Accepted        *checkpoint.Acceptance `json:"accepted,omitempty"`         // of a trace whose state is Accepted
@@ -61,37 +61,36 @@ type Summary struct {
 	Started time.Time      `json:"started"`
 	Seconds float64        `json:"seconds"`
 
-	Listed   int64 `json:"traces_listed"`
-	InWindow int64 `json:"-"` // of Listed; the rest is what earlier runs left open outside of the window
+	Listed   int64 `json:"traces_listed"` // that the source has in the window, and those that earlier runs left open
+	InWindow int64 `json:"-"`             // of Listed; the rest is what earlier runs left open outside of the window
 	// Reached is up to which request time, exclusive, a run that stopped at Job.Limit has looked at all traces.
 	Reached  time.Time `json:"-"`
-	Migrated int64     `json:"traces_migrated"`
-	Updated  int64     `json:"traces_updated"` // migrated before, changed at the source since
-	Present  int64     `json:"traces_already_there"`
-	Deferred int64     `json:"traces_deferred"`
-	Skipped  int64     `json:"traces_skipped"`
-	Failed   int64     `json:"traces_failed"`
-	Accepted int64     `json:"traces_accepted"` // failed, for reasons that somebody has accepted: no fault of the run
+	Migrated int64     `json:"traces_migrated"`      // new in the target
+	Updated  int64     `json:"traces_updated"`       // migrated before, changed at the source since
+	Present  int64     `json:"traces_already_there"` // the target had them as they are
+	Deferred int64     `json:"traces_deferred"`      // not ended, or their spans may still come: a later run takes them
+	Skipped  int64     `json:"traces_skipped"`       // the source lacks some or all of their spans, or they were deleted meanwhile
+	Failed   int64     `json:"traces_failed"`        // could not be migrated: every run tries them again
+	Accepted int64     `json:"traces_accepted"`      // failed, for reasons that somebody has accepted: no fault of the run
 	// NotReached counts listed traces of which nothing became before the run ended early. It may not have listed all.
 	NotReached      int64                       `json:"traces_not_reached"`
-	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"`
-	SkippedReasons  map[checkpoint.Reason]int64 `json:"skipped_reasons,omitempty"`
-	FailedReasons   map[checkpoint.Reason]int64 `json:"failed_reasons,omitempty"`
-	AcceptedReasons map[checkpoint.Reason]int64 `json:"accepted_reasons,omitempty"`
+	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"` // by reason
+	SkippedReasons  map[checkpoint.Reason]int64 `json:"skipped_reasons,omitempty"`  // by reason
+	FailedReasons   map[checkpoint.Reason]int64 `json:"failed_reasons,omitempty"`   // by reason
+	AcceptedReasons map[checkpoint.Reason]int64 `json:"accepted_reasons,omitempty"` // by reason
 	// AcceptancesEnded counts traces of which somebody had accepted that they can't be migrated, and that are now, or are gone.
 	AcceptancesEnded int64 `json:"acceptances_ended,omitempty"`
 	// RunLinksHidden counts experiments, and single runs, whose links the source does not show.
 	RunLinksHidden int64                      `json:"run_links_hidden,omitempty"`
 	Notes          map[convert.NoteCode]int64 `json:"notes,omitempty"` // values that were changed to fit
 
-	SpansWritten int64 `json:"spans_written"` // with the updated ones
-	SpansPresent int64 `json:"spans_already_there"`
-	// SpansChanged counts spans with other values at the source now than in the target, where they stay;
-	// SpansUpdated those that were put in the place of their rows.
+	SpansWritten int64 `json:"spans_written"`       // with the updated ones
+	SpansPresent int64 `json:"spans_already_there"` // rows that the target had
+	// SpansChanged counts spans with other values at the source now than in the target, where they stay.
 	SpansChanged       int64 `json:"spans_changed"`
-	SpansUpdated       int64 `json:"spans_updated"`
-	AnnotationsWritten int64 `json:"annotations_written"`
-	AnnotationsPresent int64 `json:"annotations_already_there"`
+	SpansUpdated       int64 `json:"spans_updated"`                 // such spans that were put in the place of their rows
+	AnnotationsWritten int64 `json:"annotations_written"`           // rows
+	AnnotationsPresent int64 `json:"annotations_already_there"`     // rows that the target had
 	AnnotationsDeleted int64 `json:"annotations_deleted"`           // softly: the source no longer has them
 	AnnotationsKept    int64 `json:"annotations_changed_at_target"` // they stay as they are there
 	// Duplicates counts keys that the tables hold more than once at the times of what was written. It is nil
@@ -100,23 +99,23 @@ type Summary struct {
 	// TakenOver counts traces that Databricks' own migration had moved and whose annotations now have tracemig's
 	// form.
 	TakenOver int64 `json:"traces_taken_over"`
-	// ReadFast counts written traces whose spans were read in the fast way (mlflowclient.Fast).
+	// ReadFast counts written traces whose spans were read with --read fast.
 	ReadFast int64 `json:"traces_read_fast,omitempty"`
 	// LargeForClients counts written traces over 25 MB, which MLflow's clients can't open in a UC location.
 	LargeForClients int64 `json:"large_for_clients"`
 
-	AttachmentsLeft    int64 `json:"attachments_left"` // at the source: the written traces hold references to them
-	AttachmentTraces   int64 `json:"traces_with_attachments_left"`
+	AttachmentsLeft    int64 `json:"attachments_left"`              // at the source: the written traces hold references to them
+	AttachmentTraces   int64 `json:"traces_with_attachments_left"`  // written traces whose attachments are left at the source
 	AttachmentsCopied  int64 `json:"attachments_copied,omitempty"`  // to files
 	AttachmentsInlined int64 `json:"attachments_inlined,omitempty"` // put into spans
 	AttachmentBytes    int64 `json:"attachment_bytes,omitempty"`    // of those copied and inlined
 
-	Bytes            int64   `json:"bytes"`
-	TracesPerSecond  float64 `json:"traces_per_second"`
-	Requests         int64   `json:"source_requests"`
-	Retries          int64   `json:"source_retries"`
-	ThrottledSeconds float64 `json:"source_throttled_seconds"`
-	TargetWrites     int64   `json:"target_writes"` // each of them one commit
+	Bytes            int64   `json:"bytes"`                    // payload that was written
+	TracesPerSecond  float64 `json:"traces_per_second"`        // migrated ones
+	Requests         int64   `json:"source_requests"`          // to the source
+	Retries          int64   `json:"source_retries"`           // requests to the source that were repeated
+	ThrottledSeconds float64 `json:"source_throttled_seconds"` // that requests waited for the source's quotas, added up
+	TargetWrites     int64   `json:"target_writes"`            // each of them one commit
 }
 
 // countAttachments counts the attachments of a written trace.

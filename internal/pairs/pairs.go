@@ -13,8 +13,8 @@ import (
 
 // Experiment is an experiment that a pattern stands for.
 type Experiment struct {
-	ID   string `json:"experiment_id"`
-	Name string `json:"experiment"`
+	ID   string `json:"experiment_id"` // at the source
+	Name string `json:"experiment"`    // full name
 }
 
 // Pair is one experiment of a pair whose source is a pattern.

@@ -46,7 +46,7 @@ const (
 
 // Step is one thing that was tried.
 type Step struct {
-	Name     string         `json:"name"`
+	Name     string         `json:"name"` // of the step
 	Result   Result         `json:"result"`
 	Text     string         `json:"text"`
 	Seconds  float64        `json:"seconds"`

@@ -40,6 +40,6 @@ func (k Kind) Wrong() bool {
 type Finding struct {
 	TraceID       string `json:"trace_id"` // at the source
 	TargetTraceID string `json:"target_trace_id,omitempty"`
-	Kind          Kind   `json:"kind"`
+	Kind          Kind   `json:"kind"` // what was found, see docs/verify.md
 	Detail        string `json:"detail,omitempty"`
 }

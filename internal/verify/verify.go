@@ -77,19 +77,19 @@ type Report struct {
 	Outcome           report.Outcome `json:"outcome"`           // done, stopped, interrupted or failed
 	Stopped           report.Stop    `json:"stopped,omitempty"` // the limit at which it stopped
 	Equal             bool           `json:"equal"`             // the target has what the source has of all ended traces that were compared
-	Sample            int            `json:"sample,omitempty"`
-	Error             *report.Error  `json:"error,omitempty"` // what kept it from looking at every trace
-	Deep              bool           `json:"deep"`
+	Sample            int            `json:"sample,omitempty"`  // how many traces were to be taken at random; absent for all
+	Error             *report.Error  `json:"error,omitempty"`   // what kept it from looking at every trace
+	Deep              bool           `json:"deep"`              // every value was compared
 	Started           time.Time      `json:"started"`
 	Seconds           float64        `json:"seconds"`
-	Listed            int64          `json:"traces_listed"`
-	Compared          int64          `json:"traces_compared"`
-	Spans             int64          `json:"spans_compared"`
-	Annotations       int64          `json:"annotations_compared"`
-	AttachmentsProven int64          `json:"attachments_proven"` // that were copied, or with deep put into spans
-	AttachmentsLeft   int64          `json:"attachments_left"`   // at the source alone
-	AttachmentTraces  int64          `json:"traces_with_attachments_left"`
-	Kinds             map[Kind]int64 `json:"kinds"`
+	Listed            int64          `json:"traces_listed"`                // that the source has in the window
+	Compared          int64          `json:"traces_compared"`              // of the listed ones
+	Spans             int64          `json:"spans_compared"`               // rows
+	Annotations       int64          `json:"annotations_compared"`         // rows
+	AttachmentsProven int64          `json:"attachments_proven"`           // that were copied, or with deep put into spans
+	AttachmentsLeft   int64          `json:"attachments_left"`             // at the source alone
+	AttachmentTraces  int64          `json:"traces_with_attachments_left"` // whose attachments are at the source alone
+	Kinds             map[Kind]int64 `json:"kinds"`                        // traces by what was found of them
 
 	RunLinks       runlinks.Scope `json:"run_links"`                  // which runs were asked for links
 	RunLinksHidden int64          `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
