@@ -23,7 +23,7 @@ type Plan struct {
 	Listed        int64                  `json:"traces_listed"`                   // in the window
 	ByState       map[mlflow.State]int64 `json:"traces_by_state"`                 // as the source reports them
 	Present       int64                  `json:"traces_already_there"`            // the target has them as they are
-	Updated       int64                  `json:"traces_to_update"`                // migrated before, changed since; of run links it does not know
+	Updated       int64                  `json:"traces_to_update"`                // changed since; it knows nothing of new run links
 	Deferred      int64                  `json:"traces_deferred"`                 // have not ended
 	ToMigrate     int64                  `json:"traces_to_migrate"`               // that are new, or could not be moved before
 	ToTakeOver    int64                  `json:"traces_to_take_over"`             // of ToMigrate: Databricks' own migration has moved them

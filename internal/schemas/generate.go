@@ -87,39 +87,40 @@ func (g *Generator) of(t reflect.Type) (*Schema, error) {
 	case t == reflect.TypeFor[json.RawMessage](), t.Implements(reflect.TypeFor[json.Marshaler]()):
 		return nil, fmt.Errorf("nothing is known of the JSON of %s", t)
 	}
+	if name, ok := simple[t.Kind()]; ok {
+		return &Schema{Type: name}, nil
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return g.of(t.Elem())
-	case reflect.String:
-		return &Schema{Type: "string"}, nil
-	case reflect.Bool:
-		return &Schema{Type: "boolean"}, nil
-	case reflect.Int, reflect.Int64, reflect.Int32:
-		return &Schema{Type: "integer"}, nil
-	case reflect.Float64:
-		return &Schema{Type: "number"}, nil
 	case reflect.Slice:
 		items, err := g.of(t.Elem())
 		return &Schema{Type: "array", Items: items}, err
 	case reflect.Map:
-		values, err := g.of(t.Elem())
-		if err != nil {
-			return nil, err
-		}
-		s := &Schema{Type: "object", AdditionalProperties: values, PropertyNames: &Schema{Pattern: snakeCase.String()}}
-		switch names, ok := g.Values[t.Key()]; {
-		case len(names) > 0:
-			s.PropertyNames = &Schema{Enum: names}
-		case ok:
-			s.PropertyNames = nil
-		}
-		return s, nil
+		return g.mapping(t)
 	case reflect.Struct:
 		return g.object(t)
 	case reflect.Interface:
 		return &Schema{}, nil
 	}
 	return nil, fmt.Errorf("there is no schema for %s", t)
+}
+
+// simple are the types of JSON by those of Go.
+var simple = map[reflect.Kind]string{
+	reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Int64: "integer", reflect.Float64: "number",
+}
+
+func (g *Generator) mapping(t reflect.Type) (*Schema, error) {
+	values, err := g.of(t.Elem())
+	s := &Schema{Type: "object", AdditionalProperties: values, PropertyNames: &Schema{Pattern: snakeCase.String()}}
+	switch names, ok := g.Values[t.Key()]; {
+	case len(names) > 0:
+		s.PropertyNames = &Schema{Enum: names}
+	case ok:
+		s.PropertyNames = nil
+	}
+	return s, err
 }
 
 var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
