@@ -174,7 +174,7 @@ func (st *pairStatus) lookAt() string {
 		return "no run yet"
 	case last.Outcome == report.Failed:
 		return "it broke off: see its message, and run again"
-	case last.Outcome == checkpoint.Killed, last.Outcome == report.Interrupted:
+	case last.Outcome == checkpoint.Killed, last.Outcome == report.Interrupted, last.Outcome == report.Stopped:
 		return "run again to go on"
 	case last.Outcome == checkpoint.Lost:
 		return "the tables were replaced: run again"

@@ -136,6 +136,7 @@ func TestLookAt(t *testing.T) {
 		{pairStatus{LastRun: run(report.Done, 0), Stale: &yes}, "no run in time"},
 		{pairStatus{LastRun: run(report.Failed, 0), Traces: waits, Stale: &yes}, "it broke off: see its message, and run again"},
 		{pairStatus{LastRun: run(report.Interrupted, 0)}, "run again to go on"},
+		{pairStatus{LastRun: run(report.Stopped, 0)}, "run again to go on"},
 		{pairStatus{LastRun: run(checkpoint.Killed, 0)}, "run again to go on"},
 		{pairStatus{LastRun: run(checkpoint.Lost, 0)}, "the tables were replaced: run again"},
 		{pairStatus{LastRun: run(report.Partial, 1), Traces: waits}, "status --list failed"},

@@ -301,7 +301,7 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 		p.reasons(checkpoint.Accepted, s.Accepted, s.AcceptedReasons)
 	}
 	if s.NotReached > 0 {
-		p.subrow("not reached", "%s, before the run broke off", group(s.NotReached))
+		p.subrow("not reached", "%s, before the run ended", group(s.NotReached))
 	}
 	// Which shard a trace belongs to may show only when it is read.
 	switch other := s.Listed - s.Handled() - s.NotReached; {

@@ -114,7 +114,7 @@ func TestSummaryInWords(t *testing.T) {
         every run tries it again
         it is \u001b[31mdamaged
       of tomorrow        1
-    not reached          10, before the run broke off
+    not reached          10, before the run ended
   spans written          5
   annotations written    0
   bytes written          0 B in 1s, 0 traces/s
