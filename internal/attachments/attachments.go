@@ -131,15 +131,7 @@ func put(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = disk.Finish(f, err); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	return disk.SyncFolder(filepath.Dir(name))
+	return disk.Put(f, data, name)
 }
 
 // create makes a file beside name with a temporary name, and with the rights that new files have.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
@@ -33,6 +34,20 @@ func SyncFolder(path string) error {
 		return err
 	}
 	return Finish(d, nil)
+}
+
+// Put writes data into f, a new file in the folder of name, and gives it that name once it is durable: whoever reads name finds
+// all of the data, or what was there before. It closes f, and removes it where that fails.
+func Put(f *os.File, data []byte, name string) error {
+	_, err := f.Write(data)
+	if err = Finish(f, err); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the error that led here is the one to tell
+		return err
+	}
+	return SyncFolder(filepath.Dir(name))
 }
 
 // Full says whether err is that of a full disk or an exhausted quota.

@@ -114,15 +114,7 @@ func (m *Memory) save() error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	if err = disk.Finish(f, err); err == nil {
-		err = os.Rename(f.Name(), m.path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that led here is the one to tell
-		return err
-	}
-	return disk.SyncFolder(folder)
+	return disk.Put(f, text, m.path)
 }
 
 func byID(all []Experiment) map[string]string {
