@@ -251,10 +251,7 @@ func printAccepted(w *textWriter, pair string, undo bool, traces []checkpoint.Ac
 	for _, t := range traces {
 		w.printf("  %s  %s: %s\n", t.TraceID, inWords(t.Reason).words, cmp.Or(plain(t.Detail), "-"))
 	}
-	n := "1 trace"
-	if len(traces) != 1 {
-		n = group(int64(len(traces))) + " traces"
-	}
+	n := count(int64(len(traces)), "trace")
 	if undo {
 		w.printf("%s: %s no longer accepted; a failure counts as one again\n", pair, n)
 	} else {
