@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -42,6 +43,9 @@ func groupOf(flag string) string {
 	return ""
 }
 
+// titleOf is the title that a flag is shown under.
+func titleOf(flag string) string { return cmp.Or(groupOf(flag), "Other") }
+
 // flagHelp matches the first line of a flag in what pflag writes. Its other lines begin further right.
 var flagHelp = regexp.MustCompile(`(?m)^ {2}(?:-\w, | {4})--([\w-]+)`)
 
@@ -53,11 +57,7 @@ func flagUsages(flags *pflag.FlagSet) string {
 	last := ""
 	for line := range strings.Lines(sorted.FlagUsagesWrapped(helpColumns)) {
 		if m := flagHelp.FindStringSubmatch(line); m != nil {
-			title := groupOf(m[1])
-			if title == "" {
-				title = "Other"
-			}
-			if title != last {
+			if title := titleOf(m[1]); title != last {
 				fmt.Fprintf(&b, "\n%s:\n", title)
 				last = title
 			}
