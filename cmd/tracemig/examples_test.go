@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -45,11 +46,12 @@ var exampleCommands = map[string]struct {
 	"kubernetes/job.yaml":         {linesOfManifests, []string{"run", "run", "run", "run"}},
 	"github-actions/tracemig.yml": {linesOfWorkflow, []string{"run"}},
 	"databricks/databricks.yml":   {linesOfBundle, []string{"check", "run", "run", "run", "run", "verify"}},
+	"databricks-job/migrate.sql":  {linesOfNotebook, []string{"run"}},
 }
 
 // otherExamples are those without a command line; tests below and make examples look at them.
 var otherExamples = []string{
-	"databricks/tracemig.py", "grafana/dashboard.json", "kubernetes/Dockerfile", "prometheus/alerts.yml", "prometheus/alerts_test.yml",
+	"databricks/tracemig.py", "databricks-job/databricks.yml", "grafana/dashboard.json", "prometheus/alerts.yml", "prometheus/alerts_test.yml",
 	"systemd/tracemig.timer", "tracemig.yaml",
 }
 
@@ -318,19 +320,30 @@ func linesOfWorkflow(t *testing.T, text string) (all [][]string) {
 	return all
 }
 
-// linesOfBundle also holds the bundle's job against the fields that the SDK's types have.
-func linesOfBundle(t *testing.T, text string) (all [][]string) {
+// jobOfBundle is the job of a bundle, whose fields have to be those that the SDK's types have.
+func jobOfBundle(t *testing.T, text string) map[string]any {
+	t.Helper()
 	var bundle struct {
+		Variables map[string]any
 		Resources struct {
-			Jobs map[string]any
+			Jobs map[string]map[string]any
 		}
 	}
 	if err := yaml.Unmarshal([]byte(text), &bundle); err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range regexp.MustCompile(`\$\{var\.(\w+)\}`).FindAllStringSubmatch(text, -1) {
+		if bundle.Variables[m[1]] == nil {
+			t.Errorf("the bundle uses the variable %s, which it does not have", m[1])
+		}
+	}
 	job := bundle.Resources.Jobs["tracemig"]
 	checkFields(t, "job", reflect.TypeFor[jobs.JobSettings](), job)
-	tasks := job.(map[string]any)["tasks"].([]any)
+	return job
+}
+
+func linesOfBundle(t *testing.T, text string) (all [][]string) {
+	tasks := jobOfBundle(t, text)["tasks"].([]any)
 	for _, task := range tasks {
 		inputs := []string{""}
 		each(task, func(m map[string]any) {
@@ -345,6 +358,34 @@ func linesOfBundle(t *testing.T, text string) (all [][]string) {
 				}
 			}
 		})
+	}
+	return all
+}
+
+// shellOfNotebook is the script in the only cell of a notebook.
+func shellOfNotebook(t *testing.T, text string) string {
+	t.Helper()
+	text, isNotebook := strings.CutPrefix(text, "-- Databricks notebook source\n-- MAGIC %sh -e\n")
+	if !isNotebook || strings.Contains(text, "COMMAND ----------") {
+		t.Fatal("it is not a notebook of one cell that runs a shell")
+	}
+	var script strings.Builder
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, "-- MAGIC")
+		if !ok {
+			t.Fatalf("the notebook would take this for SQL: %s", line)
+		}
+		script.WriteString(strings.TrimPrefix(rest, " "))
+	}
+	return script.String()
+}
+
+// linesOfNotebook has source and target behind the flags, which the script gives as variables.
+func linesOfNotebook(t *testing.T, text string) (all [][]string) {
+	for line := range strings.Lines(joinedLines.Replace(shellOfNotebook(t, text))) {
+		if _, args, ok := strings.Cut(line, `"$folder/tracemig" run`); ok {
+			all = append(all, append(shellLine(t, "tracemig run"+args), "--source=/Shared/support-agent", "--target=main.agents.support"))
+		}
 	}
 	return all
 }
@@ -436,12 +477,13 @@ func TestExamplesOfExitCodes(t *testing.T) {
 		known = append(known, k.ExitCode)
 	}
 	for name, form := range map[string]string{
-		"systemd/tracemig.service": `(?m)^(?:SuccessExitStatus|RestartPreventExitStatus)=(.*)$`,
-		"kubernetes/cronjob.yaml":  `values: \[(.*)\]`,
-		"kubernetes/job.yaml":      `values: \[(.*)\]`,
-		"prometheus/alerts.yml":    `tracemig_exit_code(?:\{.*\})? == (\d+)`,
-		"databricks/tracemig.py":   `code not in \((.*)\)`,
-		"grafana/dashboard.json":   `"(\d+)": \{\s*"text"`,
+		"systemd/tracemig.service":   `(?m)^(?:SuccessExitStatus|RestartPreventExitStatus)=(.*)$`,
+		"kubernetes/cronjob.yaml":    `values: \[(.*)\]`,
+		"kubernetes/job.yaml":        `values: \[(.*)\]`,
+		"prometheus/alerts.yml":      `tracemig_exit_code(?:\{.*\})? == (\d+)`,
+		"databricks/tracemig.py":     `code not in \((.*)\)`,
+		"databricks-job/migrate.sql": `(?m)^-- MAGIC   ([\d|]+)\) exit`,
+		"grafana/dashboard.json":     `"(\d+)": \{\s*"text"`,
 	} {
 		found := regexp.MustCompile(form).FindAllStringSubmatch(readDoc(t, filepath.Join(exampleFolder, name)), -1)
 		if len(found) == 0 {
@@ -492,5 +534,60 @@ mkdir -p "$XDG_STATE_HOME" && exit $2
 		if well != (err == nil) || !well && !strings.Contains(string(out), "tracemig run ended with exit code "+code+":") {
 			t.Errorf("exit code %s: %v, %s; want it to end well: %v", code, err, out, well)
 		}
+	}
+}
+
+// TestExampleOfNotebook runs the script of the notebook with the variables of the bundle's cluster. The checkpoint comes back in the next
+// night, also after a run that failed, and nothing else of the cluster's surroundings reaches the program.
+func TestExampleOfNotebook(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(exampleFolder, "databricks-job")
+	job := jobOfBundle(t, readDoc(t, filepath.Join(folder, "databricks.yml")))
+	task := job["tasks"].([]any)[0].(map[string]any)
+	name := task["notebook_task"].(map[string]any)["notebook_path"].(string)
+	script := shellOfNotebook(t, readDoc(t, filepath.Join(folder, name)))
+	cluster := job["job_clusters"].([]any)[0].(map[string]any)
+	if cluster["job_cluster_key"] != task["job_cluster_key"] {
+		t.Errorf("the task runs on %v, and the bundle has %v", task["job_cluster_key"], cluster["job_cluster_key"])
+	}
+	state := filepath.Join(dir, "volume", "state")
+	folders := strings.NewReplacer("${workspace.file_path}", dir, "${var.state_folder}", state)
+	env := []string{"PATH=" + os.Getenv("PATH"), "DATABRICKS_TOKEN=of-the-cluster"}
+	for variable, value := range cluster["new_cluster"].(map[string]any)["spark_env_vars"].(map[string]any) {
+		env = append(env, variable+"="+folders.Replace(value.(string)))
+	}
+	program := `#!/bin/sh
+[ "$1 $TRACEMIG_SOURCE $TRACEMIG_TARGET $TRACEMIG_WAREHOUSE_ID" = 'run ${var.source} ${var.target} ${var.warehouse_id}' ] || exit 99
+[ "$DATABRICKS_HOST" = '${workspace.host}' ] && [ -z "$DATABRICKS_TOKEN$MIGRATION_CLIENT_SECRET" ] || exit 98
+[ "$DATABRICKS_CLIENT_ID$DATABRICKS_CLIENT_SECRET" = \
+	'{{secrets/${var.secret_scope}/client-id}}{{secrets/${var.secret_scope}/client-secret}}' ] || exit 97
+mkdir -p "$XDG_STATE_HOME/tracemig" && echo . >>"$XDG_STATE_HOME/tracemig/nights"
+exit $(wc -l <"$XDG_STATE_HOME/tracemig/nights")
+`
+	if err := os.WriteFile(filepath.Join(dir, "tracemig"), []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for code := 1; code <= 6; code++ { // the program ends with the number of nights that the checkpoint knows
+		c := exec.Command("sh", "-e")
+		c.Stdin, c.Env = strings.NewReader(script), append(env, "TMPDIR="+t.TempDir())
+		out, err := c.CombinedOutput()
+		want := code
+		if code == 3 || code == 5 {
+			want = 0
+		}
+		if c.ProcessState.ExitCode() != want || !strings.Contains(string(out), fmt.Sprintf("ended with exit code %d\n", code)) {
+			t.Errorf("night %d: %v, want %d\n%s", code, err, want, out)
+		}
+		if left, _ := filepath.Glob(strings.TrimPrefix(c.Env[len(c.Env)-1], "TMPDIR=") + "/*"); len(left) > 0 {
+			t.Errorf("night %d left %v", code, left)
+		}
+	}
+	if err := os.Truncate(filepath.Join(state, "state.tar"), 1540); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command("sh", "-e")
+	c.Stdin, c.Env = strings.NewReader(script), env
+	if out, _ := c.CombinedOutput(); c.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "can't be read") {
+		t.Errorf("with half a checkpoint: exit code %d, want 1 as in the first night\n%s", c.ProcessState.ExitCode(), out)
 	}
 }

@@ -1,0 +1,35 @@
+-- Databricks notebook source
+-- MAGIC %sh -e
+-- MAGIC # Runs the binary. With -e the cell, and with it the job, fails where the last line does.
+-- MAGIC set -u
+-- MAGIC folder=$(mktemp -d)
+-- MAGIC trap 'rm -rf "$folder"' EXIT
+-- MAGIC mkdir "$folder/state"
+-- MAGIC
+-- MAGIC # Files of the workspace may not be executable.
+-- MAGIC cp "$MIGRATION_BINARY" "$folder/tracemig"
+-- MAGIC chmod 700 "$folder/tracemig"
+-- MAGIC
+-- MAGIC # The checkpoint needs a disk with file locks, which a volume does not have. So it comes from there, and goes back as one file.
+-- MAGIC mkdir -p "$MIGRATION_STATE"
+-- MAGIC if [ -f "$MIGRATION_STATE/state.tar" ] && ! tar -xf "$MIGRATION_STATE/state.tar" -C "$folder/state"; then
+-- MAGIC   echo "the kept checkpoint can't be read; the run fills a new one from the target" >&2
+-- MAGIC   rm -rf "$folder/state" && mkdir "$folder/state"
+-- MAGIC fi
+-- MAGIC
+-- MAGIC # Nothing else of the cluster's surroundings: a second way to log in would be refused as ambiguous.
+-- MAGIC code=0
+-- MAGIC env -i PATH="$PATH" HOME="$folder" XDG_STATE_HOME="$folder/state" DATABRICKS_HOST="$MIGRATION_HOST" \
+-- MAGIC   DATABRICKS_CLIENT_ID="$MIGRATION_CLIENT_ID" DATABRICKS_CLIENT_SECRET="$MIGRATION_CLIENT_SECRET" \
+-- MAGIC   TRACEMIG_SOURCE="$MIGRATION_SOURCE" TRACEMIG_TARGET="$MIGRATION_TARGET" TRACEMIG_WAREHOUSE_ID="$MIGRATION_WAREHOUSE_ID" \
+-- MAGIC   "$folder/tracemig" run --start-time=2d --max-duration=5h --output=json --log-format=json || code=$?
+-- MAGIC
+-- MAGIC tar -cf "$folder/state.tar" -C "$folder/state" .
+-- MAGIC cp "$folder/state.tar" "$MIGRATION_STATE/state.tar"
+-- MAGIC
+-- MAGIC # 3: some traces failed, which another try would hardly change: the summary names them. 5: the time was over, and the next run goes on.
+-- MAGIC echo "tracemig run ended with exit code $code"
+-- MAGIC case $code in
+-- MAGIC   0|3|5) exit 0 ;;
+-- MAGIC   *) exit "$code" ;;
+-- MAGIC esac
