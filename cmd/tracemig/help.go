@@ -17,6 +17,7 @@ var flagGroups = []struct {
 	title string
 	flags string
 }{
+	{"What to make", "experiment location grant-to"},
 	{"What to move", "source target config only start-time start-time-ms end-time shard run-links attachments service-name"},
 	{"How to reach it", "tracking-uri workspace insecure-http profile source-profile target-profile host warehouse-id"},
 	{"What to do", "dry-run no-resync update-spans settle create create-views clustering print-grants principal from reason undo"},

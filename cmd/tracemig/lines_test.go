@@ -56,6 +56,7 @@ var lines = []line{
 	{"mapping", "mapping", "status --map", "a trace that is in the target", mapping{}},
 	{"acceptance", "acceptance", "accept", "a trace that was named", acceptedLine{}},
 	{"accept", "accept", "accept", "the last line", acceptSummary{}},
+	{"target", "target", "target create", "the only line", targetLine{}},
 	{"problem", "problem", "config check", "something that is wrong with a file", configProblem{}},
 	{"config-summary", "summary", "config check", "the last line", configSummary{}},
 	{"settings", "settings", "config show", "what holds for a command, of a pair or without a file", shown{}},

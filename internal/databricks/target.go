@@ -122,7 +122,7 @@ func location(e *ml.Experiment, tags map[string]string) (uctables.Location, erro
 	}
 	if path == "" {
 		return uctables.Location{}, advice.With(fmt.Errorf("%w, which only its creation can do", ErrNotBound),
-			"Create a new experiment with a location, or name the tables as catalog.schema.prefix")
+			"Create a new experiment with a location (tracemig target create), or name the tables as catalog.schema.prefix")
 	}
 	return uctables.ParseLocation(path)
 }

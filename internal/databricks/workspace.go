@@ -17,7 +17,8 @@ import (
 	"github.com/tracemig/tracemig/internal/fault"
 )
 
-// Workspace asks a workspace what a migration may do there. Its requests only read.
+// Workspace asks a workspace what a migration may do there. Only what makes a target changes anything: CreateExperiment,
+// SetMonitoringWarehouse and Grant.
 type Workspace struct{ c *client.DatabricksClient }
 
 // NewWorkspace is the workspace that cfg names.

@@ -40,6 +40,16 @@ func ToWrite(l uctables.Location) []Grant {
 	return g
 }
 
+// ToLog are the privileges that MLflow needs to log traces to the location, and the service to bind an experiment to it: SELECT
+// and MODIFY on all four tables.
+func ToLog(l uctables.Location) []Grant {
+	g := toReach(l)
+	for _, t := range uctables.Tables {
+		g = append(g, Grant{[]string{"SELECT", "MODIFY"}, "TABLE", l.Name(t), l.Quoted(t.Suffix)})
+	}
+	return g
+}
+
 // Statements are the statements that let a principal write to the location.
 func Statements(l uctables.Location, principal string) []string {
 	var g []string

@@ -142,6 +142,7 @@ type FrontStats struct {
 	SignedWithToken int            `json:"signed_with_token"` // those that carried an Authorization header
 	MostInFlight    int            `json:"most_in_flight"`    // most requests at once
 	Writes          []string       `json:"writes"`            // requests to MLflow that would change the source
+	Grants          [][]string     `json:"grants"`            // grants that were made: full name, principal, privileges
 }
 
 // Stats returns the counts.

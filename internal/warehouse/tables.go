@@ -49,8 +49,8 @@ func (w *Warehouse) CheckTable(ctx context.Context, t uctables.Table) error {
 func (w *Warehouse) missingTable(ctx context.Context, t uctables.Table) error {
 	l := w.opts.Location
 	e := &target.TableError{Table: l.Name(t), Missing: true, Problem: "does not exist",
-		Next: "Create an experiment with the location " + l.String() + ", upon which the service makes tables and views; " +
-			"only where there is no service, make them with tracemig run --create."}
+		Next: "Create an experiment with the location " + l.String() + " (tracemig target create), upon which the service makes tables and " +
+			"views; only where there is no service, make them with tracemig run --create."}
 	beta, err := w.nameValues(ctx, t, tablesql.ShowBetaProperties(l), nil)
 	if err == nil && beta[uctables.SchemaVersionProperty] == uctables.BetaSchemaVersion {
 		e.Problem = fmt.Sprintf("does not exist, and the schema holds %s, a table of the beta form (%s %s)",

@@ -120,7 +120,7 @@ class Front:
             self.faults, self.counts, self.windows = [], {}, {}
             self.fired = self.throttled = self.authorizations = self.in_flight = self.most_in_flight = 0
             self.signed_with_token = self.downloads = 0
-            self.writes, self.statuses = [], {}
+            self.writes, self.statuses, self.grants = [], {}, []
 
     # --- faults, quotas, counts
 
@@ -133,7 +133,7 @@ class Front:
         with self.lock:
             self.counts[route] = self.counts.get(route, 0) + 1
             self.authorizations += bool(authorization)
-            if not READS.match(whole) and not path.startswith(("/sql/", "/oidc/", "/api/2.0/sql/", *VOLUMES)):
+            if not READS.match(whole) and not path.startswith(("/sql/", "/oidc/", "/api/2.0/sql/", "/api/2.1/", *VOLUMES)):
                 self.writes.append(whole)
             for fault in self.faults:
                 if not re.search(fault["match"], whole):
@@ -257,6 +257,43 @@ class Front:
         answer = self.api("GET", path + "?" + urllib.parse.urlencode(query))
         answer["experiment"]["artifact_location"] = f"dbfs:/databricks/mlflow-tracking/{answer['experiment']['experiment_id']}"
         return answer
+
+    def create_experiment(self, body):
+        """Creates an experiment that is bound to a location, with tables and views; the views have one column only."""
+        name, place = body["name"], body["trace_location"]["uc_trace_location"]
+        if any(t["name"] == name for t in self.options["targets"]):
+            raise error(400, "RESOURCE_ALREADY_EXISTS", f"Node named '{name}' already exists")
+        if name.startswith("/Missing/"):
+            raise error(404, "RESOURCE_DOES_NOT_EXIST", "Parent directory /Missing does not exist.")
+        full = f"{place['catalog']}.{place['schema']}.{place['table_prefix']}"
+        views = [full + "_trace_metadata", full + "_trace_unified"]
+        if any(self.sql("DESCRIBE TABLE " + view) is not None for view in views):
+            raise error(400, "INVALID_PARAMETER_VALUE", "Failed to validate table compatibility")
+        made = {"experiment_id": str(9000 + len(self.options["targets"])), "name": name, "catalog": place["catalog"],
+                "schema": place["schema"], "prefix": place["table_prefix"],
+                "typed": not any(full + suffix in self.options["missing_grants"] for suffix in location.TABLES)}
+        if made["typed"]:
+            for suffix, columns in location.TABLES.items():
+                self.sql(f"CREATE TABLE IF NOT EXISTS {full}{suffix} ({columns}) USING delta TBLPROPERTIES ('otel.schemaVersion' = 'v2')")
+            for view in views:
+                self.sql(f"CREATE VIEW {view} AS SELECT trace_id FROM {full}_otel_spans")
+        with self.lock:
+            self.options["targets"].append(made)
+        return {"experiment_id": made["experiment_id"]}
+
+    def tag_experiment(self, body):
+        for t in self.options["targets"]:
+            if t["experiment_id"] == body["experiment_id"] and body["key"] == "mlflow.monitoring.sqlWarehouseId":
+                t["warehouse_id"] = body["value"]
+                return {}
+        raise error(404, "RESOURCE_DOES_NOT_EXIST", f"No experiment with ID {body['experiment_id']} was created here.")
+
+    def grant(self, name, body):
+        if name in self.options["missing_grants"]:
+            raise error(403, "PERMISSION_DENIED", f"User does not have MANAGE on '{name}'.")
+        with self.lock:
+            self.grants += [[name, c["principal"], *c["add"]] for c in body["changes"]]
+        return {}
 
     def search(self, body):
         prefixes = [place["uc_table_prefix"] for place in body.get("locations", []) if place.get("type") == "UC_TABLE_PREFIX"]
@@ -420,20 +457,17 @@ class Front:
         if len(parts) != 3 or not self.options["warehouse"]:
             raise missing
         quoted = ".".join("`" + part.replace("`", "``") + "`" for part in parts)
-        columns = self.sql("DESCRIBE TABLE " + quoted)
-        if columns is None:
+        described = self.sql("DESCRIBE TABLE EXTENDED " + quoted)
+        if described is None:
             raise missing
-        kept = []
-        for row in columns:
-            if not row[0] or row[0].startswith("#"):
-                break
-            kept.append(row)
+        ends = [i for i, row in enumerate(described) if not row[0] or row[0].startswith("#")][0]
+        kept, about = described[:ends], {row[0]: row[1] for row in described[ends:]}
         properties = self.sql("SHOW TBLPROPERTIES " + quoted) or []
         return {
             "name": parts[2],
             "catalog_name": parts[0],
             "schema_name": parts[1],
-            "table_type": "MANAGED",
+            "table_type": about["Type"],
             "data_source_format": "DELTA",
             "columns": [
                 {
@@ -574,6 +608,12 @@ class Front:
             }
         if method == "GET" and path in ("/api/2.0/mlflow/experiments/get", "/api/2.0/mlflow/experiments/get-by-name"):
             return self.experiment(path, query)
+        if (method, path) == ("POST", "/api/2.0/mlflow/experiments/create"):
+            return self.create_experiment(json.loads(body))
+        if (method, path) == ("POST", "/api/2.0/mlflow/experiments/set-experiment-tag"):
+            return self.tag_experiment(json.loads(body))
+        if method == "PATCH" and (match := re.fullmatch(r"/api/2\.1/unity-catalog/permissions/(?:table|schema|catalog)/([^/]+)", path)):
+            return self.grant(urllib.parse.unquote(match[1]), json.loads(body))
         if (method, path) in (("POST", "/api/2.0/mlflow/experiments/search"), ("POST", "/api/2.0/mlflow/runs/search")):
             return self.api("POST", path, body)
         if (method, path) == ("POST", "/api/3.0/mlflow/traces/search"):
@@ -695,6 +735,7 @@ class Front:
                     "signed_with_token": self.signed_with_token,
                     "most_in_flight": self.most_in_flight,
                     "writes": self.writes,
+                    "grants": self.grants,
                 }
         if path == "/_reset":
             self.reset()

@@ -16,6 +16,26 @@ import re
 import time
 import uuid
 
+# The tables that the service makes, by what it appends to the prefix. Logs and metrics have far more columns; none is used here.
+TABLES = {
+    "_otel_spans": """record_id STRING, time TIMESTAMP, date DATE, service_name STRING, trace_id STRING, span_id STRING, trace_state STRING,
+        parent_span_id STRING, flags INT, name STRING, kind STRING, start_time_unix_nano BIGINT, end_time_unix_nano BIGINT,
+        attributes VARIANT, dropped_attributes_count INT,
+        events ARRAY<STRUCT<time_unix_nano: BIGINT, name: STRING, attributes: VARIANT, dropped_attributes_count: INT>>,
+        dropped_events_count INT,
+        links ARRAY<STRUCT<trace_id: STRING, span_id: STRING, trace_state: STRING, attributes: VARIANT,
+          dropped_attributes_count: INT, flags: INT>>,
+        dropped_links_count INT, status STRUCT<message: STRING, code: STRING>,
+        resource STRUCT<attributes: VARIANT, dropped_attributes_count: INT>, resource_schema_url STRING,
+        instrumentation_scope STRUCT<name: STRING, version: STRING, attributes: VARIANT, dropped_attributes_count: INT>,
+        span_schema_url STRING""",
+    "_otel_annotations": """annotation_id STRING, target_type STRING, target_id STRING, annotation_type STRING, name STRING, value VARIANT,
+        comment STRING, metadata VARIANT, created_at TIMESTAMP, created_by STRING, updated_at TIMESTAMP, updated_by STRING,
+        deleted_at TIMESTAMP, deleted_by STRING, _change_type STRING""",
+    "_otel_logs": "record_id STRING, time TIMESTAMP, trace_id STRING, body VARIANT",
+    "_otel_metrics": "record_id STRING, time TIMESTAMP, name STRING",
+}
+
 KEPT_SECONDS = 30  # how long other requests are answered from what a search has read
 MOST_IN_A_BATCH = 10  # IDs that the service takes in one BatchGet
 TRACE_ID = re.compile("[0-9a-f]{32}")
