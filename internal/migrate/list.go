@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
 	"github.com/tracemig/tracemig/internal/mlflow"
@@ -49,6 +50,7 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 	add := func(info *mlflow.TraceInfo) error {
 		if r.shard.Has(info.TraceID, "") { // Else another shard that looks at it counts it.
 			r.recorder.addListed()
+			r.recorder.atSource(info.RequestTime)
 		}
 		if chunk = append(chunk, info); len(chunk) < lookupChunk {
 			return nil
@@ -80,6 +82,9 @@ func (r *run) list(ctx context.Context, traces chan<- listed) error {
 // unlistable settles a trace that the source has and can't list. Without an ID it can't be remembered, and
 // every shard tells of it, since nobody knows whose it is.
 func (r *run) unlistable(ctx context.Context, u *mlflowclient.UnlistableError) error {
+	if u.FromMs != 0 && (u.TraceID == "" || r.shard.Has(u.TraceID, "")) {
+		r.recorder.atSource(time.UnixMilli(u.FromMs))
+	}
 	if u.TraceID == "" {
 		r.recorder.addListed()
 		r.recorder.trace(TraceReport{State: checkpoint.Failed, Reason: ReasonUnlistable, Detail: u.Error()})
@@ -169,6 +174,7 @@ func (r *run) choose(ctx context.Context, infos []*mlflow.TraceInfo) ([]listed, 
 		case ignore:
 		case leave:
 			r.recorder.change(func(s *Summary) { s.Present++ })
+			r.recorder.atTarget(&rec)
 		case wait:
 			rec = checkpoint.Record{
 				TraceID: info.TraceID, RequestTimeMs: info.RequestTime.UnixMilli(), State: checkpoint.Deferred,
@@ -220,5 +226,6 @@ func (r *run) leaveOfficial(info *mlflow.TraceInfo, accepted *checkpoint.Accepta
 	t := reportOf(&rec)
 	t.AcceptanceEnded = accepted != nil
 	r.report(t)
+	r.recorder.atTarget(&rec)
 	return rec
 }

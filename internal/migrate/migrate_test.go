@@ -279,6 +279,15 @@ func TestStates(t *testing.T) {
 	if s.Migrated != 1 || s.Deferred != 2 || s.Skipped != 1 || s.Failed != 2 || s.Outcome != report.Partial {
 		t.Errorf("first run: %+v", s)
 	}
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	seen := func(what string, then, now report.Day) {
+		t.Helper()
+		then.Date, now.Date = epoch.UTC().Truncate(24*time.Hour), today
+		if d := cmp.Diff([]report.Day{then, now}, s.Seen.Days()); d != "" {
+			t.Errorf("days of the %s:\n%s", what, d)
+		}
+	}
+	seen("first run", report.Day{Source: 4, Target: 1}, report.Day{Source: 2})
 	wantReasons := []map[checkpoint.Reason]int64{
 		{ReasonInProgress: 1, "spans_incomplete": 1}, {"spans_lost": 1}, {ReasonFetch: 1, "spans_not_json": 1},
 	}
@@ -311,6 +320,10 @@ func TestStates(t *testing.T) {
 	}
 	if s = mustRun(t, job(src, m, c)); s.Present != 3 || s.Skipped != 1 || s.TargetWrites != 0 {
 		t.Errorf("third run: %+v", s)
+	}
+	seen("third run", report.Day{Source: 2, Target: 1}, report.Day{Source: 2, Target: 2})
+	if ids := s.Seen.IDs(); len(ids) != 3 || ids[0].TraceID != ok.TraceID || ids[0].TargetTraceID != targetID(0) {
+		t.Errorf("IDs of the third run: %+v", ids)
 	}
 	if len(m.wrong) > 0 {
 		t.Error(m.wrong)

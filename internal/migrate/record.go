@@ -37,6 +37,9 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	for _, u := range units {
 		r.claims.release(u.rows.TraceID)
 		r.report(u.report)
+		if u.resync || u.failed == nil && (u.record.State == checkpoint.Migrated || u.record.Spans > 0) {
+			r.there(&u.record)
+		}
 		r.bytes.Add(-u.weight)
 		r.attachmentBytes.Add(-u.attachments.held)
 	}
@@ -75,6 +78,7 @@ func (r *run) keep(ctx context.Context, known checkpoint.Record, end ending) err
 	t := TraceReport{TraceID: known.TraceID, TargetTraceID: known.TargetTraceID}
 	t.end(end)
 	r.report(t)
+	r.there(&known)
 	if end.state != checkpoint.Failed && end.state != checkpoint.Accepted {
 		return nil
 	}
@@ -88,7 +92,17 @@ func (r *run) settle(ctx context.Context, rec checkpoint.Record, end ending) err
 	t := reportOf(&rec)
 	t.end(end)
 	r.report(t)
+	if rec.State == checkpoint.Skipped && rec.Spans > 0 { // an earlier run has written what there is
+		r.there(&rec)
+	}
 	return r.job.Checkpoint.Put(ctx, rec)
+}
+
+// there counts a trace that the target has.
+func (r *run) there(rec *checkpoint.Record) {
+	if r.shard.Has(rec.TraceID, rec.TargetTraceID) {
+		r.recorder.atTarget(rec)
+	}
 }
 
 // reportOf tells what a record says of its trace.

@@ -24,6 +24,7 @@ type Recorder struct {
 	read      int64        // traces whose spans were asked for
 	writtenAt target.Times // of all rows that the run has added
 	onTrace   func(TraceReport)
+	seen      report.Seen
 
 	blocked busy.Clock // runs while a batch waits for the target
 	starved busy.Clock // runs while readers wait for listed traces
@@ -74,6 +75,7 @@ func (r *Recorder) end(err error, stop context.Context) Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.summary
+	s.Seen = &r.seen
 	if err != nil || stop != nil || s.Stopped != "" {
 		s.NotReached = max(0, s.Listed-s.Handled())
 	}
@@ -103,7 +105,20 @@ func (r *Recorder) change(f func(s *Summary)) {
 	f(&r.summary)
 }
 
+// addListed counts a trace that the source has.
 func (r *Recorder) addListed() { r.change(func(s *Summary) { s.Listed++ }) }
+
+// atSource counts a trace that the source has, by when it was requested.
+func (r *Recorder) atSource(requested time.Time) {
+	r.change(func(*Summary) { r.seen.AtSource(requested) })
+}
+
+// atTarget counts a trace that the target has, by when it was requested.
+func (r *Recorder) atTarget(rec *checkpoint.Record) {
+	r.change(func(*Summary) {
+		r.seen.AtTarget(report.IDs{TraceID: rec.TraceID, TargetTraceID: rec.TargetTraceID, Requested: time.UnixMilli(rec.RequestTimeMs)})
+	})
+}
 
 func (r *Recorder) addRead(n int) {
 	r.change(func(*Summary) {

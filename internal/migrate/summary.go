@@ -64,14 +64,16 @@ type Summary struct {
 	Listed   int64 `json:"traces_listed"` // that the source has in the window, and those that earlier runs left open
 	InWindow int64 `json:"-"`             // of Listed; the rest is what earlier runs left open outside of the window
 	// Reached is up to which request time, exclusive, a run that stopped at Job.Limit has looked at all traces.
-	Reached  time.Time `json:"-"`
-	Migrated int64     `json:"traces_migrated"`      // new in the target
-	Updated  int64     `json:"traces_updated"`       // migrated before, changed at the source since
-	Present  int64     `json:"traces_already_there"` // the target had them as they are
-	Deferred int64     `json:"traces_deferred"`      // not ended, or their spans may still come: a later run takes them
-	Skipped  int64     `json:"traces_skipped"`       // the source lacks some or all of their spans, or they were deleted meanwhile
-	Failed   int64     `json:"traces_failed"`        // could not be migrated: every run tries them again
-	Accepted int64     `json:"traces_accepted"`      // failed, for reasons that somebody has accepted: no fault of the run
+	Reached time.Time `json:"-"`
+	// Seen is which traces the run has looked at, source and target a day. It is nil until the run has ended.
+	Seen     *report.Seen `json:"-"`
+	Migrated int64        `json:"traces_migrated"`      // new in the target
+	Updated  int64        `json:"traces_updated"`       // migrated before, changed at the source since
+	Present  int64        `json:"traces_already_there"` // the target had them as they are
+	Deferred int64        `json:"traces_deferred"`      // not ended, or their spans may still come: a later run takes them
+	Skipped  int64        `json:"traces_skipped"`       // the source lacks some or all of their spans, or they were deleted meanwhile
+	Failed   int64        `json:"traces_failed"`        // could not be migrated: every run tries them again
+	Accepted int64        `json:"traces_accepted"`      // failed, for reasons that somebody has accepted: no fault of the run
 	// NotReached counts listed traces of which nothing became before the run ended early. It may not have listed all.
 	NotReached      int64                       `json:"traces_not_reached"`
 	DeferredReasons map[checkpoint.Reason]int64 `json:"deferred_reasons,omitempty"` // by reason

@@ -36,6 +36,9 @@ func (v *verification) findUnlistable(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if u.FromMs != 0 {
+			v.report.Seen.AtSource(time.UnixMilli(u.FromMs))
+		}
 		kind, detail := excuse(accepted[u.TraceID], Unreadable, u.Error())
 		v.found(Finding{TraceID: u.TraceID, Kind: kind, Detail: detail})
 	}

@@ -41,6 +41,7 @@ func (v *verification) compare(ctx context.Context, traces []*trace) error {
 		v.report.Annotations += int64(len(t.annotations))
 		v.job.Progress.spans.Add(int64(t.spans))
 		v.job.Progress.annotations.Add(int64(len(t.annotations)))
+		t.there = !sums[t.rows.TraceID].nothing()
 		if sums[t.rows.TraceID].matches(t, now) {
 			same = append(same, t)
 		} else {
@@ -93,6 +94,12 @@ func (v *verification) done(t *trace, kind Kind, detail string) {
 	v.job.Progress.compared.Add(1)
 	if kind.Wrong() {
 		v.job.Progress.wrong.Add(1)
+	}
+	if kind != Extra {
+		v.report.Seen.AtSource(t.info.RequestTime)
+	}
+	if t.there {
+		v.atTarget(t.info.TraceID, t.rows.TraceID, t.info.RequestTime)
 	}
 	v.found(Finding{t.info.TraceID, t.rows.TraceID, kind, detail})
 }
@@ -179,7 +186,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 		g.Go(func() error {
 			info, err := v.job.Source.TraceInfo(ctx, t.info.TraceID)
 			if source.Gone(err) {
-				fresh[i] = (&trace{info: t.info, rows: t.rows}).settle(Extra, errGone.Error())
+				fresh[i] = (&trace{info: t.info, rows: t.rows, there: t.there}).settle(Extra, errGone.Error())
 				return nil
 			}
 			if err != nil {
@@ -190,7 +197,7 @@ func (v *verification) reread(ctx context.Context, traces []*trace) ([]*trace, e
 				return context.Cause(ctx)
 			}
 			fresh[i] = v.expect(ctx, info, spans[0], t.links, t.known)
-			fresh[i].accepted = t.accepted
+			fresh[i].accepted, fresh[i].there = t.accepted, t.there
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}

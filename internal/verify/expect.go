@@ -20,6 +20,7 @@ type trace struct {
 	links  checkpoint.Links  // to runs that were asked for
 	asked  runlinks.Scope    // which were
 	known  checkpoint.Record // what the target notes of it; zero for nothing
+	there  bool              // the target has rows of it
 	digest string            // of what the source lists of it, and of its links
 	rows   uctables.Trace
 
@@ -59,6 +60,7 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 	known checkpoint.Record,
 ) *trace {
 	t := &trace{info: info, links: links, asked: v.job.RunLinks, known: known, digest: digest.Of(info, links, v.job.RunLinks, known.Digest)}
+	t.there = known.TargetTraceID != ""
 	t.rows.TraceID = known.TargetTraceID
 	missing := source.MissingSpans(info, &s)
 	arriving := source.StillArriving(info.RequestTime, v.report.Started)

@@ -93,6 +93,9 @@ type Report struct {
 
 	RunLinks       runlinks.Scope `json:"run_links"`                  // which runs were asked for links
 	RunLinksHidden int64          `json:"run_links_hidden,omitempty"` // experiments, or runs, whose links the source does not show
+
+	// Seen is which of the compared traces the source and the target have a day, and which the target has besides.
+	Seen report.Seen `json:"-"`
 }
 
 // Wrong is how many traces are not at the target as they should be.
@@ -227,10 +230,16 @@ func (v *verification) findExtra(ctx context.Context) error {
 		}
 		inWindow := (w.StartMs == nil || rec.RequestTimeMs >= *w.StartMs) && (w.EndMs == nil || rec.RequestTimeMs < *w.EndMs)
 		if inWindow && v.job.Shard.Has(rec.TraceID, rec.TargetTraceID) {
+			v.atTarget(rec.TraceID, rec.TargetTraceID, time.UnixMilli(rec.RequestTimeMs))
 			v.found(Finding{rec.TraceID, rec.TargetTraceID, Extra, errGone.Error()})
 		}
 		return nil
 	})
+}
+
+// atTarget counts a trace that the target has rows of.
+func (v *verification) atTarget(traceID, targetTraceID string, requested time.Time) {
+	v.report.Seen.AtTarget(report.IDs{TraceID: traceID, TargetTraceID: targetTraceID, Requested: requested})
 }
 
 // found counts a finding and reports it.

@@ -184,11 +184,34 @@ func TestRun(t *testing.T) {
 			if d := cmp.Diff(c.want, found); d != "" {
 				t.Errorf("found (-want +got):\n%s", d)
 			}
+			if d := cmp.Diff(seen(p, c.keep, job.Window.StartMs), r.Seen.Days()); d != "" {
+				t.Errorf("days (-want +got):\n%s", d)
+			}
 			if r.Outcome != report.Done || r.Equal != c.equal {
 				t.Errorf("outcome %s, equal %t, want %s, %t: %+v", r.Outcome, r.Equal, report.Done, c.equal, r)
 			}
 		})
 	}
+}
+
+// seen is how many traces the source and the target of p have a day; keep says which were written into the target.
+func seen(p *pair, keep func(n int) bool, startMs *int64) []report.Day {
+	days := map[time.Time]report.Day{}
+	for n, info := range p.source.Traces {
+		if startMs != nil && info.RequestTime.UnixMilli() < *startMs {
+			continue
+		}
+		date := info.RequestTime.UTC().Truncate(24 * time.Hour)
+		d := days[date]
+		if d.Date = date; !p.source.Gone[info.TraceID] {
+			d.Source++
+		}
+		if keep(n) {
+			d.Target++
+		}
+		days[date] = d
+	}
+	return slices.SortedFunc(maps.Values(days), func(a, b report.Day) int { return a.Date.Compare(b.Date) })
 }
 
 func otherValue(n int, rows *uctables.Trace) {
