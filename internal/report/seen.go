@@ -14,7 +14,7 @@ type Seen struct {
 	ids   []IDs
 }
 
-// The bounds of Seen. Traces of more days than that are counted together, see Seen.Other.
+// The bounds of Seen.
 const (
 	mostDays = 4000
 	mostIDs  = 100
@@ -49,7 +49,7 @@ func (s *Seen) day(t time.Time) *Day {
 	if d := s.days[date]; d != nil {
 		return d
 	}
-	if len(s.days) == mostDays {
+	if len(s.days) == mostDays || t.Unix() == 0 {
 		return &s.other
 	}
 	if s.days == nil {
@@ -70,7 +70,7 @@ func (s *Seen) Days() []Day {
 	return days
 }
 
-// Other counts the traces of all days that Days leaves out, because there are too many.
+// Other counts the traces that Days leaves out: those of too many days, and those whose request time is not known, which is 0 then.
 func (s *Seen) Other() Day { return s.other }
 
 // IDs are the first traces that the target was seen to have, in the order of their request times.
