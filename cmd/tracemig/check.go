@@ -58,7 +58,7 @@ func newCheckOptions(c *cobra.Command) *checkOptions {
 	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
 		"warehouse-id", "checkpoint", "shard", "config", "only", "parallel",
 		"create", "create-views", "staging-volume", "stage", "ledger-table", "start-time-ms", "start-time", "end-time", "search-rate",
-		"output", "metrics-file", "log-level", "log-format")
+		"output", "report", "metrics-file", "log-level", "log-format")
 	f := c.Flags()
 	f.BoolVar(&o.printGrants, "print-grants", false, "only print the statements that grant what is needed, and make the ledger")
 	f.StringVar(&o.principal, "principal", "",
@@ -86,11 +86,11 @@ func (a *app) check(o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.tell(out, a.named(&o.pairOptions), "check", a.probe(o, w, log))
+	return a.tell(out, a.named(&o.pairOptions), "check", a.probe(o, w, log, out.page))
 }
 
-// probe makes the probes and prints them.
-func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) error {
+// probe makes the probes, and prints them and shows them in page.
+func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger, page *pageSection) error {
 	conn := o.connector(a, log)
 	if _, err := conn.environment(); err != nil {
 		return err
@@ -118,6 +118,7 @@ func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) er
 	preflight.Run(a.stop, job, func(f preflight.Finding) {
 		a.terminal.Block()
 		counts[f.Result]++
+		page.probe(f)
 		_ = out.finding(f) // its error stays: summary returns it
 	})
 	if err := a.stop.Err(); err != nil {
@@ -128,7 +129,9 @@ func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger) er
 	if counts[preflight.Failed] > 0 {
 		end = &exitError{code: exitFound}
 	}
-	if err := out.summary(counts, endingOf("", w, end)); err != nil {
+	s := out.summaryOf(counts, endingOf("", w, end))
+	page.checked(&s, &o.runOptions)
+	if err := out.summary(s); err != nil {
 		return err
 	}
 	return end
@@ -287,26 +290,39 @@ func (p *checkPrinter) tellUnmade() error {
 	return w.err
 }
 
-func (p *checkPrinter) summary(n map[preflight.Result]int, e ending) error {
-	s := checkSummary{
+// summaryOf is the last line of a check.
+func (p *checkPrinter) summaryOf(n map[preflight.Result]int, e ending) checkSummary {
+	return checkSummary{
 		Type: "summary", WouldRun: n[preflight.Failed] == 0, Locked: p.locked,
 		OK: n[preflight.OK], Warnings: n[preflight.Warning], Failed: n[preflight.Failed], NotChecked: n[preflight.NotChecked],
 		ending: e,
 	}
+}
+
+// verdict is the result of a check in a few words.
+func (s *checkSummary) verdict() (terminal.Style, string) {
+	switch {
+	case !s.WouldRun:
+		return terminal.Failed, "A run would fail"
+	case s.Locked:
+		return terminal.Warning, "A run would have to wait for the one that has the checkpoint"
+	}
+	return terminal.OK, "A run would go"
+}
+
+// counts are the probes by result.
+func (s *checkSummary) counts() string {
+	return fmt.Sprintf("%d ok, %s, %d failed, %d not checked", s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
+}
+
+func (p *checkPrinter) summary(s checkSummary) error {
 	if p.json {
 		return p.line(s)
 	}
-	style, verdict := terminal.OK, "A run would go"
-	switch {
-	case !s.WouldRun:
-		style, verdict = terminal.Failed, "A run would fail"
-	case s.Locked:
-		style, verdict = terminal.Warning, "A run would have to wait for the one that has the checkpoint"
-	}
+	style, verdict := s.verdict()
 	w := newTextWriter(p.out)
 	if w.err = p.tellUnmade(); w.err == nil {
-		w.verdict(style, verdict, ": %d ok, %s, %d failed, %d not checked.",
-			s.OK, english.Plural(s.Warnings, "warning", ""), s.Failed, s.NotChecked)
+		w.verdict(style, verdict, ": %s.", s.counts())
 	}
 	return w.err
 }

@@ -122,7 +122,7 @@ func rewritten(t *testing.T, line []string, server, dir string) []string {
 			value = "/Shared/support-agent"
 		case "target":
 			value = "file:" + dir + "/agent"
-		case "metrics-file", "summary-file":
+		case "metrics-file", "summary-file", "report":
 			value = filepath.Join(dir, filepath.Base(value))
 		case "metrics-addr":
 			value = "0"

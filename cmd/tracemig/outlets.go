@@ -19,7 +19,7 @@ import (
 )
 
 // outletOptions say where a command tells of itself beside standard output and standard error.
-type outletOptions struct{ metricsFile, metricsAddr, summaryFile string }
+type outletOptions struct{ metricsFile, metricsAddr, summaryFile, report string }
 
 func (o *outletOptions) addFlags(c *cobra.Command) {
 	f := c.Flags()
@@ -29,6 +29,8 @@ func (o *outletOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.metricsAddr, "metrics-addr", "",
 		"serve the same at /metrics of an `address` while it runs: a port, for this machine alone, or host:port")
 	f.StringVar(&o.summaryFile, "summary-file", "", "append the summaries that -o json prints to a `file`, a line each, whatever --output is")
+	f.StringVar(&o.report, "report", "",
+		"write how it ended into a `file` of HTML for people, such as report.html, in the place of the one before")
 }
 
 // outlets are what outletOptions name, opened. Any of them may be missing.
@@ -37,6 +39,8 @@ type outlets struct {
 	file      *metrics.File
 	server    *metrics.Server
 	summaries *summaryFile
+	page      *pageSection // what the report tells of the pair
+	report    *pageFile    // nil where none is written
 	log       *slog.Logger
 	shared    bool // with other pairs: they are not to be closed
 }
@@ -48,6 +52,7 @@ func (o *outlets) of(pair string, log *slog.Logger) *outlets {
 	if o.summaries != nil {
 		one.summaries = &summaryFile{&results{out: o.summaries, pair: pair}}
 	}
+	one.page = o.report.section(pair)
 	return &one
 }
 
@@ -71,6 +76,12 @@ func (a *app) openOutlets(o outletOptions, log *slog.Logger) (_ *outlets, err er
 		if out.summaries, err = openSummaryFile(o.summaryFile); err != nil {
 			return nil, outletError("summary-file", err, "Name a file in a folder that is there and can be written to")
 		}
+	}
+	if o.report != "" {
+		if out.report, err = openPageFile(o.report); err != nil {
+			return nil, outletError("report", err, "Name a file in a folder that is there and can be written to")
+		}
+		out.page = out.report.section("")
 	}
 	if o.metricsAddr != "" {
 		if out.server, err = metrics.Listen(a.stop, o.metricsAddr, out.set); err != nil {
@@ -142,6 +153,7 @@ func (o *outlets) end(err, more error) error {
 // tell writes how a command ended with a pair, and returns its error.
 func (a *app) tell(o *outlets, p metrics.Pair, command string, err error) error {
 	err = o.end(err, o.summaries.failed())
+	err = o.end(err, a.tellPage(o, command, err))
 	if !o.asked() {
 		return err
 	}
@@ -172,11 +184,33 @@ func (p observer) summary(sum migrate.Summary, e ending) error {
 	p.s.told.Run = runMetrics(&sum)
 	p.s.outlets.set.Put(p.s.told)
 	p.s.outlets.summaries.summary(sum, e)
+	p.s.outlets.page.summary(&sum, e, &p.s.opts)
 	return p.printer.summary(sum, e)
+}
+
+func (p observer) reads(experiment string) {
+	p.s.outlets.page.reads(experiment)
+	p.printer.reads(experiment)
+}
+
+func (p observer) trace(t migrate.TraceReport) error {
+	p.s.outlets.page.trace(t)
+	return p.printer.trace(t)
+}
+
+func (p observer) finding(f verify.Finding) error {
+	p.s.outlets.page.finding(f)
+	return p.printer.finding(f)
+}
+
+func (p observer) next(n next) error {
+	p.s.outlets.page.next(n)
+	return p.printer.next(n)
 }
 
 func (p observer) failure(f failureLine) error {
 	p.s.outlets.summaries.failure(f)
+	p.s.outlets.page.failure(f)
 	return p.printer.failure(f)
 }
 
@@ -185,6 +219,7 @@ func (p observer) report(r verify.Report, e ending) error {
 	p.s.told.Verify.Passed = r.Outcome == report.Done && p.s.verdict(&r) == nil
 	p.s.outlets.set.Put(p.s.told)
 	p.s.outlets.summaries.report(r, e)
+	p.s.outlets.page.report(&r, e, &p.s.opts)
 	return p.printer.report(r, e)
 }
 

@@ -96,7 +96,6 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 
 // What can't be written is an error of the call that prints it, and of every one after.
 func TestPrintersReturnWriteErrors(t *testing.T) {
-	kinds := map[preflight.Result]int{preflight.OK: 1}
 	for name, print := range map[string]func(*results) error{
 		"trace":   func(r *results) error { return jsonPrinter{r}.trace(migrate.TraceReport{}) },
 		"summary": func(r *results) error { return jsonPrinter{r}.summary(migrate.Summary{}, ending{}) },
@@ -107,7 +106,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{})
 		},
 		"probes": func(r *results) error {
-			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(kinds, ending{})
+			return (&checkPrinter{json: true, jsonPrinter: jsonPrinter{r}}).summary(checkSummary{OK: 1})
 		},
 		"step": func(r *results) error {
 			return rehearsalPrinter{true, strings.NewReplacer(), jsonPrinter{r}}.step(rehearsal.Step{})
@@ -116,7 +115,7 @@ func TestPrintersReturnWriteErrors(t *testing.T) {
 			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).finding(preflight.Finding{Next: "n"})
 		},
 		"text probes": func(r *results) error {
-			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(kinds, ending{})
+			return (&checkPrinter{json: false, jsonPrinter: jsonPrinter{r}}).summary(checkSummary{OK: 1})
 		},
 		"text steps": func(r *results) error {
 			return rehearsalPrinter{false, strings.NewReplacer(), jsonPrinter{r}}.summary("kind", nil, 0, nil)

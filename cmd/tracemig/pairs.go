@@ -128,7 +128,7 @@ func overPairs[O ofPairs[O]](a *app, c *cobra.Command, common O, fresh func(*cob
 	if err == nil {
 		err = work(o, tasks, do)
 	}
-	return out.end(err, errors.Join(o.forget(out), out.close()))
+	return out.end(err, errors.Join(o.forget(out), o.tellPage(out, err), out.close()))
 }
 
 // work does do for all tasks, so many at a time. One that fails does not stop the others. A signal, or the end of the time, keeps

@@ -124,6 +124,7 @@ type overview struct {
 	began   time.Time
 	rows    []pairRow // in the order of the file
 	gone    []string  // names of pairs of experiments that vanished
+	ended   pairsLine // how all ended
 }
 
 // vanishedLine is an experiment that a pattern no longer stands for, as JSON.
@@ -231,6 +232,7 @@ func (o *overview) end() error {
 	}
 	o.terminal.Block()
 	stale, err := o.statuses(&l)
+	o.ended = l
 	switch {
 	case err != nil:
 	case o.json:

@@ -7,6 +7,7 @@ import (
 	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/verify"
 )
 
 // reason is a reason why a trace was not, or not wholly, migrated, for people.
@@ -54,4 +55,45 @@ func inWords(code checkpoint.Reason) reason {
 		return r
 	}
 	return reason{words: strings.ReplaceAll(string(code), "_", " ")}
+}
+
+// kindWords say what each finding of a verification means, but for a match. docs/verify.md says more of each.
+var kindWords = map[verify.Kind]string{
+	verify.Pending:    "the target has nothing of it, and no checkpoint here says that it was moved: run again",
+	verify.Missing:    "the checkpoint says that it was moved, and the target has nothing of it: repair moves it again",
+	verify.Incomplete: "spans or annotations of it are missing: repair writes them",
+	verify.Differ:     "a value differs, or there are spans that the source does not have",
+	verify.Duplicate:  "rows of it are there more than once",
+	verify.Unreadable: "the source does not give it, so nothing is proven",
+	verify.Changed:    "it changed at the source after it was migrated; the next run follows",
+	verify.Newer:      "it was requested after the last run began that looked at all; the next run takes it",
+	verify.Open:       "it has not ended at the source; a later run takes it",
+	verify.Edited:     "its annotations were changed at the target; they stay as they are there",
+	verify.Extra:      "it was migrated, and the source no longer lists it",
+	verify.Official:   "Databricks' own migration has moved it, and the target holds what that migration keeps",
+	verify.Accepted:   "runs can't migrate it, which somebody has accepted",
+}
+
+// noteWords say what was changed of a value so that the tables can hold it.
+var noteWords = map[convert.NoteCode]string{
+	convert.NonFinite:     "NaN or an infinity, now a string",
+	convert.InexactNumber: "a number that the tables can't hold exactly, now a string of its digits",
+	convert.LoneSurrogate: "half of a character, now U+FFFD",
+	convert.InvalidUTF8:   "bytes that are no UTF-8, now U+FFFD",
+	convert.DuplicateKey:  "a key that is there twice: the last one stands",
+	convert.NULInKey:      "a NUL in a key, now U+FFFD",
+	convert.InvalidJSON:   "text that begins like JSON and is none, kept as a string",
+	convert.TooDeep:       "nested too deep, kept as a string of its JSON text",
+	convert.LongKey:       "a key that is too long",
+	convert.TooLarge:      "too large for one value, kept in parts",
+	convert.BadID:         "no OTEL ID, replaced by a derived one",
+	convert.OtherTraceID:  "a span with the ID of another trace",
+	convert.BadTime:       "no time in nanoseconds, replaced",
+	convert.BadValue:      "a field of another type than the format has",
+	convert.UnknownField:  "a field that the format does not have",
+	convert.DuplicateSpan: "the same span twice",
+	convert.NoRoot:        "no span without a parent: the service's views do not show the trace",
+	convert.IssueLink:     "a reference to an issue, kept as feedback",
+	convert.KeyCollision:  "the user's own key has a meaning for readers, and was renamed",
+	convert.BadAssessment: "an assessment without an ID or a value, or whose ID comes twice",
 }

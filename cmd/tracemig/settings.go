@@ -22,6 +22,7 @@ var filePlaces = config.Keys{
 	// What belongs to the process.
 	"output": config.OfDefaults, "log-level": config.OfDefaults, "log-format": config.OfDefaults, "parallel": config.OfDefaults,
 	"metrics-file": config.OfDefaults, "metrics-addr": config.OfDefaults, "summary-file": config.OfDefaults,
+	"report":       config.OfDefaults,
 	"max-duration": config.OfDefaults,
 }
 

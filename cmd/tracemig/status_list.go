@@ -73,19 +73,27 @@ type mapping struct {
 
 func (a *app) listIDs(s *checkpoint.Store, output string) error {
 	target := s.Pair().Target
-	prefix := "" // of new IDs; in local tables a trace's new ID is the target trace ID alone
-	if !strings.HasPrefix(target, "file:") {
-		l, err := uctables.ParseLocation(target)
-		if err != nil {
-			return err
-		}
-		prefix = "trace:/" + l.Catalog + "." + l.Schema + "." + l.Prefix + "/"
+	prefix, err := newIDPrefix(target)
+	if err != nil {
+		return err
 	}
 	l := a.newLister(output, "trace_id", "new_id", "target")
 	return l.flush(s.Moved(a.stop, func(r checkpoint.Record) error {
 		id := prefix + r.TargetTraceID
 		return l.line(mapping{"mapping", r.TraceID, id, target}, r.TraceID, id, target)
 	}))
+}
+
+// newIDPrefix is what new IDs of traces begin with. In local tables a trace's new ID is the target trace ID alone.
+func newIDPrefix(target string) (string, error) {
+	if strings.HasPrefix(target, "file:") {
+		return "", nil
+	}
+	l, err := uctables.ParseLocation(target)
+	if err != nil {
+		return "", err
+	}
+	return "trace:/" + l.Catalog + "." + l.Schema + "." + l.Prefix + "/", nil
 }
 
 // lister prints one line for each trace, in the form of --output.

@@ -106,19 +106,13 @@ func (w *textWriter) detail(text string) {
 // textPrinter writes for people. It keeps a few trace IDs of each reason to name them in the summary.
 type textPrinter struct {
 	textWriter
-	examples map[string][]string
-	details  map[string]string
+	examples
 
 	experiment string // name of the source's experiment; empty where it is not known
 }
 
-// examplesShown is how many trace IDs a reason names. One more is kept, which tells whether there are more.
-const examplesShown = 5
-
 func newTextPrinter(out *results) *textPrinter {
-	return &textPrinter{
-		textWriter: newTextWriter(out), examples: map[string][]string{}, details: map[string]string{},
-	}
+	return &textPrinter{textWriter: newTextWriter(out), examples: newExamples()}
 }
 
 func (p *textPrinter) reads(experiment string) { p.experiment = experiment }
@@ -130,46 +124,8 @@ func (p *textPrinter) next(n next) error {
 }
 
 func (p *textPrinter) trace(t migrate.TraceReport) error {
-	keys := []string{string(t.State) + " " + string(t.Reason)}
-	if t.Reason == "" {
-		keys = nil
-	}
-	if t.Attachments > 0 {
-		keys = append(keys, "attachments")
-	}
-	if t.AcceptanceEnded {
-		keys = append(keys, "acceptance ended")
-	}
-	for _, n := range t.Notes {
-		keys = append(keys, "note "+string(n.Code))
-	}
-	for _, k := range keys {
-		p.example(k, t.TraceID, t.Detail)
-	}
+	p.examples.trace(t)
 	return p.err
-}
-
-// example keeps a trace ID as an example for key, and the first detail.
-func (p *textPrinter) example(key, traceID, detail string) {
-	if ids := p.examples[key]; traceID != "" && len(ids) <= examplesShown && !slices.Contains(ids, traceID) {
-		p.examples[key] = append(ids, traceID)
-	}
-	if p.details[key] == "" {
-		p.details[key] = detail
-	}
-}
-
-// ids lists the trace IDs that example kept for key.
-func (p *textPrinter) ids(key string) string {
-	ids := p.examples[key]
-	if len(ids) == 0 {
-		return ""
-	}
-	text := "  " + strings.Join(ids[:min(len(ids), examplesShown)], ", ")
-	if len(ids) > examplesShown {
-		text += ", … (-o json lists all)"
-	}
-	return text
 }
 
 // part names a source, and the shard of it where there is one.
@@ -421,8 +377,7 @@ func (p *textPrinter) report(r verify.Report, _ ending) error {
 		p.row("attachments left", "%s of %s traces: their bytes are at the source alone and would be lost with it",
 			group(r.AttachmentsLeft), group(r.AttachmentTraces))
 	}
-	clear(p.examples)
-	clear(p.details)
+	p.examples = newExamples()
 	return p.err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/convert"
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/terminal"
@@ -165,6 +166,25 @@ func TestReasonsHaveWords(t *testing.T) {
 	for code := range reasons {
 		if !codes[string(code)] {
 			t.Errorf("%s has words, and nothing gives it", code)
+		}
+	}
+}
+
+// What a report says of values and findings has words for each code.
+func TestCodesHaveWords(t *testing.T) {
+	for _, code := range convert.NoteCodes {
+		if noteWords[code] == "" {
+			t.Errorf("%s has no words", code)
+		}
+	}
+	for _, kind := range verify.Kinds {
+		if kindWords[kind] == "" && kind != verify.Match {
+			t.Errorf("%s has no words", kind)
+		}
+	}
+	for _, code := range worstFirst {
+		if exitWords[code] == "" {
+			t.Errorf("exit code %d has no words", code)
 		}
 	}
 }

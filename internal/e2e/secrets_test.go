@@ -67,7 +67,7 @@ func TestSecrets(t *testing.T) {
 		{"wrong token of a workspace", denied, []int{12}},
 		{"killed", killed, []int{-1}},
 	} {
-		s := try.fx.start()
+		s := try.fx.start("--report", filepath.Join(try.fx.baseDir, "report.html"))
 		if try.fx == killed {
 			p.kill <- func() { _ = s.cmd.Process.Kill() }
 		}
