@@ -262,9 +262,10 @@ func testPages(t *testing.T, folder string) {
 // testPackages unpacks the packages of an architecture, whose binary has to be that of the archive.
 func testPackages(t *testing.T, arch string, want []byte) {
 	t.Helper()
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
 	for glob, script := range map[string]string{
-		"*_" + arch + ".deb": `dpkg-deb -x "$1" .`,
-		"*." + map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch] + ".rpm": `rpm2cpio "$1" | cpio -i --make-directories --no-absolute-filenames --quiet`,
+		"*_" + arch + ".deb":    `dpkg-deb -x "$1" .`,
+		"*." + machine + ".rpm": `rpm2cpio "$1" | cpio -i --make-directories --no-absolute-filenames --quiet`, // it has absolute names
 	} {
 		found, _ := filepath.Glob(filepath.Join(*dist, glob))
 		if len(found) != 1 {

@@ -55,7 +55,7 @@ func Collect(root, command string, platforms []string) ([]*Module, error) {
 		list := exec.Command("go", "list", "-deps", "-f",
 			"{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}} {{$.Dir}}{{end}}{{end}}", command)
 		list.Dir = root
-		list.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "GOWORK=off")
+		list.Env = append(list.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "GOWORK=off")
 		list.Stderr = os.Stderr
 		out, err := list.Output()
 		if err != nil {
@@ -163,17 +163,18 @@ func Write(folder string, modules []*Module) error {
 	if err := Check(modules); err != nil {
 		return err
 	}
-	list := "tracemig contains code of these modules, unchanged. Their licences and notices are in the folders beside this file.\n" +
-		"go mod download MODULE@VERSION fetches the source of each; that of std, Go's standard library, comes with Go.\n\n"
+	var list strings.Builder
+	list.WriteString("tracemig contains code of these modules, unchanged. Their licences and notices are in the folders beside this file.\n" +
+		"go mod download MODULE@VERSION fetches the source of each; that of std, Go's standard library, comes with Go.\n\n")
 	for _, m := range modules {
-		list += fmt.Sprintf("%s %s: %s\n", m.Path, m.Version, strings.Join(m.IDs, ", "))
+		fmt.Fprintf(&list, "%s %s: %s\n", m.Path, m.Version, strings.Join(m.IDs, ", "))
 		for name, text := range m.Files {
 			if err := write(filepath.Join(folder, m.Path, filepath.FromSlash(name)), text); err != nil {
 				return err
 			}
 		}
 	}
-	return write(filepath.Join(folder, "README.txt"), []byte(list))
+	return write(filepath.Join(folder, "README.txt"), []byte(list.String()))
 }
 
 func write(name string, text []byte) error {

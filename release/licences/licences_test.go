@@ -74,5 +74,5 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-const mpl = "This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of the MPL was not distributed " +
-	"with this file, You can obtain one at https://mozilla.org/MPL/2.0/."
+const mpl = "This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of the MPL was not " +
+	"distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/."
