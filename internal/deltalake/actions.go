@@ -30,6 +30,7 @@ type protocol struct {
 
 type metaData struct {
 	ID               string            `json:"id"`
+	Description      string            `json:"description,omitempty"`
 	Format           format            `json:"format"`
 	SchemaString     string            `json:"schemaString"`
 	PartitionColumns []string          `json:"partitionColumns"`
@@ -80,8 +81,9 @@ func creation(t uctables.Table, clustering bool, now time.Time) []action {
 		{Protocol: &p},
 		{MetaData: &metaData{
 			ID:               uuid.NewString(),
+			Description:      t.About(),
 			Format:           format{Provider: "parquet", Options: map[string]string{}},
-			SchemaString:     string(mustJSON(deltaType(t.Struct()))),
+			SchemaString:     string(mustJSON(schemaOf(t))),
 			PartitionColumns: []string{},
 			Configuration:    config,
 			CreatedTime:      now.UnixMilli(),

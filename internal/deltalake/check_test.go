@@ -3,6 +3,7 @@ package deltalake
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -73,8 +74,9 @@ func TestRefusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := strings.Replace(string(b), tt.old, tt.new, 1)
-			if text == string(b) {
+			whole := withoutComments(b)
+			text := strings.Replace(whole, tt.old, tt.new, 1)
+			if text == whole {
 				t.Fatalf("%s is not in the log:\n%s", tt.old, b)
 			}
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -106,7 +108,7 @@ func changeLog(t *testing.T, tbl *table, pairs ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(b)
+	text := withoutComments(b)
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
 			t.Fatalf("%s is not in the log:\n%s", pairs[i], b)
@@ -116,6 +118,11 @@ func changeLog(t *testing.T, tbl *table, pairs ...string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// withoutComments is a log without the comments on columns.
+func withoutComments(log []byte) string {
+	return regexp.MustCompile(`\\"comment\\":\\"[^"\\]*\\"`).ReplaceAllString(string(log), "")
 }
 
 // otherLake has tables with columns and fields that tracemig does not know, in another order, and

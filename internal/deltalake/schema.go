@@ -52,6 +52,19 @@ func deltaType(t uctables.Type) any {
 	return t.Name
 }
 
+// schemaOf is the schemaString of a table that is made, with comments on its columns.
+func schemaOf(t uctables.Table) deltaStruct {
+	s := deltaStruct{Type: "struct"}
+	for _, c := range t.Columns {
+		f := deltaField{c.Name, mustJSON(deltaType(uctables.MustType(c.Type))), true, map[string]any{}}
+		if about := c.About(t); about != "" {
+			f.Metadata["comment"] = about
+		}
+		s.Fields = append(s.Fields, f)
+	}
+	return s
+}
+
 // mustJSON is for values that always have a JSON form.
 func mustJSON(v any) json.RawMessage {
 	b, err := json.Marshal(v)

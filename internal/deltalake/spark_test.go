@@ -118,6 +118,26 @@ func TestSparkReads(t *testing.T) {
 		if d := cmp.Diff(want, fromSpark(t, l.annotations(), "annotation_id")); d != "" {
 			t.Errorf("annotations, clustering %t (-want +got):\n%s", clustering, d)
 		}
+		for _, tbl := range l.tables {
+			var want, got []any
+			for _, c := range tbl.spec.Columns {
+				if about := c.About(tbl.spec); about != "" {
+					want = append(want, c.Name+": "+about)
+				}
+			}
+			for _, row := range rig.SharedWarehouse(t).SQL(t, "DESCRIBE TABLE delta.`"+tbl.log.dir+"`") {
+				if about, ok := row[2].(string); ok && about != "" && !strings.HasPrefix(row[0].(string), "#") {
+					got = append(got, fmt.Sprint(row[0], ": ", about))
+				}
+			}
+			if d := cmp.Diff(want, got[:min(len(got), len(want))]); d != "" {
+				t.Errorf("comments of %s, clustering %t (-want +got):\n%s", tbl.log.dir, clustering, d)
+			}
+			about := rig.SharedWarehouse(t).SQL(t, "DESCRIBE DETAIL delta.`"+tbl.log.dir+"`")[0][3]
+			if about != tbl.spec.About() {
+				t.Errorf("the comment of %s is %v, want %s", tbl.log.dir, about, tbl.spec.About())
+			}
+		}
 		// Files are skipped by their statistics.
 		var counts []string
 		for _, where := range []string{

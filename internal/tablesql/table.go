@@ -28,11 +28,15 @@ func ShowBetaProperties(l uctables.Location) string {
 		uctables.QuoteName(uctables.BetaSpansTable)
 }
 
-// CreateTable is the statement that makes a table where it is missing.
+// CreateTable is the statement that makes a table where it is missing, with comments on it and its columns.
 func CreateTable(l uctables.Location, t uctables.Table) string {
 	var columns, properties []string
 	for _, c := range t.Columns {
-		columns = append(columns, c.Name+" "+c.Type)
+		column := c.Name + " " + c.Type
+		if about := c.About(t); about != "" {
+			column += " COMMENT '" + about + "'"
+		}
+		columns = append(columns, column)
 	}
 	for _, p := range uctables.Properties {
 		properties = append(properties, fmt.Sprintf("'%s' = '%s'", p[0], p[1]))
@@ -42,8 +46,9 @@ func CreateTable(l uctables.Location, t uctables.Table) string {
 )
 USING DELTA
 CLUSTER BY (%s)
+COMMENT '%s'
 TBLPROPERTIES (%s)`, l.Quoted(t.Suffix), strings.Join(columns, ",\n  "),
-		strings.Join(t.ClusterBy, ", "), strings.Join(properties, ", "))
+		strings.Join(t.ClusterBy, ", "), t.About(), strings.Join(properties, ", "))
 }
 
 // DropTable is the statement that drops a table if it exists.

@@ -42,6 +42,23 @@ func TestCheck(t *testing.T) {
 		t.Errorf("create a second time: error %v, want none", err)
 	}
 	name := w.opts.Location.Name(uctables.Spans)
+	comments := map[any]any{}
+	for _, row := range s.SQL(t, "DESCRIBE TABLE EXTENDED "+name) {
+		if comments[row[0]] == nil {
+			comments[row[0]] = row[2]
+		}
+		if row[0] == "Comment" && row[1] != uctables.Spans.About() {
+			t.Errorf("the comment of %s is %v, want %s", name, row[1], uctables.Spans.About())
+		}
+	}
+	if _, ok := comments["Comment"]; !ok {
+		t.Errorf("%s has no comment, want one", name)
+	}
+	for _, c := range uctables.Spans.Columns {
+		if got := comments[c.Name]; got != c.About(uctables.Spans) {
+			t.Errorf("the comment of column %s is %v, want %s", c.Name, got, c.About(uctables.Spans))
+		}
+	}
 	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v1')")
 	refused(name, "beta form")
 	s.SQL(t, "ALTER TABLE "+name+" SET TBLPROPERTIES ('otel.schemaVersion' = 'v3')")

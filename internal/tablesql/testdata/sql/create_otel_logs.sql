@@ -21,4 +21,5 @@ CREATE TABLE IF NOT EXISTS `main`.`my-agents`.`prod_otel_logs` (
 )
 USING DELTA
 CLUSTER BY (time, service_name)
+COMMENT 'Logs in the form of OpenTelemetry; tracemig writes none'
 TBLPROPERTIES ('otel.schemaVersion' = 'v2', 'delta.checkpointPolicy' = 'classic')

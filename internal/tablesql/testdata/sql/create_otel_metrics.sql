@@ -22,4 +22,5 @@ CREATE TABLE IF NOT EXISTS `main`.`my-agents`.`prod_otel_metrics` (
 )
 USING DELTA
 CLUSTER BY (time, service_name)
+COMMENT 'Metrics in the form of OpenTelemetry; tracemig writes none'
 TBLPROPERTIES ('otel.schemaVersion' = 'v2', 'delta.checkpointPolicy' = 'classic')
