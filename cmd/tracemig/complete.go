@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tracemig/tracemig/internal/complete"
+	"github.com/tracemig/tracemig/internal/cookbook"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/terminal"
@@ -21,6 +22,7 @@ import (
 // someWords are some values of flags that have others too.
 var someWords = map[string][]string{
 	"attachments": {attachmentsNone, attachmentsInline},
+	"engine":      {string(cookbook.Databricks), string(cookbook.Spark), string(cookbook.DuckDB)},
 	"target":      {complete.Files},
 }
 

@@ -152,6 +152,15 @@ func (c *connector) locate(ctx context.Context, ref string) (name string, t data
 	return t.Location.String(), t, err
 }
 
+// location is the trace location that ref names. Where ref spells it out, no workspace is asked.
+func (c *connector) location(ctx context.Context, ref string) (uctables.Location, error) {
+	if l, err := uctables.ParseLocation(ref); err == nil {
+		return l, nil
+	}
+	_, found, err := c.locate(ctx, ref)
+	return found.Location, err
+}
+
 // target opens the writer for ref, see locate.
 func (c *connector) target(ctx context.Context, ref string) (target.Writer, error) {
 	name, t, err := c.locate(ctx, ref)

@@ -38,13 +38,9 @@ func (a *app) printGrants(o checkOptions) error {
 		return usageError("--principal holds a control character; no principal's name does")
 	}
 	conn := o.connector(a, log)
-	l, err := uctables.ParseLocation(o.target)
+	l, err := conn.location(a.stop, o.target)
 	if err != nil {
-		_, found, err := conn.locate(a.stop, o.target)
-		if err != nil {
-			return err
-		}
-		l = found.Location
+		return err
 	}
 	if o.principal == "" {
 		if o.principal, err = a.whoAmI(conn); err != nil {

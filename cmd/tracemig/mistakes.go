@@ -28,6 +28,7 @@ var otherVerbs = map[string]string{
 	"rebuild": "checkpoint rebuild", "unlock": "checkpoint unlock", "state": "checkpoint path", "reset": "checkpoint rebuild",
 	"ack": "accept", "acknowledge": "accept", "ignore": "accept", "waive": "accept", "suppress": "accept",
 	"sample": "demo", "example": "demo", "quickstart": "demo", "tutorial": "demo",
+	"query": "sql", "queries": "sql", "cookbook": "sql", "dashboard": "sql --dashboard",
 	"autocomplete": "completion", "completions": "completion",
 }
 

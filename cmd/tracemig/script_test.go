@@ -204,16 +204,19 @@ func writeConfig(ts *testscript.TestScript, _ bool, _ []string) {
 
 // workspace lists names as a Databricks workspace does. It adds every request that may change something to the file $WORK/changes.
 func workspace(folder string) http.Handler {
+	const bound = `{"experiment_id":"8","name":"/Shared/agent-uc","tags":[
+		{"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.support"}]}`
 	answers := map[string]string{
 		"/api/2.1/unity-catalog/catalogs": `{"catalogs":[{"name":"samples"},{"name":"main"},{"name":"evil\u001b[2J"}]}`,
 		"/api/2.1/unity-catalog/schemas":  `{"schemas":[{"name":"agents"},{"name":"tools"}]}`,
 		"/api/2.1/unity-catalog/table-summaries": `{"tables":[{"full_name":"main.agents.support_otel_spans"},
 			{"full_name":"main.agents.billing_otel_spans"}]}`,
 		"/api/2.0/sql/warehouses": `{"warehouses":[{"id":"12ab","name":"Evil \u001b[2J one","state":"STOPPED"},{"id":"34cd","state":"RUNNING"}]}`,
-		"/api/2.0/mlflow/experiments/search": `{"experiments":[{"experiment_id":"7","name":"/Shared/agent"},
-			{"experiment_id":"8","name":"/Shared/agent-uc","tags":[
-			{"key":"mlflow.experiment.databricksTraceDestinationPath","value":"main.agents.support"}]}]}`,
+		"/api/2.0/mlflow/experiments/search": `{"experiments":[
+			{"experiment_id":"7","name":"/Shared/agent"},` + bound + `]}`,
 	}
+	// By whatever name it is asked for.
+	answers["/api/2.0/mlflow/experiments/get-by-name"] = `{"experiment":` + bound + `}`
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
 		switch {

@@ -125,6 +125,24 @@ func (l *Lake) Identity(ctx context.Context) (string, error) {
 	return spans + " " + annotations, ctx.Err()
 }
 
+// Files are the paths of the files that hold the rows of a table's newest version. Other files in its folder were replaced, or belong
+// to no commit.
+func (l *Lake) Files(ctx context.Context, spec uctables.Table) (paths []string, err error) {
+	for _, t := range l.tables {
+		if t.spec.Suffix != spec.Suffix {
+			continue
+		}
+		_, files, err := t.files(-1, within(target.AllTimes))
+		if err != nil {
+			return nil, t.wrap(err)
+		}
+		for _, f := range files {
+			paths = append(paths, f.path)
+		}
+	}
+	return paths, ctx.Err()
+}
+
 // Create makes the tables that are missing. It may run at the same time elsewhere.
 func (l *Lake) Create(ctx context.Context) error {
 	for _, t := range l.tables {

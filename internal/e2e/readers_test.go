@@ -14,7 +14,7 @@ import (
 // all, even one that takes several commits.
 func TestReaders(t *testing.T) {
 	t.Parallel()
-	m, c := fillBulk(t, smallCases+",state_error,tags,trace_metadata,token_usage_cost,otlp_6000_spans", 120)
+	m, c := fillBulk(t, smallCases+",state_error,tags,trace_metadata,otlp_6000_spans,"+cookbookCases, 120)
 	src := newRecordingProxy(t, m.URI)
 	fx := newFixture(t, src.URL, c.Experiment).toWarehouse().withViews()
 	fx.mustRun(0, "--end-time", "2015-01-01") // This run only creates the tables and views.
@@ -72,4 +72,5 @@ func TestReaders(t *testing.T) {
 	if partial == 0 {
 		t.Error("no reading fell between two commits, want at least one: the test proves nothing without it")
 	}
+	checkCookbook(t, fx, newFixture(t, m.URI, c.Experiment).toLocal(), c)
 }

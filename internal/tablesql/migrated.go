@@ -21,7 +21,7 @@ FROM (
     to_json(try_variant_get(metadata, '$["%s"]', 'VARIANT')) AS attachments,
     deleted_at,
     unix_micros(created_at) AS request_micros,
-    `+newestFirst+`
+    `+NewestFirst+`
   FROM %s
   WHERE annotation_type = 'METADATA'
 ) AS m
@@ -46,7 +46,7 @@ FROM (
     try_variant_get(value, '$.trace_metadata["%s"]', 'STRING') AS experiment,
     try_variant_get(metadata, '$["%s"]', 'STRING') AS source,
     deleted_at,
-    `+newestFirst+`
+    `+NewestFirst+`
   FROM %s
   WHERE annotation_type = 'METADATA'
 )

@@ -53,7 +53,7 @@ func ReadAnnotations(l uctables.Location, annotations uctables.Table) string {
 func newest(l uctables.Location) string {
 	return fmt.Sprintf(`(
   SELECT %s,
-    `+newestFirst+`,
+    `+NewestFirst+`,
     count(*) OVER (PARTITION BY annotation_id, updated_at) AS copies
   FROM %s
   WHERE %s
@@ -61,9 +61,9 @@ func newest(l uctables.Location) string {
 WHERE age = 1`, annotationColumns, l.Quoted(uctables.Annotations.Suffix), ofTraces(annotatedTrace, "created_at"))
 }
 
-// newestFirst numbers the versions of each annotation in column age, from the newest on. Of two with the same updated_at the
+// NewestFirst numbers the versions of each annotation in column age, from the newest on. Of two with the same updated_at the
 // deleted one is the newer.
-const newestFirst = "row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age"
+const NewestFirst = "row_number() OVER (PARTITION BY annotation_id ORDER BY updated_at DESC, deleted_at DESC NULLS LAST) AS age"
 
 // annotationColumns are named one by one: a column that tracemig does not know may have a name that a query gives to a column of
 // its own.

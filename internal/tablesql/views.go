@@ -59,7 +59,7 @@ func metadataView(l uctables.Location) string {
   SELECT `+annotatedTrace+` AS trace_id, annotation_id, annotation_type, name, value, comment, metadata, created_at, updated_at
   FROM (
     SELECT annotation_id, target_id, annotation_type, name, value, comment, metadata, created_at, updated_at, deleted_at,
-      `+newestFirst+`
+      `+NewestFirst+`
     FROM %s
   )
   WHERE age = 1 AND deleted_at IS NULL

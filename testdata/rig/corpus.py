@@ -475,6 +475,27 @@ def token_usage_cost(c):
     c.end(root)
 
 
+@case
+def token_usage_summed_up(c):
+    """Agents that sum up the tokens of the models below them, with a span without any between."""
+    def used(span, model, tokens, cost=None):
+        span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1})
+        if cost:
+            span.set_attribute("mlflow.llm.cost", {"input_cost": cost, "output_cost": 0.0, "total_cost": cost})
+        if model:
+            span.set_attribute("mlflow.llm.model", model)
+        span.end(end_time_ns=span.start_time_ns + MS)
+
+    root = c.root("summed up")
+    agent = c.child(root, "agent", kind=SpanType.AGENT, end=False)
+    step = c.child(agent, "step", kind=SpanType.CHAIN)
+    used(c.child(step, "first model", kind=SpanType.CHAT_MODEL, end=False), "model-y", 100, 0.5)
+    used(c.child(step, "second model", kind=SpanType.CHAT_MODEL, end=False), "model-z", 20, 0.125)
+    agent.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 120, "output_tokens": 2, "total_tokens": 122})
+    agent.end(end_time_ns=agent.start_time_ns + 5 * MS)
+    c.end(root)
+
+
 # --- trace fields -----------------------------------------------------------------------------------------------
 
 
