@@ -74,8 +74,10 @@ func (a *app) demo(folder string) error {
 	}
 	_, err = fmt.Fprintf(a.stdout,
 		"\nThe tables are Delta tables:\n  %s\n  %s\n\nQueries to try, in DuckDB 2:\n%s\nand in Spark 4 with Delta:\n%s\n"+
+			"tracemig sql lists more queries, and prints them for these tables, as in tracemig sql --target %s tokens | duckdb\n\n"+
 			"Run the demo again: nothing is new, so nothing is written.\n",
-		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, absolute, absolute))
+		spans, annotations, fmt.Sprintf(duckQueries, quoted(spans), quoted(annotations)), fmt.Sprintf(sparkQueries, absolute, absolute),
+		shellWord("file:"+prefix))
 	return err
 }
 
