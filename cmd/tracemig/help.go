@@ -26,7 +26,7 @@ var flagGroups = []struct {
 	{"Limits and speed", "limit max-duration parallel read concurrency bytes-in-flight search-rate download-rate " +
 		"staging-volume stage statement-bytes"},
 	{"What is remembered", "checkpoint lock-wait ledger-table"},
-	{"Output", "list map max-age output log-level log-format report summary-file metrics-file metrics-addr"},
+	{"Output", "list map links max-age output log-level log-format report summary-file metrics-file metrics-addr"},
 	{"Help", "help version"},
 }
 

@@ -141,6 +141,10 @@ var statusRules = []rule[*statusOptions]{
 		says:   "--list and --map both say what to list; give one of them",
 	},
 	{
+		broken: func(o *statusOptions) bool { return o.links && !o.idMap },
+		says:   "--links adds addresses to --map; give both",
+	},
+	{
 		broken: func(o *statusOptions) bool {
 			return o.list != "" && !slices.Contains(listedStates, checkpoint.State(o.list))
 		},

@@ -21,6 +21,7 @@ type statusOptions struct {
 	pairsOptions
 	list   string
 	idMap  bool
+	links  bool
 	maxAge string
 	output string
 }
@@ -42,12 +43,15 @@ which know the migrated and skipped traces, not the runs nor what was deferred o
 With --max-age the exit code is 4 where the last successful run is older, or there never was one: a
 run that looked at its whole window and failed with no trace that is not accepted.
 
-With --list and --map there is one line a trace: CSV has a header, JSON lines have a "type".`,
+With --list and --map there is one line a trace: CSV has a header, JSON lines have a "type". With
+--links the address of a trace at the target is known where --target is an experiment, or the one
+experiment that is bound to the location can be found.`,
 		Example: `  tracemig status
   tracemig status --source /Shared/support-agent --target main.agents.support
   tracemig status --max-age 26h
   tracemig status --checkpoint ./checkpoint.db --list failed -o json
-  tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv`,
+  tracemig status --source /Shared/support-agent --target main.agents.support --map -o csv > ids.csv
+  tracemig status --source /Shared/support-agent --target /Shared/support-uc --map --links -o csv`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.config != "" && o.listing() {
@@ -68,6 +72,8 @@ func newStatusOptions(c *cobra.Command) *statusOptions {
 	f := c.Flags()
 	f.StringVar(&o.list, "list", "", "list the traces that are migrated, skipped, deferred, failed or accepted")
 	f.BoolVar(&o.idMap, "map", false, "list old and new ID of every trace that is in the target")
+	f.BoolVar(&o.links, "links", false,
+		"with --map: also the address of each in the UI of the source and of the target, when it was requested, and its experiment")
 	f.StringVar(&o.maxAge, "max-age", "",
 		"end with 4 where the last successful run ended longer ago than this `age`, such as 26h or 2d, and name what is stale")
 	f.StringVarP(&o.output, "output", "o", o.output, "text or json; csv too with --list and --map")
@@ -139,7 +145,7 @@ func (a *app) status(o *statusOptions) error {
 	case o.list != "":
 		return a.listTraces(s, checkpoint.State(o.list), o.output)
 	case o.idMap:
-		return a.listIDs(s, o.output)
+		return a.mapIDs(o, conn, s)
 	}
 	show := a.statusAsText
 	if o.output == "json" {
@@ -150,6 +156,18 @@ func (a *app) status(o *statusOptions) error {
 		return err
 	}
 	return foundStale([]pairStatus{st}, o.maxAge)
+}
+
+// mapIDs lists old and new IDs, with addresses where they are asked for.
+func (a *app) mapIDs(o *statusOptions, conn *connector, s *checkpoint.Store) error {
+	if !o.links {
+		return a.listIDs(s, o.output, nil)
+	}
+	l, err := a.links(o, conn, s)
+	if err != nil {
+		return err
+	}
+	return a.listIDs(s, o.output, l)
 }
 
 // temporary makes a temporary checkpoint and fills it from the target's tables.

@@ -69,18 +69,30 @@ type mapping struct {
 	TraceID string `json:"trace_id"`
 	NewID   string `json:"new_id"` // at the target
 	Target  string `json:"target"`
+	linked
 }
 
-func (a *app) listIDs(s *checkpoint.Store, output string) error {
+// listIDs prints old and new IDs, and what l tells besides; nil for nothing.
+func (a *app) listIDs(s *checkpoint.Store, output string, l *links) error {
 	target := s.Pair().Target
 	prefix, err := newIDPrefix(target)
 	if err != nil {
 		return err
 	}
-	l := a.newLister(output, "trace_id", "new_id", "target")
-	return l.flush(s.Moved(a.stop, func(r checkpoint.Record) error {
-		id := prefix + r.TargetTraceID
-		return l.line(mapping{"mapping", r.TraceID, id, target}, r.TraceID, id, target)
+	columns := []string{"trace_id", "new_id", "target"}
+	if l != nil {
+		columns = append(columns, linkColumns...)
+	}
+	out := a.newLister(output, columns...)
+	return out.flush(s.Moved(a.stop, func(r checkpoint.Record) error {
+		m := mapping{Type: "mapping", TraceID: r.TraceID, NewID: prefix + r.TargetTraceID, Target: target}
+		cells := []string{m.TraceID, m.NewID, target}
+		if l != nil {
+			var more []string
+			m.linked, more = l.of(&r, m.NewID)
+			cells = append(cells, more...)
+		}
+		return out.line(m, cells...)
 	}))
 }
 

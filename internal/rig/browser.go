@@ -156,10 +156,16 @@ func (b *Browser) Show(file string, width int, dark bool) {
 	b.call(nil, "Emulation.setEmulatedMedia", map[string]any{
 		"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}},
 	})
+	b.Visit("file://" + file)
+}
+
+// Visit opens an address.
+func (b *Browser) Visit(address string) {
+	b.t.Helper()
 	b.mu.Lock()
 	b.events = nil
 	b.mu.Unlock()
-	b.call(nil, "Page.navigate", map[string]any{"url": "file://" + file})
+	b.call(nil, "Page.navigate", map[string]any{"url": address})
 	b.Eval(nil, `new Promise(done => document.readyState == "complete" ? done() : addEventListener("load", () => done()))`)
 }
 
