@@ -257,7 +257,7 @@ func (c *converter) finishSpans() {
 			detail := "the source lists another span with ID " + id + "; this one got a derived ID"
 			c.notes = append(c.notes, Note{DuplicateSpan, s.SpanID, "span_id", detail})
 		}
-		s.RecordID = recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID)
+		s.RecordID = uctables.RecordID(s.StartTimeUnixNano, s.TraceID, s.SpanID)
 		seen[s.SpanID] = len(kept)
 		if kept = kept[:len(kept)+1]; len(kept) <= i {
 			kept[len(kept)-1] = *s

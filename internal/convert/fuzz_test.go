@@ -100,7 +100,7 @@ func checkSpan(s *uctables.Span, traceID string) error {
 	if s.TraceID != traceID {
 		return fmt.Errorf("row of trace %q in %q", s.TraceID, traceID)
 	}
-	if s.RecordID != recordID(s.StartTimeUnixNano, s.TraceID, s.SpanID) {
+	if s.RecordID != uctables.RecordID(s.StartTimeUnixNano, s.TraceID, s.SpanID) {
 		return fmt.Errorf("record_id %q", s.RecordID)
 	}
 	if s.Attributes == nil {

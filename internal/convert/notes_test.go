@@ -333,7 +333,7 @@ func TestTraceID(t *testing.T) {
 func TestPinnedIDs(t *testing.T) {
 	got := []string{
 		Namespace.String(), derive("tag", hexTrace, "k").String(), deriveSpanID("x"),
-		recordID(1794740511220414689, hexTrace, "11fcc7409c15504d"), recordID(-5, hexTrace, ""),
+		uctables.RecordID(1794740511220414689, hexTrace, "11fcc7409c15504d"), uctables.RecordID(-5, hexTrace, ""),
 	}
 	want := []string{
 		"d165335f-ee3a-5d32-a2cb-3fa194200868", "83d99799-fa2a-5a55-bb22-2eed9e23b130", "06856c90fcab51bf",
