@@ -40,6 +40,7 @@ type Lake struct {
 var _ interface {
 	target.Writer
 	target.Marker
+	target.Remover
 } = (*Lake)(nil)
 
 // ErrNoPrefix says that a path is a folder, and no prefix of tables in one.

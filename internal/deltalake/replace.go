@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +107,7 @@ func (r *spanReplacement) prepare(ctx context.Context) (version int64, old []dat
 	return version, old, err
 }
 
-// mayRemove returns a problem where the table's newest version forbids that rows are removed.
+// mayRemove returns a problem where the table's newest version forbids that rows are removed or replaced.
 func (t *table) mayRemove() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,7 +121,7 @@ func (t *table) mayRemove() error {
 		if strings.EqualFold(t.snap.meta.Configuration[property], "true") {
 			return &problem{
 				why + " (" + property + " is true)",
-				"Set the property to false, replace the spans in Spark, or migrate into a new path.",
+				"Set the property to false, or change the rows in Spark.",
 			}
 		}
 	}
@@ -217,46 +216,11 @@ func (r *spanReplacement) writeFiles(ctx context.Context, old []dataFile) (err e
 
 // rewrite writes a file with the rows of f that stay. It returns nil where none does.
 func (r *spanReplacement) rewrite(ctx context.Context, f dataFile) (*newFile, error) {
-	var keep []bool
-	s := newStats()
-	text := func(b []byte) *string {
-		if b == nil {
-			return nil
-		}
-		t := string(b)
-		return &t
-	}
-	if err := scan(ctx, f.path, []string{"trace_id", "span_id", "time", "date", "service_name"}, nil, func(row *rowReader) error {
-		trace, span := row.text(0), row.text(1)
-		i, ok := r.index.row(trace, span)
-		keep = append(keep, !ok || !r.rows[i])
-		if ok && r.rows[i] {
-			return row.err
-		}
-		s.rows++
-		var micros *int64
-		if at, ok := row.int(2); ok {
-			micros = &at
-		}
-		day := int32(uctables.NoDate)
-		if d, ok := row.int(3); ok {
-			day = int32(d)
-		}
-		s.span(text(trace), text(span), micros, day, text(row.text(4)))
-		return row.err
-	}); err != nil || s.rows == 0 {
-		return nil, err
-	}
-	in, err := openParquet(f.path)
-	if err != nil {
-		return nil, err
-	}
-	written, err := r.newFile(func(out *os.File) (*stats, error) { return s, copyRows(ctx, in, keep, out) })
-	if closeErr := in.Close(); err == nil && closeErr != nil {
-		written.remove()
-		return nil, closeErr
-	}
-	return written, err
+	w, err := r.without(ctx, f, spanStatColumns, noteSpan, func(row *rowReader) bool {
+		i, ok := r.index.row(row.text(0), row.text(1))
+		return ok && r.rows[i]
+	})
+	return w.file, err
 }
 
 // discard removes the files that were written, none of which a commit names.

@@ -25,9 +25,6 @@ import (
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// DeletedBy is deleted_by of rows that the source no longer has.
-const DeletedBy = "tracemig"
-
 // Options say what is known besides the rows.
 type Options struct {
 	NowMicros int64 // updated_at of new versions, microseconds since the Unix epoch
@@ -230,9 +227,8 @@ func linkedRun(a *uctables.Annotation) (runID string) {
 
 // own says whether tracemig wrote this version.
 func (c *comparer) own(s *uctables.Annotation) bool {
-	at, ok := c.listed[s.AnnotationID]
-	return ok && at == s.UpdatedAtMicros || s.DeletedBy != nil && *s.DeletedBy == DeletedBy ||
-		convert.Inferable(s, c.traceID, c.requested)
+	at, listed := c.listed[s.AnnotationID]
+	return wrote(s, c.traceID, c.requested, listed && at == s.UpdatedAtMicros)
 }
 
 // record has METADATA list a version as tracemig's own, unless the version shows that by itself.
@@ -266,7 +262,7 @@ func (c *comparer) replace(a uctables.Annotation, s *uctables.Annotation) {
 
 // remove writes a version of s that deletes it.
 func (c *comparer) remove(s *uctables.Annotation) {
-	deleted, at, by := *s, c.NowMicros, DeletedBy
+	deleted, at, by := *s, c.NowMicros, uctables.DeletedBy
 	deleted.DeletedAtMicros, deleted.DeletedBy = &at, &by
 	c.replace(deleted, s)
 }

@@ -57,6 +57,17 @@ func TestSQL(t *testing.T) {
 		"describe_ledger":            DescribeTable(ledger, uctables.Ledger),
 		"insert_runs":                InsertRuns(ledger, uctables.Ledger),
 		"count_runs":                 CountRuns(ledger),
+		"remove_spans":               RemoveSpans(l, uctables.Spans),
+		"remove_annotations":         RemoveAnnotations(l, uctables.Annotations),
+		"remove_annotations_staged":  Staged(v, RemoveAnnotations(l, uctables.Annotations), folder),
+		"select_marked":              SelectMarked(l, 1000, false),
+		"select_marked_named":        SelectMarked(l, 1000, true),
+		"read_versions":              ReadVersions(l, uctables.Annotations),
+		"delete_spans":               DeleteSpans(l, []string{"0a", "0b"}, 1, 2),
+		"delete_annotations": DeleteAnnotations(l, []uctables.Version{
+			{AnnotationID: "a", TargetID: "0a", CreatedAtMicros: 5, UpdatedAtMicros: 6},
+			{AnnotationID: "it's ${x}; \\ é 😀\n", TargetID: "0b", CreatedAtMicros: 3, UpdatedAtMicros: 4},
+		}),
 	}
 	// A table with columns and fields that tracemig does not know, in another order, and one without an
 	// optional column.

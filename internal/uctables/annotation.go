@@ -62,5 +62,16 @@ type Replacement struct {
 	ReplacesCreatedMicros int64
 }
 
+// Version names one version of an annotation.
+type Version struct {
+	AnnotationID    string
+	TargetID        string
+	CreatedAtMicros int64 // where the table is looked through for it
+	UpdatedAtMicros int64
+}
+
+// DeletedBy is deleted_by of the versions by which tracemig deletes what the source no longer has.
+const DeletedBy = "tracemig"
+
 // NoVersion is the Replacement.ReplacesMicros of a replacement of nothing. It is before the updated_at of every version.
 const NoVersion = math.MinInt64

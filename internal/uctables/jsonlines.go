@@ -151,6 +151,21 @@ func AppendAnnotationKey(b []byte, a *Annotation) []byte {
 	return append(b, '}')
 }
 
+// AppendVersion appends a line with the columns by which tablesql.RemoveAnnotations finds the version.
+func AppendVersion(b []byte, v *Version) []byte {
+	b = append(b, `{"annotation_id":`...)
+	b = appendString(b, v.AnnotationID)
+	b = appendText(b, "target_id", v.TargetID)
+	b = appendInt(b, "updated_at", v.UpdatedAtMicros)
+	return append(b, '}')
+}
+
+// AppendTrace appends a line with the trace ID by which tablesql.RemoveSpans finds the trace's spans.
+func AppendTrace(b []byte, traceID *string) []byte {
+	b = append(b, `{"trace_id":`...)
+	return append(appendString(b, *traceID), '}')
+}
+
 func appendKey(b []byte, key string) []byte {
 	b = append(b, `,"`...)
 	b = append(b, key...)

@@ -76,6 +76,7 @@ var _ interface {
 	target.StatementSender
 	target.TableChecker
 	target.LocationReader
+	target.Remover
 } = (*Warehouse)(nil)
 
 // prepareDriver makes the driver fit for use, once a process. It switches the driver's logger off, which writes failed

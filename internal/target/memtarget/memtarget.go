@@ -19,8 +19,8 @@ import (
 )
 
 // Target keeps rows in memory as the tables keep them: documents in the form of VARIANT, and keys that are
-// looked up within the times of a write alone, so that a key can be there twice. It implements target.Writer
-// and target.SpanProber.
+// looked up within the times of a write alone, so that a key can be there twice. It implements target.Writer,
+// and target.SpanProber and target.Remover.
 type Target struct {
 	// Before, unless nil, sees the rows of each write, and of each probe. Where it returns an error, nothing is
 	// written and the write returns the same error.
@@ -41,6 +41,7 @@ type spanKey struct{ trace, span string }
 var _ interface {
 	target.Writer
 	target.SpanProber
+	target.Remover
 } = (*Target)(nil)
 
 // New returns a target whose tables are missing.

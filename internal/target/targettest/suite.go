@@ -60,6 +60,7 @@ func Run(t *testing.T, o Options) {
 		{"Migrated", s.migrated},
 		{"Official", s.official},
 		{"YieldErrors", s.yieldErrors},
+		{"Remove", s.remove},
 		{"Cancelled", s.cancelled},
 		{"ConcurrentWrites", s.concurrentWrites},
 		{"ConcurrentReplacements", s.concurrentReplacements},
