@@ -75,7 +75,7 @@ func (s *session) reopenWrong(w mlflowclient.Window) (found int, err error) {
 		return 0, err
 	}
 	defer release()
-	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source, "repair"); err != nil {
+	if err := migrate.Rebuild(s.stop, store, s.target, s.pair.Source); err != nil {
 		return 0, err
 	}
 	err = s.verifyBy(w, func(ctx context.Context, job verify.Job) (r verify.Report, err error) {

@@ -181,7 +181,7 @@ func (a *app) temporary(ref string, conn *connector, pair checkpoint.Pair) (*che
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate.Rebuild(a.stop, s, target, pair.Source, ""); err != nil {
+	if err := migrate.Rebuild(a.stop, s, target, pair.Source); err != nil {
 		s.Close()
 		return nil, err
 	}

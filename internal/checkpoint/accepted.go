@@ -42,21 +42,9 @@ func (s *Store) Accept(ctx context.Context, accepted []AcceptedTrace) error {
 
 // Withdraw ends the acceptances of some traces in one transaction: from then on they have failed again.
 func (s *Store) Withdraw(ctx context.Context, traceIDs []string) error {
-	list, err := json.Marshal(traceIDs)
-	if err != nil {
-		return err
-	}
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		for _, q := range []string{
-			"DELETE FROM accepted WHERE trace_id IN (SELECT value FROM json_each(?))",
-			"UPDATE traces SET state = 'failed' WHERE state = 'accepted' AND trace_id IN (SELECT value FROM json_each(?))",
-		} {
-			if _, err := tx.ExecContext(ctx, q, string(list)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.onTraces(ctx, traceIDs,
+		"DELETE FROM accepted WHERE trace_id IN (SELECT value FROM json_each(?))",
+		"UPDATE traces SET state = 'failed' WHERE state = 'accepted' AND trace_id IN (SELECT value FROM json_each(?))")
 }
 
 // Acceptances returns the acceptances of some traces, by trace ID, whether they hold or not.
@@ -121,8 +109,8 @@ func scanAccepted(rows *sql.Rows) (a AcceptedTrace, err error) {
 
 // UpdateFailed records why a migrated trace can't follow what changed at the source. It stays Migrated, as it was.
 func (s *Store) UpdateFailed(ctx context.Context, r Record) error {
-	_, err := s.db.ExecContext(ctx, "UPDATE traces SET reason = ?, detail = ?, run_id = ? WHERE state = 'migrated' AND trace_id = ?",
-		r.Reason, r.Detail, r.RunID, r.TraceID)
+	_, err := s.db.ExecContext(ctx, "UPDATE traces SET reason = ?, detail = ? WHERE state = 'migrated' AND trace_id = ?",
+		r.Reason, r.Detail, r.TraceID)
 	return s.wrap(err)
 }
 

@@ -113,7 +113,7 @@ func TestAcceptanceOfAnUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := r
-	failed.Reason, failed.Detail, failed.RunID = "fetch_failed", "garbled", "2"
+	failed.Reason, failed.Detail = "fetch_failed", "garbled"
 	for _, u := range []Record{failed, {TraceID: "b", Reason: "never"}} {
 		if err := s.UpdateFailed(t.Context(), u); err != nil {
 			t.Fatal(err)

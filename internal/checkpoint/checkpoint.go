@@ -53,7 +53,7 @@ type Record struct {
 	Spans         int
 	Annotations   int
 	Bytes         int64
-	RunID         string // the run that last looked at it
+	RunID         string // the run that moved it to the target, empty where that is not known; of others, the run that last looked at it
 }
 
 // Pair names the source and the target that a checkpoint belongs to.

@@ -198,6 +198,7 @@ func (r *run) unitOf(t listed, rec checkpoint.Record, res *convert.Result, missi
 		Notes: res.Notes, Attachments: a.left, updated: migrated,
 	}
 	if migrated {
+		rec.RunID = t.known.RunID
 		if len(res.Trace.Spans) <= t.known.Spans && !u.compare {
 			u.rows.Spans = nil // They are there.
 		}

@@ -20,7 +20,7 @@ func learn(ctx context.Context, job *Job) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return fill(ctx, job.Checkpoint, job.Target, job.SourceName, job.RunID) })
+	g.Go(func() error { return fill(ctx, job.Checkpoint, job.Target, job.SourceName) })
 	g.Go(func() error {
 		err := job.Checkpoint.ReadOfficial(ctx, func(yield func(string) error) error {
 			return job.Target.Official(ctx, job.ExperimentID, yield)
@@ -36,11 +36,11 @@ func learn(ctx context.Context, job *Job) error {
 // Rebuild fills a checkpoint that is new, was never filled to its end, or tells of tables that have
 // been replaced since, from what the target has of the source, or of the checkpoint's shard of it. It
 // does nothing with a complete one.
-func Rebuild(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName, runID string) error {
+func Rebuild(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName string) error {
 	if err := bind(ctx, c, t); err != nil {
 		return err
 	}
-	return fill(ctx, c, t, sourceName, runID)
+	return fill(ctx, c, t, sourceName)
 }
 
 // bind has the checkpoint forget what it knows of other tables than the target has now.
@@ -53,7 +53,7 @@ func bind(ctx context.Context, c *checkpoint.Store, t target.Writer) error {
 }
 
 // fill is Rebuild for a checkpoint of the target's tables.
-func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName, runID string) error {
+func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName string) error {
 	complete, err := c.Complete(ctx)
 	if err != nil || complete {
 		return err
@@ -70,7 +70,7 @@ func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName,
 		return err
 	}
 	err = t.Migrated(ctx, sourceName, func(p uctables.Provenance) error {
-		rec, ok := recordOf(p, c, runID)
+		rec, ok := recordOf(p, c)
 		if !ok {
 			return nil
 		}
@@ -92,14 +92,14 @@ func fill(ctx context.Context, c *checkpoint.Store, t target.Writer, sourceName,
 }
 
 // recordOf is what a checkpoint notes of a trace that the target has; ok is false for a trace of another shard.
-func recordOf(p uctables.Provenance, c *checkpoint.Store, runID string) (rec checkpoint.Record, ok bool) {
+func recordOf(p uctables.Provenance, c *checkpoint.Store) (rec checkpoint.Record, ok bool) {
 	part := c.Pair().Shard
 	if !part.MayHave(p.SourceTraceID) {
 		return rec, false
 	}
 	rec = checkpoint.Record{
 		TraceID: p.SourceTraceID, TargetTraceID: p.TraceID, RequestTimeMs: p.RequestMicros / 1000, State: checkpoint.Migrated,
-		Digest: p.Digest, Spans: p.Spans, RunID: runID,
+		Digest: p.Digest, Spans: p.Spans,
 	}
 	switch {
 	case !part.Has(p.SourceTraceID, p.TraceID):

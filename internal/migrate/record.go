@@ -82,7 +82,7 @@ func (r *run) keep(ctx context.Context, known checkpoint.Record, end ending) err
 	if end.state != checkpoint.Failed && end.state != checkpoint.Accepted {
 		return nil
 	}
-	known.Reason, known.Detail, known.RunID = end.reason, end.detail, r.job.RunID
+	known.Reason, known.Detail = end.reason, end.detail
 	return r.job.Checkpoint.UpdateFailed(ctx, known)
 }
 

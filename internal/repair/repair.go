@@ -59,7 +59,7 @@ func Rebuild(
 	}
 	err = s.Forget(ctx)
 	if err == nil {
-		err = migrate.Rebuild(stop, s, tables, pair.Source, runID)
+		err = migrate.Rebuild(stop, s, tables, pair.Source)
 	}
 	r.End, r.Outcome = time.Now(), checkpoint.Rebuilt
 	switch {
