@@ -133,7 +133,7 @@ func (o *acceptOptions) traces() (traces []accept.Trace, err error) {
 		traces = append(traces, accept.Trace{ID: strings.TrimSpace(id)})
 	}
 	if o.from != "" {
-		if traces, err = o.read(); err != nil {
+		if traces, err = readTraces("from", o.from, o.stdin, "failed"); err != nil {
 			return nil, err
 		}
 	}
@@ -148,28 +148,6 @@ func (o *acceptOptions) traces() (traces []accept.Trace, err error) {
 		if t.Why == "" && !o.undo {
 			return nil, usageError("--reason is missing, and %s gives none for %s in a column %s", o.from, t.ID, accept.ColumnWhy)
 		}
-	}
-	return traces, nil
-}
-
-// read reads the file of --from.
-func (o *acceptOptions) read() ([]accept.Trace, error) {
-	in, name := o.stdin, "standard input"
-	if o.from != "-" {
-		f, err := os.Open(o.from)
-		if err != nil {
-			return nil, advice.With(fmt.Errorf("read the trace IDs: %w", err), "Name a file that can be read with --from")
-		}
-		defer f.Close()
-		in, name = f, o.from
-	}
-	traces, err := accept.Read(in)
-	if err == nil && len(traces) == 0 {
-		err = errors.New("it names no trace")
-	}
-	if err != nil {
-		return nil, advice.With(fmt.Errorf("read the trace IDs of %s: %w", name, err),
-			"Nothing was changed. Write one ID a line, or take the CSV of tracemig status --list failed")
 	}
 	return traces, nil
 }

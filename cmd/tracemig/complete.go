@@ -28,7 +28,8 @@ var someWords = map[string][]string{
 
 // fileFlags name files or folders.
 var fileFlags = []string{
-	"attachments", "checkpoint", "missing-on-target", "differ", "extra", "config", "from", "summary-file", "metrics-file", "report", "pprof",
+	"attachments", "checkpoint", "missing-on-target", "differ", "extra", "config", "from", "traces", "summary-file", "metrics-file", "report",
+	"pprof",
 }
 
 // lookUps find values of flags in a workspace, on a server or in files.

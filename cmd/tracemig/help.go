@@ -18,9 +18,10 @@ var flagGroups = []struct {
 	flags string
 }{
 	{"What to make", "experiment location grant-to"},
-	{"What to move", "source target config only start-time start-time-ms end-time shard run-links attachments service-name"},
+	{"What to move", "source target config only run traces start-time start-time-ms end-time shard run-links attachments service-name"},
 	{"How to reach it", "tracking-uri workspace insecure-http profile source-profile target-profile host warehouse-id"},
-	{"What to do", "dry-run no-resync update-spans settle create create-views clustering print-grants principal from reason undo"},
+	{"What to do", "dry-run print-sql yes no-resync update-spans settle create create-views clustering print-grants principal from " +
+		"reason undo"},
 	{"What to print", "engine days dashboard"},
 	{"What to compare", "verify repair deep sample as-of allow-empty missing-on-target differ extra"},
 	{"Limits and speed", "limit max-duration parallel read concurrency bytes-in-flight search-rate download-rate " +

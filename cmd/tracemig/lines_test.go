@@ -18,6 +18,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/rehearsal"
+	"github.com/tracemig/tracemig/internal/remove"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/schemas"
 	"github.com/tracemig/tracemig/internal/verify"
@@ -57,6 +58,8 @@ var lines = []line{
 	{"acceptance", "acceptance", "accept", "a trace that was named", acceptedLine{}},
 	{"accept", "accept", "accept", "the last line", acceptSummary{}},
 	{"target", "target", "target create", "the only line", targetLine{}},
+	{"removed-trace", "removed", "remove", "a trace that was removed, or would be, or is kept", removedLine{}},
+	{"removal", "removal", "remove", "the last line", removalLine{}},
 	{"problem", "problem", "config check", "something that is wrong with a file", configProblem{}},
 	{"config-summary", "summary", "config check", "the last line", configSummary{}},
 	{"settings", "settings", "config show", "what holds for a command, of a pair or without a file", shown{}},
@@ -66,10 +69,11 @@ var lines = []line{
 // values are those of types that have only a few.
 var values = map[reflect.Type][]string{
 	reflect.TypeFor[report.Outcome](): textsOf(report.Done, report.Partial, report.Stopped, report.Interrupted, report.Failed,
-		checkpoint.Running, checkpoint.Killed, checkpoint.Rebuilt, checkpoint.Lost),
+		checkpoint.Running, checkpoint.Killed, checkpoint.Rebuilt, checkpoint.Removed, checkpoint.Lost),
 	reflect.TypeFor[report.Stop](): textsOf(report.AtMaxDuration, report.AtLimit),
 	reflect.TypeFor[checkpoint.State](): textsOf(checkpoint.Migrated, checkpoint.Deferred, checkpoint.Skipped, checkpoint.Failed,
 		checkpoint.Accepted),
+	reflect.TypeFor[remove.Reason]():    textsOf(remove.Official, remove.Edited, remove.Added),
 	reflect.TypeFor[verify.Kind]():      textsOf(verify.Kinds...),
 	reflect.TypeFor[preflight.Result](): textsOf(preflight.OK, preflight.Warning, preflight.Failed, preflight.NotChecked),
 	reflect.TypeFor[rehearsal.Result](): textsOf(rehearsal.OK, rehearsal.Wrong, rehearsal.Failed, rehearsal.Left),

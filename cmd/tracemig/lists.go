@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tracemig/tracemig/internal/accept"
 	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/verify"
 )
@@ -66,4 +69,28 @@ func (l *traceLists) close() error {
 		}
 	}
 	return l.err
+}
+
+// readTraces reads the traces of a list that a flag names: a file, or - for standard input. status --list of a state prints one.
+func readTraces(flag, name string, stdin io.Reader, state string) ([]accept.Trace, error) {
+	in := stdin
+	if name == "-" {
+		name = "standard input"
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, advice.With(fmt.Errorf("read the trace IDs: %w", err), "Name a file that can be read with --"+flag)
+		}
+		defer f.Close()
+		in = f
+	}
+	traces, err := accept.Read(in)
+	if err == nil && len(traces) == 0 {
+		err = errors.New("it names no trace")
+	}
+	if err != nil {
+		return nil, advice.With(fmt.Errorf("read the trace IDs of %s: %w", name, err),
+			"Nothing was changed. Write one ID a line, or take the CSV of tracemig status --list "+state)
+	}
+	return traces, nil
 }

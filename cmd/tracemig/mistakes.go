@@ -27,6 +27,7 @@ var otherVerbs = map[string]string{
 	"rehearsal": "rehearse", "test": "rehearse", "try": "rehearse", "benchmark": "rehearse", "bench": "rehearse",
 	"rebuild": "checkpoint rebuild", "unlock": "checkpoint unlock", "state": "checkpoint path", "reset": "checkpoint rebuild",
 	"ack": "accept", "acknowledge": "accept", "ignore": "accept", "waive": "accept", "suppress": "accept",
+	"delete": "remove", "rm": "remove", "undo": "remove", "rollback": "remove", "revert": "remove", "purge": "remove",
 	"sample": "demo", "example": "demo", "quickstart": "demo", "tutorial": "demo",
 	"query": "sql", "queries": "sql", "cookbook": "sql", "dashboard": "sql --dashboard",
 	"autocomplete": "completion", "completions": "completion",

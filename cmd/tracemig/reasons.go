@@ -27,6 +27,7 @@ var reasons = map[checkpoint.Reason]reason{
 	migrate.ReasonInProgress:     {"had not ended", "a later run takes it once it has"},
 	migrate.ReasonSpansOpen:      {"spans not ended", "a later run takes it once they have"},
 	migrate.ReasonRepair:         {"to be repaired", "verification found it wanting; the next run writes what is missing"},
+	checkpoint.ReasonRemoving:    {"removal cut off", "remove it again to go on; the next run writes it anew"},
 	migrate.ReasonDeleted:        {"deleted meanwhile", "the source no longer has it"},
 	migrate.ReasonFetch:          {"spans unreadable", triedAgain},
 	migrate.ReasonSpansChanged:   {"spans changed", "they have other values at the source now; the target keeps those that it has"},

@@ -42,8 +42,8 @@ same command again moves only what is new.
 	c.PersistentFlags().String("pprof", "", "folder for a CPU and a heap profile")
 	_ = c.PersistentFlags().MarkHidden("pprof")
 	c.AddCommand(newRunCommand(a), newVerifyCommand(a), newRepairCommand(a), newCheckCommand(a), newRehearseCommand(a), newStatusCommand(a),
-		newAcceptCommand(a), newSQLCommand(a), newTargetCommand(a), newCheckpointCommand(a), newConfigCommand(a), newDemoCommand(a),
-		newCompletionCommand(a), newManCommand(), newVersionCommand(a))
+		newAcceptCommand(a), newRemoveCommand(a), newSQLCommand(a), newTargetCommand(a), newCheckpointCommand(a), newConfigCommand(a),
+		newDemoCommand(a), newCompletionCommand(a), newManCommand(), newVersionCommand(a))
 	c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	a.addCompletions(c)
 	return c

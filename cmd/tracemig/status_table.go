@@ -158,7 +158,7 @@ func (st *pairStatus) outcomeStyle() terminal.Style {
 		return terminal.OK
 	case string(report.Failed), string(checkpoint.Killed):
 		return terminal.Failed
-	case string(checkpoint.Running), string(checkpoint.Rebuilt):
+	case string(checkpoint.Running), string(checkpoint.Rebuilt), string(checkpoint.Removed):
 		return terminal.Plain
 	}
 	return terminal.Warning

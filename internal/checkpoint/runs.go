@@ -30,6 +30,7 @@ const (
 	Running report.Outcome = "running" // it has not recorded its end
 	Killed  report.Outcome = "killed"  // its process ended without recording it; Status says so, the file never does
 	Rebuilt report.Outcome = "rebuilt" // it only rebuilt the checkpoint from the target
+	Removed report.Outcome = "removed" // it removed traces from the target
 	Lost    report.Outcome = "lost"    // it ended, but the tables it wrote were dropped or replaced since
 )
 

@@ -119,7 +119,7 @@ func DeleteAnnotations(l uctables.Location, versions []uctables.Version) string 
 		keys[i] = fmt.Sprintf("%s %d %s", v.TargetID, v.UpdatedAtMicros, v.AnnotationID)
 	}
 	return fmt.Sprintf("DELETE FROM %s\nWHERE created_at BETWEEN timestamp_micros(%d) AND timestamp_micros(%d)\n  AND %s\n"+
-		"  AND concat_ws(' ', target_id, unix_micros(updated_at), annotation_id) IN (%s)",
+		"  AND concat_ws(' ', target_id, CAST(unix_micros(updated_at) AS STRING), annotation_id) IN (%s)",
 		l.Quoted(uctables.Annotations.Suffix), low, high, notDeletedByOthers(""), literals(keys))
 }
 
