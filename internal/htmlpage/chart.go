@@ -148,10 +148,10 @@ func height(n, scale int64) float64 {
 	return max(math.Round(float64(n)/float64(scale)*1000)/10, 1)
 }
 
-// roundUp is the next number whose half is easy to read too: a digit 1, 2, 4, 6 or 8, and zeros.
+// roundUp is the next number whose half is easy to read too: a digit but 7 and 9, and zeros.
 func roundUp(n int64) int64 {
 	for size := int64(1); ; size *= 10 {
-		for _, digit := range []int64{1, 2, 4, 6, 8} {
+		for _, digit := range []int64{1, 2, 3, 4, 5, 6, 8} {
 			if n <= digit*size {
 				return digit * size
 			}

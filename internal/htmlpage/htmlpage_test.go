@@ -132,9 +132,9 @@ func TestPlot(t *testing.T) {
 		top, last      string
 		differ, hidden int
 	}{
-		"one day":             {days: []Day{day(0, 3, 3)}, bars: 1, each: 1, top: "4", last: ""},
+		"one day":             {days: []Day{day(0, 3, 3)}, bars: 1, each: 1, top: "3", last: ""},
 		"a gap":               {days: []Day{day(0, 3, 2), day(4, 1200, 1201)}, bars: 5, each: 1, top: "2,000", last: "2026-03-03", differ: 2},
-		"few days far apart":  {days: []Day{day(0, 3, 3), day(4000, 1, 1)}, bars: 2, each: 0, top: "4", last: "2037-02-09"},
+		"few days far apart":  {days: []Day{day(0, 3, 3), day(4000, 1, 1)}, bars: 2, each: 0, top: "3", last: "2037-02-09"},
 		"days that share":     {days: many(300, 2, 2), bars: 60, each: 5, top: "10", last: "2026-12-19"},
 		"more than are shown": {days: many(12, 1, 0), bars: 12, each: 1, top: "1", last: "2026-03-10", differ: 10, hidden: 2},
 	} {
