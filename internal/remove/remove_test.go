@@ -127,14 +127,18 @@ func (r *rig) edits() (kept []string) {
 	gone := find(uctables.Feedback, "good", memsource.TargetID(1))
 	gone.UpdatedAtMicros += day
 	gone.DeletedAtMicros, gone.DeletedBy = new(gone.UpdatedAtMicros), new("bob")
-	inPlace := find(uctables.Tag, "mlflow.traceName", memsource.TargetID(0)) // deleted without a later updated_at
-	inPlace.CreatedAtMicros += 1                                             // so that the target takes the key twice
-	inPlace.DeletedAtMicros, inPlace.DeletedBy = new(inPlace.UpdatedAtMicros+day), new("bob")
+	inPlace := func(a uctables.Annotation) uctables.Annotation { // deleted without a later updated_at
+		a.CreatedAtMicros++ // so that the target takes the key twice
+		a.DeletedAtMicros, a.DeletedBy = new(a.UpdatedAtMicros+day), new("bob")
+		return a
+	}
+	tagInPlace := inPlace(find(uctables.Tag, "mlflow.traceName", memsource.TargetID(0)))
+	listedInPlace := inPlace(find(uctables.Feedback, "good", memsource.TargetID(3)))
 	added := find(uctables.Feedback, "good", memsource.TargetID(0))
 	added.AnnotationID, added.Name = "of-bob", "also good"
 	meta := find(uctables.Metadata, "metadata", memsource.TargetID(3))
 	meta.UpdatedAtMicros, meta.Metadata, meta.Value = meta.UpdatedAtMicros+day, nil, uctables.JSON(`{"trace_metadata":{"a":"b"}}`)
-	for _, a := range []uctables.Annotation{tag, gone, inPlace, added, meta} {
+	for _, a := range []uctables.Annotation{tag, gone, tagInPlace, listedInPlace, added, meta} {
 		r.put(a)
 		kept = append(kept, a.AnnotationID)
 	}
@@ -188,7 +192,7 @@ func (r *rig) without(kept []string, gone func(n int) bool) []string {
 // remove removes what a selection says, with the checkpoint unless that is lost.
 func (r *rig) remove(sel Selection, dry bool, lost bool) (Summary, error) {
 	r.t.Helper()
-	j := Job{Target: r.tables, Remover: r.tables, Pair: pair, Select: sel, DryRun: dry, group: 2}
+	j := Job{Target: fewRows{r.tables}, Remover: r.tables, Pair: pair, Select: sel, DryRun: dry, group: 2}
 	if !lost {
 		c, err := checkpoint.Open(r.t.Context(), r.path, pair)
 		if err != nil {
@@ -199,6 +203,11 @@ func (r *rig) remove(sel Selection, dry bool, lost bool) (Summary, error) {
 	}
 	return Run(r.t.Context(), r.t.Context(), j)
 }
+
+// fewRows takes few annotations in one commit, so that one trace's go in several.
+type fewRows struct{ *memtarget.Target }
+
+func (fewRows) Limits() target.Limits { return target.Limits{Rows: 3, Bytes: 1 << 20} }
 
 // states are the states of the traces that the checkpoint knows.
 func (r *rig) states() map[string]string {
@@ -251,7 +260,7 @@ func TestRemove(t *testing.T) {
 	}
 	same(t, "after a dry run", before, r.all())
 	same(t, "what a dry run says", Summary{
-		Traces: 5, Spans: 10, Annotations: 5*4 - 4 + 4, TracesKept: 1, SpansKept: 1, AnnotationsEdited: 4, AnnotationsAdded: 1,
+		Traces: 5, Spans: 10, Annotations: 5*4 - 5 + 4, TracesKept: 1, SpansKept: 1, AnnotationsEdited: 5, AnnotationsAdded: 1,
 		Folders: []string{}, Absent: []string{},
 	}, planned)
 	done, err := r.remove(Selection{}, false, false)
@@ -262,7 +271,7 @@ func TestRemove(t *testing.T) {
 	same(t, "what is left", want, r.all())
 	same(t, "what the checkpoint knows", map[string]string{memsource.TraceID(2): "migrated"}, r.states())
 	again, err := r.remove(Selection{}, false, false)
-	same(t, "a second removal", Summary{TracesKept: 1, AnnotationsEdited: 1, Folders: []string{}, Absent: []string{}}, again)
+	same(t, "a second removal", Summary{TracesKept: 1, AnnotationsEdited: 2, Folders: []string{}, Absent: []string{}}, again)
 	same(t, "what is left then", want, r.all())
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +402,7 @@ func TestCutOffSelection(t *testing.T) {
 	r := newRig(t, 5)
 	n := 0
 	r.tables.After = func() error {
-		if n++; n == 4 { // All of two groups are gone; of the second the checkpoint does not know that yet.
+		if n++; n == 7 { // All of two groups are gone; of the second the checkpoint does not know that yet.
 			return errCrash
 		}
 		return nil
