@@ -126,6 +126,9 @@ func (p *Progress) traces() string {
 	text := humanize.Comma(c.Done) + " traces"
 	if c.Done == 0 && c.Read > 0 {
 		text = humanize.Comma(c.Read) + " traces read, none written yet"
+		if c.Phase == report.Verifying {
+			text = humanize.Comma(c.Read) + " traces read, none compared yet"
+		}
 	}
 	if c.Total > 0 && c.Done > 0 {
 		text = fmt.Sprintf("%s of %s traces (%d %%)", humanize.Comma(c.Done), humanize.Comma(c.Total), min(100*c.Done/c.Total, 100))

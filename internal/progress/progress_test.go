@@ -108,9 +108,11 @@ written: 12,000 spans, 6,000 annotations, 60 MB; 2,800 traces were there already
 
 func TestBlockOfAVerification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &run{counts: report.Counts{Phase: report.Verifying, Total: 500}}
+		r := &run{counts: report.Counts{Phase: report.Verifying, Total: 500, Read: 50}}
 		p := r.shown()
-		text(p)
+		if said := text(p); !strings.Contains(said, "50 traces read, none compared yet") {
+			t.Errorf("before any trace is compared it says so:\n%s", said)
+		}
 		for range 4 {
 			time.Sleep(time.Second)
 			r.counts.Done, r.counts.Spans, r.counts.Annotations = r.counts.Done+25, r.counts.Spans+100, r.counts.Annotations+50
