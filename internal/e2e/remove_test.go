@@ -5,10 +5,13 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -120,9 +123,14 @@ func edit(t *testing.T, at tables, trace string) (ids []string) {
 		row("annotation_id", "value", "bob", "BY", first),
 		row("concat('added-', target_id)", `parse_json('5')`, "bob", "NULL", first),
 	}
+	into := at.annotations
+	if strings.HasPrefix(into, "delta.") { // which is no name of a table to write to
+		into = "default." + rig.TablePrefix(t)
+		w.SQL(t, "CREATE TABLE "+into+" USING delta LOCATION '"+strings.TrimSuffix(strings.TrimPrefix(at.annotations, "delta.`"), "`")+"'")
+	}
 	columns := "annotation_id, target_type, target_id, annotation_type, name, value, comment, metadata, created_at, created_by, updated_at, " +
 		"updated_by, deleted_at, deleted_by"
-	w.SQL(t, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM (%s)", at.annotations, columns, strings.Join(parts, " UNION ALL ")))
+	w.SQL(t, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM (%s)", into, columns, strings.Join(parts, " UNION ALL ")))
 	for _, r := range w.SQL(t, fmt.Sprintf("SELECT DISTINCT annotation_id FROM %s WHERE target_id = '%s' AND updated_by = 'bob'",
 		at.annotations, trace)) {
 		ids = append(ids, r[0].(string))
@@ -139,6 +147,81 @@ func notNewMetadata(rows []string) []string {
 		var a annotationRow
 		return json.Unmarshal([]byte(row), &a) == nil && a.Type == "METADATA" && a.UpdatedAt != a.CreatedAt
 	})
+}
+
+// TestRemove removes what tracemig has written into local tables, beside another experiment's traces: of one run, and then all, by a
+// process that is killed once. What others wrote stays, and a run brings everything back.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	m, c := fill(t, removeCases)
+	other := m.FillCases(t, "/e2e/"+t.Name()+"/other", "tags,links")
+	fx := newFixture(t, m.URI, c.Experiment).toLocal()
+	beside := newFixture(t, m.URI, other.Experiment)
+	beside.targetFlags = fx.targetFlags
+	beside.mustRun(0)
+	times := requestTimes(c)
+	middle := times[len(times)/2]
+	first := fx.mustRun(0, "--end-time", time.UnixMilli(middle).UTC().Format(time.RFC3339Nano)).summary
+	fx.mustRun(0)
+	mine, early := map[string]bool{}, map[string]bool{}
+	for _, e := range c.Expected {
+		mine[targetOf(e.TraceID)] = true
+		early[targetOf(e.TraceID)] = e.RequestTimeMS < middle
+	}
+	if first.Migrated == 0 || first.Migrated == int64(len(mine)) {
+		t.Fatalf("the first run migrated %d of %d traces, want a part", first.Migrated, len(mine))
+	}
+	kept := edit(t, fx.tables, targetOf(c.Cases["feedback_values"][0]))
+	before, all := rowTexts(t, fx.tables)
+
+	logs := func(suffix string) (n int) {
+		found, err := filepath.Glob(fx.localPath + suffix + "/_delta_log/*.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	spans, annotations := logs("_otel_spans"), logs("_otel_annotations")
+	for _, flags := range [][]string{{"--dry-run"}, nil} {
+		if r := fx.remove(flags...); r.code != 2*(1-len(flags)) || r.summary.Traces != int64(len(mine)) || r.summary.AnnotationsEdited != 2 ||
+			r.summary.AnnotationsAdded != 1 {
+			t.Errorf("%v: exit code %d, %+v; want %d traces, 2 annotations edited and 1 added", flags, r.code, r.summary, len(mine))
+		}
+	}
+	if s, a := logs("_otel_spans"), logs("_otel_annotations"); s != spans || a != annotations {
+		t.Errorf("after the dry runs there are %d and %d versions of the tables, want %d and %d", s, a, spans, annotations)
+	}
+
+	if s := fx.mustRemove("--run", first.RunID); s.Traces != first.Migrated {
+		t.Errorf("of the first run: %+v, want %d traces", s, first.Migrated)
+	}
+	rows, _ := rowTexts(t, fx.tables)
+	sameTexts(t, "without the first run", leftOf(all, early, kept...), rows)
+
+	// As soon as the spans are gone, the process is killed, wherever it is by then.
+	spans = logs("_otel_spans")
+	cmd, ended := fx.removing("--yes"), make(chan error, 1)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { ended <- cmd.Wait() }()
+	for logs("_otel_spans") == spans && len(ended) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	t.Logf("the killed removal: %v", <-ended)
+	if err := os.RemoveAll(filepath.Join(fx.baseDir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	fx.mustRemove()
+	rows, _ = rowTexts(t, fx.tables)
+	sameTexts(t, "without all", leftOf(all, mine, kept...), rows)
+
+	if s := fx.mustRun(0).summary; s.Migrated != int64(len(mine)) {
+		t.Errorf("the next run: %+v, want %d traces migrated", s, len(mine))
+	}
+	rows, _ = rowTexts(t, fx.tables)
+	sameTexts(t, "after another run", before, notNewMetadata(rows))
 }
 
 // requestTimes are those of the traces of a corpus, sorted.
