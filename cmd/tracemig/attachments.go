@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/attachments"
-	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -49,7 +48,7 @@ func (o *runOptions) validateAttachments() error {
 
 // attachmentPolicy is what the options say of attachments. The workspace that holds volumes is opened at the first use, which
 // may come with any option: earlier runs may have put files there.
-func (o *runOptions) attachmentPolicy(source *mlflowclient.Client, c *connector) (attachments.Policy, error) {
+func (o *runOptions) attachmentPolicy(source attachments.Source, c *connector) (attachments.Policy, error) {
 	a := attachments.Policy{Source: source, Files: &attachments.Files{Volumes: sync.OnceValues(c.files)}}
 	var err error
 	switch {

@@ -152,7 +152,7 @@ func (p *checkedParts) close() {
 }
 
 func (p *checkedParts) source() (preflight.Source, error) {
-	src, err := p.conn.source()
+	src, err := p.conn.client()
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (c *completer) trackingURIs(context.Context) []complete.Choice {
 }
 
 func (c *completer) sources(ctx context.Context) []complete.Choice {
-	src, err := c.conn.source()
+	src, err := c.conn.client()
 	if err != nil {
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -105,8 +106,18 @@ func (c *connector) environment() (*mlflowclient.Environment, error) {
 	return env, nil
 }
 
-// source opens the client that reads. For an open-source server it does not look up Databricks credentials.
-func (c *connector) source() (*mlflowclient.Client, error) {
+// source opens what ref, the value of --source, is read from.
+func (c *connector) source(string) (source.Opened, error) {
+	client, err := c.client()
+	if err != nil {
+		return nil, err // client would be a nil *Client in an interface that is not nil
+	}
+	return client, nil
+}
+
+// client opens the client of the server or workspace that has the experiments. For an open-source server it does not look up
+// Databricks credentials.
+func (c *connector) client() (*mlflowclient.Client, error) {
 	opts := mlflowclient.Options{
 		Servers: c.servers, Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP, Waits: c.waits,
 	}

@@ -131,7 +131,7 @@ func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pa
 	if err := o.checkURI(a); err != nil {
 		return "", p, err
 	}
-	src, err := conn.source()
+	src, err := conn.source(o.source)
 	if err != nil {
 		return "", p, err
 	}

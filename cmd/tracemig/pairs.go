@@ -271,7 +271,7 @@ func list[O ofPairs[O]](o *overview, name string, options O) (l listing) {
 	if rest, ok := strings.CutPrefix(l.source, "/Workspace/"); ok && conn.inDatabricks() {
 		l.source = "/" + rest // Databricks' file browser shows paths with a prefix that names of experiments don't have
 	}
-	client, err := conn.source()
+	client, err := conn.client()
 	if err != nil {
 		return listing{err: err}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -26,7 +27,7 @@ type session struct {
 	plainLog   *slog.Logger
 	log        *slog.Logger // with the run's ID, where --log-format is json
 	runID      string       // of the run that goes on, else of the next one
-	source     *mlflowclient.Client
+	source     source.Opened
 	experiment string // ID
 	named      string // the experiment
 	target     target.Writer
@@ -90,7 +91,7 @@ func (s *session) open() error {
 	}
 	conn := o.connector(s.app, s.log)
 	var err error
-	if s.source, err = conn.source(); err != nil {
+	if s.source, err = conn.source(o.source); err != nil {
 		return err
 	}
 	experiment, err := s.source.Experiment(s.stop, o.source)

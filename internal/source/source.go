@@ -23,6 +23,20 @@ type Source interface {
 	ListRunTraces(ctx context.Context, experimentID, runID string, w mlflowclient.Window, yield func(traceID string) error) error
 }
 
+// Opened is a source that a command has opened: besides what runs and verifications read, what is told of it.
+type Opened interface {
+	Source
+	// Experiment finds what a command was told to read. Its error says what to name instead.
+	Experiment(ctx context.Context, ref string) (mlflowclient.Experiment, error)
+	// Attachment reads the bytes of an attachment that spans of trace t refer to.
+	Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error)
+	// Identity is the source's address: the same for every way that leads to it.
+	Identity() string
+	// Stats counts the requests so far.
+	Stats() mlflowclient.Stats
+	Close()
+}
+
 // Gone says whether err is the source saying that it does not have what was asked for.
 func Gone(err error) bool {
 	api, ok := errors.AsType[*mlflowclient.APIError](err)
