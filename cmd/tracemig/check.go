@@ -100,9 +100,13 @@ func (a *app) probe(o *checkOptions, w mlflowclient.Window, log *slog.Logger, pa
 	defer parts.close()
 	out := &checkPrinter{json: o.output == "json", jsonPrinter: jsonPrinter{a.stdout}}
 	counts := map[preflight.Result]int{}
+	_, isTables, err := conn.betaTables(o.source)
+	if err != nil {
+		return err
+	}
 	job := preflight.Job{
 		Experiment: o.source, Window: w, Create: o.create, CreateViews: o.createViews, Now: time.Now(),
-		Databricks: conn.inDatabricks(), Local: o.local(), Ledger: ledger,
+		Databricks: conn.inDatabricks(), Tables: isTables, Local: o.local(), Ledger: ledger,
 		Workspace:  func() (preflight.Workspace, error) { return conn.workspace() },
 		Source:     parts.source,
 		Target:     parts.target,
@@ -152,6 +156,18 @@ func (p *checkedParts) close() {
 }
 
 func (p *checkedParts) source() (preflight.Source, error) {
+	tables, ok, err := p.conn.betaTables(p.o.source)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		src, err := p.conn.betaSource(p.a.stop, tables)
+		if err != nil {
+			return nil, err
+		}
+		p.closers = append(p.closers, src.Close)
+		return src, nil
+	}
 	src, err := p.conn.client()
 	if err != nil {
 		return nil, err

@@ -107,7 +107,16 @@ func (c *connector) environment() (*mlflowclient.Environment, error) {
 }
 
 // source opens what ref, the value of --source, is read from.
-func (c *connector) source(string) (source.Opened, error) {
+func (c *connector) source(ctx context.Context, ref string) (source.Opened, error) {
+	if tables, ok, err := c.betaTables(ref); err != nil {
+		return nil, err
+	} else if ok {
+		src, err := c.betaSource(ctx, tables)
+		if err != nil {
+			return nil, err // src would be a nil *Source in an interface that is not nil
+		}
+		return src, nil
+	}
 	client, err := c.client()
 	if err != nil {
 		return nil, err // client would be a nil *Client in an interface that is not nil

@@ -47,7 +47,7 @@ func (a *app) printGrants(o checkOptions) error {
 			return err
 		}
 	}
-	statements, err := o.grants(l)
+	statements, err := o.grants(l, conn)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,18 @@ func (a *app) whoAmI(conn *connector) (string, error) {
 }
 
 // grants are the statements for the principal to write into the tables at l, through the volume that the flags name.
-func (o *checkOptions) grants(l uctables.Location) ([]string, error) {
+// Where the source is tables, they also let it read those.
+func (o *checkOptions) grants(l uctables.Location, conn *connector) ([]string, error) {
 	statements := grants.Statements(l, o.principal)
+	if tables, ok, err := conn.betaTables(o.source); err != nil {
+		return nil, err
+	} else if ok {
+		for _, g := range grants.ToReadBeta(tables) {
+			if s := g.Statement(o.principal); !slices.Contains(statements, s) {
+				statements = append(statements, s)
+			}
+		}
+	}
 	v, err := o.volume(l)
 	switch {
 	case err != nil:

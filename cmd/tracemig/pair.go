@@ -29,7 +29,8 @@ type pairOptions struct {
 func (o *pairOptions) addFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.source, "source", "", "experiment to read: ID, name or workspace path")
+	f.StringVar(&o.source, "source", "",
+		"experiment to read: ID, name or workspace path; or the schema of tables of the beta form: catalog.schema")
 	f.StringVar(&o.target, "target", "", "catalog.schema.prefix, an experiment bound to such a location, or file:FOLDER/PREFIX")
 	f.StringVar(&o.trackingURI, "tracking-uri", "",
 		"MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
@@ -131,7 +132,7 @@ func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pa
 	if err := o.checkURI(a); err != nil {
 		return "", p, err
 	}
-	src, err := conn.source(o.source)
+	src, err := conn.source(a.stop, o.source)
 	if err != nil {
 		return "", p, err
 	}

@@ -107,7 +107,8 @@ func relativeFolder(ref string) (path string, ok bool) {
 func (o *pairOptions) checkURI(a *app) error {
 	conn := o.connector(a, nil)
 	if conn.inDatabricks() {
-		return nil
+		_, _, err := conn.betaTables(o.source)
+		return err
 	}
 	if o.sourceProfile != "" {
 		name := "--tracking-uri names"

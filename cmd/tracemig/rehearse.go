@@ -76,7 +76,7 @@ func (a *app) rehearse(o runOptions) error {
 	job := rehearsal.Job{Open: scratchOpener(conn, scratch, id)}
 	hidden := hiddenNames(found.Location, scratch, id)
 	if sampled {
-		src, err := conn.source(o.source)
+		src, err := conn.source(a.stop, o.source)
 		if err != nil {
 			return err
 		}

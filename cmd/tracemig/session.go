@@ -91,7 +91,7 @@ func (s *session) open() error {
 	}
 	conn := o.connector(s.app, s.log)
 	var err error
-	if s.source, err = conn.source(o.source); err != nil {
+	if s.source, err = conn.source(s.stop, o.source); err != nil {
 		return err
 	}
 	experiment, err := s.source.Experiment(s.stop, o.source)

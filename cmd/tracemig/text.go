@@ -275,6 +275,9 @@ func (p *textPrinter) tracesOf(s *migrate.Summary) {
 	if s.ReadFast > 0 {
 		p.row("read fast", "%s: tracemig verify --deep reads them exactly, and finds what that form does not hold", group(s.ReadFast))
 	}
+	if s.Copied > 0 {
+		p.row("copied by SQL", "%s: the warehouse converted their spans, which did not pass through here", group(s.Copied))
+	}
 	if s.LargeForClients > 0 {
 		p.row("large for clients", "%s over 25 MB: SQL reads them, MLflow's UI and SDK can't open them in a UC location",
 			group(s.LargeForClients))

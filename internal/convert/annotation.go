@@ -123,7 +123,7 @@ func (c *converter) addAssessments() {
 }
 
 func (c *converter) addRunLinks() {
-	runs := slices.Clone(c.in.Runs)
+	runs := slices.Concat(c.in.Runs, c.in.Info.Runs)
 	if run := c.in.Info.Metadata[mlflow.MetadataSourceRun]; run != "" {
 		runs = append(runs, run)
 	}
@@ -190,13 +190,15 @@ func (c *converter) metadataValue() (uctables.JSON, []overflow) {
 	o.reset()
 	for _, key := range slices.Sorted(maps.Keys(info.Metadata)) {
 		switch value := info.Metadata[key]; {
-		case key != uctables.SourceExperimentID:
+		case key != uctables.SourceExperimentID, info.ExperimentID == "":
 			c.stringMember(o, key, value)
 		case value != info.ExperimentID:
 			c.stringMember(o, c.renamed(key, info.Metadata), value)
 		}
 	}
-	c.stringMember(o, uctables.SourceExperimentID, info.ExperimentID)
+	if info.ExperimentID != "" {
+		c.stringMember(o, uctables.SourceExperimentID, info.ExperimentID)
+	}
 	inner, over := o.finish("value.trace_metadata")
 	o.reset()
 	orNull := func(key string, s *string) {
@@ -237,11 +239,13 @@ func (c *converter) provenance() uctables.JSON {
 	str(uctables.KeySourceTraceID, info.TraceID)
 	str(uctables.KeyDigest, cmp.Or(c.in.Digest, info.Digest()))
 	b = append(quote(append(b, ','), uctables.KeySpans), ':')
-	b = strconv.AppendInt(b, int64(len(c.rows)), 10)
+	b = strconv.AppendInt(b, int64(len(c.rows)+c.in.SpanCount), 10)
 	if c.in.SpansMissing != "" {
 		str(uctables.KeySpansMissing, c.in.SpansMissing)
 	}
-	str(KeyExperimentID, info.ExperimentID)
+	if info.ExperimentID != "" {
+		str(KeyExperimentID, info.ExperimentID)
+	}
 	str(KeyState, string(info.State))
 	if info.ExecutionDuration != nil {
 		str(KeyExecutionDuration, *info.ExecutionDuration)

@@ -65,7 +65,7 @@ func (c *converter) readSpanAttributes(r *reader, o *object) error {
 	if err := c.readMembers(r, o, !c.values); err != nil {
 		return err
 	}
-	if len(c.requestID) == 0 || holdsValues(c.requestID) == c.values {
+	if c.beta || len(c.requestID) == 0 || holdsValues(c.requestID) == c.values {
 		return nil
 	}
 	o.restart(kept)

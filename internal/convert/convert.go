@@ -24,6 +24,9 @@ type Input struct {
 	// share its memory.
 	Spans        []byte
 	SpansMissing string
+	// SpanCount is how many rows of spans somebody else writes for the trace, where that is not Convert: METADATA says how many
+	// there are.
+	SpanCount int
 	// Runs are IDs of runs that the trace is linked to, besides mlflow.sourceRun of its metadata.
 	Runs []string
 	// Digest of everything that the source lists of the trace, for provenance; "" for the digest of Info.
@@ -155,6 +158,7 @@ type converter struct {
 	doc         []byte  // valid UTF-8
 	values      bool    // strings among the attributes of its spans are values, not JSON texts, unless a span says otherwise
 	otlp        bool    // it is in OTLP form
+	beta        bool    // it is from tables of the beta form
 	unsure      bool    // something in it may stand for what OTLP does not hold: a null, or zeros before an ID
 	otelID      string  // first OTEL trace ID
 	otelLit     []byte  // its literal, if the ID is exact
@@ -164,6 +168,7 @@ type converter struct {
 	other       string  // the trace ID of the first span, if that one belongs to another trace
 	rootService string  // service.name of the first root span that has one
 	rows        []uctables.Span
+	origins     []origin // of rows, in the beta form
 
 	// Of the span that is being read.
 	lits      [fieldCount][]byte
@@ -223,6 +228,10 @@ var scopeName = "mlflow"
 func (c *converter) setService() {
 	name := cmp.Or(c.opt.ServiceName, c.in.Info.Tags[mlflow.TagServiceName], c.rootService)
 	name = c.valid(name, mlflow.TagServiceName)
+	if c.beta {
+		c.setOrigins(name)
+		return
+	}
 	resource := append(quote([]byte(`{"service.name":`), name), '}')
 	for i := range c.rows {
 		c.rows[i].ServiceName, c.rows[i].ResourceAttributes, c.rows[i].ScopeName = &name, resource, &scopeName

@@ -217,7 +217,8 @@ func (c *converter) mayReuse() bool {
 func (c *converter) readDocument() error {
 	r := newReader(c.doc)
 	c.reuse = sync.OnceValue(c.mayReuse)
-	c.values = firstHoldsValues(c.doc)
+	c.beta = isBeta(c.doc)
+	c.values = !c.beta && firstHoldsValues(c.doc)
 	found := false
 	spans := func() error {
 		if r.next() != '[' {
@@ -227,7 +228,7 @@ func (c *converter) readDocument() error {
 			return formError("spans is no array")
 		}
 		found = true
-		c.rows = c.rows[:0]
+		c.rows, c.origins = c.rows[:0], c.origins[:0]
 		return r.array(func(i int) error {
 			if i == 1 {
 				// As many spans as the first one are likely to follow. Memory for some takes less than having it grow.

@@ -110,6 +110,9 @@ func (c *converter) readSpan(r *reader, index int) error {
 	c.over = c.over[:0]
 	clear(c.lits[:])
 	c.rows = append(c.rows, uctables.Span{})
+	if c.beta {
+		c.origins = append(c.origins, origin{})
+	}
 	s := &c.rows[len(c.rows)-1]
 	raw := rawFields{attrs, "span."}
 	if err := r.object(func(key []byte) error { return c.readSpanField(r, s, raw, key) }); err != nil {
@@ -134,6 +137,11 @@ func (c *converter) readSpan(r *reader, index int) error {
 // readSpanField reads one field of a span, or of its context or status: nested ones into the row, all of them into
 // c.lits.
 func (c *converter) readSpanField(r *reader, s *uctables.Span, raw rawFields, key []byte) error {
+	if c.beta {
+		if ok, err := c.readOrigin(r, key); ok || err != nil {
+			return err
+		}
+	}
 	f, ok := spanField(key)
 	if !ok {
 		lit, err := r.value()

@@ -50,6 +50,15 @@ func ToLog(l uctables.Location) []Grant {
 	return g
 }
 
+// ToReadBeta are the privileges that are needed to read the tables of the beta form of a schema.
+func ToReadBeta(l uctables.Location) []Grant {
+	g := toReach(l)
+	for _, t := range []uctables.Table{uctables.BetaSpans, uctables.BetaLogs} {
+		g = append(g, Grant{[]string{"SELECT"}, "TABLE", l.Name(t), l.Quoted(t.Suffix)})
+	}
+	return g
+}
+
 // Statements are the statements that let a principal write to the location.
 func Statements(l uctables.Location, principal string) []string {
 	var g []string

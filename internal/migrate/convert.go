@@ -35,6 +35,10 @@ type unit struct {
 	reread       bool  // only because spans may have come since it was migrated
 	due          int64 // when it is to be read again, in milliseconds since the Unix epoch; 0 for never
 
+	copy    *uctables.SpanCopy // how its spans are copied; nil where rows has them
+	copied  listed             // the trace, where its spans are copied
+	settled bool               // it was found, after it was converted, that it is not to be written
+
 	accepted    *checkpoint.Acceptance // that it can't be written; nil if nobody has accepted it
 	takenOver   bool                   // from Databricks' own migration
 	attachments attachmentsOf

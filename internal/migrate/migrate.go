@@ -88,6 +88,7 @@ type run struct {
 	// way round.
 	attachmentBytes *budget.Budget
 
+	copier   *copier // nil where all spans are read
 	failures failures
 	claims   claims
 	taken    int64 // traces that no earlier run has seen; only the listing counts
@@ -133,6 +134,7 @@ func newRun(job Job) *run {
 		r.recorder = &Recorder{}
 	}
 	r.recorder.begin(&job, r.started)
+	r.copier = copierOf(&job)
 	memory := job.Memory
 	if memory == nil {
 		memory = budget.NewMemory(job.BytesInFlight, job.Attachments.Reads())
@@ -188,9 +190,10 @@ func (r *run) stages(ctx, reading context.Context) error {
 		return err
 	})
 	units := make(chan *unit)
+	rest := r.startCopying(gctx, reading, g, traces, units)
 	g.Go(func() error {
-		defer close(units)
-		return r.fetchAll(gctx, reading, traces, units)
+		defer close(units) // Copying has ended by then, since its end closes rest.
+		return r.fetchAll(gctx, reading, rest, units)
 	})
 	batches := make(chan []*unit)
 	g.Go(func() error {

@@ -81,6 +81,7 @@ type crashes struct {
 	limit  int        // rows of a commit that the target asks for
 	hard   int        // rows of a commit over which the target refuses it
 	ahead  bool       // spans are made ready while others are written
+	copies bool       // the target copies the spans of new traces by itself
 	traces [][]string // names of the spans of each; the target refuses those named bad
 	after  []int      // commits of each run that crashes
 	lose   []bool     // whether the checkpoint is lost after it
@@ -104,7 +105,7 @@ func TestVisibleCompleteOrNotAtAll(t *testing.T) {
 			group: rapid.SampledFrom([]int{1, 3}).Draw(t, "group"),
 			limit: rapid.IntRange(1, 20).Draw(t, "limit"),
 			hard:  rapid.IntRange(1, 20).Draw(t, "hard limit"),
-			ahead: rapid.Bool().Draw(t, "ahead"),
+			ahead: rapid.Bool().Draw(t, "ahead"), copies: rapid.Bool().Draw(t, "copies"),
 		}
 		for range rapid.IntRange(0, 12).Draw(t, "traces") {
 			spans, bad := rapid.IntRange(1, 30).Draw(t, "spans"), -1
@@ -184,6 +185,9 @@ func (c crashes) run(t testingT) {
 		if c.ahead {
 			j.Target = statements{m}
 		}
+		if c.copies {
+			j.Source, j.Target = copySource{Experiment: src}, &copyTarget{memory: m, src: src}
+		}
 		if _, err := Run(context.Background(), context.Background(), j); err != nil && !errors.Is(err, errCrash) {
 			t.Fatal(err)
 		}
@@ -192,7 +196,11 @@ func (c crashes) run(t testingT) {
 		}
 	}
 	m.crashAt = 0
-	s := mustRun(t, job(src, m, store))
+	j := job(src, m, store)
+	if c.copies {
+		j.Source, j.Target = copySource{Experiment: src}, &copyTarget{memory: m, src: src}
+	}
+	s := mustRun(t, j)
 	if len(m.wrong) > 0 {
 		t.Fatal(strings.Join(m.wrong, "\n"))
 	}

@@ -13,6 +13,9 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	recs := make([]checkpoint.Record, 0, len(units))
 	due := make(map[string]int64, len(units))
 	for _, u := range units {
+		if u.settled {
+			continue
+		}
 		u.conclude()
 		u.record.State, u.record.Reason, u.record.Detail = u.report.State, u.report.Reason, u.report.Detail
 		if u.resync && u.failed != nil {
@@ -36,6 +39,10 @@ func (r *run) record(ctx context.Context, units []*unit) error {
 	}
 	for _, u := range units {
 		r.claims.release(u.rows.TraceID)
+		if u.settled {
+			r.bytes.Add(-u.weight)
+			continue
+		}
 		r.report(u.report)
 		if u.resync || u.failed == nil && (u.record.State == checkpoint.Migrated || u.record.Spans > 0) {
 			r.there(&u.record)

@@ -198,6 +198,9 @@ func (r *Recorder) unit(u *unit) {
 		if u.large {
 			s.LargeForClients++
 		}
+		if u.copy != nil {
+			s.Copied++
+		}
 		if u.fast {
 			s.ReadFast++
 		}

@@ -103,6 +103,8 @@ type Summary struct {
 	TakenOver int64 `json:"traces_taken_over"`
 	// ReadFast counts written traces whose spans were read with --read fast.
 	ReadFast int64 `json:"traces_read_fast,omitempty"`
+	// Copied counts written traces whose spans the target copied from the source's tables by itself.
+	Copied int64 `json:"traces_copied,omitempty"`
 	// LargeForClients counts written traces over 25 MB, which MLflow's clients can't open in a UC location.
 	LargeForClients int64 `json:"large_for_clients"`
 

@@ -133,7 +133,10 @@ func (r *run) writeSpans(ctx context.Context, units []*unit) error {
 	}
 	c := r.spanCommits(func(u *unit) []uctables.Span { return u.rows.Spans }, r.job.Target.WriteSpans)
 	c.probe = probe
-	return c.writeAll(ctx, units)
+	if err := c.writeAll(ctx, units); err != nil {
+		return err
+	}
+	return r.copySpans(ctx, units)
 }
 
 // spanCommits writes spans of units by write, without probing.

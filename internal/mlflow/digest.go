@@ -38,6 +38,12 @@ func (t *TraceInfo) Digest() string {
 	for _, s := range sums {
 		d.bytes(s)
 	}
+	if len(t.Runs) > 0 || t.Spans > 0 {
+		d.number(int64(t.Spans))
+		for _, run := range slices.Sorted(slices.Values(t.Runs)) {
+			d.text(run)
+		}
+	}
 	return hex.EncodeToString(d.h.Sum(nil))
 }
 

@@ -54,6 +54,10 @@ type TraceInfo struct {
 	Metadata          map[string]string // trace_metadata
 	Tags              map[string]string
 	Assessments       []Assessment // in the order of the source
+
+	// What only some sources list with the trace; absent in the others.
+	Runs  []string // MLflow runs that the trace was linked to, besides MetadataSourceRun
+	Spans int      // how many spans there are, in a source whose spans may come after the trace is listed
 }
 
 // SpansInTrackingStore says whether the server stores each span of the trace when it arrives, so that some may come after

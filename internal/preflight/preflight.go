@@ -125,6 +125,7 @@ type Job struct {
 	Now         time.Time
 
 	Databricks bool                      // the source is in a Databricks workspace
+	Tables     bool                      // it is tables there, which take any number of traces
 	Local      bool                      // the target is not in one, but on this machine
 	Workspace  func() (Workspace, error) // called where the source or the target is in one
 	// SourceWorkspace is that of the source, where it is reached with another identity than the target. It is nil for the same.
@@ -249,7 +250,7 @@ func (c *check) identity(code Code, open func() (Workspace, error)) (Workspace, 
 // are empty where they are not known.
 func (c *check) source() (server, experimentID string) {
 	rest := []Code{CodeExperiment, CodeTraces, CodeCap, CodeSpans, CodeWriters}
-	if !c.Databricks {
+	if !c.Databricks || c.Tables {
 		rest = slices.DeleteFunc(rest, func(code Code) bool { return code == CodeCap })
 	}
 	skip := func(needed Code, why string, codes ...Code) (server, experimentID string) {
@@ -275,9 +276,12 @@ func (c *check) source() (server, experimentID string) {
 		c.failed(CodeExperiment, err, "")
 		return skip(CodeExperiment, "the experiment can't be read", rest[1:]...)
 	}
-	if experiment.LifecycleStage == "deleted" {
+	switch {
+	case c.Tables:
+		c.ok(CodeExperiment, "%s has tables of the beta form, and they can be read", experiment.Name)
+	case experiment.LifecycleStage == "deleted":
 		c.warning(CodeExperiment, "Restore it if its traces are gone", "%s (%s) is deleted", experiment.Name, experiment.ID)
-	} else {
+	default:
 		c.ok(CodeExperiment, "%s has the ID %s", experiment.Name, experiment.ID)
 	}
 	c.experiment = experiment
@@ -288,7 +292,7 @@ func (c *check) source() (server, experimentID string) {
 	}
 	l := c.list(src, experiment.ID)
 	c.traces(l)
-	if c.Databricks {
+	if c.Databricks && !c.Tables {
 		c.traceLimit(l)
 	}
 	c.spans(src, l.samples)

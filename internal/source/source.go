@@ -9,9 +9,10 @@ import (
 
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/uctables"
 )
 
-// Source is an MLflow server that traces are read from; *mlflowclient.Client is one. Its methods may be called at
+// Source is what traces are read from: an MLflow server, which *mlflowclient.Client reads, or tables. Its methods may be called at
 // the same time.
 type Source interface {
 	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
@@ -37,8 +38,23 @@ type Opened interface {
 	Close()
 }
 
+// Copyable is a source whose spans lie in tables that a target may copy them from by itself.
+type Copyable interface {
+	// Tables says where they are.
+	Tables() uctables.Location
+	// Survey says of each trace how its spans can be copied so that the rows are those that package convert would make; nil for
+	// a trace whose spans have to be read and converted.
+	Survey(ctx context.Context, infos []*mlflow.TraceInfo) ([]*uctables.SpanCopy, error)
+}
+
+// ErrGone says that the source does not have what was asked for.
+var ErrGone = errors.New("the source does not have it")
+
 // Gone says whether err is the source saying that it does not have what was asked for.
 func Gone(err error) bool {
+	if errors.Is(err, ErrGone) {
+		return true
+	}
 	api, ok := errors.AsType[*mlflowclient.APIError](err)
 	return ok && (api.Code == "RESOURCE_DOES_NOT_EXIST" || api.Code == "NOT_FOUND")
 }

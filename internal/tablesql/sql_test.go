@@ -19,6 +19,7 @@ func TestSQL(t *testing.T) {
 	l := uctables.Location{Catalog: "main", Schema: "my-agents", Prefix: "prod"}
 	v := uctables.Volume{Catalog: "main", Schema: "my-agents", Name: "prod_staging"}
 	ledger := uctables.Location{Catalog: "ops", Schema: "my-runs", Prefix: "tracemig-ledger"}
+	beta := uctables.Location{Catalog: "main", Schema: "my-beta", Prefix: uctables.BetaPrefix}
 	const folder = "0123456789abcdef-0011223344556677"
 	texts := map[string]string{
 		"insert_spans":               InsertSpans(l, uctables.Spans),
@@ -68,6 +69,13 @@ func TestSQL(t *testing.T) {
 			{AnnotationID: "a", TargetID: "0a", CreatedAtMicros: 5, UpdatedAtMicros: 6},
 			{AnnotationID: "it's ${x}; \\ é 😀\n", TargetID: "0b", CreatedAtMicros: 3, UpdatedAtMicros: 4},
 		}),
+		"beta_hours":        BetaHours(beta),
+		"beta_traces":       BetaTraces(beta, 1000),
+		"beta_traces_named": BetaTracesNamed(beta),
+		"beta_spans":        BetaSpans(beta),
+		"survey_beta":       SurveyBeta(beta),
+		"copy_spans":        CopySpans(l, uctables.Spans, beta),
+		"count_copied":      CountCopied(l),
 	}
 	// A table with columns and fields that tracemig does not know, in another order, and one without an
 	// optional column.
@@ -80,6 +88,7 @@ func TestSQL(t *testing.T) {
 		t.Fatal(clauses)
 	}
 	texts["wide_insert_spans"] = InsertSpans(l, wide)
+	texts["wide_copy_spans"] = CopySpans(l, wide, beta)
 	texts["wide_parse_spans"] = Parse(wide)
 	texts["wide_replace_spans"] = ReplaceSpans(l, wide)
 	texts["wide_read_spans"] = ReadSpans(l, wide)

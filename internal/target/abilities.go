@@ -53,6 +53,15 @@ type StatementSender interface {
 	StatementBytes() int64
 }
 
+// SpanCopier can write spans by copying them from tables of the beta form that it reaches itself, so that they don't pass through
+// this process.
+type SpanCopier interface {
+	// CopySpans adds those spans of some traces that the table lacks, in one commit. Of a trace that is no longer as it was surveyed
+	// it adds none, so that fewer rows than expected may be inserted; the others count as present. Its errors are those of
+	// Writer.WriteSpans.
+	CopySpans(ctx context.Context, from uctables.Location, traces []uctables.SpanCopy) (Written, error)
+}
+
 // LedgerKeeper can keep a ledger beside its tables, or wherever else it can write.
 type LedgerKeeper interface {
 	Ledger(name uctables.Location) Ledger

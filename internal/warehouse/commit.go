@@ -25,8 +25,9 @@ const (
 type commit struct {
 	w      *Warehouse
 	table  uctables.Table               // with the columns that it really has
-	rows   int                          // distinct ones
-	row    func(b []byte, i int) []byte // appends the line of a row
+	rows   int                          // distinct ones that it writes
+	lines  int                          // that the statement reads: one a row, unless it copies rows of another table
+	row    func(b []byte, i int) []byte // appends a line
 	times  []any                        // parameters: the range of times in which the statement looks for the rows
 	insert string                       // the statement
 	lookup func() (string, []any)       // query that counts the rows' keys in the table; nil if keys there prove nothing
@@ -55,7 +56,7 @@ func commitRows[R any, K comparable](ctx context.Context, w *Warehouse, rows []R
 		return target.Written{}, err
 	}
 	c := &commit{
-		w: w, table: actual, rows: len(distinct), subset: b.subset,
+		w: w, table: actual, rows: len(distinct), lines: len(distinct), subset: b.subset,
 		row:    func(text []byte, i int) []byte { return b.row(text, distinct[i]) },
 		times:  []any{sql.Named(tablesql.ParamLow, within.Low), sql.Named(tablesql.ParamHigh, within.High)},
 		insert: b.insert(w.opts.Location, actual),
@@ -99,7 +100,7 @@ func lines[R any](rows []*R, line func([]byte, *R) []byte) string {
 // run prepares the rows and tries the statement until next says that no other try is needed.
 func (c *commit) run(ctx context.Context) (err error) {
 	w := c.w
-	if c.in, err = w.prepareRows(ctx, c.rows, c.row); err != nil {
+	if c.in, err = w.prepareRows(ctx, c.lines, c.row); err != nil {
 		return err
 	}
 	defer func() { w.removeFiles(ctx, c.in) }()
@@ -170,7 +171,7 @@ func (c *commit) next(ctx context.Context, f failure) error {
 		}
 		c.w.removeFiles(ctx, c.in)
 		var err error
-		if c.in, err = c.w.prepareRows(ctx, c.rows, c.row); err != nil {
+		if c.in, err = c.w.prepareRows(ctx, c.lines, c.row); err != nil {
 			return err
 		}
 		return retry.Again(f.err, 0)

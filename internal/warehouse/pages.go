@@ -39,7 +39,7 @@ func (w *Warehouse) Migrated(ctx context.Context, source string, yield func(ucta
 			p.Attachments = attachments.String
 			return p, nil
 		}
-		err = collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, scan,
+		err = Collect(ctx, w, uctables.Annotations, tablesql.SelectMigrated(w.opts.Location, limit), params, scan,
 			func(p uctables.Provenance) error {
 				found, last = found+1, p
 				return yield(p)
@@ -73,7 +73,7 @@ func (w *Warehouse) Official(ctx context.Context, experimentID string, yield fun
 			}
 			return id, err
 		}
-		err = collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, scan,
+		err = Collect(ctx, w, uctables.Annotations, tablesql.SelectOfficial(w.opts.Location, limit), params, scan,
 			func(id string) error {
 				found, last = found+1, id
 				return yield(id)

@@ -91,7 +91,7 @@ func read[T any](
 		sql.Named(tablesql.ParamTraces, strings.Join(traceIDs, "\n")),
 		sql.Named(tablesql.ParamLow, times.Low), sql.Named(tablesql.ParamHigh, times.High),
 	}
-	return collect(ctx, w, t, text(w.opts.Location, actual), params, func(rows *sql.Rows) (T, error) {
+	return Collect(ctx, w, t, text(w.opts.Location, actual), params, func(rows *sql.Rows) (T, error) {
 		v, err := scan(rows)
 		if err != nil {
 			err = fmt.Errorf("%s: %w", w.opts.Location.Name(t), err)
@@ -100,8 +100,8 @@ func read[T any](
 	}, yield)
 }
 
-// collect sends a query, and calls yield for its rows once all have come: a query whose answer breaks off is sent again.
-func collect[T any](
+// Collect sends a query about a table, and calls yield for its rows once all have come: a query whose answer breaks off is sent again.
+func Collect[T any](
 	ctx context.Context, w *Warehouse, t uctables.Table, text string, params []any,
 	scan func(*sql.Rows) (T, error), yield func(T) error,
 ) error {

@@ -42,7 +42,7 @@ func (w *Warehouse) Marked(ctx context.Context, source string, wanted target.Wan
 			params = append(params, sql.Named(tablesql.ParamTraces, strings.Join(wanted.IDs, "\n")))
 		}
 		text := tablesql.SelectMarked(w.opts.Location, limit, wanted.IDs != nil)
-		err = collect(ctx, w, uctables.Annotations, text, params, scanMarked, func(m target.Marked) error {
+		err = Collect(ctx, w, uctables.Annotations, text, params, scanMarked, func(m target.Marked) error {
 			found, last = found+1, m
 			return yield(m)
 		})

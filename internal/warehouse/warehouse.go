@@ -77,6 +77,7 @@ var _ interface {
 	target.TableChecker
 	target.LocationReader
 	target.Remover
+	target.SpanCopier
 } = (*Warehouse)(nil)
 
 // prepareDriver makes the driver fit for use, once a process. It switches the driver's logger off, which writes failed
