@@ -137,9 +137,11 @@ func (c *comparer) compareExpected(expected []uctables.Annotation, stored []*uct
 // yield leaves a tag to the row that somebody else has written for it under another annotation_id. If there
 // were two live rows of one name, readers would show either. s is tracemig's row of the tag, or nil.
 func (c *comparer) yield(s *uctables.Annotation) {
-	if s != nil && s.DeletedAtMicros == nil && c.own(s) {
+	switch {
+	case s == nil || !c.own(s): // What others wrote is theirs under this ID too.
+	case s.DeletedAtMicros == nil:
 		c.remove(s)
-	} else if s != nil {
+	default:
 		c.record(s)
 	}
 	c.Kept++

@@ -167,6 +167,14 @@ func TestChangesAtTheTargetStay(t *testing.T) {
 			a.AnnotationID, a.Value, a.UpdatedAtMicros, a.CreatedAtMicros = "other", uctables.JSON(`"mine"`), now+1, now+1
 			target.put(a)
 		},
+		"a newer version, and a tag of its own": func(target table) {
+			a := *tag(target, "a")
+			own := a
+			a.Value, a.UpdatedAtMicros = uctables.JSON(`"newest"`), now+2
+			target.put(a)
+			own.AnnotationID, own.Value, own.UpdatedAtMicros, own.CreatedAtMicros = "other", uctables.JSON(`"mine"`), now+1, now+1
+			target.put(own)
+		},
 		"deleted": func(target table) {
 			a, at := *tag(target, "a"), now+1
 			a.DeletedAtMicros, a.UpdatedAtMicros = &at, now+1
