@@ -44,9 +44,6 @@ func TestBeta(t *testing.T) {
 	if !v.report.Equal || v.report.Kinds[verify.Match] != s.Migrated+s.Skipped {
 		t.Errorf("verify: %v, want %d matches", v, s.Migrated+s.Skipped)
 	}
-	if again := bySQL.mustRun(0).summary; again.TargetWrites > 0 || again.Present != s.Migrated {
-		t.Errorf("a second run: %+v, want no write", again)
-	}
 
 	// Local tables can't be written by the warehouse, so that every trace is read and converted here.
 	local := from().toLocal()

@@ -43,11 +43,12 @@ func checkCookbook(t *testing.T, inWarehouse, local *fixture, c rig.Corpus) {
 	checkDashboard(t, inWarehouse)
 	want := expectedAnswers(t, c)
 	for _, name := range cookbook.Names {
-		for engine, got := range map[string][]answer{
-			"Spark over tables of the warehouse": onSpark(t, inWarehouse, name),
-			"Spark over local tables":            onSpark(t, local, name, "--engine", "spark"),
-			"DuckDB":                             onDuckDB(t, local, name),
-		} {
+		answers := map[string][]answer{"Spark over tables of the warehouse": onSpark(t, inWarehouse, name), "DuckDB": onDuckDB(t, local, name)}
+		// The texts for Spark differ only in the names of the tables, and in those of what is asked of each of them.
+		if name == "storage" || name == "sessions" {
+			answers["Spark over local tables"] = onSpark(t, local, name, "--engine", "spark")
+		}
+		for engine, got := range answers {
 			if name == "storage" {
 				checkStorage(t, engine, got, inWarehouse, local, want)
 				continue

@@ -18,7 +18,6 @@ import (
 	"github.com/tracemig/tracemig/internal/remove"
 	"github.com/tracemig/tracemig/internal/rig"
 	"github.com/tracemig/tracemig/internal/schemas"
-	"github.com/tracemig/tracemig/internal/verify"
 )
 
 // removeCases are traces with annotations of every type.
@@ -255,6 +254,7 @@ func TestRemoveKilled(t *testing.T) {
 	before, all := rowTexts(t, fx.tables)
 	left := leftOf(all, mine, kept...)
 
+	was := len(before)
 	for i := range 2 { // after the commit of spans, and after that of annotations
 		p.killAt(1, "MERGE INTO", true)
 		cmd := fx.removing("--yes")
@@ -266,12 +266,16 @@ func TestRemoveKilled(t *testing.T) {
 			t.Errorf("removal %d ended with exit code %d, want it killed", i, cmd.ProcessState.ExitCode())
 		}
 		p.reset()
-		if i == 0 {
-			rows, _ := rowTexts(t, tables{fx.tables.spans, "(SELECT * FROM " + fx.tables.annotations + ")"})
-			if len(rows) <= len(left) || len(rows) >= len(before) {
-				t.Errorf("%d rows after the commit of spans, want between %d and %d", len(rows), len(left), len(before))
-			}
+		is := was
+		for is == was { // A long statement is answered before it has ended, and goes on when its sender is killed.
+			rows, _ := rowTexts(t, fx.tables)
+			is = len(rows)
+			time.Sleep(100 * time.Millisecond)
 		}
+		if last := i == 1; is >= was || last != (is == len(left)) {
+			t.Errorf("%d rows after commit %d, %d before it, and %d in the end", is, i, was, len(left))
+		}
+		was = is
 	}
 	if s := fx.mustRemove(); s.Traces != 0 || s.TracesKept == 0 {
 		t.Errorf("the last removal: %+v, want nothing left to do, and a trace kept", s)
@@ -284,12 +288,6 @@ func TestRemoveKilled(t *testing.T) {
 	}
 	rows, _ = rowTexts(t, fx.tables)
 	sameTexts(t, "after another run", notNewMetadata(before), notNewMetadata(rows))
-	// Of the trace that was taken over, verification tells that the official migration has lost its links.
-	if v := fx.verify("verify", 0, "--start-time-ms", fmt.Sprint(times[1]+1), "--deep"); len(v.findings) != 1 ||
-		v.report.Kinds[verify.Match] != int64(countTrue(mine)-1) || v.report.Kinds[verify.Edited] != 1 {
-		t.Errorf("%+v, want one trace edited, and all others equal", v.report)
-	}
-
 	out, err := fx.removing("--print-sql").Output()
 	if err != nil {
 		t.Fatal(err)
