@@ -972,7 +972,8 @@ def start_spark(options):
         # A test run is too short for the second compiler: without it Spark needs half the processor time. The code
         # cache would then have a fifth of its usual size, which Spark fills within two minutes, and the JVM would
         # compile no more. So its size is set.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn600m "
+                                         "-Duser.timezone=UTC",
         "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -25,7 +25,7 @@ try:
                 os.path.join(rig, "jars"),
                 "--few-rows",
                 "--memory",
-                "5g",  # With 3g the JVM spent 150 s of make test collecting garbage.
+                "3g",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
