@@ -125,9 +125,7 @@ func copiedColumn(c uctables.Column) (expr string, ok bool) {
 
 // copiedValues are the expressions for columns that are no structs.
 var copiedValues = map[string]string{
-	"record_id": `concat_ws('-', substring(lpad(lower(hex(start DIV 1000000)), 12, '0'), 1, 8),
-    substring(lpad(lower(hex(start DIV 1000000)), 12, '0'), 9, 4), concat('7', substring(key, 2, 3)),
-    concat(translate(substring(key, 5, 1), '0123456789abcdef', '89ab89ab89ab89ab'), substring(key, 6, 3)), substring(key, 9, 12))`,
+	"record_id":                recordID("lpad(lower(hex(start DIV 1000000)), 12, '0')", "key"),
 	"time":                     "timestamp_micros(start DIV 1000)",
 	"date":                     "date_from_unix_date(CAST(start DIV 86400000000000 AS INT))",
 	"service_name":             "service",

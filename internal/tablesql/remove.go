@@ -42,10 +42,16 @@ WHEN MATCHED THEN DELETE`, l.Quoted(annotations.Suffix), parsed(annotations, nam
 func ownSpan(row string) string {
 	hash := fmt.Sprintf("sha2(concat(CAST(%[1]strace_id AS BINARY), X'00', CAST(%[1]sspan_id AS BINARY)), 256)", row)
 	ms := fmt.Sprintf("lpad(lower(hex(greatest(%sstart_time_unix_nano, 0L) DIV 1000000)), 12, '0')", row)
-	return fmt.Sprintf(`%[1]srecord_id = concat_ws('-', substr(%[2]s, 1, 8), substr(%[2]s, 9, 4),
-    concat('7', substr(%[3]s, 2, 3)),
-    concat(translate(substr(%[3]s, 5, 1), '0123456789abcdef', '89ab89ab89ab89ab'), substr(%[3]s, 6, 3)),
-    substr(%[3]s, 9, 12))`, row, ms, hash)
+	return row + "record_id = " + recordID(ms, hash)
+}
+
+// recordID is the expression for uctables.RecordID, given expressions for the start in milliseconds as 12 hex digits and for the hash of
+// the span's key.
+func recordID(ms, hash string) string {
+	return fmt.Sprintf(`concat_ws('-', substr(%[1]s, 1, 8), substr(%[1]s, 9, 4),
+    concat('7', substr(%[2]s, 2, 3)),
+    concat(translate(substr(%[2]s, 5, 1), '0123456789abcdef', '89ab89ab89ab89ab'), substr(%[2]s, 6, 3)),
+    substr(%[2]s, 9, 12))`, ms, hash)
 }
 
 // notDeletedByOthers is the condition for a version that nobody else than tracemig has deleted.

@@ -23,9 +23,10 @@ INSERT INTO `main`.`my-agents`.`prod_otel_spans` (
   instrumentation_scope
 )
 SELECT
-  concat_ws('-', substring(lpad(lower(hex(start DIV 1000000)), 12, '0'), 1, 8),
-    substring(lpad(lower(hex(start DIV 1000000)), 12, '0'), 9, 4), concat('7', substring(key, 2, 3)),
-    concat(translate(substring(key, 5, 1), '0123456789abcdef', '89ab89ab89ab89ab'), substring(key, 6, 3)), substring(key, 9, 12)),
+  concat_ws('-', substr(lpad(lower(hex(start DIV 1000000)), 12, '0'), 1, 8), substr(lpad(lower(hex(start DIV 1000000)), 12, '0'), 9, 4),
+    concat('7', substr(key, 2, 3)),
+    concat(translate(substr(key, 5, 1), '0123456789abcdef', '89ab89ab89ab89ab'), substr(key, 6, 3)),
+    substr(key, 9, 12)),
   timestamp_micros(start DIV 1000),
   date_from_unix_date(CAST(start DIV 86400000000000 AS INT)),
   service,
