@@ -32,6 +32,7 @@ const (
 	MissingNever      = "never_had_spans"  // nothing says that it ever had any
 	MissingIncomplete = "spans_incomplete" // fewer than the trace reported, still arriving or lost; JSON holds those that are there
 	MissingArchived   = "archived"         // in an archive that the source does not serve
+	MissingElsewhere  = "spans_elsewhere"  // outside of the database that is read, where this machine does not reach them
 	MissingDeleted    = "deleted"          // the trace itself is gone since it was listed
 )
 

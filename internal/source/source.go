@@ -47,6 +47,21 @@ type Copyable interface {
 	Survey(ctx context.Context, infos []*mlflow.TraceInfo) ([]*uctables.SpanCopy, error)
 }
 
+// Linked is a source that knows the links of all MLflow runs, so that no run has to be asked for its traces.
+type Linked interface {
+	// ListLinks calls yield with every trace of the experiment within w that belongs to a run, and with every run, so that links
+	// that are gone are seen too: a run after all of its traces. The runs are those of the experiment and, if all is set, of every
+	// other one.
+	ListLinks(ctx context.Context, experimentID string, all bool, w mlflowclient.Window, yield func(RunLink) error) error
+}
+
+// RunLink is a trace that belongs to an MLflow run: one that the run made, or that was linked to it later.
+type RunLink struct {
+	RunID   string
+	Other   bool   // the run is one of another experiment than the trace
+	TraceID string // empty for the run itself
+}
+
 // ErrGone says that the source does not have what was asked for.
 var ErrGone = errors.New("the source does not have it")
 
