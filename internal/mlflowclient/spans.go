@@ -118,20 +118,30 @@ func assess(t *mlflow.TraceInfo, s Spans) Spans {
 		return s
 	}
 	have, err := spansIn(s.JSON)
-	want, known := spanCount(t)
 	switch {
 	case webPage(s.JSON):
 		return Spans{Err: &CorruptError{t.TraceID, errWebPage.Error()}}
 	case err != nil:
 		return Spans{Err: &CorruptError{t.TraceID, err.Error()}}
-	case have == 0 && !known:
-		return Spans{Missing: MissingNever}
-	case have == 0:
-		return Spans{Missing: missingAll(t)}
-	case have < want:
-		s.Missing = MissingIncomplete
+	}
+	if s.Missing = MissingOf(t, have); have == 0 {
+		return Spans{Missing: s.Missing}
 	}
 	return s
+}
+
+// MissingOf is the reason for which spans of a trace are missing of which a source has so many; "" if none are.
+func MissingOf(t *mlflow.TraceInfo, have int) string {
+	want, known := spanCount(t)
+	switch {
+	case have == 0 && !known:
+		return MissingNever
+	case have == 0:
+		return missingAll(t)
+	case have < want:
+		return MissingIncomplete
+	}
+	return ""
 }
 
 // missingAll is the reason for which a trace has no spans: whether it ever had any.

@@ -86,10 +86,9 @@ func serverAddress(e *engine, rest string, params url.Values) (*Address, error) 
 	a := &Address{engine: e, params: params}
 	authority, database, _ := strings.Cut(rest, "/")
 	// As SQLAlchemy reads it, a password may hold a slash and no at sign.
-	if at := strings.Index(rest, "@"); at >= 0 {
-		var user, password string
-		authority, database, _ = strings.Cut(rest[at+1:], "/")
-		user, password, _ = strings.Cut(rest[:at], ":")
+	if account, at, ok := strings.Cut(rest, "@"); ok {
+		authority, database, _ = strings.Cut(at, "/")
+		user, password, _ := strings.Cut(account, ":")
 		var uerr, perr error
 		a.user, uerr = url.PathUnescape(user)
 		a.password, perr = url.PathUnescape(password)
@@ -117,7 +116,7 @@ func (a *Address) Engine() string { return a.engine.name }
 
 // String is the same text for every address of one database, without user, password and parameters of the connection.
 func (a *Address) String() string {
-	if a.engine == &sqlite {
+	if a.engine.file {
 		return "sqlite:///" + filepath.ToSlash(a.database)
 	}
 	host := strings.ToLower(a.host)

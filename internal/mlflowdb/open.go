@@ -2,16 +2,155 @@ package mlflowdb
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/retry"
+	"github.com/tracemig/tracemig/internal/source"
 )
 
-// Source is a database that was opened. It is a source.Opened.
+// Source is a database that was opened. Its methods may be called at the same time.
 type Source struct {
 	address *Address
 	opts    Options
+	db      *sql.DB
+	schema  schema
+	engine  string // its version, as it tells
+
+	requests, bytes, retries atomic.Int64
 }
 
+var (
+	_ source.Opened = (*Source)(nil)
+	_ source.Linked = (*Source)(nil)
+)
+
+// defaultConnections are open at the same time at most: servers allow few, which others need too.
+const defaultConnections = 8
+
 // Open connects to a database, and makes sure that its tables are of a form that is known.
-func Open(_ context.Context, a *Address, opts Options) (*Source, error) {
-	return &Source{a, opts}, errors.New("to come")
+func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Retry == (retry.Policy{}) {
+		opts.Retry = retry.Default
+	}
+	if opts.Connections <= 0 {
+		opts.Connections = defaultConnections
+	}
+	db, err := a.engine.open(a, opts)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(opts.Connections)
+	db.SetMaxIdleConns(opts.Connections)
+	s := &Source{address: a, opts: opts, db: db}
+	err = s.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if err := tx.QueryRowContext(ctx, a.engine.version).Scan(&s.engine); err != nil {
+			return err
+		}
+		s.schema, err = readSchema(ctx, tx, a)
+		return err
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("opening the database of the MLflow server: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends the connections.
+func (s *Source) Close() { _ = s.db.Close() }
+
+// Identity is the database's address, without user and password.
+func (s *Source) Identity() string { return s.address.String() }
+
+// Credentials says which ones are used, for check.
+func (s *Source) Credentials() string {
+	switch {
+	case s.address.engine.file:
+		return "none are needed"
+	case s.address.user == "":
+		return "those of the environment"
+	}
+	return "user " + s.address.user
+}
+
+// Version says what stands behind the address, for check and logs.
+func (s *Source) Version() string {
+	engine := s.engine
+	// Distributions add their own words to the version.
+	if i := strings.IndexByte(engine, ' '); i > 0 {
+		engine = engine[:i]
+	}
+	name := s.address.engine.name
+	if strings.Contains(engine, "MariaDB") {
+		name, engine = "MariaDB", strings.TrimSuffix(engine[:strings.Index(engine, "MariaDB")], "-")
+	}
+	return name + " " + engine + ", " + s.schema.version
+}
+
+// Warnings are what is to be told of the database before it is read.
+func (s *Source) Warnings() []string { return s.schema.warnings }
+
+// Stats counts the queries so far, and the bytes of spans that they brought.
+func (s *Source) Stats() mlflowclient.Stats {
+	return mlflowclient.Stats{Requests: s.requests.Load(), Bytes: s.bytes.Load(), Retries: s.retries.Load()}
+}
+
+func (o *Options) getenv(name string) string {
+	if o.Getenv == nil {
+		return ""
+	}
+	return o.Getenv(name)
+}
+
+// read runs f in a transaction that sees one state of the database. It runs f again after a fault that may pass, so f must begin
+// anew each time it is called.
+func (s *Source) read(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	op := s.opts.Waits.Operation()
+	defer op.Over()
+	err := retry.Do(ctx, s.opts.Retry, func(ctx context.Context) error {
+		s.requests.Add(1)
+		err := s.once(ctx, f)
+		if err != nil && ctx.Err() == nil && (s.address.engine.transient(err) || errors.Is(err, driver.ErrBadConn)) {
+			return retry.Again(err, 0)
+		}
+		return err
+	}, func(w retry.Wait) {
+		s.retries.Add(1)
+		op.Waits("the database", w)
+		s.opts.Logger.Debug("the database asks for another try", "in", w.For.String(), "error", w.Err)
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return s.address.engine.judge(s.address, err)
+}
+
+func (s *Source) once(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, &s.address.engine.snapshot)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing was written
+	return f(ctx, tx)
+}
+
+// lostConnection says whether err tells of a connection that broke or that could not be made.
+func lostConnection(err error) bool {
+	if n, ok := errors.AsType[*net.OpError](err); ok && !errors.Is(n, context.Canceled) {
+		return true
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
