@@ -37,7 +37,8 @@ func (s *Source) Experiment(ctx context.Context, ref string) (mlflowclient.Exper
 		return found[0], nil
 	}
 	err := fmt.Errorf("%d workspaces of %s have an experiment %q", len(found), s.Identity(), ref)
-	return mlflowclient.Experiment{}, advice.With(fault.With(err, fault.Usage), "Name the workspace with --workspace, or the experiment by its ID")
+	err = advice.With(fault.With(err, fault.Usage), "Name the workspace with --workspace, or the experiment by its ID")
+	return mlflowclient.Experiment{}, err
 }
 
 // experiments yields the experiments of the workspace for which a further condition holds, in the order of their names.

@@ -76,16 +76,24 @@ func mysqlTLS(a *Address, cfg *driver.Config) error {
 			return &AddressError{"ssl_ca in the database's address names a file without a certificate in PEM form"}
 		}
 	}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, cmp.Or(a.params.Get("ssl_key"), cert))
-		if err != nil {
-			return &AddressError{fmt.Sprintf("ssl_cert and ssl_key in the database's address name no certificate with its key: %v", err)}
-		}
-		cfg.TLS.Certificates = []tls.Certificate{pair}
+	if err := clientCertificate(a, cfg.TLS); err != nil {
+		return err
 	}
 	// The drivers compare the name in the certificate only where they are told to.
 	if mode != "VERIFY_IDENTITY" && !strings.EqualFold(a.params.Get("ssl_verify_identity"), "true") {
 		verifyChain(cfg.TLS)
+	}
+	return nil
+}
+
+// clientCertificate puts the certificate that the parameters name, if any, into t.
+func clientCertificate(a *Address, t *tls.Config) error {
+	if cert := a.params.Get("ssl_cert"); cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, cmp.Or(a.params.Get("ssl_key"), cert))
+		if err != nil {
+			return &AddressError{fmt.Sprintf("ssl_cert and ssl_key in the database's address name no certificate with its key: %v", err)}
+		}
+		t.Certificates = []tls.Certificate{pair}
 	}
 	return nil
 }

@@ -46,6 +46,12 @@ func openPostgres(a *Address, _ Options) (*sql.DB, error) {
 			u.Host = "[" + a.host + "]"
 		}
 	}
+	switch {
+	case a.password != "":
+		u.User = url.UserPassword(a.user, a.password)
+	case a.user != "":
+		u.User = url.User(a.user) // a password for it is looked for in PGPASSWORD and ~/.pgpass
+	}
 	params := url.Values{}
 	for name, values := range a.params {
 		if !slices.Contains(libpqOnly, name) {
@@ -60,12 +66,6 @@ func openPostgres(a *Address, _ Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, &AddressError{"the parameters in the database's address, or the PG… variables of the environment, can't be meant so: " +
 			causeOf(err)}
-	}
-	if a.user != "" {
-		cfg.User = a.user
-	}
-	if a.password != "" {
-		cfg.Password = a.password
 	}
 	// Poolers before the server, such as pgbouncer, need not know prepared statements.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
@@ -126,12 +125,12 @@ func (s *Source) without(ctx context.Context, tx *sql.Tx, ids []string, spans ma
 	return now, err
 }
 
-// document makes the document of a trace: the root first, and the other spans in the order of their starts.
+// document makes the document of a trace: roots first, and both them and the other spans in the order of their starts.
 func document(spans []span) []byte {
 	if len(spans) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(a.rank(), b.rank()) })
+	slices.SortStableFunc(spans, span.compare)
 	const begin, end = `{"spans":[`, `]}`
 	size := len(begin) + len(end) + len(spans)
 	for i := range spans {
@@ -147,12 +146,15 @@ func document(spans []span) []byte {
 	return append(doc, end...)
 }
 
-// rank is where a span stands among those of its trace.
-func (s *span) rank() int64 {
-	if s.root {
-		return math.MinInt64
+// compare orders the spans of a trace.
+func (s span) compare(o span) int {
+	if s.root != o.root {
+		if s.root {
+			return -1
+		}
+		return 1
 	}
-	return s.start
+	return cmp.Compare(s.start, o.start)
 }
 
 // elsewhere reads the spans of a trace that does not have them in the database.

@@ -42,8 +42,8 @@ func (l *Scope) UnmarshalText(text []byte) error {
 // Asked says whether any runs are asked for.
 func (l Scope) Asked() bool { return l == OfSource || l == OfAll }
 
-// Read asks each run for its traces, by one query, and notes in the checkpoint to which runs the traces of a window are
-// linked. It returns how many other experiments, or single runs of them, the server does not show.
+// Read notes in the checkpoint to which runs the traces of a window are linked. It asks each run for its traces, by one query, or
+// a source.Linked for all links at once. It returns how many other experiments, or single runs of them, the server does not show.
 func Read(ctx context.Context, c *checkpoint.Store, src source.Source, experimentID string, scope Scope,
 	w mlflowclient.Window,
 ) (hidden int64, err error) {
@@ -52,6 +52,9 @@ func Read(ctx context.Context, c *checkpoint.Store, src source.Source, experimen
 	}
 	if err := c.ResetLinks(ctx); err != nil {
 		return 0, err
+	}
+	if linked, ok := src.(source.Linked); ok {
+		return 0, readLinked(ctx, c, linked, experimentID, scope == OfAll, w)
 	}
 	r := reader{store: c, source: src, experimentID: experimentID, window: w}
 	if err := r.experiment(ctx, experimentID); err != nil || scope != OfAll {
@@ -72,6 +75,40 @@ func Read(ctx context.Context, c *checkpoint.Store, src source.Source, experimen
 		err = werr
 	}
 	return r.hidden.Load(), err
+}
+
+// notedAtOnce is how many links are noted in the checkpoint together, about.
+const notedAtOnce = 1000
+
+// readLinked notes the links that a source knows of all runs at once.
+func readLinked(ctx context.Context, c *checkpoint.Store, src source.Linked, experimentID string, all bool, w mlflowclient.Window) error {
+	traces, n := map[string][]string{}, 0
+	flush := func() error {
+		for runID, ids := range traces {
+			if err := c.AddLinks(ctx, runID, ids); err != nil {
+				return fmt.Errorf("run %s: %w", runID, err)
+			}
+		}
+		clear(traces)
+		n = 0
+		return nil
+	}
+	return src.ListLinks(ctx, experimentID, all, w, func(l source.RunLink) error {
+		if l.TraceID == "" { // All traces of the run have come.
+			if err := flush(); err != nil {
+				return err
+			}
+			return c.LookedAt(ctx, l.RunID, l.Other)
+		}
+		if !c.Pair().Shard.MayHave(l.TraceID) {
+			return nil
+		}
+		traces[l.RunID] = append(traces[l.RunID], l.TraceID)
+		if n++; n < notedAtOnce {
+			return nil
+		}
+		return flush()
+	})
 }
 
 // readers is how many experiments, and runs of each, are asked for at the same time; the client paces the
