@@ -198,6 +198,16 @@ func (p *Process) Stop() {
 	})
 }
 
+// end has the process clean up after itself, as it does when its standard input closes, and then is Stop.
+func (p *Process) end() {
+	p.stdin.Close()
+	select {
+	case <-p.waited:
+	case <-time.After(10 * time.Second):
+	}
+	p.Stop()
+}
+
 func (p *Process) kill() {
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	p.stdin.Close()
@@ -245,7 +255,7 @@ func AtEnd(f func(failed bool)) {
 // when any test failed, since the process that all tests share may be the reason.
 func (p *Process) stopAtEnd(name, dir string) {
 	AtEnd(func(failed bool) {
-		p.Stop()
+		p.end()
 		if failed {
 			fmt.Fprintf(os.Stderr, "end of the log of %s, which the tests share:\n%s\n", name, tail(p.LogFile))
 		}

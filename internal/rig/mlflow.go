@@ -15,11 +15,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MLflow is a running open-source MLflow server on SQLite.
+// MLflow is a running open-source MLflow server.
 type MLflow struct {
-	URI string
-	DB  string // path of its SQLite file
+	URI       string
+	DB        string // path of its SQLite file; empty for one on another database
+	StoreURI  string // URI of its database, as tracemig reads it: of a user who may only read, if the database has users
+	Workspace string // that experiments are filled in; empty for the default one
 
+	store   string // StoreURI of a user who may write
 	process *Process
 }
 
@@ -34,6 +37,26 @@ func StartMLflow(t testing.TB, options ...string) *MLflow {
 	return m
 }
 
+// StartMLflowOn is StartMLflow with a database of the engine: sqlite, or one of Engines. It skips the test where the engine can't
+// be had.
+func StartMLflowOn(t testing.TB, engine string, options ...string) *MLflow {
+	t.Helper()
+	if engine == "sqlite" {
+		return StartMLflow(t, options...)
+	}
+	d := StartDatabase(t, engine)
+	m := StartMLflow(t, append(options, "--backend-store-uri", d.Owner)...)
+	m.DB, m.StoreURI, m.store = "", d.Reader, d.Owner
+	return m
+}
+
+// InWorkspace is the server for experiments of a workspace.
+func (m *MLflow) InWorkspace(name string) *MLflow {
+	other := *m
+	other.Workspace = name
+	return &other
+}
+
 func startMLflow(dir string, options ...string) (*MLflow, error) {
 	cmd, err := command("venv", "mlflow_server.py", append([]string{dir}, options...)...)
 	if err != nil {
@@ -43,7 +66,8 @@ func startMLflow(dir string, options ...string) (*MLflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &MLflow{URI: p.URL, DB: filepath.Join(dir, "mlflow.db"), process: p}, nil
+	db := filepath.Join(dir, "mlflow.db")
+	return &MLflow{URI: p.URL, DB: db, StoreURI: "sqlite:///" + db, store: "sqlite:///" + db + "?timeout=60", process: p}, nil
 }
 
 // Stop ends the server.
@@ -176,7 +200,7 @@ func (m *MLflow) FillCases(t testing.TB, experiment, cases string) Corpus {
 // FillBulk is FillCases and AddBulk in one.
 func (m *MLflow) FillBulk(t testing.TB, experiment, cases string, count int) Corpus {
 	t.Helper()
-	return m.dumped(t, "fill", experiment, "--only", cases, "--bulk", strconv.Itoa(count), "--db", m.DB)
+	return m.dumped(t, "fill", experiment, "--only", cases, "--bulk", strconv.Itoa(count), "--store", m.store)
 }
 
 // Add writes count small traces that start now, each with one feedback.
@@ -206,7 +230,7 @@ func (m *MLflow) Resend(t testing.TB, experiment string, step int) Corpus {
 // second. With two spans they are small; with more, each span but the root has about 700 bytes of messages.
 func (m *MLflow) AddBulk(t testing.TB, experiment string, count, spans int) Corpus {
 	t.Helper()
-	c, err := m.corpus("add", experiment, "--bulk", strconv.Itoa(count), "--spans", strconv.Itoa(spans), "--db", m.DB)
+	c, err := m.corpus("add", experiment, "--bulk", strconv.Itoa(count), "--spans", strconv.Itoa(spans), "--store", m.store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +247,7 @@ func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
 // open. When it is NaN, the server can't list the trace any more.
 func (m *MLflow) SetFeedback(t testing.TB, traceID, value string) {
 	t.Helper()
-	if out, err := Command(t, "venv", "set_feedback.py", m.DB, traceID, value).CombinedOutput(); err != nil {
+	if out, err := Command(t, "venv", "set_feedback.py", m.store, traceID, value).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
@@ -250,6 +274,9 @@ func (m *MLflow) dumped(t testing.TB, verb, experiment string, args ...string) C
 
 func (m *MLflow) corpus(verb, experiment string, args ...string) (Corpus, error) {
 	c := Corpus{Experiment: experiment}
+	if m.Workspace != "" {
+		args = append(args, "--workspace", m.Workspace)
+	}
 	cmd, err := command("venv", "corpus.py", append([]string{verb, "--uri", m.URI, "--experiment", experiment}, args...)...)
 	if err != nil {
 		return c, err

@@ -1,6 +1,6 @@
 """Fills an MLflow server with a corpus of hard traces, written by MLflow's own SDK.
 
-  corpus.py fill --uri URL --experiment NAME [--dump FILE] [--bulk N --db FILE]
+  corpus.py fill --uri URL --experiment NAME [--dump FILE] [--bulk N --store URI]
   corpus.py add --uri URL --experiment NAME --count N
   corpus.py end-in-progress --uri URL --experiment NAME
   corpus.py dump --uri URL --experiment NAME --dump FILE
@@ -18,7 +18,6 @@ import json
 import math
 import os
 import secrets
-import sqlite3
 import sys
 import time
 from unittest import mock
@@ -47,6 +46,7 @@ from mlflow.entities.span import Span, SpanStatus, SpanStatusCode
 from mlflow.tracing.client import TracingClient
 from mlflow.tracing.export.mlflow_v3 import MlflowV3SpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from sqlalchemy import MetaData, Table, create_engine
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -1237,7 +1237,7 @@ def resend(c, step):
         c.keep(info.trace_id)
 
 
-def bulk(c, count, spans, db):
+def bulk(c, count, spans, store):
     """Copies one trace of so many spans many times, by SQL in the server's database, since no SDK is fast enough. With two
     spans it is small. With more, each of the others has about 700 bytes of messages, as those of an agent's steps."""
     c.name = "bulk"
@@ -1250,21 +1250,19 @@ def bulk(c, count, spans, db):
             c.child(root, f"step {i}", after=i, kind=SpanType.LLM, outputs={"choices": [{"index": 0, "text": "It depends. " * 20}]},
                     inputs={"messages": [{"role": "user", "content": "Which of these is it, and why? " * 10}], "temperature": 0.7})
         model = c.end(root, outputs="many")
-    connection = sqlite3.connect(db, timeout=60)
-    connection.row_factory = sqlite3.Row
-    tables = {"trace_info": "request_id", "trace_tags": "request_id", "trace_request_metadata": "request_id", "spans": "trace_id"}
-    rows = {
-        table: [dict(r) for r in connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (model,))] for table, key in tables.items()
-    }
+    engine = create_engine(store)
+    keys = {"trace_info": "request_id", "trace_tags": "request_id", "trace_request_metadata": "request_id", "spans": "trace_id"}
+    tables = {name: Table(name, MetaData(), autoload_with=engine) for name in keys}
+    with engine.connect() as connection:
+        rows = {name: [dict(r) for r in connection.execute(t.select().where(t.c[keys[name]] == model)).mappings()] for name, t in tables.items()}
     old_hex = model.removeprefix("tr-")
     old_b64 = base64.b64encode(bytes.fromhex(old_hex)).decode()
-    generated = {"spans": {r[1] for r in connection.execute("PRAGMA table_xinfo(spans)") if r[6]}}
     for start in range(1, count, 5000):
         batch = {table: [] for table in tables}
         for i in range(start, min(start + 5000, count)):
             new_hex = secrets.token_hex(16)
             new_b64 = base64.b64encode(bytes.fromhex(new_hex)).decode()
-            for table, key in tables.items():
+            for table, key in keys.items():
                 for row in rows[table]:
                     row = {**row, key: "tr-" + new_hex}
                     if table == "trace_info":
@@ -1278,12 +1276,10 @@ def bulk(c, count, spans, db):
                             content[field] += i * MS
                         row["content"] = json.dumps(content)
                     batch[table].append(row)
-        with connection:
-            for table, new in batch.items():
-                columns = [k for k in new[0] if k not in generated.get(table, ())]
-                connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-                                       ([row[k] for k in columns] for row in new))
-    connection.close()
+        with engine.begin() as connection:
+            for name, new in batch.items():
+                stored = [column.name for column in tables[name].columns if column.computed is None]
+                connection.execute(tables[name].insert(), [{k: row[k] for k in stored} for row in new])
 
 
 def list_infos(c, filter_string=None):
@@ -1393,12 +1389,15 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--bulk", type=int, default=0, help="so many small traces besides (fill), or alone (add)")
     parser.add_argument("--spans", type=int, default=2, help="of each of the traces of --bulk")
-    parser.add_argument("--db", help="the server's SQLite file, for --bulk")
+    parser.add_argument("--store", help="URI of the server's database, for --bulk")
+    parser.add_argument("--workspace", help="of the experiment")
     parser.add_argument("--only", help="comma-separated cases (fill)")
     parser.add_argument("--dump", help="file for the expected values")
     args = parser.parse_args()
     stdout, sys.stdout = sys.stdout, sys.stderr  # The SDK prints links to runs to the standard output.
     sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # The SDK records them as source and user.
+    if args.workspace:
+        os.environ["MLFLOW_WORKSPACE"] = args.workspace
     c = Corpus(args.uri.rstrip("/"), args.experiment)
     only = args.only.split(",") if args.only else [name for name, _, _ in CASES if name not in LARGE]
     CASES[:] = [entry for entry in CASES if entry[0] in only]
@@ -1413,7 +1412,7 @@ def main():
     elif args.command == "end-in-progress":
         end_in_progress(c)
     if args.bulk:
-        bulk(c, args.bulk, args.spans, args.db)
+        bulk(c, args.bulk, args.spans, args.store)
     if args.dump:
         dump(c, args.dump)
     print(json.dumps(summary(c)), file=stdout)

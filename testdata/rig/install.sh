@@ -1,7 +1,8 @@
 #!/bin/sh
-# Puts what the rig-tagged tests need beside Go into .rig (or $TRACEMIG_RIG_DIR): a Python venv and
-# the Delta jars. Needs Python 3.11, Java 17 and Maven. What is already there for the same
-# requirements.txt and pom.xml is left alone, so a second call costs nothing.
+# Puts what the rig-tagged tests need beside Go into .rig (or $TRACEMIG_RIG_DIR): a Python venv, the
+# Delta jars, and where PostgreSQL and MariaDB are. Needs Python 3.11, Java 17 and Maven. What is
+# already there for the same requirements.txt, pom.xml and databases.sh is left alone, so a second
+# call costs nothing.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,4 +53,9 @@ if ! done_for jars "$here/pom.xml"; then
 	rm -rf "$dir/jars" "$dir/jars.stamp"
 	mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$dir/jars"
 	sum "$here/pom.xml" >"$dir/jars.stamp"
+fi
+
+if ! done_for databases "$here/databases.sh"; then
+	"$here/databases.sh" "$dir/databases"
+	sum "$here/databases.sh" >"$dir/databases.stamp"
 fi

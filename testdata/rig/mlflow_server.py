@@ -1,4 +1,4 @@
-"""Runs `mlflow server` on SQLite, with its files in DIR. Prints READY <url>, and ends when its standard input does.
+"""Runs `mlflow server` with its files in DIR, on SQLite unless --backend-store-uri names another database. Prints READY <url>, and ends when its standard input does.
 
   mlflow_server.py DIR [OPTION OF MLFLOW SERVER]...
 """
@@ -19,12 +19,14 @@ def main():
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
     options = sys.argv[2:]
+    if "--backend-store-uri" not in options:
+        options += ["--backend-store-uri", f"sqlite:///{directory}/mlflow.db"]
     url = f"http://127.0.0.1:{port}"
     if "--static-prefix" in options:
         url += options[options.index("--static-prefix") + 1]
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-         "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", f"{directory}/artifacts", *options],
+         "--artifacts-destination", f"{directory}/artifacts", *options],
         stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=directory,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

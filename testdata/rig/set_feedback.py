@@ -1,13 +1,15 @@
-"""Replaces the value of a trace's feedback in a server's SQLite file.
+"""Replaces the value of a trace's feedback in a server's database.
 
-  set_feedback.py DB TRACE_ID VALUE
+  set_feedback.py STORE_URI TRACE_ID VALUE
 """
 
-import sqlite3
 import sys
 
-db, trace_id, value = sys.argv[1:]
-with sqlite3.connect(db, timeout=60) as connection:
-    changed = connection.execute("UPDATE assessments SET value = ? WHERE trace_id = ?", (value, trace_id)).rowcount
+from sqlalchemy import create_engine, text
+
+store, trace_id, value = sys.argv[1:]
+with create_engine(store).begin() as connection:
+    update = text("UPDATE assessments SET value = :value WHERE trace_id = :trace_id")
+    changed = connection.execute(update, {"value": value, "trace_id": trace_id}).rowcount
 if changed == 0:
     sys.exit(f"{trace_id} has no feedback")
