@@ -21,6 +21,8 @@ type engine struct {
 	quotes   string // that a name stands in which is a word of SQL
 	numbered bool   // parameters are $1, $2 and so on; else each is a question mark
 	version  string // a query for the version of the engine
+	// hint, if any, makes the engine walk along an index; %s is its name. hasIndex is a query that counts indexes of that name.
+	hint, hasIndex string
 	// snapshot is a transaction that reads one state of the database, and keeps no writer waiting.
 	snapshot sql.TxOptions
 	// transient says whether an error is one after which another try may succeed.

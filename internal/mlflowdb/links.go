@@ -70,7 +70,7 @@ type linker struct {
 
 // traces reads the links of the next traces, and says how many traces these are.
 func (l *linker) traces(ctx context.Context, tx *sql.Tx) (int, error) {
-	rows, err := tx.QueryContext(ctx, l.s.query("SELECT t.request_id, t.timestamp_ms"+pageFrom+" LIMIT "+strconv.Itoa(linksPage)),
+	rows, err := tx.QueryContext(ctx, l.s.query("SELECT t.request_id, t.timestamp_ms"+l.s.pageFrom()+strconv.Itoa(linksPage)),
 		l.experiment, l.at.ms, l.end, l.at.ms, l.at.id)
 	if err != nil {
 		return 0, err

@@ -90,13 +90,18 @@ func (s *Source) page(ctx context.Context, tx *sql.Tx, experiment int64, after p
 
 // pageFrom is what follows the columns in the query of a page. Its parameters are the experiment, the time of the place after which
 // the page begins, the time before which it ends, and that place. The first condition on the time bounds the part of the index
-// (experiment_id, timestamp_ms) that is read, so that no engine sorts more than the traces of one millisecond.
-const pageFrom = " FROM trace_info t WHERE t.experiment_id = ? AND t.timestamp_ms >= ? AND t.timestamp_ms < ?" +
-	" AND (t.timestamp_ms > ? OR t.request_id > ?) ORDER BY t.timestamp_ms, t.request_id"
+// pageIndex that is read, so that no engine sorts more than the traces of one millisecond, or reads what earlier pages have read.
+func (s *Source) pageFrom() string {
+	return " FROM trace_info t" + s.hint + " WHERE t.experiment_id = ? AND t.timestamp_ms >= ? AND t.timestamp_ms < ?" +
+		" AND (t.timestamp_ms > ? OR t.request_id > ?) ORDER BY t.timestamp_ms, t.request_id LIMIT "
+}
+
+// pageIndex is MLflow's index of trace_info by experiment and request time.
+const pageIndex = "index_trace_info_experiment_id_timestamp_ms"
 
 // pageText is the query of a page.
 func (s *Source) pageText() string {
-	return "SELECT " + s.infoColumns() + pageFrom + " LIMIT " + strconv.Itoa(pageTraces)
+	return "SELECT " + s.infoColumns() + s.pageFrom() + strconv.Itoa(pageTraces)
 }
 
 func (s *Source) infoColumns() string {

@@ -25,6 +25,7 @@ type Source struct {
 	db      *sql.DB
 	schema  schema
 	engine  string // its version, as it tells
+	hint    string // that the engine needs to find pages of traces quickly
 
 	requests, bytes, retries atomic.Int64
 }
@@ -59,7 +60,10 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 		if err := tx.QueryRowContext(ctx, a.engine.version).Scan(&s.engine); err != nil {
 			return err
 		}
-		s.schema, err = readSchema(ctx, tx, a)
+		if s.schema, err = readSchema(ctx, tx, a); err != nil {
+			return err
+		}
+		s.hint, err = pageHint(ctx, tx, a.engine)
 		return err
 	})
 	if err != nil {
@@ -67,6 +71,18 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 		return nil, fmt.Errorf("opening the database of the MLflow server: %w", err)
 	}
 	return s, nil
+}
+
+// pageHint is the hint with which pages of traces are read; "" where the engine needs none, or the index is not there.
+func pageHint(ctx context.Context, tx *sql.Tx, e *engine) (string, error) {
+	if e.hint == "" {
+		return "", nil
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, e.hasIndex, pageIndex).Scan(&n); err != nil || n == 0 {
+		return "", err
+	}
+	return fmt.Sprintf(e.hint, pageIndex), nil
 }
 
 // Close ends the connections.
