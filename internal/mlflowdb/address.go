@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tracemig/tracemig/internal/fault"
 )
 
 // Address is the address of a database, in the form that mlflow server --backend-store-uri takes, which is SQLAlchemy's:
@@ -26,6 +28,9 @@ type Address struct {
 type AddressError struct{ Text string }
 
 func (e *AddressError) Error() string { return e.Text }
+
+// Fault says that the address is wrong.
+func (e *AddressError) Fault() fault.Kind { return fault.Usage }
 
 // Names says whether a tracking URI names a database: whether its scheme is one of SQLAlchemy's dialects that MLflow takes.
 func Names(uri string) bool {

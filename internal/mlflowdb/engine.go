@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/tracemig/tracemig/internal/fault"
 )
 
 // engine is what differs from one database to another.
@@ -27,8 +29,10 @@ type engine struct {
 	snapshot sql.TxOptions
 	// transient says whether an error is one after which another try may succeed.
 	transient func(error) bool
-	// judge adds to an error what kind of fault it is, and what to do about it.
-	judge func(*Address, error) error
+	// judge says what to do about an error, and what kind of fault it is; both may be empty.
+	judge func(*Address, error) (next string, kind fault.Kind)
+	// words are an error in a few words.
+	words func(error) string
 }
 
 func (e *engine) quote(name string) string { return e.quotes + name + e.quotes }

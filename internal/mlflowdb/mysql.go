@@ -9,19 +9,19 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 
-	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/fault"
 )
 
 var mysql = engine{
 	name: "MySQL", scheme: "mysql", port: "3306", example: "mysql://user@host:3306/mlflow", part: noPart, open: openMySQL,
 	quotes: "`", version: "SELECT version()", snapshot: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-	transient: mysqlTransient, judge: judgeMySQL,
+	transient: mysqlTransient, judge: judgeMySQL, words: mysqlWords,
 }
 
 // connectTimeout is how long a server may take to take a connection.
@@ -45,7 +45,7 @@ func openMySQL(a *Address, opts Options) (*sql.DB, error) {
 	}
 	c, err := driver.NewConnector(cfg)
 	if err != nil {
-		return nil, &AddressError{"the parameters in the database's address can't be meant so: " + causeOf(err)}
+		return nil, &AddressError{"the parameters in the database's address can't be meant so: " + innermost(err)}
 	}
 	return sql.OpenDB(c), nil
 }
@@ -131,16 +131,27 @@ func mysqlTransient(err error) bool {
 	return false
 }
 
-func judgeMySQL(a *Address, err error) error {
+func judgeMySQL(a *Address, err error) (next string, kind fault.Kind) {
 	switch mysqlNumber(err) {
 	case 1045, 1698, 1251, 1396:
-		return advice.With(fault.With(err, fault.Credentials), "Check the user and the password: in the address, or MYSQL_PWD")
-	case 1142, 1143, 1044:
-		return advice.With(fault.With(err, fault.Permission), "Let the user read the tables: GRANT SELECT ON the database's tables TO the user")
+		return "Check the user and the password: in the address, or MYSQL_PWD", fault.Credentials
+	case 1142, 1143:
+		return "Let the user read the tables: GRANT SELECT ON the database TO the user", fault.Permission
+	case 1044: // also of a database that does not exist, where the user may not know
+		return "Check the name of the database in the address, " + a.String() + ", or let the user read it: GRANT SELECT ON the database TO the user",
+			fault.Permission
 	case 1049:
-		return advice.With(fault.With(err, fault.NotFound), fmt.Sprintf("Check the name of the database in the address, %s", a))
+		return "Check the name of the database in the address, " + a.String(), fault.NotFound
 	case 1040, 1203, 1226:
-		return advice.With(err, "The server has no connection left: lower --concurrency, or run again later")
+		return "The server has no connection left: lower --concurrency, or run again later", ""
 	}
-	return err
+	return "", ""
+}
+
+// mysqlWords are what the server says, else what the driver says.
+func mysqlWords(err error) string {
+	if e, ok := errors.AsType[*driver.MySQLError](err); ok {
+		return e.Message + " (error " + strconv.Itoa(int(e.Number)) + ")"
+	}
+	return innermost(err)
 }

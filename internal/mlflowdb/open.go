@@ -6,13 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"strings"
 	"sync/atomic"
-	"syscall"
 
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/source"
@@ -27,6 +25,7 @@ type Source struct {
 	engine  string // its version, as it tells
 	hint    string // that the engine needs to find pages of traces quickly
 
+	answered                 atomic.Bool // the database has
 	requests, bytes, retries atomic.Int64
 }
 
@@ -139,7 +138,11 @@ func (s *Source) read(ctx context.Context, f func(context.Context, *sql.Tx) erro
 	err := retry.Do(ctx, s.opts.Retry, func(ctx context.Context) error {
 		s.requests.Add(1)
 		err := s.once(ctx, f)
-		if err != nil && ctx.Err() == nil && (s.address.engine.transient(err) || errors.Is(err, driver.ErrBadConn)) {
+		switch {
+		case err == nil:
+			s.answered.Store(true)
+		case ctx.Err() != nil, !s.answered.Load() && fault.Of(err) == fault.Unreachable: // who named a wrong host need not wait
+		case s.address.engine.transient(err), errors.Is(err, driver.ErrBadConn):
 			return retry.Again(err, 0)
 		}
 		return err
@@ -151,7 +154,7 @@ func (s *Source) read(ctx context.Context, f func(context.Context, *sql.Tx) erro
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return s.address.engine.judge(s.address, err)
+	return s.judge(err)
 }
 
 func (s *Source) once(ctx context.Context, f func(context.Context, *sql.Tx) error) error {
@@ -161,12 +164,4 @@ func (s *Source) once(ctx context.Context, f func(context.Context, *sql.Tx) erro
 	}
 	defer tx.Rollback() // nothing was written
 	return f(ctx, tx)
-}
-
-// lostConnection says whether err tells of a connection that broke or that could not be made.
-func lostConnection(err error) bool {
-	if n, ok := errors.AsType[*net.OpError](err); ok && !errors.Is(n, context.Canceled) {
-		return true
-	}
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -3,7 +3,6 @@ package mlflowdb
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/fault"
 )
 
@@ -25,7 +23,7 @@ var postgres = engine{
 		return ""
 	},
 	quotes: "\"", numbered: true, version: "SHOW server_version", snapshot: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-	transient: postgresTransient, judge: judgePostgres,
+	transient: postgresTransient, judge: judgePostgres, words: postgresWords,
 }
 
 // libpqOnly are parameters of libpq, which MLflow's driver is made of, that tune it and that pgx does not know. It would send them
@@ -65,22 +63,11 @@ func openPostgres(a *Address, _ Options) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		return nil, &AddressError{"the parameters in the database's address, or the PG… variables of the environment, can't be meant so: " +
-			causeOf(err)}
+			innermost(err)}
 	}
 	// Poolers before the server, such as pgbouncer, need not know prepared statements.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return stdlib.OpenDB(*cfg), nil
-}
-
-// causeOf is the innermost error's text: the outer ones repeat the address.
-func causeOf(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
-	}
 }
 
 func postgresCode(err error) string {
@@ -104,19 +91,26 @@ func postgresTransient(err error) bool {
 	return code[:2] == "08"
 }
 
-func judgePostgres(a *Address, err error) error {
+func judgePostgres(a *Address, err error) (next string, kind fault.Kind) {
 	switch code := postgresCode(err); {
 	case code == "":
-		return err
+		return "", ""
 	case code[:2] == "28":
-		return advice.With(fault.With(err, fault.Credentials), "Check the user and the password: in the address, PGPASSWORD or ~/.pgpass")
+		return "Check the user and the password: in the address, PGPASSWORD or ~/.pgpass", fault.Credentials
 	case code == "42501":
-		return advice.With(fault.With(err, fault.Permission), "Let the user read the tables: GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+
-			"the user")
+		return "Let the user read the tables: GRANT SELECT ON ALL TABLES IN SCHEMA public TO the user", fault.Permission
 	case code == "3D000":
-		return advice.With(fault.With(err, fault.NotFound), fmt.Sprintf("Check the name of the database in the address, %s", a))
+		return "Check the name of the database in the address, " + a.String(), fault.NotFound
 	case code == "53300":
-		return advice.With(err, "The server has no connection left: lower --concurrency, or run again later")
+		return "The server has no connection left: lower --concurrency, or run again later", ""
 	}
-	return err
+	return "", ""
+}
+
+// postgresWords are what the server says, else the last of what the driver tried.
+func postgresWords(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Message + " (SQLSTATE " + e.Code + ")"
+	}
+	return innermost(err)
 }

@@ -17,7 +17,7 @@ import (
 
 var sqlite = engine{
 	name: "SQLite", file: true, scheme: "sqlite", example: "sqlite:///mlflow.db", part: noPart, open: openSQLite,
-	quotes: "\"", version: "SELECT sqlite_version()", transient: sqliteTransient, judge: judgeSQLite,
+	quotes: "\"", version: "SELECT sqlite_version()", transient: sqliteTransient, judge: judgeSQLite, words: innermost,
 }
 
 // sqliteOptions open the file for reading alone. A writer that commits is waited for, as MLflow's own connections wait.
@@ -52,17 +52,17 @@ func sqliteTransient(err error) bool {
 	return false
 }
 
-func judgeSQLite(_ *Address, err error) error {
+func judgeSQLite(_ *Address, err error) (next string, kind fault.Kind) {
 	switch sqliteCode(err) {
 	case sqlite3.SQLITE_NOTADB:
-		return advice.With(fault.With(err, fault.Usage), "Name the file that mlflow server --backend-store-uri names")
+		return "Name the file that mlflow server --backend-store-uri names", fault.Usage
 	case sqlite3.SQLITE_CORRUPT:
-		return advice.With(err, "The file is damaged: restore it, or look at it with the command sqlite3 and its .recover")
+		return "The file is damaged: restore it, or look at it with the command sqlite3 and its .recover", ""
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return advice.With(err, "A writer holds the file for long: run again when it has ended")
+		return "A writer holds the file for long: run again when it has ended", ""
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return advice.With(err, "Reading needs the right to read the file and, where it is in WAL mode, to write in its folder: "+
-			"run as the user of the server, or on a copy that sqlite3 mlflow.db \".backup copy.db\" makes")
+		return "Reading needs the right to read the file and, where it is in WAL mode, to write in its folder: run as the user of the server, " +
+			"or on a copy that sqlite3 mlflow.db \".backup copy.db\" makes", fault.Permission
 	}
-	return err
+	return "", ""
 }
