@@ -43,6 +43,7 @@ var reasons = map[checkpoint.Reason]reason{
 	mlflowclient.MissingNever:      {"never had spans", "nothing says that it ever had any: its annotations are migrated"},
 	mlflowclient.MissingIncomplete: {"spans are missing", "it reported more than there are: they are awaited for a day, then " + afterSkip},
 	mlflowclient.MissingArchived:   {"archived", "its spans are where the source does not serve them: " + afterSkip},
+	mlflowclient.MissingElsewhere:  {"spans elsewhere", "they lie outside of the database, out of reach: " + nothingShown},
 
 	checkpoint.Reason(convert.NoTrace):      {"not a trace", "the source lists something without an ID; " + triedAgain},
 	checkpoint.Reason(convert.SpansNotJSON): {"spans are damaged", "the source has no JSON of them; " + triedAgain},

@@ -1,9 +1,12 @@
 package migrate
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/source/memsource"
 )
@@ -23,5 +26,45 @@ func TestLateSpans(t *testing.T) {
 		if s := mustRun(t, job(src, m, newCheckpoint(t))); (s.Deferred == 1) != deferred || (s.Skipped == 1) == deferred {
 			t.Errorf("%v old: %+v", age, s)
 		}
+	}
+}
+
+// Spans out of reach keep a trace from being written, until they are within reach. What was migrated of it before stays.
+func TestSpansElsewhere(t *testing.T) {
+	src, m, c := &memsource.Experiment{}, newMemory(), newCheckpoint(t)
+	first, info := src.Add(0, "ok"), src.Add(1, "ok", "ok")
+	m.want = map[string]int{targetID(0): 1, targetID(1): 2}
+	there := src.Spans[info.TraceID]
+	elsewhere := mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
+	info.Tags[mlflow.TagArtifactLocation] = "ftp://ann:pa55w0rd@store/1/traces"
+	src.Spans[info.TraceID] = elsewhere
+	for range 2 { // every run tries it again
+		s := mustRun(t, job(src, m, c))
+		if s.FailedReasons["spans_elsewhere"] != 1 || s.Migrated+s.Present != 1 || len(m.Spans()) != 1 || len(m.wrong) > 0 {
+			t.Fatalf("out of reach: %+v, %d spans, %v", s, len(m.Spans()), m.wrong)
+		}
+	}
+	known, err := c.Get(t.Context(), []string{first.TraceID, info.TraceID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := known[info.TraceID]
+	if d := rec.Detail; rec.State != checkpoint.Failed || !strings.Contains(d, "ftp://store/1/traces") || strings.Contains(d, "pa55") ||
+		!strings.Contains(d, "--artifacts-destination") || !strings.Contains(d, "--server") {
+		t.Errorf("%s: %s", rec.State, d)
+	}
+	src.Spans[info.TraceID] = there
+	if s := mustRun(t, job(src, m, c)); s.Migrated != 1 || s.Failed != 0 || len(m.Spans()) != 3 {
+		t.Fatalf("within reach: %+v", s)
+	}
+	first.Tags["new"] = "1"
+	src.Spans[first.TraceID] = elsewhere
+	again := job(src, m, c)
+	again.Resync = true
+	if s := mustRun(t, again); s.FailedReasons["spans_elsewhere"] != 1 || len(m.Spans()) != 3 {
+		t.Errorf("out of reach again: %+v", s)
+	}
+	if known, err = c.Get(t.Context(), []string{first.TraceID}); err != nil || known[first.TraceID].State != checkpoint.Migrated {
+		t.Errorf("the trace that was migrated is %s now, %v", known[first.TraceID].State, err)
 	}
 }

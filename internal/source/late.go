@@ -1,9 +1,13 @@
 package source
 
 import (
+	"cmp"
+	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -24,6 +28,18 @@ func MissingSpans(info *mlflow.TraceInfo, spans *mlflowclient.Spans) string {
 		return mlflowclient.MissingIncomplete
 	}
 	return spans.Missing
+}
+
+// Elsewhere says that the spans of a trace can't be read because they lie outside of the database that is read.
+func Elsewhere(info *mlflow.TraceInfo) error {
+	where := ""
+	u, err := url.Parse(cmp.Or(info.Tags[mlflow.TagArchiveLocation], info.Tags[mlflow.TagArtifactLocation]))
+	if err == nil && *u != (url.URL{}) {
+		u.User, u.RawQuery, u.Fragment = nil, "", "" // some kinds of stores have a password there
+		where = ", in " + u.String()
+	}
+	return advice.With(fmt.Errorf("its spans lie outside of the database%s, and can't be read from here", where),
+		"Name the artifact store with --artifacts-destination, or the MLflow server with --server")
 }
 
 // StillOpen says whether to wait for a trace although it has ended: one of its spans has not, and its end may still

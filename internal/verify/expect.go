@@ -71,6 +71,8 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 		return t.settle(Open, "its spans are still arriving")
 	case missing == mlflowclient.MissingDeleted:
 		return t.settle(Extra, errGone.Error())
+	case missing == mlflowclient.MissingElsewhere:
+		return t.settle(Unreadable, source.Elsewhere(info).Error())
 	case s.Err != nil:
 		return t.settle(Unreadable, s.Err.Error())
 	}

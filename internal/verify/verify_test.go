@@ -152,6 +152,13 @@ func TestRun(t *testing.T) {
 			keep: all, since: func(p *pair) { p.source.Spans[memsource.TraceID(3)] = mlflowclient.Spans{Err: errors.New("503")} },
 			want: map[int]Kind{3: Unreadable},
 		},
+		"spans out of reach": {
+			keep: all,
+			since: func(p *pair) {
+				p.source.Spans[memsource.TraceID(3)] = mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
+			},
+			want: map[int]Kind{3: Unreadable},
+		},
 		"spans gone at the source": {
 			keep: all,
 			since: func(p *pair) {
