@@ -55,8 +55,8 @@ With --print-grants only the statements are printed that give a principal what i
 // newCheckOptions adds the flags of check to c.
 func newCheckOptions(c *cobra.Command) *checkOptions {
 	o := &checkOptions{runOptions: defaultRunOptions()}
-	o.addSome(c, "source", "target", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
-		"warehouse-id", "checkpoint", "shard", "config", "only", "parallel",
+	o.addSome(c, "source", "target", "tracking-uri", "source-name", "server", "artifacts-destination", "workspace", "insecure-http", "profile",
+		"source-profile", "target-profile", "host", "warehouse-id", "checkpoint", "shard", "config", "only", "parallel",
 		"create", "create-views", "staging-volume", "stage", "ledger-table", "start-time-ms", "start-time", "end-time", "search-rate",
 		"output", "report", "metrics-file", "log-level", "log-format")
 	f := c.Flags()
@@ -168,6 +168,14 @@ func (p *checkedParts) source() (preflight.Source, error) {
 		p.closers = append(p.closers, src.Close)
 		return src, nil
 	}
+	if p.conn.inDatabase() {
+		db, err := p.conn.database(p.a.stop)
+		if err != nil {
+			return nil, err
+		}
+		p.closers = append(p.closers, db.Close)
+		return db, nil
+	}
 	src, err := p.conn.client()
 	if err != nil {
 		return nil, err
@@ -184,7 +192,7 @@ func (p *checkedParts) listed(n int64) {
 }
 
 func (p *checkedParts) checkpoint(server, experimentID, target string) (string, checkpoint.Pair, error) {
-	pair := checkpoint.Pair{Source: sourceName(server, experimentID), Target: target, Shard: p.o.shard}
+	pair := checkpoint.Pair{Source: p.o.identity(server, experimentID), Target: target, Shard: p.o.shard}
 	path, err := p.o.checkpointPath(p.a, pair)
 	return path, pair, err
 }

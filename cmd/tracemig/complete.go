@@ -29,7 +29,7 @@ var someWords = map[string][]string{
 // fileFlags name files or folders.
 var fileFlags = []string{
 	"attachments", "checkpoint", "missing-on-target", "differ", "extra", "config", "from", "traces", "summary-file", "metrics-file", "report",
-	"pprof",
+	"pprof", "artifacts-destination",
 }
 
 // lookUps find values of flags in a workspace, on a server or in files.
@@ -123,7 +123,7 @@ func (c *completer) profiles(context.Context) (all []complete.Choice) {
 }
 
 func (c *completer) trackingURIs(context.Context) []complete.Choice {
-	uris := []string{"databricks"}
+	uris := []string{"databricks", "sqlite:///", "postgresql://", "mysql://"}
 	for _, p := range databricks.Profiles(c.getenv) {
 		uris = append(uris, "databricks://"+p.Name)
 	}
@@ -131,7 +131,7 @@ func (c *completer) trackingURIs(context.Context) []complete.Choice {
 }
 
 func (c *completer) sources(ctx context.Context) []complete.Choice {
-	src, err := c.conn.client()
+	src, err := c.conn.directory(ctx)
 	if err != nil {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (c *completer) sources(ctx context.Context) []complete.Choice {
 
 // experiments are up to a hundred of those whose names begin with what was typed. about says what to tell of one, and whether to
 // offer it.
-func (c *completer) experiments(ctx context.Context, src *mlflowclient.Client, about func(mlflowclient.Experiment) (string, bool),
+func (c *completer) experiments(ctx context.Context, src directory, about func(mlflowclient.Experiment) (string, bool),
 ) (all []complete.Choice) {
 	enough := errors.New("enough")
 	_ = src.ListExperimentsNamed(ctx, c.typed, func(e mlflowclient.Experiment) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tracemig/tracemig/internal/config"
+	"github.com/tracemig/tracemig/internal/mlflowdb"
 )
 
 const configHelp = "file of pairs"
@@ -206,6 +207,8 @@ var otherVariables = map[string][]string{
 	"warehouse-id": {"MLFLOW_TRACING_SQL_WAREHOUSE_ID", "DATABRICKS_WAREHOUSE_ID"},
 	"workspace":    {"MLFLOW_WORKSPACE"},
 	"profile":      {"DATABRICKS_CONFIG_PROFILE"},
+
+	"artifacts-destination": {"MLFLOW_ARTIFACTS_DESTINATION"},
 }
 
 // settings are the values of flags, in the order of help.
@@ -214,18 +217,28 @@ func (a *app) settings(f *pflag.FlagSet) (all []setting) {
 		if flag.Hidden || !config.OfEnvironment(flag.Name) || flag.Name == "config" || flag.Name == "only" {
 			return
 		}
-		s := setting{Key: config.Key(flag.Name), Value: config.Shown(flag.Value.String()), From: config.Origin(flag)}
+		s := setting{Key: config.Key(flag.Name), Value: shownAddress(flag.Value.String()), From: config.Origin(flag)}
 		if s.Value == "0" && s.From == config.Default {
 			s.Value = "" // no number is given
 		}
 		for _, variable := range otherVariables[flag.Name] {
 			if v := strings.TrimSpace(a.getenv(variable)); v != "" && s.Value == "" {
-				s.Value, s.From = config.Shown(v), variable
+				s.Value, s.From = shownAddress(v), variable
 			}
 		}
 		all = append(all, s)
 	})
 	return all
+}
+
+// shownAddress is a value without what may be secret in it, if it is an address.
+func shownAddress(value string) string {
+	if mlflowdb.Names(value) {
+		value = mlflowdb.WithoutPassword(value)
+		scheme, rest, _ := strings.Cut(value, "://")
+		return scheme + "://" + rest[strings.IndexByte(rest, '@')+1:]
+	}
+	return config.Shown(value)
 }
 
 // print writes what holds in lines of three columns.

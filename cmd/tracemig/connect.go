@@ -29,6 +29,8 @@ import (
 // connector opens the source and the target of a migration. Each has its Databricks identity, which may be the same.
 type connector struct {
 	trackingURI     string // flag, else MLFLOW_TRACKING_URI; empty means a Databricks workspace
+	beside          string // the MLflow server of a source that is a database; empty for none
+	artifacts       string // where the files of such a source lie, flag, else MLFLOW_ARTIFACTS_DESTINATION
 	serverWorkspace string // of an MLflow server, flag, else MLFLOW_WORKSPACE
 	insecureHTTP    bool
 	sourceProfile   string // of .databrickscfg; empty for that of the tracking URI, else the environment
@@ -85,8 +87,19 @@ func (c *connector) inDatabricks() bool {
 	return ok || c.trackingURI == ""
 }
 
+// server is the MLflow server that is asked; empty for none.
+func (c *connector) server() string {
+	switch {
+	case c.inDatabricks():
+		return ""
+	case c.inDatabase():
+		return c.beside
+	}
+	return c.trackingURI
+}
+
 // environment reads the variables that say how to reach the source's server. It sends no request; its errors are wrong
-// usage. The result is nil for a Databricks workspace.
+// usage. The result is nil where no server is asked: for a Databricks workspace, and for a database alone.
 func (c *connector) environment() (*mlflowclient.Environment, error) {
 	if c.inDatabricks() {
 		if w := cmp.Or(c.serverWorkspace, strings.TrimSpace(c.getenv("MLFLOW_WORKSPACE"))); w != "" {
@@ -98,7 +111,11 @@ func (c *connector) environment() (*mlflowclient.Environment, error) {
 		}
 		return nil, nil
 	}
-	env, err := mlflowclient.ReadEnvironment(c.trackingURI, c.getenv)
+	server := c.server()
+	if server == "" {
+		return nil, nil
+	}
+	env, err := mlflowclient.ReadEnvironment(server, c.getenv)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
@@ -117,6 +134,13 @@ func (c *connector) source(ctx context.Context, ref string) (source.Opened, erro
 		}
 		return src, nil
 	}
+	if c.inDatabase() {
+		db, err := c.database(ctx)
+		if err != nil {
+			return nil, err // db would be a nil *database in an interface that is not nil
+		}
+		return db, nil
+	}
 	client, err := c.client()
 	if err != nil {
 		return nil, err // client would be a nil *Client in an interface that is not nil
@@ -124,8 +148,8 @@ func (c *connector) source(ctx context.Context, ref string) (source.Opened, erro
 	return client, nil
 }
 
-// client opens the client of the server or workspace that has the experiments. For an open-source server it does not look up
-// Databricks credentials.
+// client opens the client of the server or workspace that has the experiments, or of the server beside a database. For an
+// open-source server it does not look up Databricks credentials.
 func (c *connector) client() (*mlflowclient.Client, error) {
 	opts := mlflowclient.Options{
 		Servers: c.servers, Limits: c.limits, Logger: c.log, UserAgent: userAgent(), InsecureHTTP: c.insecureHTTP, Waits: c.waits,
@@ -139,7 +163,7 @@ func (c *connector) client() (*mlflowclient.Client, error) {
 			c.log.Warn(w)
 		}
 		env.Apply(&opts)
-		return mlflowclient.NewServer(c.trackingURI, env.Credentials, opts)
+		return mlflowclient.NewServer(c.server(), env.Credentials, opts)
 	}
 	cfg, err := c.ofSource()
 	if err != nil {

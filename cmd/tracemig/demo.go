@@ -62,7 +62,7 @@ func (a *app) demo(folder string) error {
 	o.source, o.target, o.trackingURI = experiment.Name, "file:"+prefix, "http://"+l.Addr().String()
 	o.checkpoint = filepath.Join(folder, "checkpoint.db")
 	// The checkpoint goes by the source's name, and the server's port differs each time.
-	o.sourceName = "tracemig demo"
+	o.sourceName, o.demo = "tracemig demo", true
 	fmt.Fprintf(a.terminal, "tracemig run --tracking-uri %s --source %s --target %s\n\n", o.trackingURI, o.source, o.target)
 	if err := a.run(&o); err != nil {
 		return inDemo(err)

@@ -19,14 +19,15 @@ var flagGroups = []struct {
 }{
 	{"What to make", "experiment location grant-to"},
 	{"What to move", "source target config only run traces start-time start-time-ms end-time shard run-links attachments service-name"},
-	{"How to reach it", "tracking-uri workspace insecure-http profile source-profile target-profile host warehouse-id"},
+	{"How to reach it", "tracking-uri server artifacts-destination workspace insecure-http profile source-profile target-profile host " +
+		"warehouse-id"},
 	{"What to do", "dry-run print-sql yes no-resync update-spans settle create create-views clustering print-grants principal from " +
 		"reason undo"},
 	{"What to print", "engine days dashboard"},
-	{"What to compare", "verify repair deep sample as-of allow-empty missing-on-target differ extra"},
+	{"What to compare", "verify repair deep verify-from sample as-of allow-empty missing-on-target differ extra"},
 	{"Limits and speed", "limit max-duration parallel read concurrency bytes-in-flight search-rate download-rate " +
 		"staging-volume stage statement-bytes"},
-	{"What is remembered", "checkpoint lock-wait ledger-table"},
+	{"What is remembered", "source-name checkpoint lock-wait ledger-table"},
 	{"Output", "list map links max-age output log-level log-format report summary-file metrics-file metrics-addr"},
 	{"Help", "help version"},
 }

@@ -48,6 +48,9 @@ func (a *app) links(o *statusOptions, conn *connector, s *checkpoint.Store) (*li
 	}
 	if l.databricks = databricks.IsWorkspace(l.server); o.source != "" {
 		l.databricks = conn.inDatabricks()
+		if l.server, err = conn.ui(l.server, o.sourceName != ""); err != nil {
+			return nil, err
+		}
 	}
 	unknown := func(why, next string) {
 		conn.log.Warn("the new addresses are not known: "+why, "next", next)
@@ -68,6 +71,24 @@ func (a *app) links(o *statusOptions, conn *connector, s *checkpoint.Store) (*li
 	}
 	l.host, l.targetExperimentID = host, id
 	return l, nil
+}
+
+// ui is the address of the source's UI; empty for a database without a server. identity is what checkpoints call the source, by the
+// name that the user gave it if named is set.
+func (c *connector) ui(identity string, named bool) (string, error) {
+	if c.inDatabase() && c.beside == "" {
+		c.log.Warn("the old addresses are not known: the source is a database", "next", "Name its server with --server")
+		return "", nil
+	}
+	if !c.inDatabase() && !named {
+		return identity, nil
+	}
+	client, err := c.client()
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	return client.Identity(), nil
 }
 
 // boundTo is the workspace of a target, and the experiment that shows its traces: the one that ref names, else the one that is bound to

@@ -38,7 +38,7 @@ var otherFlags = map[string]string{
 	"experiment": "source", "experiment-id": "source", "experiment-name": "source", "from": "source", "src": "source", "input": "source",
 	"to": "target", "dest": "target", "destination": "target", "dst": "target", "into": "target", "location": "target", "table": "target",
 	"catalog": "target", "schema": "target", "prefix": "target", "table-prefix": "target", "lake": "target",
-	"uri": "tracking-uri", "server": "tracking-uri", "tracking-server": "tracking-uri", "url": "tracking-uri",
+	"uri": "tracking-uri", "tracking-server": "tracking-uri", "url": "tracking-uri",
 	"warehouse": "warehouse-id", "sql-warehouse": "warehouse-id", "http-path": "warehouse-id",
 	"since": "start-time", "after": "start-time", "start": "start-time", "until": "end-time", "before": "end-time", "end": "end-time",
 	"plan": "dry-run", "simulate": "dry-run", "what-if": "dry-run", "noop": "dry-run", "no-op": "dry-run",

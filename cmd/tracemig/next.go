@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tracemig/tracemig/internal/migrate"
+	"github.com/tracemig/tracemig/internal/mlflowdb"
 	"github.com/tracemig/tracemig/internal/report"
 	"github.com/tracemig/tracemig/internal/verify"
 )
@@ -45,6 +46,8 @@ func withoutPassword(arg string) string {
 	}
 	u, err := url.Parse(value)
 	switch {
+	case mlflowdb.Names(value):
+		return flag + mlflowdb.WithoutPassword(value)
 	case strings.Contains(value, "://") && strings.Contains(value, "@") && (err != nil || u.User != nil):
 		return flag + "…" // who runs it again knows the address
 	}
@@ -80,6 +83,9 @@ func (o *pairOptions) args() (f flags) {
 	f.add("source", o.source)
 	f.add("target", o.target)
 	f.add("tracking-uri", o.trackingURI)
+	f.add("source-name", string(o.sourceName))
+	f.add("server", o.server)
+	f.add("artifacts-destination", o.artifacts)
 	f.add("workspace", o.workspace)
 	f.addIf("insecure-http", o.insecureHTTP)
 	f.add("profile", o.profile)
@@ -102,9 +108,7 @@ func (o *runOptions) comparisonArgs() flags {
 	}
 	f.add("start-time", o.startTime)
 	f.add("end-time", o.endTime)
-	if links := defaultRunOptions().runLinks; o.runLinks != links {
-		f.add("run-links", string(o.runLinks))
-	}
+	f.add("run-links", string(o.runLinks))
 	f.add("service-name", o.serviceName)
 	return f
 }
@@ -155,14 +159,16 @@ func (s *session) afterVerification(r *verify.Report) next {
 	case r.Kinds[verify.Changed]+r.Kinds[verify.Newer] > 0:
 		return next{"to follow the source", command("run", o.comparisonArgs())}
 	case !o.deep:
-		return next{"to compare every value too", command("verify", o.comparisonArgs(), "--deep")}
+		args := o.comparisonArgs()
+		args.add("verify-from", o.verifyFrom)
+		return next{"to compare every value too", command("verify", args, "--deep")}
 	}
 	return next{}
 }
 
 // tellNext prints what is to follow. The demo has said what to do, in its own words.
 func (s *session) tellNext(n next) error {
-	if len(n.args) == 0 || s.opts.sourceName != "" {
+	if len(n.args) == 0 || s.opts.demo {
 		return nil
 	}
 	return s.out.next(n)

@@ -65,9 +65,30 @@ func TestWithoutPassword(t *testing.T) {
 	for in, want := range map[string]string{
 		"http://h:5000": "http://h:5000", "http://u:p@h": "…", "--tracking-uri=http://u:p@h/x": "--tracking-uri=…", "http://u:p%zz@h": "…",
 		"/Users/ann@example.com/agent": "/Users/ann@example.com/agent", "--source=a": "--source=a", "file:a@b": "file:a@b",
+		"postgresql://ann:12/p@h/x?sslmode=require":           "postgresql://ann@h/x?sslmode=require",
+		"--tracking-uri=mysql+pymysql://ann:p@h/x?password=p": "--tracking-uri=mysql+pymysql://ann@h/x",
+		"--verify-from=sqlite:////data/mlflow.db":             "--verify-from=sqlite:////data/mlflow.db",
 	} {
 		if got := withoutPassword(in); got != want {
 			t.Errorf("%s is printed as %s, want %s", in, got, want)
 		}
+	}
+}
+
+// What names a source by two ways goes with each command that finds the pair.
+func TestNextOfDatabase(t *testing.T) {
+	o := defaultRunOptions()
+	o.source, o.target, o.trackingURI, o.sourceName = "a", "file:lake/a", "postgresql://ann:pa55@db/mlflow", "prod"
+	o.server, o.artifacts, o.verifyFrom = "https://ann:pa55@h", "s3://bucket", "https://other"
+	s := &session{app: &app{}, opts: o}
+	r := verify.Report{Outcome: report.Done, Compared: 1, Kinds: map[verify.Kind]int64{verify.Match: 1}}
+	const pair = " --source a --target file:lake/a --tracking-uri postgresql://ann@db/mlflow --source-name prod --server '…' " +
+		"--artifacts-destination s3://bucket"
+	if got, want := s.afterVerification(&r).String(), "tracemig verify"+pair+" --verify-from https://other --deep"; got != want {
+		t.Errorf("after a verification: %s, want %s", got, want)
+	}
+	r.Kinds = map[verify.Kind]int64{verify.Pending: 1}
+	if got, want := s.afterVerification(&r).String(), "tracemig run"+pair; got != want {
+		t.Errorf("after one that found traces missing: %s, want %s", got, want)
 	}
 }

@@ -27,7 +27,7 @@ type runOptions struct {
 	lockWait                 duration
 	maxDuration              duration
 	limit                    int64
-	runLinks                 runlinks.Scope
+	runLinks                 runlinks.Scope // empty for the default, see linksOf
 	noResync                 bool
 	updateSpans              bool
 	settle                   duration
@@ -49,7 +49,7 @@ type runOptions struct {
 	output                   string
 	logLevel, logFormat      string
 
-	sourceName string // the source's identity in place of its address, which changes from one demo to the next
+	demo bool // it is the run of the demo, which says in its own words what is to follow
 }
 
 // enumerations are the values of flags that have only a few.
@@ -81,7 +81,7 @@ func (o *runOptions) comparisonFlag() string {
 
 func defaultRunOptions() runOptions {
 	return runOptions{
-		read: mlflowclient.Exact, runLinks: runlinks.OfSource, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
+		read: mlflowclient.Exact, concurrency: migrate.DefaultFetchers, bytesInFlight: migrate.DefaultBytesInFlight,
 		settle: duration(migrate.DefaultSettle), output: "text", logLevel: "info", logFormat: "text", attachments: attachmentsNone,
 	}
 }
@@ -223,6 +223,7 @@ func (o *runOptions) problems(a *app) []error {
 		o.checkTimes, o.checkVolume, o.validateAttachments, o.checkLevel, o.checkLedger,
 		func() error { return o.checkURI(a) },
 		func() error { return o.checkRead(a) },
+		func() error { return o.checkRates(a) },
 	} {
 		if err := check(); err != nil {
 			all = append(all, err)
@@ -280,7 +281,7 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVar(&o.endTime, "end-time", "", "only traces requested before this time, in the same forms")
 	f.TextVar(&o.runLinks, "run-links", o.runLinks,
 		"`which` runs to ask for traces that were linked to them later, one query a run: source, those of the experiment; all, those of every "+
-			"experiment that you may see; or none")
+			"experiment that you may see; or none (default source; all for a database, which needs no queries for it)")
 	f.StringVar(&o.serviceName, "service-name", "",
 		"service.name to give all spans (default what the source knows of traces that came by OTLP)")
 	f.Var(&o.searchRate, "search-rate",
@@ -293,6 +294,14 @@ func (o *runOptions) addReadFlags(c *cobra.Command) {
 	f.StringVarP(&o.output, "output", "o", o.output, "text, or json for JSON lines with the summary last")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
+}
+
+// linksOf is which runs to ask for links to traces of the source that conn leads to.
+func (o *runOptions) linksOf(conn *connector) runlinks.Scope {
+	if o.runLinks == "" && conn.inDatabase() {
+		return runlinks.OfAll
+	}
+	return cmp.Or(o.runLinks, runlinks.OfSource)
 }
 
 // limits are the rates for one shard. A source's quotas are for all of its clients together, so shards share them.

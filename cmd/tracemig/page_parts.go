@@ -292,6 +292,9 @@ func (s *pageSection) report(r *verify.Report, e ending, o *runOptions) {
 			{Name: "compared", Value: depth}, {Name: "began", Value: moment(r.Started)}, {Name: "traces listed", Value: group(r.Listed)},
 		},
 	}
+	if r.ReadFrom != "" {
+		p.Facts = append(p.Facts, htmlpage.Fact{Name: "read from", Value: r.ReadFrom})
+	}
 	for _, k := range verify.Kinds {
 		p.Shares = append(p.Shares, htmlpage.Share{Name: string(k), Count: r.Kinds[k], Tone: kindTone(k)})
 	}

@@ -16,6 +16,10 @@ import (
 type pairOptions struct {
 	source, target string
 	trackingURI    string
+	sourceName     sourceName // in place of the source's address
+	server         string     // beside a database
+	artifacts      string     // of a database
+	verifyFrom     string     // a tracking URI by which verify reads the source; empty for the one above
 	workspace      string
 	insecureHTTP   bool
 	profile, host  string
@@ -33,7 +37,13 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 		"experiment to read: ID, name or workspace path; or the schema of tables of the beta form: catalog.schema")
 	f.StringVar(&o.target, "target", "", "catalog.schema.prefix, an experiment bound to such a location, or file:FOLDER/PREFIX")
 	f.StringVar(&o.trackingURI, "tracking-uri", "",
-		"MLflow server of the source; databricks or databricks://PROFILE for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
+		"MLflow server of the source, or the database behind it: postgresql://…, mysql://…, sqlite:///FILE; databricks or databricks://PROFILE "+
+			"for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
+	f.Var(&o.sourceName, "source-name",
+		"name of the source in checkpoints and tables in place of its address, so that two ways to it, or an address that changes, are one")
+	f.StringVar(&o.server, "server", "", "with a database: the MLflow server before it, asked for spans and attachments that lie elsewhere")
+	f.StringVar(&o.artifacts, "artifacts-destination", "",
+		"with a database: the `folder` or object store that the server has for artifacts (default $MLFLOW_ARTIFACTS_DESTINATION)")
 	f.StringVar(&o.workspace, "workspace", "", "workspace of the MLflow server, where it has several (default $MLFLOW_WORKSPACE)")
 	f.BoolVar(&o.insecureHTTP, "insecure-http", false,
 		"send credentials to the MLflow server in plain http, where anyone on the way can read them: for servers inside a network that you trust")
@@ -99,7 +109,8 @@ func (o *pairOptions) connector(a *app, log *slog.Logger) *connector {
 		uri = a.getenv("MLFLOW_TRACKING_URI")
 	}
 	c := &connector{
-		trackingURI: uri, serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP,
+		trackingURI: uri, beside: o.server, artifacts: cmp.Or(o.artifacts, a.getenv("MLFLOW_ARTIFACTS_DESTINATION")),
+		serverWorkspace: o.workspace, insecureHTTP: o.insecureHTTP,
 		sourceProfile: cmp.Or(o.sourceProfile, o.profile), targetProfile: cmp.Or(o.targetProfile, o.profile), host: o.host,
 		warehouseID: o.warehouseID, getenv: a.getenv, log: log, waits: a.waits, identities: &identities{},
 	}
@@ -141,7 +152,7 @@ func (a *app) pair(o pairOptions, conn *connector) (path string, p checkpoint.Pa
 	if err != nil {
 		return "", p, err
 	}
-	p.Source, p.Shard = sourceName(src.Identity(), experiment.ID), o.shard
+	p.Source, p.Shard = o.identity(src.Identity(), experiment.ID), o.shard
 	if p.Target, _, err = conn.locate(a.stop, o.target); err != nil {
 		return "", p, err
 	}
@@ -157,5 +168,7 @@ func (o *pairOptions) checkpointPath(a *app, p checkpoint.Pair) (string, error) 
 	return checkpoint.DefaultPath(a.getenv, p)
 }
 
-// sourceName is the identity of an experiment in checkpoints and in the target's provenance.
-func sourceName(server, experimentID string) string { return server + "#" + experimentID }
+// identity is that of an experiment in checkpoints and in the target's provenance. address is that of its server.
+func (o *pairOptions) identity(address, experimentID string) string {
+	return cmp.Or(string(o.sourceName), address) + "#" + experimentID
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -271,12 +272,12 @@ func list[O ofPairs[O]](o *overview, name string, options O) (l listing) {
 	if rest, ok := strings.CutPrefix(l.source, "/Workspace/"); ok && conn.inDatabricks() {
 		l.source = "/" + rest // Databricks' file browser shows paths with a prefix that names of experiments don't have
 	}
-	client, err := conn.client()
+	client, err := conn.directory(o.stop)
 	if err != nil {
 		return listing{err: err}
 	}
 	defer client.Close()
-	l.server = client.Identity()
+	l.server = cmp.Or(string(options.ends().sourceName), client.Identity())
 	fixed, _, _ := strings.Cut(l.source, "*")
 	var found []pairs.Experiment
 	err = client.ListExperimentsNamed(o.stop, fixed, func(e mlflowclient.Experiment) error {
@@ -289,7 +290,7 @@ func list[O ofPairs[O]](o *overview, name string, options O) (l listing) {
 	l.experiments = pairs.Matching(l.source, found)
 	l.pairs = pairs.Expand(name, l.source, options.ends().target, l.experiments)
 	if len(l.pairs) == 0 {
-		return listing{err: advice.With(fmt.Errorf("no experiment at %s has a name like %s", l.server, l.source),
+		return listing{err: advice.With(fmt.Errorf("no experiment at %s has a name like %s", client.Identity(), l.source),
 			"Check the pattern, in which * is any text without a slash, and whether this identity may see the experiments")}
 	}
 	return l

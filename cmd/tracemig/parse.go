@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/mlflowdb"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
 
@@ -102,40 +104,131 @@ func relativeFolder(ref string) (path string, ok bool) {
 	return ref, ok
 }
 
-// checkURI refuses what can't be a tracking URI, before any server is asked. The error does not repeat the URI, which may hold
-// a password.
+// checkURI refuses what can't be a tracking URI, and flags that don't go with it, before any server is asked. The error does not
+// repeat the URI, which may hold a password.
 func (o *pairOptions) checkURI(a *app) error {
 	conn := o.connector(a, nil)
 	if conn.inDatabricks() {
-		_, _, err := conn.betaTables(o.source)
-		return err
+		if _, _, err := conn.betaTables(o.source); err != nil {
+			return err
+		}
+		return o.checkWays(conn)
+	}
+	named, what := "--tracking-uri", "an MLflow server"
+	if o.trackingURI == "" {
+		named = "MLFLOW_TRACKING_URI"
+	}
+	if conn.inDatabase() {
+		what = "a database"
 	}
 	if o.sourceProfile != "" {
-		name := "--tracking-uri names"
-		if o.trackingURI == "" {
-			name = "MLFLOW_TRACKING_URI names"
-		}
-		return usageError("--source-profile is for a source in Databricks, and %s an MLflow server; leave one of them out", name)
+		return usageError("--source-profile is for a source in Databricks, and %s names %s; leave one of them out", named, what)
 	}
-	c, err := mlflowclient.NewServer(conn.trackingURI, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: conn.insecureHTTP})
-	if err != nil {
-		name := "--tracking-uri"
-		if o.trackingURI == "" {
-			name = "MLFLOW_TRACKING_URI"
+	if err := checkAddress(named, conn.trackingURI, o.insecureHTTP); err != nil {
+		return err
+	}
+	return o.checkWays(conn)
+}
+
+// checkAddress refuses what can't be the address of a server or a database.
+func checkAddress(named, uri string, insecureHTTP bool) error {
+	if mlflowdb.Names(uri) {
+		if _, err := mlflowdb.ParseAddress(uri); err != nil {
+			return usageError("%s: %v", named, err)
 		}
-		return usageError("%s: %v", name, err)
+		return nil
+	}
+	c, err := mlflowclient.NewServer(uri, mlflowclient.ServerCredentials{}, mlflowclient.Options{InsecureHTTP: insecureHTTP})
+	if err != nil {
+		return usageError("%s: %v", named, err)
 	}
 	c.Close()
 	return nil
 }
 
-// checkRead refuses --read where there is no choice.
-func (o *runOptions) checkRead(a *app) error {
-	if o.read == mlflowclient.Fast && o.connector(a, nil).inDatabricks() {
-		return usageError("--read fast is for MLflow servers, which --tracking-uri names: a Databricks workspace hands out spans in one way")
+// checkWays refuses flags that don't go with the source.
+func (o *pairOptions) checkWays(conn *connector) error {
+	if err := o.checkVerifyFrom(conn); err != nil {
+		return err
+	}
+	database := conn.inDatabase() || mlflowdb.Names(o.verifyFrom)
+	switch {
+	case o.server != "" && !database:
+		return usageError("--server is the MLflow server before a database, and the source is none; name the server with --tracking-uri")
+	case o.artifacts != "" && !database:
+		return usageError("--artifacts-destination says where files of traces in a database lie, and the source is none; leave it out: " +
+			"a server reads them by itself")
+	case mlflowdb.Names(o.server):
+		return usageError("--server names a database; name that with --tracking-uri, and the MLflow server before it here")
+	case o.server != "":
+		return checkAddress("--server", o.server, o.insecureHTTP)
+	case conn.inDatabase() && o.insecureHTTP && (o.verifyFrom == "" || mlflowdb.Names(o.verifyFrom)):
+		return errInsecureDatabase
 	}
 	return nil
 }
+
+var errInsecureDatabase = usageError("--insecure-http is for MLflow servers, and the source is a database; leave it out, or name its server " +
+	"with --server")
+
+// checkVerifyFrom refuses what can't be another way to the source.
+func (o *pairOptions) checkVerifyFrom(conn *connector) error {
+	if o.verifyFrom == "" {
+		return nil
+	}
+	if _, ok := mlflowclient.DatabricksURI(o.verifyFrom); ok || conn.inDatabricks() {
+		return usageError("--verify-from is another way to what an MLflow server has, by its database or through it; " +
+			"there is none to a Databricks workspace")
+	}
+	return checkAddress("--verify-from", o.verifyFrom, o.insecureHTTP)
+}
+
+// checkRead refuses --read where there is no choice.
+func (o *runOptions) checkRead(a *app) error {
+	if o.read != mlflowclient.Fast {
+		return nil
+	}
+	switch conn := o.connector(a, nil); {
+	case conn.inDatabricks():
+		return usageError("--read fast is for MLflow servers, which --tracking-uri names: a Databricks workspace hands out spans in one way")
+	case conn.inDatabase():
+		return usageError("--read fast is for MLflow servers: a database has spans as they are stored, and there is no faster way to them")
+	}
+	return nil
+}
+
+// checkRates refuses limits of requests where none are sent.
+func (o *runOptions) checkRates(a *app) error {
+	if conn := o.connector(a, nil); (o.searchRate > 0 || o.downloadRate > 0) && conn.inDatabase() && o.server == "" {
+		return usageError("--search-rate and --download-rate are for requests to a server, and the source is a database; leave them out")
+	}
+	return nil
+}
+
+// sourceName is a flag for the name of a source.
+type sourceName string
+
+// Set takes any name that is not mistaken for something else behind it, and holds no password.
+func (n *sourceName) Set(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errors.New("it is empty")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return errors.New("it holds a control character")
+	case strings.Contains(text, "#"):
+		return errors.New("it holds a #, behind which checkpoints and tables have the ID of the experiment")
+	case strings.Contains(text, "://") && strings.Contains(text, "@") && (err != nil || u.User != nil || mlflowdb.Names(text)):
+		return errors.New("it holds a user or a password, and stands in checkpoints and tables; leave them out")
+	}
+	*n = sourceName(text)
+	return nil
+}
+
+func (n *sourceName) String() string { return string(*n) }
+
+// Type is the name of the value in help.
+func (n *sourceName) Type() string { return "string" }
 
 // checkHost refuses what can't be the address of a workspace.
 func checkHost(host string) error {

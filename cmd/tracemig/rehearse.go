@@ -42,8 +42,8 @@ should, or a step could not be tried.`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return a.rehearse(o) },
 	}
-	o.addSome(c, "target", "source", "tracking-uri", "workspace", "insecure-http", "profile", "source-profile", "target-profile", "host",
-		"warehouse-id", "output", "log-level", "log-format")
+	o.addSome(c, "target", "source", "tracking-uri", "server", "artifacts-destination", "workspace", "insecure-http", "profile",
+		"source-profile", "target-profile", "host", "warehouse-id", "output", "log-level", "log-format")
 	c.Flags().Lookup("target").Usage = "catalog.schema.prefix, or an experiment bound to such a location"
 	return c
 }

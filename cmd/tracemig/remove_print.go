@@ -189,13 +189,5 @@ func (p *removalPrinter) afterStatements(sum *remove.Summary) error {
 
 // rebuild is the command that fills the checkpoint anew.
 func (p *removalPrinter) rebuild() next {
-	n := next{args: []string{"checkpoint", "rebuild"}}
-	for _, arg := range [][2]string{
-		{"--source", p.o.source}, {"--target", p.o.target}, {"--tracking-uri", p.o.trackingURI}, {"--checkpoint", p.o.checkpoint},
-	} {
-		if arg[1] != "" {
-			n.args = append(n.args, arg[0], withoutPassword(arg[1]))
-		}
-	}
-	return n
+	return next{args: append([]string{"checkpoint", "rebuild"}, p.o.pairOptions.args()...)}
 }

@@ -22,9 +22,10 @@ func newRunCommand(a *app) *cobra.Command {
 		Short: "Migrate the traces of an experiment",
 		Long: `Migrate what is new of an experiment's traces into a target's OTEL tables.
 
-The source is an experiment (ID, name or workspace path) of a Databricks workspace, or of an
-open-source MLflow server with --tracking-uri. The target is catalog.schema.prefix, an experiment
-that is bound to a Unity Catalog trace location, or file:FOLDER/PREFIX for local Delta tables.
+The source is an experiment (ID, name or workspace path) of a Databricks workspace or, with
+--tracking-uri, of an open-source MLflow server or the database behind it. The target is
+catalog.schema.prefix, an experiment that is bound to a Unity Catalog trace location, or
+file:FOLDER/PREFIX for local Delta tables.
 
 Interrupt once to finish what is in flight, twice to stop at once. Either way, and after any
 failure, run the same command again: nothing is lost and nothing is written twice.
@@ -32,7 +33,8 @@ failure, run the same command again: nothing is lost and nothing is written twic
 ` + exitStatus,
 		Example: `  tracemig run --source /Shared/support-agent --target main.agents.support
   tracemig run --source 1234 --target main.agents.support --start-time 2d -o json
-  tracemig run --tracking-uri http://localhost:5000 --source my-agent --target file:./lake/agent`,
+  tracemig run --tracking-uri http://localhost:5000 --source my-agent --target file:./lake/agent
+  tracemig run --tracking-uri postgresql://reader@db/mlflow --source agent --target file:lake/agent`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.given(c)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -79,7 +80,7 @@ func TestScripts(t *testing.T) {
 // https with a certificate of its own, which is in ca.pem. $BROKEN garbles the spans of one trace, until there is $WORK/healed.
 // $LISTED lists traces, and redirects requests for spans to a login page. $MANY has several experiments with the same traces, see
 // many. $SLOW serves slowly: it makes the file $WORK/reading at a download, and lets none end while there is $WORK/held.
-// $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers.
+// $WORKSPACE is a Databricks workspace that lists names. $SILENT never answers. $POSTGRES is host and port of a PostgreSQL server.
 func serve(env *testscript.Env, experiment http.Handler) error {
 	for name, h := range map[string]http.Handler{
 		"URI": experiment, "BROKEN": broken(experiment, env.WorkDir), "LISTED": listed(experiment), "MANY": many(experiment, env.WorkDir),
@@ -89,6 +90,13 @@ func serve(env *testscript.Env, experiment http.Handler) error {
 		env.Defer(s.Close)
 		env.Setenv(name, s.URL)
 	}
+	postgres, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go servePostgres(postgres)
+	env.Defer(func() { postgres.Close() })
+	env.Setenv("POSTGRES", postgres.Addr().String())
 	secure := httptest.NewUnstartedServer(experiment)
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log clients that don't trust it
 	secure.StartTLS()

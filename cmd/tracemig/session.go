@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/tracemig/tracemig/internal/migrate"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/official"
+	"github.com/tracemig/tracemig/internal/runlinks"
 	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
@@ -36,6 +36,8 @@ type session struct {
 	outlets    *outlets
 	told       metrics.Pair  // what the metrics are told of the pair
 	ledger     target.Ledger // nil where none is kept
+	runLinks   runlinks.Scope
+	readFrom   string // see verify.Job
 
 	attachments attachments.Policy
 }
@@ -99,6 +101,10 @@ func (s *session) open() error {
 		return err
 	}
 	s.experiment, s.named = experiment.ID, experiment.Name
+	identity := o.identity(s.source.Identity(), experiment.ID)
+	if err := s.otherWay(conn, experiment); err != nil {
+		return err
+	}
 	s.out.reads(experiment.Name)
 	if s.target, err = conn.target(s.stop, o.target); err != nil {
 		return err
@@ -106,9 +112,8 @@ func (s *session) open() error {
 	if s.attachments, err = o.attachmentPolicy(s.source, conn); err != nil {
 		return err
 	}
-	s.pair = checkpoint.Pair{
-		Source: sourceName(cmp.Or(o.sourceName, s.source.Identity()), experiment.ID), Target: s.target.String(), Shard: o.shard,
-	}
+	s.pair = checkpoint.Pair{Source: identity, Target: s.target.String(), Shard: o.shard}
+	s.runLinks = o.linksOf(conn)
 	s.log.Info("the source is experiment", "experiment", experiment.ID, "name", experiment.Name, "server", s.source.Identity())
 	s.log.Info("the target is the tables", "tables", s.target.String())
 	if l, err := uctables.ParseLocation(s.target.String()); err == nil {
@@ -135,7 +140,7 @@ func (s *session) job(w mlflowclient.Window) migrate.Job {
 	o := &s.opts
 	return migrate.Job{
 		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target,
-		Window: w, Read: o.read, RunLinks: o.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
+		Window: w, Read: o.read, RunLinks: s.runLinks, Resync: !o.noResync, ServiceName: o.serviceName,
 		UpdateSpans: o.updateSpans, Settle: time.Duration(o.settle), Attachments: s.attachments,
 		Fetchers: o.concurrency, BytesInFlight: int64(o.bytesInFlight), Memory: s.memory(), Limit: o.limit,
 		CountFirst: s.terminal.Interactive() && o.limit == 0, Recorder: &migrate.Recorder{},

@@ -53,7 +53,8 @@ func checkConfig(a *app, path string) (*config.File, config.Problems, error) {
 		o := newRunOptions(scratch)
 		problems = append(problems, file.Set(scratch.Flags(), p)...)
 		if o.trackingURI == "" {
-			o.read = mlflowclient.Exact // whether the source is one for --read fast may be up to the environment
+			// Whether the source is one that they are for may be up to the environment.
+			o.read, o.server, o.artifacts = mlflowclient.Exact, "", ""
 		}
 		problems = append(problems, problemsOfPair(a, file, p, scratch, o)...)
 	}

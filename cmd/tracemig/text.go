@@ -363,6 +363,9 @@ func (p *textPrinter) report(r verify.Report, _ ending) error {
 	style, words := verdict(&r)
 	p.verdict(style, words+".", "")
 	p.pair(r.Source, r.Shard, r.Target)
+	if r.ReadFrom != "" {
+		p.row("read from", "%s", plain(r.ReadFrom))
+	}
 	depth := "keys and annotations' IDs; --deep compares values"
 	if r.Deep {
 		depth = "every value"

@@ -64,6 +64,9 @@ func newVerifyOptions(c *cobra.Command) *runOptions {
 		"traces requested from this time on may not be there yet: RFC 3339, date (UTC) or age (default when the last run began that looked at "+
 			"all, as the checkpoint tells)")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "an experiment or window without any trace to compare is no fault")
+	f.StringVar(&o.verifyFrom, "verify-from", "",
+		"read the source by this way: the `URI` of the server whose database --tracking-uri names, or the other way round, so that what one "+
+			"way does not show is found by the other")
 	o.files.addFlags(c)
 	o.addReadFlags(c)
 	o.addTimeFlag(c)
@@ -135,8 +138,8 @@ func (s *session) compare(w mlflowclient.Window, compare comparison) (verify.Rep
 		return verify.Report{}, err
 	}
 	job := verify.Job{
-		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, Target: s.target, Window: w,
-		Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.opts.runLinks, ServiceName: s.opts.serviceName,
+		Source: s.source, ExperimentID: s.experiment, SourceName: s.pair.Source, ReadFrom: s.readFrom, Target: s.target,
+		Window: w, Deep: s.opts.deep, Sample: s.opts.sample, Shard: s.opts.shard, RunLinks: s.runLinks, ServiceName: s.opts.serviceName,
 		Attachments: s.attachments, Fetchers: s.opts.concurrency, BytesInFlight: int64(s.opts.bytesInFlight), Memory: s.memory(),
 		Covered: known.covered, Reach: known.reach, Moved: known.moved, Accepted: known.accepted,
 		CountFirst: s.terminal.Interactive(), Progress: &verify.Progress{},

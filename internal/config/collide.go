@@ -83,6 +83,9 @@ func (p *Pair) moved() moved {
 	m := moved{Pair: p, source: p.value("source"), target: p.value("target")}
 	uri := strings.ToLower(strings.TrimRight(p.value("tracking-uri"), "/"))
 	m.server = strings.Join([]string{uri, p.value("workspace"), p.profile("source-profile"), p.value("host")}, "\x00")
+	if name := p.value("source-name"); name != "" {
+		m.server = name // whichever way leads to it
+	}
 	if expanded, err := TargetOf(m.target, m.source); err == nil && !IsPattern(m.source) {
 		m.target = expanded
 	}

@@ -46,19 +46,16 @@ const (
 // the @ may be a password.
 var hostAndPort = regexp.MustCompile(`^[A-Za-z0-9.-]+:[0-9]+(/[A-Za-z0-9./_-]*)?$`)
 
-// noServer says what a tracking URI that is no server's address is. MLflow's client also opens databases and folders
-// by itself, and finds other kinds of servers through plugins.
+// noServer says what a tracking URI that is no server's address is. MLflow's client also opens folders by itself, and finds
+// other kinds of servers through plugins. (Databases are read by package mlflowdb.)
 func noServer(trackingURI string) *AddressError {
 	scheme, _, found := strings.Cut(trackingURI, ":")
-	dialect, _, _ := strings.Cut(strings.ToLower(scheme), "+") // as in postgresql+psycopg2
 	if !found {
-		dialect = ""
+		scheme = ""
 	}
-	switch dialect {
-	case "sqlite", "postgresql", "mysql", "mssql":
-		return startServer(trackingURI, "a database's ("+dialect+")", "mlflow server")
+	switch strings.ToLower(scheme) {
 	case "file":
-		return startServer(trackingURI, "a folder", folderServer)
+		return folderOf(trackingURI)
 	case "arn":
 		return &AddressError{"the tracking URI is an ARN of Amazon SageMaker, whose MLflow servers take only requests signed for AWS, " +
 			"which tracemig does not do. Start a proxy that signs them (AWS SigV4) and give its address, such as " + exampleAddress}
@@ -73,19 +70,19 @@ func noServer(trackingURI string) *AddressError {
 	case hostAndPort.MatchString(trackingURI):
 		return &AddressError{"the tracking URI lacks http:// or https://; write http://" + trackingURI}
 	case !found && !strings.Contains(trackingURI, "@"):
-		return startServer(trackingURI, "a folder", folderServer)
+		return folderOf(trackingURI)
 	}
 	return &AddressError{"the tracking URI is no http or https address; give one such as " + exampleAddress}
 }
 
-// startServer says how to start a server on what MLflow's client would open by itself.
-func startServer(trackingURI, what, command string) *AddressError {
+// folderOf says how to start a server on a folder, which MLflow's client would open by itself.
+func folderOf(trackingURI string) *AddressError {
 	shown := "<the same URI>"
 	if !strings.ContainsAny(trackingURI, "@?") {
 		shown = trackingURI
 	}
-	return &AddressError{fmt.Sprintf("the tracking URI is %s, which MLflow opens by itself; tracemig asks a server. "+
-		"Start one on it, %s --backend-store-uri %s, and give its address, such as %s", what, command, shown, exampleAddress)}
+	return &AddressError{fmt.Sprintf("the tracking URI is a folder, which MLflow opens by itself; tracemig asks a server. "+
+		"Start one on it, %s --backend-store-uri %s, and give its address, such as %s", folderServer, shown, exampleAddress)}
 }
 
 // private tells whether nobody on the way can read what is sent to u.

@@ -18,6 +18,7 @@ import (
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/source"
 	"github.com/tracemig/tracemig/internal/target"
 	"github.com/tracemig/tracemig/internal/uctables"
 )
@@ -52,6 +53,7 @@ const (
 	CodeIdentity    Code = "workspace.identity"
 	CodeAtSource    Code = "source.identity" // where it is another than the one above, which then is the target's
 	CodeCredentials Code = "source.credentials"
+	CodeVersion     Code = "source.version" // only where the source is a database of a form that is not wholly known
 	CodeExperiment  Code = "source.experiment"
 	CodeTraces      Code = "source.traces"
 	CodeCap         Code = "source.cap"
@@ -90,6 +92,12 @@ type Source interface {
 	Experiment(ctx context.Context, ref string) (mlflowclient.Experiment, error)
 	ListTraces(ctx context.Context, experimentID string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error
 	FetchSpans(ctx context.Context, read mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans
+}
+
+// Database is what the probes ask besides of a source that is the database behind an MLflow server.
+type Database interface {
+	Version() string    // of the engine, and of what MLflow has made of it
+	Warnings() []string // what is to be told before it is read
 }
 
 // Workspace is what the probes ask of the Databricks workspace of the source, the target or both.
@@ -266,11 +274,7 @@ func (c *check) source() (server, experimentID string) {
 		c.failed(CodeCredentials, err, "")
 		return skip(CodeCredentials, "the source can't be asked", rest...)
 	}
-	if c.Databricks {
-		c.ok(CodeCredentials, "those of the workspace, see %s", c.sourceIdentity)
-	} else {
-		c.ok(CodeCredentials, "%s for %s", src.Credentials(), src.Identity())
-	}
+	c.opened(src)
 	experiment, err := src.Experiment(c.ctx, c.Experiment)
 	if err != nil {
 		c.failed(CodeExperiment, err, "")
@@ -298,6 +302,23 @@ func (c *check) source() (server, experimentID string) {
 	c.spans(src, l.samples)
 	c.writers(src, experiment.ID)
 	return src.Identity(), experiment.ID
+}
+
+// opened tells how the source was opened.
+func (c *check) opened(src Source) {
+	db, database := src.(Database)
+	switch {
+	case c.Databricks:
+		c.ok(CodeCredentials, "those of the workspace, see %s", c.sourceIdentity)
+	case database:
+		c.ok(CodeCredentials, "%s for %s: %s", src.Credentials(), src.Identity(), db.Version())
+		if w := db.Warnings(); len(w) > 0 {
+			c.warning(CodeVersion, "Prove the migration by the server, with tracemig verify --verify-from, or read through it",
+				"%s", strings.Join(w, "; "))
+		}
+	default:
+		c.ok(CodeCredentials, "%s for %s", src.Credentials(), src.Identity())
+	}
 }
 
 // listing is what the source's listing of traces tells.
@@ -376,43 +397,54 @@ func (c *check) traceLimit(l *listing) {
 const spanSamples = 5
 
 // spans reads the spans of one trace for each storage that spans are in: a server may list traces whose spans it does not hand
-// out.
+// out, and some of a database's may lie where this machine does not reach them.
 func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 	if len(samples) == 0 {
 		c.notChecked(CodeSpans, "there is no trace to read the spans of, see %s", CodeTraces)
 		return
 	}
 	var read []string
-	var empty *mlflow.TraceInfo
+	var empty, elsewhere *mlflow.TraceInfo
 	for _, in := range slices.Sorted(maps.Keys(samples)) {
-		var last error
-		found := false
-		for _, t := range samples[in] {
-			s := src.FetchSpans(c.ctx, mlflowclient.Exact, []*mlflow.TraceInfo{t})[0]
-			if _, all := errors.AsType[*mlflowclient.NoWayError](s.Err); all {
-				c.failed(CodeSpans, s.Err, "")
-				return
-			}
-			if s.Err != nil {
-				last = s.Err
-			} else if len(s.JSON) > 0 {
-				read, found = append(read, t.TraceID), true
-				break
-			} else {
-				empty = t
-			}
-		}
-		if !found && last != nil {
-			c.failed(CodeSpans, last, "")
+		t, s := c.sample(src, samples[in])
+		switch {
+		case s.Err != nil:
+			c.failed(CodeSpans, s.Err, "")
 			return
+		case len(s.JSON) > 0:
+			read = append(read, t.TraceID)
+		case s.Missing == mlflowclient.MissingElsewhere:
+			elsewhere = t
+		default:
+			empty = t
 		}
 	}
-	if len(read) == 0 {
+	switch {
+	case elsewhere != nil:
+		problem, next := advice.Split(source.Elsewhere(elsewhere))
+		c.warning(CodeSpans, next, "trace %s: %s; a run leaves such traces to later ones", elsewhere.TraceID, problem)
+	case len(read) == 0:
 		c.warning(CodeSpans, "Look at some traces at the source: if they show no spans there either, only their metadata can be migrated",
 			"the source has no spans of the traces that were tried, such as %s", empty.TraceID)
-		return
+	default:
+		c.ok(CodeSpans, "those of %s can be read", strings.Join(read, " and "))
 	}
-	c.ok(CodeSpans, "those of %s can be read", strings.Join(read, " and "))
+}
+
+// sample reads traces until one has spans. It returns that one, or what is to be told of those that have none: an error before all, and
+// then that spans are out of reach.
+func (c *check) sample(src Source, traces []*mlflow.TraceInfo) (of *mlflow.TraceInfo, found mlflowclient.Spans) {
+	for _, t := range traces {
+		s := src.FetchSpans(c.ctx, mlflowclient.Exact, []*mlflow.TraceInfo{t})[0]
+		_, all := errors.AsType[*mlflowclient.NoWayError](s.Err)
+		if all || s.Err == nil && len(s.JSON) > 0 {
+			return t, s
+		}
+		if of == nil || found.Err == nil && (s.Err != nil || s.Missing == mlflowclient.MissingElsewhere) {
+			of, found = t, s
+		}
+	}
+	return of, found
 }
 
 var errFound = errors.New("found")

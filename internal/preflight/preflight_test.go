@@ -28,8 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// source is an experiment with some traces, a second apart. The newest was requested as long ago as age says.
-type source struct {
+// experiment is one with some traces, a second apart. The newest was requested as long ago as age says.
+type experiment struct {
 	traces int
 	age    time.Duration
 	err    error
@@ -40,24 +40,24 @@ type source struct {
 	bound      string
 }
 
-func (s *source) FetchSpans(_ context.Context, _ mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
+func (s *experiment) FetchSpans(_ context.Context, _ mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
 	if s.spans != nil {
 		return []mlflowclient.Spans{s.spans(infos[0])}
 	}
 	return []mlflowclient.Spans{{JSON: []byte(`{"spans":[{}]}`)}}
 }
 
-func (s *source) Identity() string    { return "http://mlflow" }
-func (s *source) Credentials() string { return "a token" }
+func (s *experiment) Identity() string    { return "http://mlflow" }
+func (s *experiment) Credentials() string { return "a token" }
 
-func (s *source) Experiment(_ context.Context, ref string) (mlflowclient.Experiment, error) {
+func (s *experiment) Experiment(_ context.Context, ref string) (mlflowclient.Experiment, error) {
 	if ref != "1" {
 		return mlflowclient.Experiment{}, &mlflowclient.NotFoundError{Ref: ref, Source: "http://mlflow"}
 	}
 	return mlflowclient.Experiment{ID: "1", Name: "/Shared/agent", Tags: s.tags, TraceLocation: s.bound}, nil
 }
 
-func (s *source) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
+func (s *experiment) ListTraces(_ context.Context, _ string, w mlflowclient.Window, yield func(*mlflow.TraceInfo) error) error {
 	if s.unlistable != nil && (w.StartMs == nil || *w.StartMs <= s.unlistable.FromMs) {
 		if err := w.Unlistable(s.unlistable); err != nil {
 			return err
@@ -158,7 +158,7 @@ func missing(t uctables.Table) error {
 
 type fixture struct {
 	job    Job
-	src    *source
+	src    *experiment
 	ws     *workspace
 	tables tables
 	target Target
@@ -168,7 +168,7 @@ type fixture struct {
 // newFixture is a job from a workspace to tables in it, of which every probe is OK.
 func newFixture(t *testing.T) *fixture {
 	b := &fixture{
-		src: &source{traces: 3, age: time.Hour}, ws: &workspace{state: "RUNNING", mayUse: true}, tables: tables{},
+		src: &experiment{traces: 3, age: time.Hour}, ws: &workspace{state: "RUNNING", mayUse: true}, tables: tables{},
 		path: filepath.Join(t.TempDir(), "state", "c.db"),
 	}
 	b.target = Target{
@@ -643,4 +643,39 @@ func TestQuick(t *testing.T) {
 	if lacks, err := Quick(t.Context(), ws, grants.ToWrite(l)); err != nil || len(lacks) != 1 || lacks[0].Code != CodeIdentity {
 		t.Errorf("nameless: %+v, error %v, want %s alone", lacks, err, CodeIdentity)
 	}
+}
+
+// database is a source that is a database.
+type database struct {
+	experiment
+	warnings []string
+}
+
+func (d *database) Version() string    { return "PostgreSQL 17.1, MLflow 3.17.2 (revision 1)" }
+func (d *database) Warnings() []string { return d.warnings }
+
+func TestDatabase(t *testing.T) {
+	b := newFixture(t)
+	db := &database{experiment: *b.src}
+	b.job.Databricks, b.job.Source = false, func() (Source, error) { return db, nil }
+	found := b.run(t)
+	expect(t, found, nil, map[Code]string{CodeCredentials: "a token for http://mlflow: PostgreSQL 17.1, MLflow 3.17.2 (revision 1)"})
+	if f, ok := found[CodeVersion]; ok {
+		t.Errorf("%+v of a form that is known", f)
+	}
+	db.warnings = []string{"it is newer", "and larger"}
+	n := 0
+	db.spans = func(*mlflow.TraceInfo) mlflowclient.Spans { // out of reach of all but one trace, which has none
+		if n++; n == 1 {
+			return mlflowclient.Spans{Missing: mlflowclient.MissingNever}
+		}
+		return mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
+	}
+	expect(t, b.run(t), map[Code]Result{CodeVersion: Warning, CodeSpans: Warning}, map[Code]string{
+		CodeVersion: "it is newer; and larger\nProve the migration", CodeSpans: "--artifacts-destination",
+	})
+	db.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
+		return mlflowclient.Spans{Err: errors.New("connection lost")}
+	}
+	expect(t, b.run(t), map[Code]Result{CodeVersion: Warning, CodeSpans: Failed}, map[Code]string{CodeSpans: "connection lost"})
 }

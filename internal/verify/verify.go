@@ -38,6 +38,7 @@ type Job struct {
 	Source       source.Source
 	ExperimentID string
 	SourceName   string // the source's identity in the target's provenance
+	ReadFrom     string // the address by which it is read, where that is another than runs read it by
 	Target       Target
 	Window       mlflowclient.Window
 	Deep         bool        // compare all values, not only which rows are there and what the annotations' IDs are
@@ -72,6 +73,7 @@ type Job struct {
 // Report is the result of a verification.
 type Report struct {
 	Source            string         `json:"source"`
+	ReadFrom          string         `json:"read_from,omitempty"` // the way by which it was read, where that is another than that of runs
 	Target            string         `json:"target"`
 	Shard             shard.Shard    `json:"shard,omitzero"`
 	Outcome           report.Outcome `json:"outcome"`           // done, stopped, interrupted or failed
@@ -136,9 +138,9 @@ func Run(ctx context.Context, job Job) (Report, error) {
 	defer v.attached.Leave()
 	began := time.Now()
 	v.report = Report{
-		Source: job.SourceName, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample, Started: began.UTC(),
-		RunLinks: job.RunLinks,
-		Outcome:  report.Done, Kinds: map[Kind]int64{},
+		Source: job.SourceName, ReadFrom: job.ReadFrom, Target: job.Target.String(), Shard: job.Shard, Deep: job.Deep, Sample: job.Sample,
+		Started: began.UTC(), RunLinks: job.RunLinks,
+		Outcome: report.Done, Kinds: map[Kind]int64{},
 	}
 	err := v.run(ctx)
 	v.report.Seconds = time.Since(began).Seconds()
