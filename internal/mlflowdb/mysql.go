@@ -21,6 +21,11 @@ import (
 var mysql = engine{
 	name: "MySQL", scheme: "mysql", port: "3306", example: "mysql://user@host:3306/mlflow", part: noPart, open: openMySQL,
 	quotes: "`", version: "SELECT version()", snapshot: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+	// Without it MariaDB and MySQL take the index by its first column alone while a page is in the first part of an experiment, and
+	// read all before that page again.
+	hint: " FORCE INDEX (%s)",
+	hasIndex: "SELECT count(*) FROM information_schema.statistics WHERE table_schema = database() AND table_name = 'trace_info'" +
+		" AND index_name = ?",
 	transient: mysqlTransient, judge: judgeMySQL, words: mysqlWords,
 }
 
@@ -138,7 +143,7 @@ func judgeMySQL(a *Address, err error) (next string, kind fault.Kind) {
 	case 1142, 1143:
 		return "Let the user read the tables: GRANT SELECT ON the database TO the user", fault.Permission
 	case 1044: // also of a database that does not exist, where the user may not know
-		return "Check the name of the database in the address, " + a.String() + ", or let the user read it: GRANT SELECT ON the database TO the user",
+		return "Check the name of the database in the address, " + a.String() + ", or let the user read it by GRANT SELECT",
 			fault.Permission
 	case 1049:
 		return "Check the name of the database in the address, " + a.String(), fault.NotFound

@@ -17,6 +17,8 @@ import (
 
 var sqlite = engine{
 	name: "SQLite", file: true, scheme: "sqlite", example: "sqlite:///mlflow.db", part: noPart, open: openSQLite,
+	// Without it SQLite walks over the traces of all experiments, in a file that ANALYZE was run on.
+	hint: " INDEXED BY %s", hasIndex: "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'trace_info' AND name = ?",
 	quotes: "\"", version: "SELECT sqlite_version()", transient: sqliteTransient, judge: judgeSQLite, words: innermost,
 }
 
