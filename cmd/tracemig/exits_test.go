@@ -20,6 +20,7 @@ import (
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/mlflowdb"
 	"github.com/tracemig/tracemig/internal/preflight"
 	"github.com/tracemig/tracemig/internal/uctables"
 	"github.com/tracemig/tracemig/internal/warehouse"
@@ -105,6 +106,17 @@ func TestExitCodes(t *testing.T) {
 		}
 		return uses(path)
 	}
+	database := func(address string) error {
+		a, err := mlflowdb.ParseAddress(address)
+		if err != nil {
+			return err
+		}
+		s, err := mlflowdb.Open(t.Context(), a, mlflowdb.Options{})
+		if err == nil {
+			s.Close()
+		}
+		return err
+	}
 	const refusesToken = `{"error_code":"PERMISSION_DENIED","message":"Invalid access token."}`
 
 	for _, c := range []struct {
@@ -136,6 +148,10 @@ func TestExitCodes(t *testing.T) {
 		{"another server", experiment(strings.Replace(answering(t, 200, "{}"), "http:", "https:", 1)), fault.Unreachable, 13},
 		{"storage out of reach", &mlflowclient.StorageError{Host: "s3", Err: errors.New("403")}, fault.Unreachable, 13},
 		{"429 to the end", &mlflowclient.APIError{Status: 429}, fault.Unreachable, 13},
+		{"nothing listens for the database", database("postgresql://ann:p@127.0.0.1:1/mlflow"), fault.Unreachable, 13},
+		{"no such host of a database", database("mysql://ann:p@nowhere.invalid/mlflow"), fault.Unreachable, 13},
+		{"no such file of a database", database("sqlite:////nowhere/mlflow.db"), fault.NotFound, 1},
+		{"a file that is no database", damaged(func(path string) error { return database("sqlite:///" + path) }), fault.Usage, 2},
 		{"no such experiment", experiment(answering(t, 404, `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`)), fault.NotFound, 1},
 		{"no such target", bound(answering(t, 404, `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`)), fault.NotFound, 1},
 		{"no such warehouse", start(answering(t, 404, "{}")), fault.NotFound, 1},

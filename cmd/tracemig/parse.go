@@ -168,8 +168,8 @@ func (o *pairOptions) checkWays(conn *connector) error {
 	return nil
 }
 
-var errInsecureDatabase = usageError("--insecure-http is for MLflow servers, and the source is a database; leave it out, or name its server " +
-	"with --server")
+var errInsecureDatabase = usageError("--insecure-http is for MLflow servers, and the source is a database; leave it out, or name its " +
+	"server with --server")
 
 // checkVerifyFrom refuses what can't be another way to the source.
 func (o *pairOptions) checkVerifyFrom(conn *connector) error {

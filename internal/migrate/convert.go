@@ -134,6 +134,12 @@ func (r *run) withoutSpans(
 	ctx context.Context, t listed, rec checkpoint.Record, spans *mlflowclient.Spans, missing string,
 ) (settled bool, err error) {
 	info, known := t.TraceInfo, t.known
+	if missing == mlflowclient.MissingElsewhere {
+		// They are there, so the trace must not be shown without them.
+		r.failures.reset()
+		return true, r.leave(ctx, t, rec,
+			ending{state: checkpoint.Failed, reason: checkpoint.Reason(missing), detail: source.Elsewhere(info, spans).Error()})
+	}
 	if spans.Err != nil {
 		if r.broken(ctx, info, spans.Err) {
 			return true, spans.Err
@@ -146,10 +152,6 @@ func (r *run) withoutSpans(
 		return false, nil
 	case missing == mlflowclient.MissingDeleted:
 		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Skipped, reason: ReasonDeleted})
-	case missing == mlflowclient.MissingElsewhere:
-		// They are there, so the trace must not be shown without them.
-		return true, r.leave(ctx, t, rec,
-			ending{state: checkpoint.Failed, reason: checkpoint.Reason(missing), detail: source.Elsewhere(info).Error()})
 	case missing == mlflowclient.MissingIncomplete && source.StillArriving(info.RequestTime, r.started):
 		// They may still be on their way; a part of them must not be shown as the trace.
 		return true, r.leave(ctx, t, rec, ending{state: checkpoint.Deferred, reason: checkpoint.Reason(missing)})

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +59,15 @@ func TestSpansElsewhere(t *testing.T) {
 		t.Fatalf("within reach: %+v", s)
 	}
 	first.Tags["new"] = "1"
+	elsewhere.Err = errors.New("the bucket is closed")
 	src.Spans[first.TraceID] = elsewhere
 	again := job(src, m, c)
 	again.Resync = true
 	if s := mustRun(t, again); s.FailedReasons["spans_elsewhere"] != 1 || len(m.Spans()) != 3 {
 		t.Errorf("out of reach again: %+v", s)
 	}
-	if known, err = c.Get(t.Context(), []string{first.TraceID}); err != nil || known[first.TraceID].State != checkpoint.Migrated {
-		t.Errorf("the trace that was migrated is %s now, %v", known[first.TraceID].State, err)
+	if known, err = c.Get(t.Context(), []string{first.TraceID}); err != nil || known[first.TraceID].State != checkpoint.Migrated ||
+		known[first.TraceID].Detail != "the bucket is closed" {
+		t.Errorf("the trace that was migrated is %+v now, %v", known[first.TraceID], err)
 	}
 }

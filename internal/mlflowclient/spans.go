@@ -22,7 +22,8 @@ type Spans struct {
 	Missing string
 	// Fast says that JSON is what the server makes of the stored text, although it may hand out the text itself.
 	Fast bool
-	// Err is a fault of this trace's answer after all retries. It says nothing about other traces.
+	// Err is a fault of this trace's answer after all retries. It says nothing about other traces. With MissingElsewhere it may say what
+	// is in the way.
 	Err error
 }
 

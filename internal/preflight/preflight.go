@@ -404,25 +404,27 @@ func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 		return
 	}
 	var read []string
-	var empty, elsewhere *mlflow.TraceInfo
+	var empty *mlflow.TraceInfo
+	var elsewhere error
 	for _, in := range slices.Sorted(maps.Keys(samples)) {
 		t, s := c.sample(src, samples[in])
 		switch {
+		case s.Missing == mlflowclient.MissingElsewhere:
+			elsewhere = fmt.Errorf("trace %s: %w", t.TraceID, source.Elsewhere(t, &s))
 		case s.Err != nil:
 			c.failed(CodeSpans, s.Err, "")
 			return
 		case len(s.JSON) > 0:
 			read = append(read, t.TraceID)
-		case s.Missing == mlflowclient.MissingElsewhere:
-			elsewhere = t
 		default:
 			empty = t
 		}
 	}
 	switch {
 	case elsewhere != nil:
-		problem, next := advice.Split(source.Elsewhere(elsewhere))
-		c.warning(CodeSpans, next, "trace %s: %s; a run leaves such traces to later ones", elsewhere.TraceID, problem)
+		f := failure(CodeSpans, elsewhere, "Name the MLflow server with --server")
+		f.Result, f.Text = Warning, f.Text+"; a run leaves such traces to later ones"
+		c.yield(f)
 	case len(read) == 0:
 		c.warning(CodeSpans, "Look at some traces at the source: if they show no spans there either, only their metadata can be migrated",
 			"the source has no spans of the traces that were tried, such as %s", empty.TraceID)
@@ -431,8 +433,7 @@ func (c *check) spans(src Source, samples map[string][]*mlflow.TraceInfo) {
 	}
 }
 
-// sample reads traces until one has spans. It returns that one, or what is to be told of those that have none: an error before all, and
-// then that spans are out of reach.
+// sample reads traces until one has spans. It returns that one, or the first of which there is something to tell.
 func (c *check) sample(src Source, traces []*mlflow.TraceInfo) (of *mlflow.TraceInfo, found mlflowclient.Spans) {
 	for _, t := range traces {
 		s := src.FetchSpans(c.ctx, mlflowclient.Exact, []*mlflow.TraceInfo{t})[0]
@@ -440,7 +441,8 @@ func (c *check) sample(src Source, traces []*mlflow.TraceInfo) (of *mlflow.Trace
 		if all || s.Err == nil && len(s.JSON) > 0 {
 			return t, s
 		}
-		if of == nil || found.Err == nil && (s.Err != nil || s.Missing == mlflowclient.MissingElsewhere) {
+		told := found.Err != nil || found.Missing == mlflowclient.MissingElsewhere
+		if of == nil || !told && (s.Err != nil || s.Missing == mlflowclient.MissingElsewhere) {
 			of, found = t, s
 		}
 	}

@@ -30,8 +30,11 @@ func MissingSpans(info *mlflow.TraceInfo, spans *mlflowclient.Spans) string {
 	return spans.Missing
 }
 
-// Elsewhere says that the spans of a trace can't be read because they lie outside of the database that is read.
-func Elsewhere(info *mlflow.TraceInfo) error {
+// Elsewhere says why the spans of a trace can't be read, which lie outside of the database that is read.
+func Elsewhere(info *mlflow.TraceInfo, spans *mlflowclient.Spans) error {
+	if spans.Err != nil {
+		return spans.Err
+	}
 	where := ""
 	u, err := url.Parse(cmp.Or(info.Tags[mlflow.TagArchiveLocation], info.Tags[mlflow.TagArtifactLocation]))
 	if err == nil && *u != (url.URL{}) {

@@ -72,7 +72,7 @@ func (v *verification) expect(ctx context.Context, info *mlflow.TraceInfo, s mlf
 	case missing == mlflowclient.MissingDeleted:
 		return t.settle(Extra, errGone.Error())
 	case missing == mlflowclient.MissingElsewhere:
-		return t.settle(Unreadable, source.Elsewhere(info).Error())
+		return t.settle(Unreadable, source.Elsewhere(info, &s).Error())
 	case s.Err != nil:
 		return t.settle(Unreadable, s.Err.Error())
 	}
