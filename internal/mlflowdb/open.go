@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/tracemig/tracemig/internal/advice"
 	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/retry"
@@ -65,6 +66,10 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 		s.hint, err = pageHint(ctx, tx, a.engine)
 		return err
 	})
+	if err == nil && opts.Workspace != "" && !s.schema.workspaces {
+		err = advice.With(fmt.Errorf("the workspace %q can't be used: %s has no workspaces, which came with MLflow 3.10", opts.Workspace, a),
+			"unset MLFLOW_WORKSPACE and leave out --workspace")
+	}
 	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("opening the database of the MLflow server: %w", err)
