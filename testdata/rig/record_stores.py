@@ -4,8 +4,8 @@
 
 It starts the version's own server on an SQLite file of its own, logs traces with the version's own SDK, and writes into DIR/VERSION:
 
-  store.sql       the database as SQL: every table's schema, and the rows of the tables that traces lie in
-  search.json     the pages' traces of POST /api/3.0/mlflow/traces/search
+  store.sql       the tables that traces lie in, as SQL
+  search.json     the answer of POST /api/3.0/mlflow/traces/search
   documents.json  by trace ID, the text that get-trace-artifact answers; null where it has none
   runs.json       by run ID, the IDs of the traces that the SDK's search finds for it
   artifacts/      the files that the server keeps
@@ -33,7 +33,7 @@ from mlflow.entities import AssessmentError, AssessmentSource, Expectation, Feed
 from mlflow.tracing.client import TracingClient
 from mlflow.tracing.export.mlflow_v3 import MlflowV3SpanExporter
 
-TABLES = ["alembic_version", "experiments", "runs", "trace_info", "trace_tags", "trace_request_metadata", "assessments", "spans",
+TABLES = ["alembic_version", "experiments", "experiment_tags", "runs", "trace_info", "trace_tags", "trace_request_metadata", "assessments", "spans",
           "entity_associations"]
 HUMAN, JUDGE = AssessmentSource("HUMAN", "ann@example.com"), AssessmentSource("LLM_JUDGE", "judge")
 
@@ -157,21 +157,21 @@ def fill(uri):
 def record(uri, experiment_id, folder):
     def write(name, value):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
-            json.dump(value, f, ensure_ascii=False, indent=1)
+            json.dump(value, f, ensure_ascii=False, indent=1, sort_keys=True)
             f.write("\n")
 
     where = [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}]
     answer = requests.post(uri + "/api/3.0/mlflow/traces/search", json={
         "locations": where, "max_results": 100, "order_by": ["timestamp_ms ASC"]}, timeout=60)
     answer.raise_for_status()
-    traces = answer.json()["traces"]
-    write("search.json", traces)
+    with open(os.path.join(folder, "search.json"), "wb") as f:
+        f.write(answer.content)
 
     def document(trace_id):
         answer = requests.get(uri + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": trace_id}, timeout=60)
         return answer.content.decode() if answer.ok else None
 
-    write("documents.json", {t["trace_id"]: document(t["trace_id"]) for t in traces})
+    write("documents.json", {t["trace_id"]: document(t["trace_id"]) for t in answer.json()["traces"]})
     client = mlflow.MlflowClient()
     everywhere = [e.experiment_id for e in client.search_experiments()]
     where = "locations" if "locations" in inspect.signature(client.search_traces).parameters else "experiment_ids"
@@ -180,11 +180,11 @@ def record(uri, experiment_id, folder):
 
 
 def dump(database, path):
-    """Writes all tables of a database, and the rows of those that traces lie in."""
+    """Writes the tables of a database that traces lie in."""
     db = sqlite3.connect(database)
     for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall():
         if table not in TABLES:
-            db.execute(f'DELETE FROM "{table}"')
+            db.execute(f'DROP TABLE "{table}"')
     with open(path, "w", encoding="utf-8") as f:
         f.writelines(line + "\n" for line in db.iterdump())
     db.close()

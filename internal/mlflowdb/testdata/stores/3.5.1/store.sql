@@ -1,0 +1,291 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('bf29a5ff90ea');
+CREATE TABLE assessments (
+	assessment_id VARCHAR(50) NOT NULL, 
+	trace_id VARCHAR(50) NOT NULL, 
+	name VARCHAR(250) NOT NULL, 
+	assessment_type VARCHAR(20) NOT NULL, 
+	value TEXT NOT NULL, 
+	error TEXT, 
+	created_timestamp BIGINT NOT NULL, 
+	last_updated_timestamp BIGINT NOT NULL, 
+	source_type VARCHAR(50) NOT NULL, 
+	source_id VARCHAR(250), 
+	run_id VARCHAR(32), 
+	span_id VARCHAR(50), 
+	rationale TEXT, 
+	overrides VARCHAR(50), 
+	valid BOOLEAN NOT NULL, 
+	assessment_metadata TEXT, 
+	CONSTRAINT assessments_pk PRIMARY KEY (assessment_id), 
+	CONSTRAINT fk_assessments_trace_id FOREIGN KEY(trace_id) REFERENCES trace_info (request_id) ON DELETE CASCADE
+);
+INSERT INTO "assessments" VALUES('a-2ff28939a9ca40cc8bbdfaf743f14247','tr-10517b9fa6cd538cd7da436b251709f7','true','feedback','true',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-f974a4f9021c4cf0b840c5e191cf86a6','tr-10517b9fa6cd538cd7da436b251709f7','false','feedback','false',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-bc09d932ba794bb28bd158845092e242','tr-10517b9fa6cd538cd7da436b251709f7','int','feedback','5.0',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-8bae4bdff3114ca6b450311b8f4779db','tr-10517b9fa6cd538cd7da436b251709f7','float','feedback','0.1',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-270d88e2c8f649848a2a94e0ed6b058e','tr-10517b9fa6cd538cd7da436b251709f7','whole','feedback','2.0',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-500f916985394214b98f4a5fba89826b','tr-10517b9fa6cd538cd7da436b251709f7','text','feedback','"good"',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-9ac51517fd4c4869bb3154cd0956b0a0','tr-10517b9fa6cd538cd7da436b251709f7','empty','feedback','""',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-60cd7572c0b643e58247382361345dbe','tr-10517b9fa6cd538cd7da436b251709f7','list','feedback','["a"]',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-9edd19c748b345f89ef12269216cf56f','tr-10517b9fa6cd538cd7da436b251709f7','ints','feedback','[1.0, 2.0]',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-b21daf8022d54ef2ab6f443d6e7fbc8e','tr-10517b9fa6cd538cd7da436b251709f7','object','feedback','{"k": 1.0}',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-630a8206d76147c5a4a010ea6686b568','tr-10517b9fa6cd538cd7da436b251709f7','nested','feedback','{"a": [{"b": null}]}',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-694318f652ae41b3963c3756fceaf7cb','tr-10517b9fa6cd538cd7da436b251709f7','number text','feedback','"12"',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-7d1a20b69e144f28b32088fb104596b7','tr-10517b9fa6cd538cd7da436b251709f7','unicode','feedback','"\ud83d\ude00\ud83d\udc69\u200d\ud83d\udc69\u200d\ud83d\udc67\u200d\ud83d\udc66"',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-4ee5faaf06224ab8a0c2e91badedc12d','tr-10517b9fa6cd538cd7da436b251709f7','failed','feedback','null','{"error_code": "TIMEOUT", "error_message": "too ''long''", "stack_trace": "Traceback\n line"}',1740787203000,1740787204000,'LLM_JUDGE','judge',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-d010cdd4b79b4296a7ae60dc1c934411','tr-10517b9fa6cd538cd7da436b251709f7','code only','feedback','null','{"error_code": "RATE_LIMIT", "error_message": null, "stack_trace": null}',1740787203000,1740787204000,'CODE','scorer.py:12',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-3e5ed1de38a04841a582ac1ede7da37a','tr-10517b9fa6cd538cd7da436b251709f7','withdrawn','feedback','true',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-53dedd23fe7942dcb517939f115aa67b','tr-10517b9fa6cd538cd7da436b251709f7','metadata','feedback','1.0',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,'because
+''it'' is 😀',NULL,1,'{"dots.in.key": "y", "empty": "", "k": "v"}');
+INSERT INTO "assessments" VALUES('a-64e258ad08634b0ab374ac8c09f8351f','tr-10517b9fa6cd538cd7da436b251709f7','on child','feedback','"yes"',NULL,1740787203000,1740787204000,'LLM_JUDGE','judge',NULL,'0c18003af931c064',NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-07691692f68d488d8d3e3fa6dcdd46f1','tr-10517b9fa6cd538cd7da436b251709f7','later','feedback','1.0',NULL,1740787207001,1740787207999,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-7f7f7b4b963540189a943236e7088c55','tr-10517b9fa6cd538cd7da436b251709f7','relevance','feedback','0.2',NULL,1740787203000,1740787204000,'LLM_JUDGE','judge',NULL,NULL,'first',NULL,0,'{"v": "1"}');
+INSERT INTO "assessments" VALUES('a-04c626c507f5416493b6379d8106aa89','tr-10517b9fa6cd538cd7da436b251709f7','relevance','feedback','0.9',NULL,1795778683172,1795778683172,'HUMAN','ann@example.com',NULL,NULL,'second','a-7f7f7b4b963540189a943236e7088c55',0,NULL);
+INSERT INTO "assessments" VALUES('a-c3cc0f00c1274c4fa2e003dd178fc605','tr-10517b9fa6cd538cd7da436b251709f7','relevance','feedback','0.5',NULL,1795778683249,1795778683249,'HUMAN','ann@example.com',NULL,NULL,'third','a-04c626c507f5416493b6379d8106aa89',1,NULL);
+INSERT INTO "assessments" VALUES('a-53373c5eaf624df692eb41803a75bfd3','tr-10517b9fa6cd538cd7da436b251709f7','text','expectation','"forty-two"',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,'{"set": "gold"}');
+INSERT INTO "assessments" VALUES('a-db89a80a09524af0ad727e5f0511e77a','tr-10517b9fa6cd538cd7da436b251709f7','int','expectation','7.0',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-cc790da54a86440d87ba406f97bcfab6','tr-10517b9fa6cd538cd7da436b251709f7','float','expectation','0.25',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-2bb3074604dd4497a38949f4e94c8fa0','tr-10517b9fa6cd538cd7da436b251709f7','bool','expectation','true',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-ca2bbf4f446744ba88bf0ce4148a3c92','tr-10517b9fa6cd538cd7da436b251709f7','list','expectation','["a", null, {"b": 2}]',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-485d8bf4de174f628d6692d62cd81d9c','tr-10517b9fa6cd538cd7da436b251709f7','object','expectation','{"n": 9007199254740993}',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-9f8445cdb8cf4380baad1605b91c26ac','tr-10517b9fa6cd538cd7da436b251709f7','empty list','expectation','[]',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-f0c0d3a9cc29451ba84e43e151d9f212','tr-10517b9fa6cd538cd7da436b251709f7','json text','expectation','"[1]"',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,NULL,NULL,NULL,1,NULL);
+INSERT INTO "assessments" VALUES('a-bc7cebebf4d44cc6b460027d75b23b13','tr-10517b9fa6cd538cd7da436b251709f7','on child','expectation','{"k": [1]}',NULL,1740787203000,1740787204000,'HUMAN','ann@example.com',NULL,'0c18003af931c064',NULL,NULL,1,NULL);
+CREATE TABLE entity_associations (
+	association_id VARCHAR(36) NOT NULL, 
+	source_type VARCHAR(36) NOT NULL, 
+	source_id VARCHAR(36) NOT NULL, 
+	destination_type VARCHAR(36) NOT NULL, 
+	destination_id VARCHAR(36) NOT NULL, 
+	created_time BIGINT, 
+	CONSTRAINT entity_associations_pk PRIMARY KEY (source_type, source_id, destination_type, destination_id)
+);
+INSERT INTO "entity_associations" VALUES('0d5bd41bfe7d4e0bbb1b18012d6dfe6b','trace','tr-80e85c4a072d13a8aba0e39b79c8fada','run','6038f7d8be064da89f8b5ab559bcbefc',1795778683861);
+INSERT INTO "entity_associations" VALUES('82e92eb9853f440197c07b6f811f962e','trace','tr-80e85c4a072d13a8aba0e39b79c8fada','run','d472bb7ef3d545f1868ee0d5be64ffd8',1795778684066);
+INSERT INTO "entity_associations" VALUES('c894833cf93941639f8c5175e7a35e04','trace','tr-80e85c4a072d13a8aba0e39b79c8fada','run','69c84830161b4abbaec17cb9b3e9aca7',1795778684135);
+CREATE TABLE experiment_tags (
+	"key" VARCHAR(250) NOT NULL, 
+	value VARCHAR(5000), 
+	experiment_id INTEGER NOT NULL, 
+	CONSTRAINT experiment_tag_pk PRIMARY KEY ("key", experiment_id), 
+	FOREIGN KEY(experiment_id) REFERENCES experiments (experiment_id)
+);
+CREATE TABLE experiments (
+	experiment_id INTEGER NOT NULL, 
+	name VARCHAR(256) NOT NULL, 
+	artifact_location VARCHAR(256), 
+	lifecycle_stage VARCHAR(32), creation_time BIGINT, last_update_time BIGINT, 
+	CONSTRAINT experiment_pk PRIMARY KEY (experiment_id), 
+	CONSTRAINT experiments_lifecycle_stage CHECK (lifecycle_stage IN ('active', 'deleted')), 
+	UNIQUE (name)
+);
+INSERT INTO "experiments" VALUES(0,'Default','mlflow-artifacts:/0','active',1795778679077,1795778679077);
+INSERT INTO "experiments" VALUES(1,'stores','mlflow-artifacts:/1','active',1795778682140,1795778682140);
+INSERT INTO "experiments" VALUES(2,'other','mlflow-artifacts:/2','active',1795778683790,1795778683790);
+CREATE TABLE "runs" (
+	run_uuid VARCHAR(32) NOT NULL, 
+	name VARCHAR(250), 
+	source_type VARCHAR(20), 
+	source_name VARCHAR(500), 
+	entry_point_name VARCHAR(50), 
+	user_id VARCHAR(256), 
+	status VARCHAR(9), 
+	start_time BIGINT, 
+	end_time BIGINT, 
+	source_version VARCHAR(50), 
+	lifecycle_stage VARCHAR(20), 
+	artifact_uri VARCHAR(200), 
+	experiment_id INTEGER, deleted_time BIGINT, 
+	CONSTRAINT run_pk PRIMARY KEY (run_uuid), 
+	CONSTRAINT source_type CHECK (source_type IN ('NOTEBOOK', 'JOB', 'LOCAL', 'UNKNOWN', 'PROJECT')), 
+	CONSTRAINT runs_lifecycle_stage CHECK (lifecycle_stage IN ('active', 'deleted')), 
+	FOREIGN KEY(experiment_id) REFERENCES experiments (experiment_id), 
+	CHECK (status IN ('SCHEDULED', 'FAILED', 'FINISHED', 'RUNNING', 'KILLED'))
+);
+INSERT INTO "runs" VALUES('86aae0285ed6477a9f48f2c12612c258','producer','UNKNOWN','','','ann','FINISHED',1795778683498,1795778683628,'','active','mlflow-artifacts:/1/86aae0285ed6477a9f48f2c12612c258/artifacts',1,NULL);
+INSERT INTO "runs" VALUES('6038f7d8be064da89f8b5ab559bcbefc','capable-zebra-534','UNKNOWN','','','unknown','RUNNING',1795778683808,NULL,'','active','mlflow-artifacts:/1/6038f7d8be064da89f8b5ab559bcbefc/artifacts',1,NULL);
+INSERT INTO "runs" VALUES('d472bb7ef3d545f1868ee0d5be64ffd8','stylish-hen-500','UNKNOWN','','','unknown','RUNNING',1795778683872,NULL,'','active','mlflow-artifacts:/1/d472bb7ef3d545f1868ee0d5be64ffd8/artifacts',1,NULL);
+INSERT INTO "runs" VALUES('69c84830161b4abbaec17cb9b3e9aca7','powerful-finch-312','UNKNOWN','','','unknown','RUNNING',1795778684076,NULL,'','active','mlflow-artifacts:/2/69c84830161b4abbaec17cb9b3e9aca7/artifacts',2,NULL);
+CREATE TABLE spans (
+	trace_id VARCHAR(50) NOT NULL, 
+	experiment_id INTEGER NOT NULL, 
+	span_id VARCHAR(50) NOT NULL, 
+	parent_span_id VARCHAR(50), 
+	name TEXT, 
+	type VARCHAR(500), 
+	status VARCHAR(50) NOT NULL, 
+	start_time_unix_nano BIGINT NOT NULL, 
+	end_time_unix_nano BIGINT, 
+	duration_ns BIGINT GENERATED ALWAYS AS (end_time_unix_nano - start_time_unix_nano) STORED, 
+	content TEXT NOT NULL, 
+	CONSTRAINT spans_pk PRIMARY KEY (trace_id, span_id), 
+	CONSTRAINT fk_spans_trace_id FOREIGN KEY(trace_id) REFERENCES trace_info (request_id) ON DELETE CASCADE, 
+	CONSTRAINT fk_spans_experiment_id FOREIGN KEY(experiment_id) REFERENCES experiments (experiment_id)
+);
+INSERT INTO "spans" VALUES('tr-cb8c670b8787651eb35f93b46456f252',0,'728cbd9ea4f5427e','bad79403d069f243','llm','CHAT_MODEL','OK',1740787200001000000,1740787200006000007,'{"trace_id": "y4xnC4eHZR6zX5O0ZFbyUg==", "span_id": "coy9nqT1Qn4=", "parent_span_id": "uteUA9Bp8kM=", "name": "llm", "start_time_unix_nano": 1740787200001000000, "end_time_unix_nano": 1740787200006000007, "events": [], "status": {"code": "STATUS_CODE_OK", "message": ""}, "attributes": {"mlflow.traceRequestId": "tr-cb8c670b8787651eb35f93b46456f252", "mlflow.spanStartTimeNs": 1740787200001000000, "mlflow.spanType": "CHAT_MODEL", "mlflow.spanInputs": {"m": "hi"}, "mlflow.chat.tokenUsage": {"input_tokens": 12, "output_tokens": 5, "total_tokens": 17}, "mlflow.llm.model": "model-x", "mlflow.llm.cost": {"input_cost": 1e-07, "output_cost": 0.25, "total_cost": 0.2500001}, "mlflow.spanOutputs": "ok"}}');
+INSERT INTO "spans" VALUES('tr-af1aecc2141a2c5c9289b4ab4f9a5fb4',0,'0d5bd5019246d41c','ad1b5a511a52fb1c','tool 😀','TOOL','ERROR',1740787201001000000,1740787201006000007,'{"trace_id": "rxrswhQaLFySibSrT5pftA==", "span_id": "DVvVAZJG1Bw=", "parent_span_id": "rRtaURpS+xw=", "name": "tool \ud83d\ude00", "start_time_unix_nano": 1740787201001000000, "end_time_unix_nano": 1740787201006000007, "events": [], "status": {"code": "STATUS_CODE_ERROR", "message": ""}, "attributes": {"mlflow.traceRequestId": "tr-af1aecc2141a2c5c9289b4ab4f9a5fb4", "mlflow.spanStartTimeNs": 1740787201001000000, "mlflow.spanType": "TOOL", "mlflow.spanInputs": "just text", "mlflow.spanOutputs": [9007199254740993, null]}}');
+INSERT INTO "spans" VALUES('tr-10517b9fa6cd538cd7da436b251709f7',0,'0c18003af931c064','8cce47c286eeae00','llm','LLM','OK',1740787202001000000,1740787202006000007,'{"trace_id": "EFF7n6bNU4zX2kNrJRcJ9w==", "span_id": "DBgAOvkxwGQ=", "parent_span_id": "jM5HwoburgA=", "name": "llm", "start_time_unix_nano": 1740787202001000000, "end_time_unix_nano": 1740787202006000007, "events": [], "status": {"code": "STATUS_CODE_OK", "message": ""}, "attributes": {"mlflow.traceRequestId": "tr-10517b9fa6cd538cd7da436b251709f7", "mlflow.spanStartTimeNs": 1740787202001000000, "mlflow.spanType": "LLM"}}');
+INSERT INTO "spans" VALUES('tr-293381e6a9edec81aad2b4c1b31c3432',1,'3b5e3a71fee258e7','7b50393d834c20a3','llm','LLM','OK',1740787205001000000,1740787205006000007,'{"trace_id": "KTOB5qnt7IGq0rTBsxw0Mg==", "span_id": "O146cf7iWOc=", "parent_span_id": "e1A5PYNMIKM=", "name": "llm", "start_time_unix_nano": 1740787205001000000, "end_time_unix_nano": 1740787205006000007, "events": [], "status": {"code": "STATUS_CODE_OK", "message": ""}, "attributes": {"mlflow.traceRequestId": "tr-293381e6a9edec81aad2b4c1b31c3432", "mlflow.spanStartTimeNs": 1740787205001000000, "mlflow.spanType": "LLM", "mlflow.spanInputs": {"q": "in run"}, "mlflow.spanOutputs": "a"}}');
+INSERT INTO "spans" VALUES('tr-80e85c4a072d13a8aba0e39b79c8fada',0,'32fd7aa0d95d63f2','7de8f6dff7a76346','llm','LLM','OK',1740787206001000000,1740787206006000007,'{"trace_id": "gOhcSgctE6iroOObecj62g==", "span_id": "Mv16oNldY/I=", "parent_span_id": "fej23/enY0Y=", "name": "llm", "start_time_unix_nano": 1740787206001000000, "end_time_unix_nano": 1740787206006000007, "events": [], "status": {"code": "STATUS_CODE_OK", "message": ""}, "attributes": {"mlflow.traceRequestId": "tr-80e85c4a072d13a8aba0e39b79c8fada", "mlflow.spanStartTimeNs": 1740787206001000000, "mlflow.spanType": "LLM", "mlflow.spanInputs": {"q": "linked"}, "mlflow.spanOutputs": "a"}}');
+CREATE TABLE trace_info (
+	request_id VARCHAR(50) NOT NULL, 
+	experiment_id INTEGER NOT NULL, 
+	timestamp_ms BIGINT NOT NULL, 
+	execution_time_ms BIGINT, 
+	status VARCHAR(50) NOT NULL, client_request_id VARCHAR(50), request_preview VARCHAR(1000), response_preview VARCHAR(1000), 
+	CONSTRAINT trace_info_pk PRIMARY KEY (request_id), 
+	CONSTRAINT fk_trace_info_experiment_id FOREIGN KEY(experiment_id) REFERENCES experiments (experiment_id)
+);
+INSERT INTO "trace_info" VALUES('tr-cb8c670b8787651eb35f93b46456f252',1,1740787200000,30,'OK','request ''one'' ü','{"q": "hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello ...','"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...');
+INSERT INTO "trace_info" VALUES('tr-af1aecc2141a2c5c9289b4ab4f9a5fb4',1,1740787201000,30,'ERROR',NULL,'{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "nested": {"a": [1, [2, {"b": [null, true, {}, [], ""]}]]}, "big": 9007199254740993, "max": 9223372036854775807, "small": 1e-07, "whole": 1.0, "third": 0.3333333333333333}','0');
+INSERT INTO "trace_info" VALUES('tr-10517b9fa6cd538cd7da436b251709f7',1,1740787202000,30,'OK',NULL,'{"q": 1}','"a"');
+INSERT INTO "trace_info" VALUES('tr-0000000000000000182884bcf05c5e00',1,1740787203000,NULL,'OK',NULL,NULL,NULL);
+INSERT INTO "trace_info" VALUES('tr-0000000000000000182884bd2bf72800',1,1740787204000,NULL,'IN_PROGRESS',NULL,NULL,NULL);
+INSERT INTO "trace_info" VALUES('tr-293381e6a9edec81aad2b4c1b31c3432',1,1740787205000,30,'OK',NULL,'{"q": "in run"}','"a"');
+INSERT INTO "trace_info" VALUES('tr-80e85c4a072d13a8aba0e39b79c8fada',1,1740787206000,30,'OK',NULL,'{"q": "linked"}','"a"');
+INSERT INTO "trace_info" VALUES('tr-b71267570b76945ff0c6fac416a3ae18',1,1740787207000,30,'ERROR',NULL,'{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "nested": {"a": [1, [2, {"b": [null, true, {}, [], ""]}]]}, "big": 9007199254740993, "max": 9223372036854775807, "small": 1e-07, "whole": 1.0, "third": 0.3333333333333333}','0');
+CREATE TABLE "trace_request_metadata" (
+	"key" VARCHAR(250) NOT NULL, 
+	value VARCHAR(8000), 
+	request_id VARCHAR(50) NOT NULL, 
+	CONSTRAINT trace_request_metadata_pk PRIMARY KEY ("key", request_id), 
+	CONSTRAINT fk_trace_request_metadata_request_id FOREIGN KEY(request_id) REFERENCES trace_info (request_id) ON DELETE CASCADE
+);
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','8265','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('ключ','שלום ‮عالم','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.cost','{"input_cost": 1e-07, "output_cost": 0.25, "total_cost": 0.2500001}','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.session','session-😀-1','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.tokenUsage','{"input_tokens": 12, "output_tokens": 5, "total_tokens": 17}','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.user','user ''one''','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mine','x','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('empty','','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello ...','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 8265, "num_spans": 2, "max": 3840, "p25": 1515, "p50": 2290, "p75": 3065}','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','4392','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4392, "num_spans": 2, "max": 2015, "p25": 908, "p50": 1277, "p75": 1646}','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "neste...','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1724','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1724, "num_spans": 2, "max": 529, "p25": 457, "p50": 481, "p75": 505}','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": 1}','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bcf05c5e00');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bd2bf72800');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1874','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1874, "num_spans": 2, "max": 535, "p25": 515, "p50": 522, "p75": 528}','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.sourceRun','86aae0285ed6477a9f48f2c12612c258','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "in run"}','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1818','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1818, "num_spans": 2, "max": 535, "p25": 515, "p50": 522, "p75": 528}','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "linked"}','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','4397','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4397, "num_spans": 2, "max": 2015, "p25": 908, "p50": 1277, "p75": 1646}','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "neste...','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-b71267570b76945ff0c6fac416a3ae18');
+CREATE TABLE "trace_tags" (
+	"key" VARCHAR(250) NOT NULL, 
+	value VARCHAR(8000), 
+	request_id VARCHAR(50) NOT NULL, 
+	CONSTRAINT trace_tag_pk PRIMARY KEY ("key", request_id), 
+	CONSTRAINT fk_trace_tags_request_id FOREIGN KEY(request_id) REFERENCES trace_info (request_id) ON DELETE CASCADE
+);
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-cb8c670b8787651eb35f93b46456f252/artifacts','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_tags" VALUES('corpus.case','session','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','turn 😀','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-af1aecc2141a2c5c9289b4ab4f9a5fb4/artifacts','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('corpus.case','values','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('quotes','''single'' "double"','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','values','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('empty','no longer','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('unicode','😀👩‍👩‍👧‍👦','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('newlines','a
+b
+c','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-10517b9fa6cd538cd7da436b251709f7/artifacts','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_tags" VALUES('corpus.case','assessed','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','assessed','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_tags" VALUES('corpus.case','tags_only','tr-0000000000000000182884bcf05c5e00');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','info only','tr-0000000000000000182884bcf05c5e00');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-0000000000000000182884bcf05c5e00/artifacts','tr-0000000000000000182884bcf05c5e00');
+INSERT INTO "trace_tags" VALUES('corpus.case','in_progress','tr-0000000000000000182884bd2bf72800');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','info only','tr-0000000000000000182884bd2bf72800');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-0000000000000000182884bd2bf72800/artifacts','tr-0000000000000000182884bd2bf72800');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-293381e6a9edec81aad2b4c1b31c3432/artifacts','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_tags" VALUES('corpus.case','in_run','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','agent','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-80e85c4a072d13a8aba0e39b79c8fada/artifacts','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_tags" VALUES('corpus.case','linked','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','agent','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_tags" VALUES('corpus.case','values_file','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('quotes','''single'' "double"','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('mlflow.traceName','values','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('empty','no longer','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('mlflow.artifactLocation','mlflow-artifacts:/1/traces/tr-b71267570b76945ff0c6fac416a3ae18/artifacts','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('unicode','😀👩‍👩‍👧‍👦','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_tags" VALUES('newlines','a
+b
+c','tr-b71267570b76945ff0c6fac416a3ae18');
+CREATE INDEX index_trace_info_experiment_id_timestamp_ms ON trace_info (experiment_id, timestamp_ms);
+CREATE INDEX index_trace_tags_request_id ON trace_tags (request_id);
+CREATE INDEX index_trace_request_metadata_request_id ON trace_request_metadata (request_id);
+CREATE INDEX index_assessments_trace_id_created_timestamp ON assessments (trace_id, created_timestamp);
+CREATE INDEX index_assessments_run_id_created_timestamp ON assessments (run_id, created_timestamp);
+CREATE INDEX index_assessments_last_updated_timestamp ON assessments (last_updated_timestamp);
+CREATE INDEX index_assessments_assessment_type ON assessments (assessment_type);
+CREATE INDEX index_spans_experiment_id ON spans (experiment_id);
+CREATE INDEX index_spans_experiment_id_status_type ON spans (experiment_id, status, type);
+CREATE INDEX index_spans_experiment_id_type_status ON spans (experiment_id, type, status);
+CREATE INDEX index_spans_experiment_id_duration ON spans (experiment_id, duration_ns);
+CREATE INDEX index_entity_associations_association_id ON entity_associations (association_id);
+CREATE INDEX index_entity_associations_reverse_lookup ON entity_associations (destination_type, destination_id, source_type, source_id);
+COMMIT;
