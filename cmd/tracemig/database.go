@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/tracemig/tracemig/internal/artifacts"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/mlflowdb"
 )
@@ -35,10 +36,14 @@ func (c *connector) database(ctx context.Context) (*database, error) {
 	if _, err := c.environment(); err != nil {
 		return nil, err
 	}
+	files, err := artifacts.New(artifacts.Options{Destination: c.artifacts, Getenv: c.getenv, Logger: c.log, Waits: c.waits})
+	if err != nil {
+		return nil, err
+	}
 	d := &database{}
 	opts := mlflowdb.Options{
-		Workspace: cmp.Or(c.serverWorkspace, strings.TrimSpace(c.getenv("MLFLOW_WORKSPACE"))), Getenv: c.getenv, Logger: c.log,
-		Waits: c.waits,
+		Workspace: cmp.Or(c.serverWorkspace, strings.TrimSpace(c.getenv("MLFLOW_WORKSPACE"))), Files: files, Getenv: c.getenv,
+		Logger: c.log, Waits: c.waits,
 	}
 	if c.beside != "" {
 		if d.server, err = c.client(); err != nil {

@@ -40,6 +40,9 @@ const (
 // SpansInTrackingStore is the value of TagSpansLocation where a server keeps each span as it comes.
 const SpansInTrackingStore = "TRACKING_STORE"
 
+// SpansInArchive is the value of TagSpansLocation where a server has moved them to a file, in another form.
+const SpansInArchive = "ARCHIVE_REPO"
+
 // TraceInfo is everything that the source lists of a trace except its spans.
 // A nil pointer is an absent or null field, which differs from an empty one.
 type TraceInfo struct {

@@ -18,7 +18,7 @@ import (
 
 // signedSpans downloads traces.json of a Databricks trace from its signed address.
 func (c *Client) signedSpans(ctx context.Context, t *mlflow.TraceInfo) Spans {
-	if t.Tags[mlflow.TagSpansLocation] == archiveRepo {
+	if t.Tags[mlflow.TagSpansLocation] == mlflow.SpansInArchive {
 		return Spans{Missing: MissingArchived} // MLflow's client can't read these, either.
 	}
 	body, addressed, err := c.signedDownload(ctx, t.TraceID, "", endsEarly())

@@ -53,7 +53,7 @@ func (c *Client) FetchSpans(ctx context.Context, read Read, infos []*mlflow.Trac
 	c.fetchStored(ctx, infos, out)
 	for i, t := range infos {
 		if !out[i].Fast {
-			out[i] = assess(t, out[i])
+			out[i] = Assess(t, out[i])
 		}
 	}
 	return out
@@ -64,7 +64,7 @@ func (c *Client) fetchFast(ctx context.Context, infos []*mlflow.TraceInfo, out [
 	few := fewSpansOf(infos)
 	c.fetchBatches(ctx, infos, few, out)
 	for _, i := range few {
-		s := assess(infos[i], out[i])
+		s := Assess(infos[i], out[i])
 		s.Fast = out[i].JSON != nil && s.Err == nil && s.Missing == ""
 		out[i] = s
 	}
@@ -102,8 +102,8 @@ func (c *Client) fetchStored(ctx context.Context, infos []*mlflow.TraceInfo, out
 	}
 }
 
-// assess compares what was served with what the trace says of itself.
-func assess(t *mlflow.TraceInfo, s Spans) Spans {
+// Assess compares what was served with what the trace says of itself.
+func Assess(t *mlflow.TraceInfo, s Spans) Spans {
 	switch _, corrupt := errors.AsType[*CorruptError](s.Err); {
 	case isCode(s.Err, 0, codeDamaged):
 		return Spans{Err: &CorruptError{t.TraceID, s.Err.Error()}}
@@ -188,7 +188,7 @@ func (c *Client) absent(ctx context.Context, t *mlflow.TraceInfo, err error) Spa
 	switch {
 	case !isCode(err, http.StatusNotFound, codeDamaged) && !isCode(err, http.StatusNotImplemented):
 		return Spans{Err: err}
-	case t.Tags[mlflow.TagSpansLocation] == archiveRepo:
+	case t.Tags[mlflow.TagSpansLocation] == mlflow.SpansInArchive && !isCode(err, 0, codeDamaged):
 		return Spans{Missing: MissingArchived}
 	case !isCode(err, http.StatusNotFound):
 		return Spans{Err: err}

@@ -76,7 +76,7 @@ func (c *Client) inlineOne(ctx context.Context, t *mlflow.TraceInfo) Spans {
 	}
 	body, err := c.call(ctx, request{
 		pacer: c.download, path: "/api/3.0/mlflow/traces/get",
-		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // assess finds incomplete ones
+		query: url.Values{"trace_id": {t.TraceID}, "allow_partial": {"true"}}, // Assess finds incomplete ones
 		check: endsEarly(), patience: patience{faults: downloadFaults},
 	})
 	// MLflow 3.4 takes this path for that of a trace with the ID "get".
@@ -178,5 +178,5 @@ func escapePath(p string) string {
 // inlineServes tells whether traces/get has the spans of a trace. When they are artifacts, it answers without any, as if the
 // trace had none.
 func inlineServes(t *mlflow.TraceInfo) bool {
-	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == archiveRepo
+	return t.SpansInTrackingStore() || t.Tags[mlflow.TagSpansLocation] == mlflow.SpansInArchive
 }

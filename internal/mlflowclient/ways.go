@@ -85,9 +85,6 @@ func (e *NoWayError) NextStep() string {
 	return "Have the proxy before it pass one of these paths, or give the server's own address"
 }
 
-// archiveRepo is a value of mlflow.TagSpansLocation.
-const archiveRepo = "ARCHIVE_REPO"
-
 // noWay is the result for a trace for which no way is left. more are the reasons why a way does not work for this trace.
 func (c *Client) noWay(t *mlflow.TraceInfo, more ...error) Spans {
 	e := &NoWayError{Refusals: more}

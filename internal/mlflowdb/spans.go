@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tracemig/tracemig/internal/mlflow"
@@ -21,21 +22,17 @@ func (s *Source) FetchGroup(mlflowclient.Read) int { return fetchGroup }
 // they lie. The document of a trace is the one that the server makes of the same rows (get-trace-artifact).
 func (s *Source) FetchSpans(ctx context.Context, read mlflowclient.Read, infos []*mlflow.TraceInfo) []mlflowclient.Spans {
 	out := make([]mlflowclient.Spans, len(infos))
-	var here, elsewhere []int
+	var here []int
+	elsewhere := map[int]*mlflow.TraceInfo{}
 	for i, t := range infos {
 		if t.SpansInTrackingStore() && s.schema.spans {
 			here = append(here, i)
 		} else {
-			elsewhere = append(elsewhere, i)
+			elsewhere[i] = t
 		}
 	}
-	moved := s.stored(ctx, infos, here, out)
-	for _, i := range elsewhere {
-		out[i] = s.elsewhere(ctx, read, infos[i])
-	}
-	for i, t := range moved {
-		out[i] = s.elsewhere(ctx, read, t)
-	}
+	maps.Copy(elsewhere, s.stored(ctx, infos, here, out))
+	s.elsewhere(ctx, read, elsewhere, out)
 	return out
 }
 
@@ -155,14 +152,4 @@ func (s span) compare(o span) int {
 		return 1
 	}
 	return cmp.Compare(s.start, o.start)
-}
-
-// elsewhere reads the spans of a trace that does not have them in the database.
-func (s *Source) elsewhere(_ context.Context, _ mlflowclient.Read, _ *mlflow.TraceInfo) mlflowclient.Spans {
-	return mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
-}
-
-// Attachment reads the bytes of an attachment.
-func (s *Source) Attachment(_ context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error) {
-	return nil, fmt.Errorf("attachment %s of trace %s: %w", a.ID, t.TraceID, mlflowclient.ErrNoAttachment)
 }
