@@ -110,7 +110,6 @@ func compareDocuments(t *testing.T, s *Source, folder string, infos []*mlflow.Tr
 		switch want := documents[id]; {
 		case spans.Err != nil:
 			t.Errorf("trace %s: %v", id, spans.Err)
-		case spans.Missing == mlflowclient.MissingElsewhere && !infos[i].SpansInTrackingStore(): // files are not read yet
 		case want == nil:
 			if spans.Missing != mlflowclient.MissingNever {
 				t.Errorf("trace %s, which has no spans: they are missing for the reason %q, want %q", id, spans.Missing, mlflowclient.MissingNever)
@@ -162,6 +161,14 @@ func TestColumnsAheadOfTheirRevision(t *testing.T) {
 	if diff := cmp.Diff(want, listAll(t, ahead, "1")); diff != "" {
 		t.Errorf("(-without +with the columns):\n%s", diff)
 	}
+}
+
+// A client may say that the spans of a trace are in the tables of a server that has no table of spans: they are where it wrote
+// them, in a file.
+func TestNoTableOfSpans(t *testing.T) {
+	s := openStore(t, "3.2.0", "INSERT INTO trace_tags (request_id, key, value) "+
+		"SELECT request_id, 'mlflow.trace.spansLocation', 'TRACKING_STORE' FROM trace_info")
+	compareDocuments(t, s, stores+"/3.2.0", listAll(t, s, "1"))
 }
 
 // Every revision between the releases counts as known too, and is read as what it is.
