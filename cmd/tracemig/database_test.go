@@ -1,9 +1,13 @@
 package main
 
 import (
+	"database/sql"
 	"net"
+	"os"
+	"path/filepath"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // servePostgres lets in who knows the password secret-word, as a PostgreSQL server does, and then lets nobody read a table.
@@ -52,5 +56,23 @@ func refuse(c net.Conn) {
 		}
 		b.Send(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "42501", Message: "permission denied for table alembic_version"})
 		b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	}
+}
+
+// makeStore makes the SQLite file of a store that MLflow has written, and changes it by statements, if any. Beside it, in artifacts,
+// are the files that the server kept.
+func makeStore(ts *testscript.TestScript, _ bool, args []string) {
+	recorded := filepath.Join("..", "..", "internal", "mlflowdb", "testdata", "stores", "3.17.2")
+	text, err := os.ReadFile(filepath.Join(recorded, "store.sql"))
+	ts.Check(err)
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	for _, statements := range append([]string{string(text)}, args[1:]...) {
+		_, err := db.Exec(statements)
+		ts.Check(err)
+	}
+	if _, err := os.Stat(ts.MkAbs("artifacts")); err != nil {
+		ts.Check(os.CopyFS(ts.MkAbs("artifacts"), os.DirFS(filepath.Join(recorded, "artifacts"))))
 	}
 }

@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await": await, "full": full, "closedpipe": closedPipe, "small": small, "code": code,
-			"scrape": scrape, "complete": completeWord, "cfg": writeConfig,
+			"scrape": scrape, "complete": completeWord, "cfg": writeConfig, "store": makeStore,
 		},
 	})
 }

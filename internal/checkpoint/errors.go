@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -56,6 +57,11 @@ func (e *OtherPairError) Error() string {
 func (e *OtherPairError) NextStep() string {
 	if e.What == "shard" && e.Have != "" && e.Ask == "" {
 		return "Add --shard " + e.Have + ", name another file with --checkpoint, or leave the flag out"
+	}
+	address, id, _ := strings.Cut(e.Have, "#")
+	if _, asked, ok := strings.Cut(e.Ask, "#"); ok && e.What == "source" && asked == id {
+		return "Add --source-name '" + address + "' if this is another way to the same source, name another file with --checkpoint, or leave " +
+			"the flag out"
 	}
 	return "Name another file with --checkpoint, or leave the flag out"
 }
