@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/tracemig/tracemig/internal/artifacts"
 	"github.com/tracemig/tracemig/internal/databricks"
 	"github.com/tracemig/tracemig/internal/deltalake"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
@@ -152,6 +153,9 @@ func (o *pairOptions) checkWays(conn *connector) error {
 		return err
 	}
 	database := conn.inDatabase() || mlflowdb.Names(o.verifyFrom)
+	if _, err := artifacts.New(artifacts.Options{Destination: o.artifacts}); err != nil {
+		return usageError("--artifacts-destination: %v", err)
+	}
 	switch {
 	case o.server != "" && !database:
 		return usageError("--server is the MLflow server before a database, and the source is none; name the server with --tracking-uri")

@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"cmp"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -185,14 +186,15 @@ func absolute(destination string) (string, error) {
 		}
 	}
 	if _, err := read(destination); err != nil {
-		return "", fault.With(advice.With(&destinationError{clean(destination)},
+		return "", fault.With(advice.With(&destinationError{name},
 			"give a folder, or a location that begins with s3://, gs://, wasbs:// or abfss://"), fault.Usage)
 	}
 	return destination, nil
 }
 
-type destinationError struct{ destination string }
+// destinationError does not repeat the destination, which may hold a password.
+type destinationError struct{ scheme string }
 
 func (e *destinationError) Error() string {
-	return "the artifacts' destination " + e.destination + " is of a kind that tracemig does not read"
+	return "the artifacts' destination is of a kind that tracemig does not read (" + cmp.Or(clean(e.scheme), "no scheme") + ")"
 }

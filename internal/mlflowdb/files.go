@@ -47,6 +47,8 @@ func (s *Source) fileSpans(ctx context.Context, read mlflowclient.Read, t *mlflo
 		return s.opts.Server.FetchSpans(ctx, read, []*mlflow.TraceInfo{t})[0]
 	case errors.Is(err, ErrElsewhere) && !advises(err):
 		return mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
+	case errors.Is(err, ErrElsewhere):
+		return mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere, Err: fmt.Errorf("reading the spans of trace %s: %w", t.TraceID, err)}
 	case errors.Is(err, fs.ErrNotExist):
 		return s.lost(ctx, t, archive)
 	case err == nil && archive:
