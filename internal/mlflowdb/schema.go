@@ -168,7 +168,7 @@ func readSchema(ctx context.Context, tx *sql.Tx, a *Address) (schema, error) {
 			return schema{}, advice.With(
 				fmt.Errorf("the tables of the database are those of MLflow %s (revision %s), and the oldest that tracemig reads are those of MLflow %s",
 					o.versions, id, revisions[0].versions),
-				"Read through the MLflow server (--tracking-uri http://…), or upgrade the server and then its database (mlflow db upgrade)")
+				"Upgrade MLflow and then the database (mlflow db upgrade): through its server it can't be read before that either")
 		}
 	}
 	return unknownSchema(ctx, tx, a.engine, id)
@@ -255,7 +255,7 @@ func readRevision(ctx context.Context, tx *sql.Tx, e *engine) (string, error) {
 	switch len(ids) {
 	case 0:
 		return "", advice.With(fmt.Errorf("the table %s of the database is empty, so that the form of its tables can't be told", table),
-			"Finish the migration of the database (mlflow db upgrade), or read through the MLflow server (--tracking-uri http://…)")
+			"Finish the migration of the database (mlflow db upgrade), or restore it")
 	case 1:
 		return ids[0], nil
 	}

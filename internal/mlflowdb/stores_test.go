@@ -238,7 +238,7 @@ func TestRefusedStores(t *testing.T) {
 		want          []string
 	}{
 		"older": {"3.2.0", "UPDATE alembic_version SET version_num = 'bda7b8c39065'",
-			[]string{"MLflow 3.0.1 or 3.1", "bda7b8c39065", "3.2.0", "Read through the MLflow server (--tracking-uri http", "mlflow db upgrade"}},
+			[]string{"MLflow 3.0.1 or 3.1", "bda7b8c39065", "3.2.0", "mlflow db upgrade"}},
 		"much older": {"3.2.0", "UPDATE alembic_version SET version_num = '451aebb31d03'", []string{"MLflow 2.22 or an older one"}},
 		"unknown, and columns are gone or others": {"3.18.0", unknown + `ALTER TABLE spans RENAME COLUMN content TO body;
 			DROP TABLE entity_associations; ALTER TABLE trace_tags RENAME COLUMN value TO old; ALTER TABLE trace_tags ADD COLUMN value BLOB`,
