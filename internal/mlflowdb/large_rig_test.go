@@ -6,12 +6,18 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
+	"github.com/tracemig/tracemig/internal/retry"
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
@@ -25,8 +31,8 @@ var generated = map[string]string{
 	"mysql":      "SELECT %[2]s FROM (SELECT seq AS i FROM seq_1_to_%[1]d) g",
 }
 
-// TestPagesWalkAlongTheIndex says that no engine sorts an experiment, or reads what earlier pages have read, for a page.
-func TestPagesWalkAlongTheIndex(t *testing.T) {
+// TestLargeStore fills a store in each engine, and asks for two things of it.
+func TestLargeStore(t *testing.T) {
 	for _, engine := range append([]string{"sqlite"}, rig.Engines...) {
 		t.Run(engine, func(t *testing.T) {
 			owner, reader := emptyStore(t, engine)
@@ -35,19 +41,90 @@ func TestPagesWalkAlongTheIndex(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(t.Context(), a, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			const first, millis = 1_700_000_000_000, planned / 3
-			for _, at := range []place{start(mlflowclient.Window{}), {first, ""}, {first + millis/3, "tr-5"}} {
-				if plan, problem := planOf(t, engine, s, at); problem != "" {
-					t.Errorf("page after %+v: %s\n%s", at, problem, plan)
-				}
+			t.Run("PagesWalkAlongTheIndex", func(t *testing.T) { testPlans(t, engine, a) })
+			if !a.engine.file {
+				t.Run("LostConnections", func(t *testing.T) { testLostConnections(t, a) })
 			}
 		})
 	}
+}
+
+// testPlans says that no engine sorts an experiment, or reads what earlier pages have read, for a page.
+func testPlans(t *testing.T, engine string, a *Address) {
+	s, err := Open(t.Context(), a, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const first, millis = 1_700_000_000_000, planned / 3
+	for _, at := range []place{start(mlflowclient.Window{}), {first, ""}, {first + millis/3, "tr-5"}} {
+		if plan, problem := planOf(t, engine, s, at); problem != "" {
+			t.Errorf("page after %+v: %s\n%s", at, problem, plan)
+		}
+	}
+}
+
+// testLostConnections lists an experiment while connections break again and again, in the middle of answers too.
+func testLostConnections(t *testing.T, a *Address) {
+	through := *a
+	through.host, through.port = breaking(t, net.JoinHostPort(a.host, a.port))
+	s, err := Open(t.Context(), &through, Options{Retry: retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Minute}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var all []string
+	last := place{}
+	err = s.ListTraces(t.Context(), "1002", mlflowclient.Window{}, func(info *mlflow.TraceInfo) error {
+		at := place{info.RequestTime.UnixMilli(), info.TraceID}
+		if at.ms < last.ms || at.ms == last.ms && at.id <= last.id {
+			t.Errorf("%+v after %+v", at, last)
+		}
+		last, all = at, append(all, at.id)
+		return nil
+	})
+	if err != nil || len(all) != planned/5 {
+		t.Errorf("%d traces, %v; want %d", len(all), err, planned/5)
+	}
+	if s.Stats().Retries == 0 {
+		t.Error("no connection broke")
+	}
+}
+
+// breaking starts a relay to address that ends each connection after some hundred KB of answers.
+func breaking(t *testing.T, address string) (host, port string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var relays sync.WaitGroup
+	t.Cleanup(func() { l.Close(); relays.Wait() })
+	relays.Go(func() {
+		for n := int64(1); ; n++ {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			relays.Go(func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", address)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				relays.Go(func() {
+					_, _ = io.Copy(server, client)
+					server.Close()
+				})
+				_, _ = io.CopyN(client, server, 200_000+n*7919%100_000)
+			})
+		}
+	})
+	host, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host, port
 }
 
 // emptyStore makes the tables of a store, and returns the addresses of who owns it and of who may read it.
