@@ -14,6 +14,7 @@ record_stores.sh runs it for every requirements-stores-*.txt.
 """
 
 import argparse
+import contextlib
 import inspect
 import json
 import os
@@ -29,12 +30,22 @@ from record_forms import MS, TEXTS, Tracer
 
 import mlflow
 import requests
-from mlflow.entities import AssessmentError, AssessmentSource, Expectation, Feedback, SpanEvent, SpanType, TraceInfo, TraceLocation, TraceState
+from mlflow.entities import (
+    AssessmentError,
+    AssessmentSource,
+    Expectation,
+    Feedback,
+    SpanEvent,
+    SpanType,
+    TraceInfo,
+    TraceLocation,
+    TraceState,
+)
 from mlflow.tracing.client import TracingClient
 from mlflow.tracing.export.mlflow_v3 import MlflowV3SpanExporter
 
-TABLES = ["alembic_version", "experiments", "experiment_tags", "runs", "trace_info", "trace_tags", "trace_request_metadata", "assessments", "spans",
-          "entity_associations"]
+TABLES = ["alembic_version", "experiments", "experiment_tags", "runs", "trace_info", "trace_tags", "trace_request_metadata", "assessments",
+          "spans", "entity_associations"]
 HUMAN, JUDGE = AssessmentSource("HUMAN", "ann@example.com"), AssessmentSource("LLM_JUDGE", "judge")
 
 
@@ -72,7 +83,7 @@ def values(t):
         root.add_link(mlflow.entities.Link("tr-a57202c6fa08c635b0d49fc32ac722e3", "00f067aa0ba902b7", {"why": "follows", "n": 3}))
     t.child(root, "tool 😀", SpanType.TOOL, "just text", [value["big"], None], status="ERROR")
     trace_id = t.end(root, outputs=0, status="ERROR")
-    for key, text in {"unicode 😀"[:7]: TEXTS["emoji"], "newlines": TEXTS["newlines"], "gone": "soon", "empty": "no longer"}.items():
+    for key, text in {"unicode": TEXTS["emoji"], "newlines": TEXTS["newlines"], "gone": "soon", "empty": "no longer"}.items():
         t.client.set_trace_tag(trace_id, key, text)
     t.client.delete_trace_tag(trace_id, "gone")
     return trace_id
@@ -89,7 +100,8 @@ def assessed(t):
         return log(trace_id, Feedback(name=name, value=value, source=source, **{**at, **kw}))
 
     for name, value in {"true": True, "false": False, "int": 5, "float": 0.1, "whole": 2.0, "text": "good", "empty": "", "list": ["a"],
-                        "ints": [1, 2], "object": {"k": 1}, "nested": {"a": [{"b": None}]}, "number text": "12", "unicode": TEXTS["emoji"]}.items():
+                        "ints": [1, 2], "object": {"k": 1}, "nested": {"a": [{"b": None}]}, "number text": "12",
+                        "unicode": TEXTS["emoji"]}.items():
         feedback(name, value)
     feedback("failed", error=AssessmentError("TIMEOUT", "too 'long'", "Traceback\n line"), source=JUDGE)
     feedback("code only", error=AssessmentError("RATE_LIMIT"), source=AssessmentSource("CODE", "scorer.py:12"))
@@ -101,8 +113,8 @@ def assessed(t):
     second = mlflow.override_feedback(trace_id=trace_id, assessment_id=first.assessment_id, value=0.9, rationale="second", source=HUMAN)
     mlflow.override_feedback(trace_id=trace_id, assessment_id=second.assessment_id, value=0.5, rationale="third", source=HUMAN)
     mlflow.delete_assessment(trace_id, feedback("deleted", True).assessment_id)
-    for name, value in {"text": "forty-two", "int": 7, "float": 0.25, "bool": True, "list": ["a", None, {"b": 2}], "object": {"n": 2**53 + 1},
-                        "empty list": [], "json text": "[1]"}.items():
+    for name, value in {"text": "forty-two", "int": 7, "float": 0.25, "bool": True, "list": ["a", None, {"b": 2}],
+                        "object": {"n": 2**53 + 1}, "empty list": [], "json text": "[1]"}.items():
         log(trace_id, Expectation(name=name, value=value, source=HUMAN, metadata={"set": "gold"} if name == "text" else None, **at))
     log(trace_id, Expectation(name="on child", value={"k": [1]}, source=HUMAN, span_id=child.span_id, **at))
     return trace_id
@@ -139,8 +151,13 @@ def linked(t):
     return trace_id
 
 
+def spans_to_files():
+    name = "_export_spans_incrementally"  # older versions have nothing of the kind
+    return mock.patch.object(MlflowV3SpanExporter, name, lambda *_, **__: None, create=not hasattr(MlflowV3SpanExporter, name))
+
+
 def fill(uri):
-    """Logs each case, and those with spans a second time with their spans as a file, as old versions and fallbacks store them."""
+    """Logs each case, and one a second time with its spans as a file, as the SDK stores them where the server can't take spans."""
     mlflow.set_tracking_uri(uri)
     t = Tracer(mlflow.create_experiment("stores"))
     cases = [session, values, assessed, tags_only, in_progress, in_run, linked]
@@ -148,8 +165,7 @@ def fill(uri):
         t.case = function.__name__ + ("_file" if i >= len(cases) else "")
         t.at = record_forms.BASE + i * 1000 * MS
         record_forms.random.seed(t.case)
-        to_files = i >= len(cases) and hasattr(MlflowV3SpanExporter, "_export_spans_incrementally")
-        with mock.patch.object(MlflowV3SpanExporter, "_export_spans_incrementally", lambda *_, **__: None) if to_files else mock.MagicMock():
+        with spans_to_files() if i >= len(cases) else contextlib.nullcontext():
             function(t)
     return t
 
@@ -193,11 +209,12 @@ def dump(database, path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
-    folder = os.path.join(parser.parse_args().out, mlflow.__version__)
+    folder = os.path.join(os.path.abspath(parser.parse_args().out), mlflow.__version__)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     sys.argv[0], os.environ["LOGNAME"] = "agent.py", "ann"  # The SDK records them as source and user.
     with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)  # The SDK records the repository that it runs in.
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mlflow_server.py")
         server = subprocess.Popen([sys.executable, script, work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:

@@ -168,12 +168,12 @@ INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.tokenUsage','{"input_t
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.cost','{"input_cost": 1e-07, "output_cost": 0.25, "total_cost": 0.2500001}','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.user','user ''one''','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 8265, "num_spans": 2, "max": 3840, "p25": 1515, "p50": 2290, "p75": 3065}','tr-cb8c670b8787651eb35f93b46456f252');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('empty','','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','8265','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello hello ...','tr-cb8c670b8787651eb35f93b46456f252');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.session','session-😀-1','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-cb8c670b8787651eb35f93b46456f252');
@@ -182,22 +182,22 @@ INSERT INTO "trace_request_metadata" VALUES('mine','x','tr-cb8c670b8787651eb35f9
 INSERT INTO "trace_request_metadata" VALUES('ключ','שלום ‮عالم','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','98dcdd5fe8d184b3f0e3ff7470140e2ea6ac893f','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-cb8c670b8787651eb35f93b46456f252');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "neste...','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4392, "num_spans": 2, "max": 2015, "p25": 908, "p50": 1277, "p75": 1646}','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','98dcdd5fe8d184b3f0e3ff7470140e2ea6ac893f','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','4392','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": 1}','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1724, "num_spans": 2, "max": 529, "p25": 457, "p50": 481, "p75": 505}','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-10517b9fa6cd538cd7da436b251709f7');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-10517b9fa6cd538cd7da436b251709f7');
@@ -206,11 +206,11 @@ INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1724','tr-
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bcf05c5e00');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bd2bf72800');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "in run"}','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1874, "num_spans": 2, "max": 535, "p25": 515, "p50": 522, "p75": 528}','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-293381e6a9edec81aad2b4c1b31c3432');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.sourceRun','639852a440504ae1a341af00e94fa3f9','tr-293381e6a9edec81aad2b4c1b31c3432');
@@ -218,22 +218,22 @@ INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-293
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','98dcdd5fe8d184b3f0e3ff7470140e2ea6ac893f','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1874','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-293381e6a9edec81aad2b4c1b31c3432');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "linked"}','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1818, "num_spans": 2, "max": 535, "p25": 515, "p50": 522, "p75": 528}','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-80e85c4a072d13a8aba0e39b79c8fada');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','98dcdd5fe8d184b3f0e3ff7470140e2ea6ac893f','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1818','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-80e85c4a072d13a8aba0e39b79c8fada');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "neste...','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4397, "num_spans": 2, "max": 2015, "p25": 908, "p50": 1277, "p75": 1646}','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-b71267570b76945ff0c6fac416a3ae18');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-b71267570b76945ff0c6fac416a3ae18');

@@ -151,7 +151,7 @@ CREATE TABLE "trace_request_metadata" (
 	CONSTRAINT trace_request_metadata_pk PRIMARY KEY ("key", request_id), 
 	CONSTRAINT fk_trace_request_metadata_request_id FOREIGN KEY(request_id) REFERENCES trace_info (request_id) ON DELETE CASCADE
 );
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('ключ','שלום ‮عالم','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.cost','{"input_cost": 1e-07, "output_cost": 0.25, "total_cost": 0.2500001}','tr-cb8c670b8787651eb35f93b46456f252');
@@ -164,27 +164,27 @@ INSERT INTO "trace_request_metadata" VALUES('empty','','tr-cb8c670b8787651eb35f9
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 8273, "num_spans": 2, "max": 3843, "p25": 1519, "p50": 2294, "p75": 3068}','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','8273','tr-cb8c670b8787651eb35f93b46456f252');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-cb8c670b8787651eb35f93b46456f252');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.tokenUsage','{"input_tokens": 12, "output_tokens": 5, "total_tokens": 17}','tr-cb8c670b8787651eb35f93b46456f252');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.session','session-😀-1','tr-cb8c670b8787651eb35f93b46456f252');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4414, "num_spans": 2, "max": 2032, "p25": 916, "p50": 1288, "p75": 1660}','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','4414','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"texts": {"emoji": "😀👩‍👩‍👧‍👦", "combining": "é", "rtl": "שלום ‮عالم", "dollar": "${x} $y", "quotes": "''single'' \"double\"", "backslash": "\\ \\n \\u0041", "newlines": "a\nb\r\nc", "separators": "  ", "json": "{\"a\": 1}", "number": "12"}, "neste...','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-af1aecc2141a2c5c9289b4ab4f9a5fb4');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1732, "num_spans": 2, "max": 532, "p25": 462, "p50": 485, "p75": 508}','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1732','tr-10517b9fa6cd538cd7da436b251709f7');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-10517b9fa6cd538cd7da436b251709f7');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-10517b9fa6cd538cd7da436b251709f7');
@@ -193,11 +193,11 @@ INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-10517b9fa6cd
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-10517b9fa6cd538cd7da436b251709f7');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bcf05c5e00');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-0000000000000000182884bd2bf72800');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1882, "num_spans": 2, "max": 538, "p25": 520, "p50": 526, "p75": 532}','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1882','tr-293381e6a9edec81aad2b4c1b31c3432');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-293381e6a9edec81aad2b4c1b31c3432');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-293381e6a9edec81aad2b4c1b31c3432');
@@ -205,22 +205,22 @@ INSERT INTO "trace_request_metadata" VALUES('mlflow.sourceRun','e3abf7d6a8da4f0c
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "in run"}','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-293381e6a9edec81aad2b4c1b31c3432');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-293381e6a9edec81aad2b4c1b31c3432');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 1826, "num_spans": 2, "max": 538, "p25": 520, "p50": 526, "p75": 532}','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','"a"','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','1826','tr-80e85c4a072d13a8aba0e39b79c8fada');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-80e85c4a072d13a8aba0e39b79c8fada');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceInputs','{"q": "linked"}','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.user','ann','tr-80e85c4a072d13a8aba0e39b79c8fada');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.commit','1e9453854f49acad713dc7d9027a3413a048d79b','tr-80e85c4a072d13a8aba0e39b79c8fada');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','versions','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.branch','main','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeStats','{"total_size_bytes": 4419, "num_spans": 2, "max": 2032, "p25": 916, "p50": 1288, "p75": 1660}','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.traceOutputs','0','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace.sizeBytes','4419','tr-b71267570b76945ff0c6fac416a3ae18');
-INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','/work/main','tr-b71267570b76945ff0c6fac416a3ae18');
+INSERT INTO "trace_request_metadata" VALUES('mlflow.source.git.repoURL','https://git.example.com/agents','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.name','agent.py','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.source.type','LOCAL','tr-b71267570b76945ff0c6fac416a3ae18');
 INSERT INTO "trace_request_metadata" VALUES('mlflow.trace_schema.version','3','tr-b71267570b76945ff0c6fac416a3ae18');
