@@ -83,7 +83,7 @@ func (o *pairOptions) args() (f flags) {
 	f.add("source", o.source)
 	f.add("target", o.target)
 	f.add("tracking-uri", o.trackingURI)
-	f.add("source-name", string(o.sourceName))
+	f.add("source-name", o.sourceName)
 	f.add("server", o.server)
 	f.add("artifacts-destination", o.artifacts)
 	f.add("workspace", o.workspace)

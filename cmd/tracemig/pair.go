@@ -16,10 +16,10 @@ import (
 type pairOptions struct {
 	source, target string
 	trackingURI    string
-	sourceName     sourceName // in place of the source's address
-	server         string     // beside a database
-	artifacts      string     // of a database
-	verifyFrom     string     // a tracking URI by which verify reads the source; empty for the one above
+	sourceName     string // in place of the source's address
+	server         string // beside a database
+	artifacts      string // of a database
+	verifyFrom     string // a tracking URI by which verify reads the source; empty for the one above
 	workspace      string
 	insecureHTTP   bool
 	profile, host  string
@@ -39,7 +39,7 @@ func (o *pairOptions) addFlags(c *cobra.Command) {
 	f.StringVar(&o.trackingURI, "tracking-uri", "",
 		"MLflow server of the source, or the database behind it: postgresql://…, mysql://…, sqlite:///FILE; databricks or databricks://PROFILE "+
 			"for a workspace (default $MLFLOW_TRACKING_URI, else databricks)")
-	f.Var(&o.sourceName, "source-name",
+	f.StringVar(&o.sourceName, "source-name", "",
 		"name of the source in checkpoints and tables in place of its address, so that two ways to it, or an address that changes, are one")
 	f.StringVar(&o.server, "server", "", "with a database: the MLflow server before it, asked for spans and attachments that lie elsewhere")
 	f.StringVar(&o.artifacts, "artifacts-destination", "",
@@ -69,6 +69,9 @@ func (o *pairOptions) problems() []error {
 	if o.target == "" {
 		all = append(all, usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX"))
 	} else if err := checkTarget(o.target); err != nil {
+		all = append(all, err)
+	}
+	if err := checkSourceName(o.sourceName); err != nil {
 		all = append(all, err)
 	}
 	if err := checkCheckpoint(o.checkpoint); err != nil {
@@ -170,5 +173,5 @@ func (o *pairOptions) checkpointPath(a *app, p checkpoint.Pair) (string, error) 
 
 // identity is that of an experiment in checkpoints and in the target's provenance. address is that of its server.
 func (o *pairOptions) identity(address, experimentID string) string {
-	return cmp.Or(string(o.sourceName), address) + "#" + experimentID
+	return cmp.Or(o.sourceName, address) + "#" + experimentID
 }

@@ -277,7 +277,7 @@ func list[O ofPairs[O]](o *overview, name string, options O) (l listing) {
 		return listing{err: err}
 	}
 	defer client.Close()
-	l.server = cmp.Or(string(options.ends().sourceName), client.Identity())
+	l.server = cmp.Or(options.ends().sourceName, client.Identity())
 	fixed, _, _ := strings.Cut(l.source, "*")
 	var found []pairs.Experiment
 	err = client.ListExperimentsNamed(o.stop, fixed, func(e mlflowclient.Experiment) error {

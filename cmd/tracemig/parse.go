@@ -209,30 +209,23 @@ func (o *runOptions) checkRates(a *app) error {
 	return nil
 }
 
-// sourceName is a flag for the name of a source.
-type sourceName string
-
-// Set takes any name that is not mistaken for something else behind it, and holds no password.
-func (n *sourceName) Set(text string) error {
-	u, err := url.Parse(text)
+// checkSourceName refuses what would be mistaken for something else where the name of a source stands. The error does not repeat it.
+func checkSourceName(name string) error {
+	u, err := url.Parse(name)
 	switch {
-	case strings.TrimSpace(text) == "":
-		return errors.New("it is empty")
-	case strings.ContainsFunc(text, unicode.IsControl):
-		return errors.New("it holds a control character")
-	case strings.Contains(text, "#"):
-		return errors.New("it holds a #, behind which checkpoints and tables have the ID of the experiment")
-	case strings.Contains(text, "://") && strings.Contains(text, "@") && (err != nil || u.User != nil || mlflowdb.Names(text)):
-		return errors.New("it holds a user or a password, and stands in checkpoints and tables; leave them out")
+	case name == "":
+		return nil
+	case strings.TrimSpace(name) == "":
+		return usageError("--source-name is blank")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return usageError("--source-name holds a control character")
+	case strings.Contains(name, "#"):
+		return usageError("--source-name holds a #, behind which checkpoints and tables have the ID of the experiment")
+	case strings.Contains(name, "://") && strings.Contains(name, "@") && (err != nil || u.User != nil || mlflowdb.Names(name)):
+		return usageError("--source-name holds a user or a password, and stands in checkpoints and tables; leave them out")
 	}
-	*n = sourceName(text)
 	return nil
 }
-
-func (n *sourceName) String() string { return string(*n) }
-
-// Type is the name of the value in help.
-func (n *sourceName) Type() string { return "string" }
 
 // checkHost refuses what can't be the address of a workspace.
 func checkHost(host string) error {
