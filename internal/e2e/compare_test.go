@@ -26,9 +26,17 @@ import (
 // Where a table cannot hold a value, it must hold what internal/convert documents instead.
 func compareWithSource(t *testing.T, expected []rig.ExpectedTrace, at tables, failed ...string) {
 	t.Helper()
+	spanRows, annotationRows := readRows(t, at)
+	compareRowsWithSource(t, expected, spanRows, annotationRows, failed...)
+}
+
+// compareRowsWithSource is compareWithSource for rows that were read.
+func compareRowsWithSource(
+	t *testing.T, expected []rig.ExpectedTrace, spanRows []spanRow, annotationRows []annotationRow, failed ...string,
+) {
+	t.Helper()
 	spans, annotations := map[string]map[string]spanRow{}, map[string][]annotationRow{}
 	sources := map[string]string{} // target trace IDs by source trace ID
-	spanRows, annotationRows := readRows(t, at)
 	for _, s := range spanRows {
 		if spans[s.TraceID] == nil {
 			spans[s.TraceID] = map[string]spanRow{}

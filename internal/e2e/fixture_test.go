@@ -20,6 +20,7 @@ type fixture struct {
 	warehouse   *rig.Warehouse // nil for local targets
 	env         []string
 	sourceFlags []string // flags that name the source
+	rateFlags   []string // flags that let requests to the source's server be many; a database is refused with them
 	targetFlags []string // flags that name the target
 	prefix      string   // of the tables in the warehouse
 	localPath   string   // path prefix of local tables
@@ -39,6 +40,7 @@ func newFixture(t *testing.T, uri, experiment string) *fixture {
 		"GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=0",
 	}
 	fx.sourceFlags = []string{"--tracking-uri", uri, "--source", experiment}
+	fx.rateFlags = []string{"--search-rate", "1000", "--download-rate", "5000"}
 	return fx
 }
 

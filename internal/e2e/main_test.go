@@ -23,7 +23,10 @@ func TestMain(m *testing.M) {
 
 // racedTests are the tests that run the program with the race detector, which makes it several times slower.
 // Together they cover every path of a run. The other tests check what a run leaves, not how it gets there.
-var racedTests = []string{"TestCorpus", "TestStorms", "TestReaders", "TestTwoRuns", "TestSecondRun", "TestBetweenRuns", "TestAnswerCutOff"}
+var racedTests = []string{
+	"TestCorpus", "TestStorms", "TestReaders", "TestTwoRuns", "TestSecondRun", "TestBetweenRuns", "TestAnswerCutOff",
+	"TestDatabases/postgresql/writing",
+}
 
 // binary builds the program that the test runs, with the race detector for racedTests, and returns its path.
 func binary(t *testing.T) string {

@@ -99,8 +99,8 @@ func tail(s string) string {
 // command returns the command of a run with further flags.
 func (fx *fixture) command(flags ...string) *exec.Cmd {
 	fx.t.Helper()
-	args := []string{"run", "-o", "json", "--log-level", "debug", "--search-rate", "1000", "--download-rate", "5000"}
-	cmd := exec.Command(binary(fx.t), slices.Concat(args, fx.sourceFlags, fx.targetFlags, flags)...)
+	args := []string{"run", "-o", "json", "--log-level", "debug"}
+	cmd := exec.Command(binary(fx.t), slices.Concat(args, fx.rateFlags, fx.sourceFlags, fx.targetFlags, flags)...)
 	cmd.Env, cmd.Dir = fx.env, fx.baseDir
 	return cmd
 }

@@ -6,8 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tracemig/tracemig/internal/rig"
 )
@@ -94,23 +99,59 @@ func readRows(t *testing.T, at tables) (spans []spanRow, annotations []annotatio
 	t.Helper()
 	query := "SELECT 's', " + spanText + " FROM " + at.spans + " UNION ALL SELECT 'a', " + annotationText + " FROM " + at.annotations
 	for _, row := range rig.SharedWarehouse(t).SQL(t, query) {
-		d := json.NewDecoder(strings.NewReader(row[1].(string)))
-		d.UseNumber()
-		var err error
 		if row[0] == "s" {
-			var r spanRow
-			err = d.Decode(&r)
-			spans = append(spans, r)
+			spans = append(spans, decodeRow[spanRow](t, row[1].(string)))
 		} else {
-			var r annotationRow
-			err = d.Decode(&r)
-			annotations = append(annotations, r)
-		}
-		if err != nil {
-			t.Fatalf("%v in %s", err, tail(row[1].(string)))
+			annotations = append(annotations, decodeRow[annotationRow](t, row[1].(string)))
 		}
 	}
 	return spans, annotations
+}
+
+// lake are the rows of local tables, read without Spark.
+type lake struct {
+	spans       []spanRow
+	annotations []annotationRow
+	texts       []string // of all rows, sorted, without the source that they name
+}
+
+var sourceInRow = regexp.MustCompile(`"tracemig.source": ?"[^"]*"`)
+
+// readLake reads the fixture's local tables.
+func (fx *fixture) readLake() (l lake) {
+	fx.t.Helper()
+	cmd := rig.Command(fx.t, "venv", "read_lake.py", fx.localPath)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	must(fx.t, err)
+	for line := range strings.Lines(string(out)) {
+		if row, ok := strings.CutPrefix(line, "spans "); ok {
+			l.spans = append(l.spans, decodeRow[spanRow](fx.t, row))
+		} else {
+			l.annotations = append(l.annotations, decodeRow[annotationRow](fx.t, strings.TrimPrefix(line, "annotations ")))
+		}
+		l.texts = append(l.texts, sourceInRow.ReplaceAllString(line, ""))
+	}
+	slices.Sort(l.texts)
+	return l
+}
+
+// same fails unless other holds exactly the rows of l, each as often, and at least one.
+func (l *lake) same(t *testing.T, other lake) {
+	t.Helper()
+	if d := cmp.Diff(l.texts, other.texts); d != "" || len(l.texts) == 0 {
+		t.Errorf("%d rows, want the %d of the other target, each as often (-want +got):\n%s", len(other.texts), len(l.texts), tail(d))
+	}
+}
+
+func decodeRow[R any](t *testing.T, text string) (row R) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&row); err != nil {
+		t.Fatalf("%v in %s", err, tail(text))
+	}
+	return row
 }
 
 // sameRows fails unless each target holds exactly the rows of want, each as often, and at least one.

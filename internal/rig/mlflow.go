@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,6 +21,7 @@ type MLflow struct {
 	URI       string
 	DB        string // path of its SQLite file; empty for one on another database
 	StoreURI  string // URI of its database, as tracemig reads it: of a user who may only read, if the database has users
+	Artifacts string // the folder that is its --artifacts-destination
 	Workspace string // that experiments are filled in; empty for the default one
 
 	store   string // StoreURI of a user who may write
@@ -67,7 +69,10 @@ func startMLflow(dir string, options ...string) (*MLflow, error) {
 		return nil, err
 	}
 	db := filepath.Join(dir, "mlflow.db")
-	return &MLflow{URI: p.URL, DB: db, StoreURI: "sqlite:///" + db, store: "sqlite:///" + db + "?timeout=60", process: p}, nil
+	return &MLflow{
+		URI: p.URL, DB: db, StoreURI: "sqlite:///" + db, Artifacts: filepath.Join(dir, "artifacts"),
+		store: "sqlite:///" + db + "?timeout=60", process: p,
+	}, nil
 }
 
 // Stop ends the server.
@@ -247,8 +252,16 @@ func (m *MLflow) EndInProgress(t testing.TB, experiment string) Corpus {
 // open. When it is NaN, the server can't list the trace any more.
 func (m *MLflow) SetFeedback(t testing.TB, traceID, value string) {
 	t.Helper()
-	if out, err := Command(t, "venv", "set_feedback.py", m.store, traceID, value).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	m.Execute(t, "UPDATE assessments SET value = :value WHERE trace_id = :id", "value="+value, "id="+traceID)
+}
+
+// Execute changes rows of the server's store by SQL, of which it has to change some. Each parameter is a text, NAME=VALUE,
+// which stands in the place of :NAME.
+func (m *MLflow) Execute(t testing.TB, statement string, params ...string) {
+	t.Helper()
+	out, err := Command(t, "venv", "execute.py", append([]string{m.store, statement}, params...)...).CombinedOutput()
+	if n := strings.TrimSpace(string(out)); err != nil || n == "0" {
+		t.Fatalf("%s: %v, rows changed: %s", statement, err, out)
 	}
 }
 
