@@ -106,7 +106,7 @@ func (s *Store) Read(ctx context.Context, location, name string) ([]byte, error)
 	}
 	b, err := s.open(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", at.child(name), err)
 	}
 	var body []byte
 	err = s.try(ctx, at, b, func(ctx context.Context, alive func()) (err error) {
