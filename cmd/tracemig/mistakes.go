@@ -60,7 +60,7 @@ func noArguments(c *cobra.Command, args []string) error {
 func quotedList(words []string) string {
 	all := make([]string, len(words))
 	for i, w := range words {
-		all[i] = strconv.Quote(w)
+		all[i] = strconv.Quote(withoutPassword(w))
 	}
 	return strings.Join(all, " ")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tracemig/tracemig/internal/checkpoint"
+	"github.com/tracemig/tracemig/internal/mlflowdb"
 	"github.com/tracemig/tracemig/internal/shard"
 )
 
@@ -65,6 +66,9 @@ func (o *pairOptions) problems() []error {
 	var all []error
 	if o.source == "" {
 		all = append(all, usageError("--source is missing; name an experiment by its ID, name or workspace path"))
+	}
+	if mlflowdb.Names(o.source) {
+		all = append(all, usageError("--source is the address of a database; give that with --tracking-uri, and name an experiment in it here"))
 	}
 	if o.target == "" {
 		all = append(all, usageError("--target is missing; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX"))

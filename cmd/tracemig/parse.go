@@ -39,7 +39,8 @@ func checkTarget(ref string) error {
 		return usageError("--target %v", err)
 	}
 	if scheme.MatchString(ref) {
-		return usageError("--target %q: tables can't be written there; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX", ref)
+		return usageError("--target %q: tables can't be written there; write catalog.schema.prefix, an experiment, or file:FOLDER/PREFIX",
+			withoutPassword(ref))
 	}
 	if path, ok := folder(ref); ok {
 		return usageError("--target %q looks like a folder: write file:%s", ref, path)
