@@ -199,7 +199,7 @@ func (s *Store) try(ctx context.Context, at place, b bucket, f func(ctx context.
 		}
 		return b.judge(err)
 	}, func(w retry.Wait) {
-		op.Waits("a file in "+at.root(), w)
+		op.Waits(at.root()+" does not answer", w)
 		s.opts.Logger.Debug("a store of files asks for another try", "store", at.root(), "in", w.For.String(), "error", w.Err)
 	})
 }
