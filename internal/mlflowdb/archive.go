@@ -268,20 +268,14 @@ func (w *writer) value(v *commonpb.AnyValue) {
 	}
 }
 
-// double writes a number as Python's repr does.
+// double writes a number as Python's json.dumps does.
 func (w *writer) double(f float64) {
-	switch a := math.Abs(f); {
+	switch {
 	case math.IsNaN(f):
 		w.raw("NaN")
 	case math.IsInf(f, 0):
 		w.raw(map[bool]string{true: "Infinity", false: "-Infinity"}[f > 0])
-	case a != 0 && (a < 1e-4 || a >= 1e16):
-		w.text = strconv.AppendFloat(w.text, f, 'e', -1, 64)
 	default:
-		at := len(w.text)
-		w.text = strconv.AppendFloat(w.text, f, 'f', -1, 64)
-		if bytes.IndexByte(w.text[at:], '.') < 0 {
-			w.raw(".0")
-		}
+		w.raw(pythonFloat(f))
 	}
 }
