@@ -140,11 +140,20 @@ func (s *Source) infos(ctx context.Context, tx *sql.Tx, rows *sql.Rows) ([]liste
 	var ids []string
 	err := each(rows, func() error {
 		var r infoRow
-		if err := rows.Scan(r.into(s.schema.promoted)...); err != nil {
-			return fmt.Errorf("a row of trace_info: %w", err)
+		bad := rows.Scan(r.into(s.schema.promoted)...)
+		if bad != nil { // A value is not of its column's type, as SQLite allows. Without the key the error is the listing's.
+			columns := r.into(s.schema.promoted)
+			r = infoRow{}
+			for i := 3; i < len(columns); i++ {
+				columns[i] = new(any)
+			}
+			if err := rows.Scan(columns...); err != nil {
+				return fmt.Errorf("a row of trace_info: %w", err)
+			}
+			bad = fmt.Errorf("its row of trace_info: %w", bad)
 		}
 		at[r.id] = len(all)
-		all, ids = append(all, listed{TraceInfo: r.info()}), append(ids, r.id)
+		all, ids = append(all, listed{TraceInfo: r.info(), err: bad}), append(ids, r.id)
 		return nil
 	})
 	if err != nil || len(all) == 0 {
@@ -219,11 +228,22 @@ func (s *Source) assessments(ctx context.Context, tx *sql.Tx, ids []string, of f
 	}
 	return each(rows, func() error {
 		var r assessmentRow
-		if err := rows.Scan(r.into()...); err != nil {
-			return fmt.Errorf("a row of assessments: %w", err)
+		err := rows.Scan(r.into()...)
+		if err != nil { // as above
+			columns := r.into()
+			for i := 2; i < len(columns); i++ {
+				columns[i] = new(any)
+			}
+			if again := rows.Scan(columns...); again != nil {
+				return fmt.Errorf("a row of assessments: %w", again)
+			}
+			err = fmt.Errorf("assessment %s: %w", r.id, err)
 		}
 		t := of(r.trace)
-		a, err := r.assessment()
+		var a mlflow.Assessment
+		if err == nil {
+			a, err = r.assessment()
+		}
 		if err != nil && t.err == nil {
 			t.err = err
 		}

@@ -36,12 +36,13 @@ type Server interface {
 
 // Options say how to read a database.
 type Options struct {
-	Workspace   string              // of the server: only its experiments are found by name; empty for those of every workspace
-	Files       Files               // nil where nothing outside of the database can be read
-	Server      Server              // nil for none
-	Getenv      func(string) string // may be nil
-	Connections int                 // that are open at the same time at most; 0 for 8
-	Logger      *slog.Logger
-	Retry       retry.Policy // zero for retry.Default
-	Waits       *retry.Waits // may be nil
+	Workspace     string              // of the server: only its experiments are found by name; empty for those of every workspace
+	Files         Files               // nil where nothing outside of the database can be read
+	Server        Server              // nil for none
+	Getenv        func(string) string // may be nil
+	MaxTraceBytes int64               // of the spans of one trace; 0 for mlflowclient.DefaultMaxTraceBytes
+	Connections   int                 // that are open at the same time at most; 0 for 8
+	Logger        *slog.Logger
+	Retry         retry.Policy // zero for retry.Default
+	Waits         *retry.Waits // may be nil
 }

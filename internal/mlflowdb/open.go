@@ -23,8 +23,9 @@ type Source struct {
 	opts    Options
 	db      *sql.DB
 	schema  schema
-	engine  string // its version, as it tells
-	hint    string // that the engine needs to find pages of traces quickly
+	engine  string        // its version, as it tells
+	large   chan struct{} // holds an element while a large group of spans is read
+	hint    string        // that the engine needs to find pages of traces quickly
 
 	answered                 atomic.Bool // the database has
 	requests, bytes, retries atomic.Int64
@@ -46,6 +47,9 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 	if opts.Retry == (retry.Policy{}) {
 		opts.Retry = retry.Default
 	}
+	if opts.MaxTraceBytes <= 0 {
+		opts.MaxTraceBytes = mlflowclient.DefaultMaxTraceBytes
+	}
 	if opts.Connections <= 0 {
 		opts.Connections = defaultConnections
 	}
@@ -55,7 +59,7 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 	}
 	db.SetMaxOpenConns(opts.Connections)
 	db.SetMaxIdleConns(opts.Connections)
-	s := &Source{address: a, opts: opts, db: db}
+	s := &Source{address: a, opts: opts, db: db, large: make(chan struct{}, 1)}
 	err = s.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if err := tx.QueryRowContext(ctx, a.engine.version).Scan(&s.engine); err != nil {
 			return err

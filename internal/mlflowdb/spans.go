@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tracemig/tracemig/internal/fault"
 	"github.com/tracemig/tracemig/internal/mlflow"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 )
@@ -46,7 +47,7 @@ func (s *Source) stored(ctx context.Context, infos []*mlflow.TraceInfo, at []int
 	for k, i := range at {
 		ids[k] = infos[i].TraceID
 	}
-	var spans map[string][]span
+	var spans map[string]*stored
 	var now map[string]*mlflow.TraceInfo
 	err := s.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if spans, err = s.spans(ctx, tx, ids); err != nil {
@@ -55,23 +56,53 @@ func (s *Source) stored(ctx context.Context, infos []*mlflow.TraceInfo, at []int
 		now, err = s.without(ctx, tx, ids, spans)
 		return err
 	})
+	if n := len(at) / 2; err != nil && n > 0 && ctx.Err() == nil && ofOneTrace(err) {
+		moved := s.stored(ctx, infos, at[:n], out)
+		maps.Copy(moved, s.stored(ctx, infos, at[n:], out))
+		return moved
+	}
 	moved := map[int]*mlflow.TraceInfo{}
 	for _, i := range at {
 		t := infos[i]
-		found := spans[t.TraceID]
-		switch again := now[t.TraceID]; {
+		found, again := spans[t.TraceID], now[t.TraceID]
+		switch {
 		case err != nil:
 			out[i].Err = fmt.Errorf("reading the spans of trace %s: %w", t.TraceID, err)
-		case len(found) == 0 && again == nil:
+		case found != nil:
+			out[i] = found.result(t, s.opts.MaxTraceBytes)
+			s.bytes.Add(int64(len(out[i].JSON)))
+		case again == nil:
 			out[i].Missing = mlflowclient.MissingDeleted
-		case len(found) == 0 && !again.SpansInTrackingStore():
+		case !again.SpansInTrackingStore():
 			moved[i] = again
 		default:
-			out[i] = mlflowclient.Spans{JSON: document(found), Missing: mlflowclient.MissingOf(t, len(found))}
-			s.bytes.Add(int64(len(out[i].JSON)))
+			out[i].Missing = mlflowclient.MissingOf(t, 0)
 		}
 	}
 	return moved
+}
+
+// result is what there is of the spans of a trace, which are not to have more bytes than most.
+func (t *stored) result(info *mlflow.TraceInfo, most int64) mlflowclient.Spans {
+	if t.bytes > most {
+		return mlflowclient.Spans{Err: fmt.Errorf("reading the spans of trace %s: %w", info.TraceID, &mlflowclient.TooLargeError{Limit: most})}
+	}
+	return mlflowclient.Spans{JSON: t.document(), Missing: mlflowclient.MissingOf(info, len(t.spans))}
+}
+
+// ofOneTrace says whether an error may be due to one trace of several, so that the others can be had without it.
+func ofOneTrace(err error) bool {
+	switch fault.Of(err) {
+	case fault.Unreachable, fault.Credentials, fault.Permission:
+		return false
+	}
+	return true
+}
+
+// stored are the spans that the database has of a trace.
+type stored struct {
+	spans []span // none of a trace that is too large
+	bytes int64  // of their documents
 }
 
 // span is a stored span.
@@ -81,14 +112,25 @@ type span struct {
 	content string // its document
 }
 
+// largeGroup is the size from which on the spans of only one group are read at a time, so that Options.MaxTraceBytes bounds the
+// memory rather than that of each connection.
+const largeGroup = 16 << 20
+
 // spans reads the spans of traces, by trace. It leaves out those whose documents the server has archived.
-func (s *Source) spans(ctx context.Context, tx *sql.Tx, ids []string) (map[string][]span, error) {
+func (s *Source) spans(ctx context.Context, tx *sql.Tx, ids []string) (map[string]*stored, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT trace_id, parent_span_id, start_time_unix_nano, content FROM spans WHERE trace_id IN ("+
 		s.parameters(ids)+")", values(ids)...)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string][]span, len(ids))
+	found := make(map[string]*stored, len(ids))
+	var kept int64
+	alone := false // this is the large group
+	defer func() {
+		if alone {
+			<-s.large
+		}
+	}()
 	return found, each(rows, func() error {
 		var id string
 		var parent sql.NullString
@@ -96,18 +138,36 @@ func (s *Source) spans(ctx context.Context, tx *sql.Tx, ids []string) (map[strin
 		if err := rows.Scan(&id, &parent, &sp.start, &sp.content); err != nil {
 			return fmt.Errorf("a row of spans: %w", err)
 		}
-		if sp.root = !parent.Valid; sp.content != "" {
-			found[id] = append(found[id], sp)
+		if sp.root = !parent.Valid; sp.content == "" {
+			return nil
+		}
+		of := found[id]
+		if of == nil {
+			of = &stored{}
+			found[id] = of
+		}
+		if of.bytes += int64(len(sp.content)); of.bytes > s.opts.MaxTraceBytes {
+			of.spans = nil
+			return nil
+		}
+		of.spans, kept = append(of.spans, sp), kept+int64(len(sp.content))
+		if kept > largeGroup && !alone {
+			select {
+			case s.large <- struct{}{}:
+				alone = true
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 		return nil
 	})
 }
 
 // without lists the traces anew of which no span was found.
-func (s *Source) without(ctx context.Context, tx *sql.Tx, ids []string, spans map[string][]span) (map[string]*mlflow.TraceInfo, error) {
+func (s *Source) without(ctx context.Context, tx *sql.Tx, ids []string, spans map[string]*stored) (map[string]*mlflow.TraceInfo, error) {
 	var bare []string
 	for _, id := range ids {
-		if len(spans[id]) == 0 {
+		if spans[id] == nil {
 			bare = append(bare, id)
 		}
 	}
@@ -123,17 +183,11 @@ func (s *Source) without(ctx context.Context, tx *sql.Tx, ids []string, spans ma
 }
 
 // document makes the document of a trace: roots first, and both them and the other spans in the order of their starts.
-func document(spans []span) []byte {
-	if len(spans) == 0 {
-		return nil
-	}
+func (t *stored) document() []byte {
+	spans := t.spans
 	slices.SortStableFunc(spans, span.compare)
 	const begin, end = `{"spans":[`, `]}`
-	size := len(begin) + len(end) + len(spans)
-	for i := range spans {
-		size += len(spans[i].content)
-	}
-	doc := append(make([]byte, 0, size), begin...)
+	doc := append(make([]byte, 0, len(begin)+len(end)+len(spans)+int(t.bytes)), begin...)
 	for i := range spans {
 		if i > 0 {
 			doc = append(doc, ',')
