@@ -157,7 +157,7 @@ func (s *Source) read(ctx context.Context, f func(context.Context, *sql.Tx) erro
 		return err
 	}, func(w retry.Wait) {
 		s.retries.Add(1)
-		op.Waits("the database", w)
+		op.Waits(fmt.Sprintf("the database asks for another try (%s)", s.address.engine.words(w.Err)), w)
 		s.opts.Logger.Debug("the database asks for another try", "in", w.For.String(), "error", w.Err)
 	})
 	if err == nil || ctx.Err() != nil {

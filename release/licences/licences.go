@@ -34,6 +34,7 @@ var exceptions = map[string]map[string]string{
 		"MPL-2.0": "copyleft for its own files alone; they are unchanged, and the README of the folder says where their source is",
 	},
 	"github.com/hashicorp/go-retryablehttp": {"MPL-2.0": "as go-cleanhttp"},
+	"github.com/go-sql-driver/mysql":        {"MPL-2.0": "as go-cleanhttp"},
 	"github.com/apache/arrow/go/v12": {
 		"HPND":    "its file names the licences of all of Arrow; this is of C++ code, which the Go module does not have",
 		"NCSA":    "as HPND",
