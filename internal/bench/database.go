@@ -14,7 +14,10 @@ import (
 	"github.com/tracemig/tracemig/internal/rig"
 )
 
-func init() { comparisons["database"] = database }
+func init() {
+	comparisons["database"] = database
+	comparisons["staged"] = staged
+}
 
 // database compares how fast the same traces go into local tables through a real MLflow server of one worker and from the database
 // behind it, in each engine. The times are those of the whole process. Beside them stands how fast the database alone is read,
@@ -97,4 +100,30 @@ func readDatabase(uri, experimentID string) (took float64, bytes int64, err erro
 		err = fetch()
 	}
 	return time.Since(begin).Seconds(), bytes, err
+}
+
+// staged compares how fast traces go into the warehouse stand-in through a volume from the database behind a real MLflow server,
+// and from a synthetic source, which costs nothing and shows what the target takes.
+func staged(o options) error {
+	traces := cmp.Or(o.Traces, 10_000)
+	return withEnvironment(traces, func(e *environment) (err error) {
+		t := &fakeTB{}
+		defer t.finish(&err)
+		m := rig.StartMLflow(t)
+		c := m.AddBulk(t, "staged", traces, 6)
+		behind := *e
+		behind.sourceURL, behind.experiment, behind.annotations = m.StoreURI, c.ExperimentID, 3
+		sides := []*side{
+			{name: "SQLite behind MLflow", run: func() (result, error) { return behind.runTracemig("--stage", "auto") }},
+			{name: "synthetic source", run: func() (result, error) { return e.runTracemig("--stage", "auto") }},
+		}
+		if err := alternate(o.N, sides...); err != nil {
+			return err
+		}
+		fmt.Printf("%d traces of 6 spans into the warehouse stand-in through a volume, medians of %d\n", traces, o.N)
+		for _, s := range sides {
+			fmt.Printf("%-22s %7.1f traces/s  %5.0f MB\n", s.name+":", float64(traces)/s.median(seconds), s.median(rss)/1e6)
+		}
+		return nil
+	})
 }

@@ -23,19 +23,24 @@ import (
 // An environment is what an end-to-end comparison runs on: a synthetic source, and the warehouse stand-in behind a
 // host that reports the warehouse as running. The compared programs go through that host.
 type environment struct {
-	dir       string
-	source    *replay.Synthetic
-	sourceURL string
-	warehouse *rig.Warehouse
-	host      string // its URL
-	binary    string // path of tracemig
+	dir         string
+	source      *replay.Synthetic
+	sourceURL   string
+	experiment  string
+	annotations int // that each trace gets
+	warehouse   *rig.Warehouse
+	host        string // its URL
+	binary      string // path of tracemig
 }
 
 // withEnvironment calls f with a new environment, whose source has traces of six spans and 8 KB.
 func withEnvironment(traces int, f func(*environment) error) (err error) {
 	t := &fakeTB{}
 	defer t.finish(&err)
-	e := &environment{dir: t.TempDir(), source: &replay.Synthetic{Traces: traces, Spans: 6, SpanBytes: 1360, Large: -1}}
+	e := &environment{
+		dir: t.TempDir(), source: &replay.Synthetic{Traces: traces, Spans: 6, SpanBytes: 1360, Large: -1}, experiment: replay.SyntheticID,
+		annotations: 4, // METADATA, two tags and one assessment; the third tag says where the source keeps the trace, and gets no row
+	}
 	if e.binary, err = binary(); err != nil {
 		return err
 	}
@@ -76,11 +81,10 @@ func (e *environment) withTables(f func(uctables.Location) error) error {
 		return err
 	}
 	n := e.source.Traces
-	// Of each trace: METADATA, two tags and one assessment. The third tag says where the source keeps the trace, and gets no row.
 	for query, want := range map[string][]any{
 		"SELECT count(*), count(DISTINCT trace_id, span_id) FROM " + at.Name(uctables.Spans): {6 * n, 6 * n},
 		"SELECT count(*), count(DISTINCT annotation_id), count(DISTINCT CASE annotation_type WHEN 'METADATA' THEN target_id END)" +
-			" FROM " + at.Name(uctables.Annotations): {4 * n, 4 * n, n},
+			" FROM " + at.Name(uctables.Annotations): {e.annotations * n, e.annotations * n, n},
 	} {
 		rows, err := e.warehouse.TrySQL(query)
 		if err != nil {
@@ -106,7 +110,7 @@ func (e *environment) runTracemig(flags ...string) (r result, err error) {
 			return err
 		}
 		cmd := exec.Command(e.binary, append([]string{
-			"run", "-o", "json", "--tracking-uri", e.sourceURL, "--source", replay.SyntheticID, "--target", at.String(),
+			"run", "-o", "json", "--tracking-uri", e.sourceURL, "--source", e.experiment, "--target", at.String(),
 		}, flags...)...)
 		cmd.Dir = home
 		cmd.Env = []string{

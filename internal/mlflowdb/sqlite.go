@@ -23,7 +23,7 @@ var sqlite = engine{
 }
 
 // sqliteOptions open the file for reading alone. A writer that commits is waited for, as MLflow's own connections wait.
-const sqliteOptions = "?mode=ro&_pragma=busy_timeout(20000)&_pragma=query_only(1)&_pragma=cache_size(-16384)"
+const sqliteOptions = "?mode=ro&_pragma=busy_timeout(20000)&_pragma=query_only(1)"
 
 func openSQLite(a *Address, _ Options) (*sql.DB, error) {
 	if info, err := os.Stat(a.database); err != nil {
