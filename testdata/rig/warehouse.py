@@ -971,9 +971,10 @@ def start_spark(options):
         "spark.driver.extraClassPath": os.path.join(os.path.abspath(options.jars), "*"),
         # A test run is too short for the second compiler: without it Spark needs half the processor time. The code
         # cache would then have a fifth of its usual size, which Spark fills within two minutes, and the JVM would
-        # compile no more. So its size is set.
+        # compile no more. So its size is set. Delta keeps the state of up to 10,000 tables for an hour, of 10 MB each: tests
+        # make a table, use it and turn to others.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -Xmn600m "
-                                         "-Duser.timezone=UTC",
+                                         "-Duser.timezone=UTC -Ddelta.log.cacheSize=100",
         "spark.local.dir": os.path.join(os.path.abspath(options.dir), "tmp"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
