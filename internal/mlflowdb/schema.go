@@ -283,12 +283,13 @@ func readPairs(ctx context.Context, tx *sql.Tx, query string, args ...any) (pair
 	if err != nil {
 		return nil, err
 	}
-	return pairs, each(rows, func() error {
+	err = each(rows, func() error {
 		var p [2]string
 		err := rows.Scan(&p[0], &p[1])
 		pairs = append(pairs, p)
 		return err
 	})
+	return pairs, err
 }
 
 // compareColumns names what a table lacks, and what in it has another type.

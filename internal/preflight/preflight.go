@@ -313,7 +313,7 @@ func (c *check) opened(src Source) {
 	case database:
 		c.ok(CodeCredentials, "%s for %s: %s", src.Credentials(), src.Identity(), db.Version())
 		if w := db.Warnings(); len(w) > 0 {
-			c.warning(CodeVersion, "Prove the migration by the server, with tracemig verify --verify-from, or read through it",
+			c.warning(CodeVersion, "See whether a newer tracemig knows it, or read through the server",
 				"%s", strings.Join(w, "; "))
 		}
 	default:

@@ -672,7 +672,7 @@ func TestDatabase(t *testing.T) {
 		return mlflowclient.Spans{Missing: mlflowclient.MissingElsewhere}
 	}
 	expect(t, b.run(t), map[Code]Result{CodeVersion: Warning, CodeSpans: Warning}, map[Code]string{
-		CodeVersion: "it is newer; and larger\nProve the migration", CodeSpans: "--artifacts-destination",
+		CodeVersion: "it is newer; and larger\nSee whether a newer tracemig knows it", CodeSpans: "--artifacts-destination",
 	})
 	db.spans = func(*mlflow.TraceInfo) mlflowclient.Spans {
 		return mlflowclient.Spans{Err: errors.New("connection lost")}
