@@ -103,7 +103,8 @@ func (s *sources) compareExperiment(id string) {
 	}
 	s.compareSpans(ids, server)
 	s.compareWindows(id, ids, server)
-	s.compareLinks(id)
+	s.compareLinks(id, false)
+	s.compareLinks(id, true)
 }
 
 // list lists an experiment, and checks that the order is that of the request times, and each trace comes once.
@@ -256,38 +257,53 @@ func (s *sources) compareWindows(id string, ids []string, infos map[string]*mlfl
 	}
 }
 
-// compareLinks compares the links of the experiment's own runs.
-func (s *sources) compareLinks(id string) {
+// compareLinks compares the links of an experiment's traces to its own runs and, with all, to those of every other experiment.
+func (s *sources) compareLinks(id string, all bool) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	want, got := map[string][]string{}, map[string][]string{}
-	must(s.t, s.server.ListRuns(ctx, id, func(run string) error {
-		want[run] = nil
-		return s.server.ListRunTraces(ctx, id, run, mlflowclient.Window{}, func(trace string) error {
-			want[run] = append(want[run], trace)
-			return nil
+	type runOf struct {
+		id    string
+		other bool
+	}
+	want, got := map[runOf][]string{}, map[runOf][]string{}
+	asked := func(experiment string) error {
+		return s.server.ListRuns(ctx, experiment, func(run string) error {
+			r := runOf{run, experiment != id}
+			want[r] = nil
+			return s.server.ListRunTraces(ctx, id, run, mlflowclient.Window{}, func(trace string) error {
+				want[r] = append(want[r], trace)
+				return nil
+			})
 		})
-	}))
+	}
+	if all {
+		must(s.t, s.server.ListExperiments(ctx, asked))
+	} else {
+		must(s.t, asked(id))
+	}
 	ended := map[string]bool{}
-	must(s.t, s.db.ListLinks(ctx, id, false, mlflowclient.Window{}, func(l source.RunLink) error {
-		if l.Other || ended[l.RunID] {
-			s.t.Errorf("%+v is of another experiment, or comes after its run", l)
+	must(s.t, s.db.ListLinks(ctx, id, all, mlflowclient.Window{}, func(l source.RunLink) error {
+		if ended[l.RunID] {
+			s.t.Errorf("%+v comes after its run", l)
 		}
+		r := runOf{l.RunID, l.Other}
 		if l.TraceID == "" {
 			ended[l.RunID] = true
-			got[l.RunID] = append(got[l.RunID], []string{}...)
-		} else if !slices.Contains(got[l.RunID], l.TraceID) {
-			got[l.RunID] = append(got[l.RunID], l.TraceID)
+			got[r] = append(got[r], []string{}...)
+		} else if !slices.Contains(got[r], l.TraceID) {
+			got[r] = append(got[r], l.TraceID)
 		}
 		return nil
 	}))
-	for _, links := range []map[string][]string{want, got} {
-		for _, traces := range links {
-			slices.Sort(traces)
+	for _, links := range []map[runOf][]string{want, got} {
+		for r, traces := range links {
+			if slices.Sort(traces); all && len(traces) == 0 {
+				delete(links, r) // the database has the runs of other workspaces too
+			}
 		}
 	}
-	if d := cmp.Diff(want, got); d != "" || len(ended) != len(want) {
-		s.t.Errorf("%d runs, links (-server +database):\n%s", len(ended), d)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(runOf{})); d != "" || !all && len(ended) != len(want) {
+		s.t.Errorf("all: %t; %d runs, links (-server +database):\n%s", all, len(ended), d)
 	}
 }
 

@@ -41,7 +41,7 @@ type Options struct {
 	Server        Server              // nil for none
 	Getenv        func(string) string // may be nil
 	MaxTraceBytes int64               // of the spans of one trace; 0 for mlflowclient.DefaultMaxTraceBytes
-	Connections   int                 // that are open at the same time at most; 0 for 8
+	Connections   int                 // that are open at the same time at most; 0 for 4
 	Logger        *slog.Logger
 	Retry         retry.Policy // zero for retry.Default
 	Waits         *retry.Waits // may be nil

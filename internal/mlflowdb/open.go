@@ -36,8 +36,9 @@ var (
 	_ source.Linked = (*Source)(nil)
 )
 
-// defaultConnections are open at the same time at most: servers allow few, which others need too.
-const defaultConnections = 8
+// defaultConnections are open at the same time at most: servers allow few, which others need too. Each brings the spans of many
+// traces, so that more were no faster.
+const defaultConnections = 4
 
 // Open connects to a database, and makes sure that its tables are of a form that is known.
 func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
