@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,7 @@ func TestDatabases(t *testing.T) {
 			t.Run("written", s.written)
 			t.Run("writing", s.writing)
 			t.Run("killed", s.killed)
+			t.Run("broken", s.broken)
 			t.Run("workspaces", s.workspaces)
 		})
 	}
@@ -335,6 +337,28 @@ func (s *filled) killed(t *testing.T) {
 		t.Error("no run was killed, want some to be")
 	}
 	t.Logf("%d of 9 runs were killed, the others ended before; a whole one took %v", kills, lasts)
+}
+
+// broken migrates while the connections to the database break again and again, in the middle of answers. The rows are those of a run
+// without that.
+func (s *filled) broken(t *testing.T) {
+	if s.DB != "" {
+		t.Skip("there are no connections to a file")
+	}
+	c := s.AddBulk(t, "/e2e/"+t.Name(), 4000, 2)
+	named := []string{"--source-name", "rig"} // else the rows would tell the two addresses
+	whole := s.fixture(t, c.ExperimentID)
+	whole.mustRun(0, named...)
+	want := whole.readLake()
+	uri, err := url.Parse(s.StoreURI)
+	must(t, err)
+	uri.Host = rig.BreakingRelay(t, uri.Host, 1_000_000) // more than a page or a group of spans takes
+	fx := newFixture(t, uri.String(), c.ExperimentID).toLocal()
+	fx.sourceFlags, fx.rateFlags = append(fx.sourceFlags, s.beside...), nil
+	if o := fx.mustRun(0, named...).summary; o.Retries == 0 {
+		t.Errorf("%+v, want connections to have broken", o)
+	}
+	want.same(t, fx.readLake())
 }
 
 // workspaces has an experiment in a second workspace that has the name of the corpus.

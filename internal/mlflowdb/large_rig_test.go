@@ -6,12 +6,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -67,7 +65,10 @@ func testPlans(t *testing.T, engine string, a *Address) {
 // testLostConnections lists an experiment while connections break again and again, in the middle of answers too.
 func testLostConnections(t *testing.T, a *Address) {
 	through := *a
-	through.host, through.port = breaking(t, net.JoinHostPort(a.host, a.port))
+	var err error
+	if through.host, through.port, err = net.SplitHostPort(rig.BreakingRelay(t, net.JoinHostPort(a.host, a.port), 200_000)); err != nil {
+		t.Fatal(err)
+	}
 	s, err := Open(t.Context(), &through, Options{Retry: retry.Policy{Initial: time.Millisecond, Max: time.Millisecond, Budget: time.Minute}})
 	if err != nil {
 		t.Fatal(err)
@@ -89,42 +90,6 @@ func testLostConnections(t *testing.T, a *Address) {
 	if s.Stats().Retries == 0 {
 		t.Error("no connection broke")
 	}
-}
-
-// breaking starts a relay to address that ends each connection after some hundred KB of answers.
-func breaking(t *testing.T, address string) (host, port string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var relays sync.WaitGroup
-	t.Cleanup(func() { l.Close(); relays.Wait() })
-	relays.Go(func() {
-		for n := int64(1); ; n++ {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			relays.Go(func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", address)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				relays.Go(func() {
-					_, _ = io.Copy(server, client)
-					server.Close()
-				})
-				_, _ = io.CopyN(client, server, 200_000+n*7919%100_000)
-			})
-		}
-	})
-	host, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, port
 }
 
 // emptyStore makes the tables of a store, and returns the addresses of who owns it and of who may read it.
