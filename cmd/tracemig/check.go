@@ -156,27 +156,7 @@ func (p *checkedParts) close() {
 }
 
 func (p *checkedParts) source() (preflight.Source, error) {
-	tables, ok, err := p.conn.betaTables(p.o.source)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		src, err := p.conn.betaSource(p.a.stop, tables)
-		if err != nil {
-			return nil, err
-		}
-		p.closers = append(p.closers, src.Close)
-		return src, nil
-	}
-	if p.conn.inDatabase() {
-		db, err := p.conn.database(p.a.stop)
-		if err != nil {
-			return nil, err
-		}
-		p.closers = append(p.closers, db.Close)
-		return db, nil
-	}
-	src, err := p.conn.client()
+	src, err := p.conn.source(p.a.stop, p.o.source)
 	if err != nil {
 		return nil, err
 	}

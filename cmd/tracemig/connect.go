@@ -134,18 +134,7 @@ func (c *connector) source(ctx context.Context, ref string) (source.Opened, erro
 		}
 		return src, nil
 	}
-	if c.inDatabase() {
-		db, err := c.database(ctx)
-		if err != nil {
-			return nil, err // db would be a nil *database in an interface that is not nil
-		}
-		return db, nil
-	}
-	client, err := c.client()
-	if err != nil {
-		return nil, err // client would be a nil *Client in an interface that is not nil
-	}
-	return client, nil
+	return c.directory(ctx)
 }
 
 // client opens the client of the server or workspace that has the experiments, or of the server beside a database. For an

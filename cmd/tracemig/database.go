@@ -8,6 +8,7 @@ import (
 	"github.com/tracemig/tracemig/internal/artifacts"
 	"github.com/tracemig/tracemig/internal/mlflowclient"
 	"github.com/tracemig/tracemig/internal/mlflowdb"
+	"github.com/tracemig/tracemig/internal/source"
 )
 
 // inDatabase says whether the source is the database behind an MLflow server.
@@ -66,12 +67,11 @@ func (c *connector) database(ctx context.Context) (*database, error) {
 
 // directory is a source whose experiments can be found by the beginning of their names.
 type directory interface {
-	Identity() string
+	source.Opened
 	ListExperimentsNamed(ctx context.Context, prefix string, yield func(mlflowclient.Experiment) error) error
-	Close()
 }
 
-// directory opens the experiments that there are where the source is.
+// directory opens the server, workspace or database that has the experiments.
 func (c *connector) directory(ctx context.Context) (directory, error) {
 	if c.inDatabase() {
 		db, err := c.database(ctx)
@@ -82,7 +82,7 @@ func (c *connector) directory(ctx context.Context) (directory, error) {
 	}
 	client, err := c.client()
 	if err != nil {
-		return nil, err
+		return nil, err // client would be a nil *Client in an interface that is not nil
 	}
 	return client, nil
 }

@@ -1,7 +1,7 @@
 // Package mlflowdb reads traces from the database behind an MLflow server: SQLite, PostgreSQL, MySQL or MariaDB. It reads what
 // the server would list, and as the server lists it, so that a trace that was migrated by one way is the same by the other.
-// It never writes, and takes no lock that a writer would wait for: each page is read in a short transaction of its own, which
-// the engine is told is read-only.
+// It never writes, and takes no lock that a writer would wait for, but in SQLite for as long as a page takes: each page is read in a
+// short transaction of its own, which the engine is told is read-only.
 //
 // The tables are those of mlflow.store.tracking.dbmodels.models in MLflow's source. Their form changes from version to version;
 // schema.go says which ones are known.
@@ -41,7 +41,6 @@ type Options struct {
 	Server        Server              // nil for none
 	Getenv        func(string) string // may be nil
 	MaxTraceBytes int64               // of the spans of one trace; 0 for mlflowclient.DefaultMaxTraceBytes
-	Connections   int                 // that are open at the same time at most; 0 for 4
 	Logger        *slog.Logger
 	Retry         retry.Policy // zero for retry.Default
 	Waits         *retry.Waits // may be nil

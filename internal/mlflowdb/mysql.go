@@ -148,7 +148,7 @@ func judgeMySQL(a *Address, err error) (next string, kind fault.Kind) {
 	case 1049:
 		return "Check the name of the database in the address, " + a.String(), fault.NotFound
 	case 1040, 1203, 1226:
-		return "The server has no connection left: lower --concurrency, or run again later", ""
+		return "The server has no connection left: raise its limit, or run again later", ""
 	}
 	return "", ""
 }

@@ -36,9 +36,9 @@ var (
 	_ source.Linked = (*Source)(nil)
 )
 
-// defaultConnections are open at the same time at most: servers allow few, which others need too. Each brings the spans of many
+// connections are open at the same time at most: servers allow few, which others need too. Each brings the spans of many
 // traces, so that more were no faster.
-const defaultConnections = 4
+const connections = 4
 
 // Open connects to a database, and makes sure that its tables are of a form that is known.
 func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
@@ -51,15 +51,12 @@ func Open(ctx context.Context, a *Address, opts Options) (*Source, error) {
 	if opts.MaxTraceBytes <= 0 {
 		opts.MaxTraceBytes = mlflowclient.DefaultMaxTraceBytes
 	}
-	if opts.Connections <= 0 {
-		opts.Connections = defaultConnections
-	}
 	db, err := a.engine.open(a, opts)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(opts.Connections)
-	db.SetMaxIdleConns(opts.Connections)
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
 	s := &Source{address: a, opts: opts, db: db, large: make(chan struct{}, 1)}
 	err = s.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if err := tx.QueryRowContext(ctx, a.engine.version).Scan(&s.engine); err != nil {

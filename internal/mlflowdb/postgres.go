@@ -102,7 +102,7 @@ func judgePostgres(a *Address, err error) (next string, kind fault.Kind) {
 	case code == "3D000":
 		return "Check the name of the database in the address, " + a.String(), fault.NotFound
 	case code == "53300":
-		return "The server has no connection left: lower --concurrency, or run again later", ""
+		return "The server has no connection left: raise its limit, or run again later", ""
 	}
 	return "", ""
 }

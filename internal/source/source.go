@@ -33,6 +33,8 @@ type Opened interface {
 	Attachment(ctx context.Context, t *mlflow.TraceInfo, a mlflow.Attachment) ([]byte, error)
 	// Identity is the source's address: the same for every way that leads to it.
 	Identity() string
+	// Credentials says which ones are used, without them.
+	Credentials() string
 	// Stats counts the requests so far.
 	Stats() mlflowclient.Stats
 	Close()
